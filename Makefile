@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# make, make check, make install; V=1 shows commands, O=DIR builds elsewhere.
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+O ?= build
+CC ?= cc
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(shell command -v bpftool /usr/sbin/bpftool) bpftool)
+INSTALL ?= install
+
+ifneq ($(V),1)
+Q := @
+say = @printf '  %-7s %s\n' $(1) $(2);
+endif
+
+LIBS := libbpf libelf zlib sqlite3 jansson libcap-ng libseccomp inih libsystemd
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2 -Werror
+CFLAGS ?= -O2 -g
+override CFLAGS += -std=gnu11 $(WARN)
+override CPPFLAGS += -D_GNU_SOURCE -DSMTPLIMIT_VERSION='"$(VERSION)"' -I$(O) -Iheaders -Iuser \
+	$(shell pkg-config --cflags $(LIBS))
+LDLIBS += $(shell pkg-config --libs $(LIBS))
+ARCH_INCLUDE := -I/usr/include/$(shell $(CC) -print-multiarch)
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Werror \
+	-Iheaders -Ibpf $(ARCH_INCLUDE)
+
+SRC := $(wildcard user/*.c)
+OBJ := $(SRC:%.c=$(O)/%.o)
+# Everything but main(): what tests and benchmarks link.
+LIB := $(O)/libsmtplimit.a
+
+all: $(O)/smtplimit
+.PHONY: all
+
+$(O)/smtplimit: $(O)/user/main.o $(LIB)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(LIB): $(filter-out $(O)/user/main.o,$(OBJ))
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/user/%.o: user/%.c | $(O)/user
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/user/bpf.o: $(O)/smtplimit.skel.h
+
+$(O)/%.skel.h: $(O)/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp && mv $@.tmp $@
+
+$(O)/%.bpf.o: bpf/%.bpf.c | $(O)/user
+	$(call say,BPF,$@)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(O)/user:
+	$(Q)mkdir -p $@
+
+# Unit tests and fuzzers need no root.
+check: all
+	$(Q)$(MAKE) --no-print-directory -C selftests check O=$(abspath $(O)) V=$(V)
+.PHONY: check
+
+install: all
+	$(INSTALL) -D -m 0755 $(O)/smtplimit $(DESTDIR)$(SBINDIR)/smtplimit
+	$(INSTALL) -D -m 0644 scripts/smtplimit.8 $(DESTDIR)$(MANDIR)/man8/smtplimit.8
+	$(INSTALL) -D -m 0644 scripts/smtplimit.conf.5 $(DESTDIR)$(MANDIR)/man5/smtplimit.conf.5
+	$(INSTALL) -D -m 0644 scripts/smtplimit.service $(DESTDIR)$(PREFIX)/lib/systemd/system/smtplimit.service
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/smtplimit $(DESTDIR)$(MANDIR)/man8/smtplimit.8 \
+		$(DESTDIR)$(MANDIR)/man5/smtplimit.conf.5 \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system/smtplimit.service
+clean:
+	rm -rf $(O)
+.PHONY: install uninstall clean
+
+-include $(OBJ:.o=.d) $(O)/smtplimit.bpf.d

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * limits.h - every bound that the BPF programs and the controller share. Each number is what keeps
+ * one session, one account or one remote host from costing more than stated here.
+ */
+#ifndef SMTPL_LIMITS_H
+#define SMTPL_LIMITS_H
+
+/* A domain key: 127 bytes and a NUL. RFC 1035 allows 253; a longer one is cut after
+ * SMTPL_DOMAIN_KEEP bytes and closed with '~' and 16 hex digits of its 64-bit hash. */
+#define SMTPL_DOMAIN_SIZE 128
+#define SMTPL_DOMAIN_KEEP 110
+
+/* An address as reported to the controller, with a NUL. RFC 5321 4.5.3.1.3: a path has at most 256
+ * octets with its brackets. A longer one is cut; its hash is still that of the whole. */
+#define SMTPL_ADDR_SIZE 256
+
+/* Text of a reply as reported to the controller, with a NUL; the rest is not kept. */
+#define SMTPL_TEXT_SIZE 160
+
+/* A reply longer than this (all lines) makes the session desync: RFC 5321 has no limit, a hostile
+ * server no end. */
+#define SMTP_REPLY_MAX_BYTES 65536
+
+/* Commands sent and not yet answered, in one session. Power of two. */
+#define SMTP_FIFO_DEPTH 1024
+
+/* Transactions whose MAIL is not answered, plus the current one, in one session. Power of two. */
+#define SMTP_SENDERS 4
+
+/* Recipients of one message that the controller remembers by name until the message is decided. */
+#define SMTPL_RCPTS_PER_MESSAGE 4096
+
+/* Domains that one direct sender may have in smtpl_counts; further ones count under "". */
+#define SMTPL_DOMAINS_PER_UID 1024
+
+#define SMTPL_COUNTS_MAX 131072
+#define SMTPL_UIDS_MAX 65536
+#define SMTPL_DOMAINS_MAX 65536
+#define SMTPL_LOCALS_MAX 4096
+#define SMTPL_REDIRECTS_MAX 16384
+#define SMTPL_RING_BYTES_DEFAULT (4u << 20)
+
+/* Ingress segments behind a hole that are dropped in a row, before the direction gives up. */
+#define SMTPL_HOLE_DROPS_MAX 128
+
+/* A responder that has not renewed its heartbeat for this long is taken for dead. */
+#define SMTPL_HEARTBEAT_MAX_NS (5ull * 1000000000ull)
+
+/* The longest relay_users or exempt_users list, and the most watched ports. */
+#define SMTPL_USERS_MAX 1024
+#define SMTPL_PORTS_MAX 64
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * maps.h - keys and values of the maps pinned below <bpffs>/v1/. All times are boot time
+ * (CLOCK_BOOTTIME) in nanoseconds, all counts are since the maps were made or, after a reboot, since
+ * the state database was. Fields are in host byte order unless they say otherwise. A change of any
+ * layout here is a new SMTPL_SCHEMA.
+ */
+#ifndef SMTPL_MAPS_H
+#define SMTPL_MAPS_H
+
+#include <linux/types.h>
+#include "limits.h"
+
+#define SMTPL_SCHEMA 1
+#define SMTPL_PIN_DIR "v1"
+
+/* smtpl_counts: written by BPF, read by all. Domain "" holds the connections, opaque sessions and
+ * refusals of the uid, and the attempts that failed before a sender was named. */
+struct smtpl_count_key {
+	__u32 uid;
+	char domain[SMTPL_DOMAIN_SIZE]; /* lower case, NUL padded */
+};
+
+struct smtpl_count {
+	__u64 connections;
+	__u64 delivered; /* attempts */
+	__u64 deferred;
+	__u64 failed;
+	__u64 unknown;
+	__u64 opaque;  /* sessions */
+	__u64 refused; /* connects that smtplimit turned away */
+	__u64 last_ns; /* when anything here last changed */
+	__u64 domains; /* in the "" entry: domains of the uid that have an entry */
+};
+
+/* What a suspension says, wherever it is kept. Not suspended: until_ns is 0 or in the past. */
+struct smtpl_suspension {
+	__u64 since_ns;
+	__u64 until_ns;
+	__u32 bad;     /* deferred + failed mails in the window at the verdict */
+	__u32 min;     /* min_failures then in force */
+	__u32 percent; /* cut to a whole number */
+	__u32 by_hand; /* 1: `smtplimit suspend`, the three figures are as they stood then */
+};
+
+enum smtpl_role {
+	SMTPL_ROLE_DIRECT = 0, /* also every uid without an entry */
+	SMTPL_ROLE_RELAY = 1,  /* a mail server: judged per sender domain, never refused */
+	SMTPL_ROLE_EXEMPT = 2, /* counted, never judged, never refused */
+};
+
+/* smtpl_uids: uid -> this. Written by the controller, read by BPF and the CLI. */
+struct smtpl_uid {
+	__u32 role; /* enum smtpl_role */
+	__u32 pad;
+	struct smtpl_suspension suspension;
+};
+
+/* smtpl_domains: domain (NUL padded) -> struct smtpl_suspension. Writer and readers as above. */
+struct smtpl_domain_key {
+	char domain[SMTPL_DOMAIN_SIZE];
+};
+
+/* smtpl_locals: the host's own addresses, IPv4 as v4-mapped (::ffff:a.b.c.d), network order. */
+struct smtpl_local_key {
+	__u8 addr[16];
+};
+
+/* smtpl_redirects: who stands behind a connection to the responder. Key: the client's end of it. */
+struct smtpl_redirect_key {
+	__u8 addr[16]; /* v4-mapped for IPv4, network order */
+	__u32 port;    /* host order */
+};
+
+struct smtpl_redirect {
+	__u32 uid;
+	__u32 pid;
+	__u64 time_ns;
+};
+
+/* smtpl_meta: one entry. */
+struct smtpl_meta {
+	__u32 schema; /* SMTPL_SCHEMA */
+	__u32 pid;    /* of the controller that wrote this last */
+	char boot_id[40];
+	char version[32];
+	__u64 started_ns;
+	__u64 heartbeat_ns;    /* renewed every second while the controller lives */
+	__u64 netns_cookie;    /* of the responder */
+	__u32 responder_port;  /* host order, on 127.0.0.1 and ::1; 0: no responder */
+	__u32 responder_port6; /* the same for ::1 */
+};
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * stats.h - names of every loss and oddity that the BPF programs count, one per-CPU counter each.
+ * The list is written once here: the map's value, status, its JSON and the documentation use it.
+ */
+#ifndef SMTPL_STATS_H
+#define SMTPL_STATS_H
+
+#include <linux/types.h>
+
+/* X(field, what one unit of it means) */
+#define SMTPL_STATS(X)                                                                             \
+	X(sessions, "sessions opened to a watched port")                                           \
+	X(sessions_late, "sessions that were open before the agent and could not be followed")     \
+	X(sessions_desync, "sessions whose commands and replies no longer matched")                \
+	X(sessions_local, "sessions to this host itself, left alone")                              \
+	X(session_nomem, "sessions not followed for want of kernel memory")                        \
+	X(null_sender, "attempts with the null sender, never counted against anybody")             \
+	X(callouts, "recipients accepted and dropped before DATA (address checks)")                \
+	X(too_many_rcpts, "recipients put off by the server's own limit per message (x.5.3)")      \
+	X(ring_full, "events lost because the ring buffer was full; their counts are kept")        \
+	X(counts_full, "attempts counted nowhere because smtpl_counts was full")                   \
+	X(domains_over, "attempts counted under \"\" because the sender used too many domains")    \
+	X(hole_drops, "reply packets dropped because one before them was missing")                 \
+	X(hole_resyncs, "times that a missing stretch of the stream was given up")                 \
+	X(ingress_races, "reply packets dropped because another CPU held the session")             \
+	X(mptcp_joins, "joining MPTCP subflows to a watched port, dropped")                        \
+	X(reply_malformed, "reply lines without a code")                                           \
+	X(refused_connects, "connects refused with an error")                                      \
+	X(redirected_connects, "connects redirected to the responder")                             \
+	X(refused_packets, "packets of suspended senders dropped on open sockets")                 \
+	X(destroyed, "sockets of suspended senders destroyed")                                     \
+	X(relay_bypass, "sessions of relay users while a domain of theirs was suspended")
+
+struct smtpl_stats {
+#define SMTPL_STAT_FIELD(name, text) __u64 name;
+	SMTPL_STATS(SMTPL_STAT_FIELD)
+#undef SMTPL_STAT_FIELD
+};
+
+#endif

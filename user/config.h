@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * config.h - /etc/smtplimit.conf: every setting, its default, its range, and where it came from.
+ */
+#ifndef SMTPL_CONFIG_H
+#define SMTPL_CONFIG_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "../headers/limits.h"
+#include "verdict.h"
+
+#define CONFIG_FILE_DEFAULT "/etc/smtplimit.conf"
+
+enum config_mode {
+	CONFIG_ENFORCE = 0,
+	CONFIG_OBSERVE = 1,
+};
+
+struct config_uids {
+	uint32_t uid[SMTPL_USERS_MAX];
+	size_t count;
+};
+
+struct config {
+	enum config_mode mode;
+	struct verdict_rule rule;
+	uint16_t ports[SMTPL_PORTS_MAX]; /* host order, each once */
+	size_t ports_count;
+	struct config_uids relays;
+	struct config_uids exempts;
+	bool local;          /* watch loopback and the host's own addresses too */
+	char cgroup[PATH_MAX]; /* "auto", or a directory of a cgroup v2 hierarchy */
+	uint32_t ring_bytes; /* power of two, at least a page */
+	char state[PATH_MAX];
+	char run[PATH_MAX];
+	char bpffs[PATH_MAX];
+};
+
+/* The defaults of every key; relay users resolved from the passwd database. */
+void config_defaults(struct config *c);
+
+/* Read a file over the defaults. A missing file is fine when `file` is CONFIG_FILE_DEFAULT.
+ * Returns 0, or -1 with one line in `error`: "FILE:LINE: what, in quotes, and what is right", *c then
+ * unspecified and nothing else touched. */
+int config_read(const char *file, struct config *c, char *error, size_t error_size);
+
+/* `smtplimit config`: each effective setting with the file and line, or "default", it came from. */
+int config_print(const char *file, bool json, FILE *out, char *error, size_t error_size);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * state.h - what must outlive a reboot, in SQLite (WAL): windows, suspensions, totals, and the orders
+ * that the command line leaves for the daemon.
+ *
+ * In memory every time is boot time. Each row also keeps the boot id and the distance between wall
+ * clock and boot time at its writing: in the same boot the boot time is taken as it is (a clock step
+ * moves nothing), after a reboot it is moved by the wall clock. Calls return 0 or -errno and log
+ * nothing; state_error() has the text of the last failure of this connection.
+ */
+#ifndef SMTPL_STATE_H
+#define SMTPL_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "../headers/event.h"
+#include "../headers/maps.h"
+#include "account.h"
+#include "window.h"
+
+struct state;
+
+/* What the kernel counted for one key, and how much of it the windows have taken in. */
+struct state_count {
+	uint32_t uid;
+	char domain[SMTPL_DOMAIN_SIZE];
+	struct smtpl_count kernel;     /* as read from smtpl_counts */
+	struct smtpl_totals accounted; /* attempts that went through the pipeline */
+};
+
+/* One order of the command line, carried out by the daemon or, without one, by the command itself. */
+struct state_order {
+	int64_t id;
+	struct account_id account;
+	bool suspend;       /* else release */
+	uint64_t for_s;     /* suspend */
+	char reason[256];
+};
+
+/* A suspension as it is told to people. */
+struct state_suspension {
+	struct account_id account;
+	struct smtpl_suspension kernel; /* times in boot time of now */
+	char domain[SMTPL_DOMAIN_SIZE]; /* the account's own domain for the text, or "" */
+	char reason[256];
+};
+
+enum state_open {
+	STATE_READ = 0,
+	STATE_WRITE = 1, /* make the file, its directory and the tables, mode 0600 / 0700 */
+};
+
+/* A missing file with STATE_READ is -ENOENT; one of another schema -EPROTO. A damaged file is renamed
+ * to FILE.damaged-TIME with STATE_WRITE, and said by state_error(); -EBADMSG with STATE_READ. */
+int state_open(const char *path, enum state_open how, struct state **state);
+void state_close(struct state *state);
+const char *state_error(const struct state *state);
+
+/* All puts between begin and commit become visible together. */
+int state_begin(struct state *state);
+int state_commit(struct state *state);
+void state_rollback(struct state *state);
+
+int state_put_window(struct state *state, const struct account_id *account, const char *own_domain,
+		     const struct window *window); /* an empty one deletes the row */
+int state_put_count(struct state *state, const struct state_count *count);
+int state_put_suspension(struct state *state, const struct state_suspension *suspension);
+int state_delete_suspension(struct state *state, const struct account_id *account);
+
+/* Each calls back once a row; a callback's non-zero return ends the call and is returned. The window
+ * given is the callback's to keep (window_clear). */
+int state_each_window(struct state *state,
+		      int (*each)(void *arg, const struct account_id *account,
+				  const char *own_domain, struct window *window),
+		      void *arg);
+int state_each_count(struct state *state,
+		     int (*each)(void *arg, const struct state_count *count), void *arg);
+int state_each_suspension(struct state *state,
+			  int (*each)(void *arg, const struct state_suspension *suspension),
+			  void *arg);
+
+/* Orders: put returns the id; each gives them in order; delete when carried out; pending: 1, 0. */
+int state_put_order(struct state *state, const struct state_order *order, int64_t *id);
+int state_each_order(struct state *state, int (*each)(void *arg, const struct state_order *order),
+		     void *arg);
+int state_delete_order(struct state *state, int64_t id);
+int state_order_pending(struct state *state, int64_t id);
+
+#endif
