@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""KTAP output for tests written in Python, and the exact comparisons that they make.
+
+A test file holds functions; main() runs them in order and prints one result line each. A function
+fails by raising (AssertionError or anything else), skips by raising Skip. Exit status: 0 all
+passed, 1 something failed, 4 nothing could be run.
+"""
+import signal
+import sys
+import traceback
+
+EXIT_SKIP = 4
+
+
+class Skip(Exception):
+    """This test cannot run here; the text says why."""
+
+
+class Interrupted(BaseException):
+    """A signal asked the test to end: cleanups run, then the process exits."""
+
+
+def _on_signal(number, _frame):
+    raise Interrupted(signal.Signals(number).name)
+
+
+def diagnose(text):
+    for line in str(text).splitlines():
+        print("# " + line, flush=True)
+
+
+def equal(got, want, what="value"):
+    if got != want:
+        raise AssertionError(f"{what}: got {got!r}, want {want!r}")
+
+
+def true(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def _name(function):
+    return function.__name__.removeprefix("test_").replace("_", " ")
+
+
+def _run_one(number, function, arguments):
+    try:
+        function(*arguments)
+    except Skip as why:
+        print(f"ok {number} {_name(function)} # SKIP {why}", flush=True)
+        return "skip"
+    except Exception:
+        diagnose(traceback.format_exc())
+        print(f"not ok {number} {_name(function)}", flush=True)
+        return "fail"
+    print(f"ok {number} {_name(function)}", flush=True)
+    return "pass"
+
+
+def _report(results):
+    if "fail" in results:
+        return 1
+    return 0 if "pass" in results or not results else EXIT_SKIP
+
+
+def run(functions, *arguments):
+    """Run each function with the arguments; the exit status of the whole."""
+    print(f"KTAP version 1\n1..{len(functions)}", flush=True)
+    results = [_run_one(n, f, arguments) for n, f in enumerate(functions, 1)]
+    return _report(results)
+
+
+def main(functions, fixture=None):
+    """Run the functions, inside the context manager `fixture` if given, and exit.
+
+    When the fixture itself cannot be made every function is reported as failed (or skipped, when
+    it raises Skip)."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _on_signal)
+    if fixture is None:
+        sys.exit(run(functions))
+    try:
+        with fixture as made:
+            status = run(functions, made)
+    except Skip as why:
+        print(f"KTAP version 1\n1..0 # SKIP {why}", flush=True)
+        status = EXIT_SKIP
+    except Interrupted as why:
+        print(f"Bail out! {why}", flush=True)
+        status = 1
+    except Exception:
+        diagnose(traceback.format_exc())
+        print("not ok 0 fixture", flush=True)
+        status = 1
+    sys.exit(status)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The few system calls that Python 3.11 has no name for, and waiting for a condition."""
+import ctypes
+import os
+import time
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+MS_REC = 0x4000
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2
+PR_SET_PDEATHSIG = 1
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _call(name, *arguments):
+    if getattr(_libc, name)(*arguments) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{name}: {os.strerror(error)}")
+
+
+def unshare(flags):
+    _call("unshare", flags)
+
+
+def setns(path, kind):
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _call("setns", fd, kind)
+    finally:
+        os.close(fd)
+
+
+def mount(source, target, kind, flags=0):
+    _call("mount", source.encode(), target.encode(), kind.encode() if kind else None,
+          ctypes.c_ulong(flags), None)
+
+
+def umount(target):
+    _call("umount2", target.encode(), MNT_DETACH)
+
+
+def die_with_parent(signal_number=9):
+    _call("prctl", PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
+
+
+def wait_for(predicate, timeout=10.0, what=None):
+    """Poll until predicate() is true and return its value; TimeoutError names what was awaited."""
+    end = time.monotonic() + timeout
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > end:
+            name = what or getattr(predicate, "__name__", "condition")
+            raise TimeoutError(f"not within {timeout} s: {name}")
+        time.sleep(0.01)
+
+
+def cgroup2_mount():
+    """Where the cgroup v2 hierarchy is mounted, or None."""
+    with open("/proc/self/mountinfo", encoding="ascii") as mounts:
+        for line in mounts:
+            left, right = line.split(" - ", 1)
+            if right.split()[0] == "cgroup2" and left.split()[3] == "/":
+                return left.split()[4]
+    return None

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a session amounts to, seen from the server: an account of its own, made from what the server
+was asked and answered, by the rules of counting in README (attempts) and nothing of smtplimit's code.
+
+Only what the server can see is here. A refused or unanswered connection is added by the test that
+caused it (Tally.add).
+"""
+import time
+
+OUTCOMES = ("delivered", "deferred", "failed", "unknown")
+CELLS = ("connections",) + OUTCOMES + ("opaque",)
+
+
+def outcome_of(code):
+    return {2: "delivered", 4: "deferred", 5: "failed"}[code // 100]
+
+
+def domain_of(address):
+    """The sender domain: what is behind the last '@', lower case, without a trailing dot."""
+    _, at, domain = address.rpartition("@")
+    return domain.lower().removesuffix(".") if at else ""
+
+
+class Tally:
+    def __init__(self):
+        self.cells = {}   # (uid, domain) -> {cell: count}
+        self.log = []     # one entry an attempt, in order
+
+    def _cell(self, uid, domain):
+        return self.cells.setdefault((uid, domain), dict.fromkeys(CELLS, 0))
+
+    def bump(self, uid, domain, cell, count=1):
+        self._cell(uid, domain)[cell] += count
+
+    def add(self, uid, sender, recipient, outcome, code=0):
+        """An attempt. sender None: none was named. recipient None: none was named."""
+        domain = domain_of(sender) if sender else ""
+        self.bump(uid, domain, outcome)
+        self.log.append({"time": time.clock_gettime(time.CLOCK_BOOTTIME), "uid": uid,
+                         "sender": sender, "recipient": recipient, "outcome": outcome,
+                         "code": code})
+
+    def merge(self, other):
+        for (uid, domain), cells in other.cells.items():
+            for cell, count in cells.items():
+                self.bump(uid, domain, cell, count)
+        self.log += other.log
+
+    def total(self, uid=None):
+        """Sums over the domains of a uid, or over everything."""
+        sums = dict.fromkeys(CELLS, 0)
+        for (owner, _), cells in self.cells.items():
+            if uid is None or owner == uid:
+                for cell in CELLS:
+                    sums[cell] += cells[cell]
+        return sums
+
+    def to_json(self):
+        return {"cells": [[uid, domain, cells] for (uid, domain), cells in self.cells.items()],
+                "log": self.log}
+
+    @classmethod
+    def from_json(cls, data):
+        tally = cls()
+        tally.cells = {(uid, domain): cells for uid, domain, cells in data["cells"]}
+        tally.log = data["log"]
+        return tally
+
+
+def mails(log):
+    """{delivered, deferred, failed} of the mails in a list of log entries of one account: retries
+    of one (sender, recipient) are one mail, whose last outcome counts."""
+    counts = {"delivered": 0, "deferred": 0, "failed": 0}
+    pending = set()
+    for entry in log:
+        mail = (entry["sender"], entry["recipient"])
+        outcome = entry["outcome"]
+        if outcome == "unknown":
+            continue
+        if outcome == "deferred" and mail in pending:
+            continue
+        counts[outcome] += 1
+        if entry["recipient"] is None:
+            continue
+        if outcome == "deferred":
+            pending.add(mail)
+        elif mail in pending:
+            pending.remove(mail)
+            counts["deferred"] -= 1
+    return counts
+
+
+class Session:
+    """One session. The server calls these as things happen, in order."""
+
+    def __init__(self, tally, uid=None):
+        self.tally = tally
+        self.uid = uid
+        self.known = False      # the connection is counted
+        self.over = False       # nothing more can be decided
+        self.attempts = 0
+        self.held = 0           # EHLO was refused with this, nothing went well since
+        self.forget()
+
+    def forget(self):
+        """No transaction is open."""
+        self.sender = None
+        self.waiting = []       # recipients named, not answered
+        self.accepted = []
+        self.ended = False      # the end of the data came
+        self.mail_refused = False
+
+    def identify(self, uid):
+        if not self.known and uid is not None:
+            self.uid = uid
+            self.known = True
+            self.tally.bump(uid, "", "connections")
+
+    def _decide(self, recipient, outcome, code, session=False):
+        sender = None if session else self.sender
+        self.attempts += 1
+        if sender != "":        # the null sender is never counted
+            self.tally.add(self.uid, sender, recipient, outcome, code)
+
+    def _decide_all(self, outcome, code):
+        for recipient in self.accepted + self.waiting:
+            self._decide(recipient, outcome, code)
+        self.accepted, self.waiting = [], []
+
+    def greeting(self, code):
+        if code >= 400 and not self.over:
+            self._decide(None, outcome_of(code), code, session=True)
+            self.over = True
+
+    def ehlo(self, code):
+        if self.over:
+            return
+        if code == 421:
+            self.greeting(code)
+        else:
+            self.held = code if code >= 400 else 0
+            self.forget()
+
+    def mail(self, sender):
+        self.forget()
+        self.sender = sender
+
+    def mail_reply(self, code):
+        if code < 400:
+            self.held = 0
+        elif not self.over:
+            self._decide(None, outcome_of(code), code)
+            self.mail_refused = True
+            self.over = self.over or code == 421
+
+    def rcpt(self, recipient):
+        if self.sender is not None and not self.mail_refused:
+            self.waiting.append(recipient)
+
+    def rcpt_reply(self, code, enhanced=""):
+        """Answers the oldest recipient that waits."""
+        if self.over or not self.waiting:
+            return
+        if code == 421:
+            self._decide_all("deferred", code)
+            self.over = True
+            return
+        recipient = self.waiting.pop(0)
+        too_many = code in (452, 552) and enhanced[1:] == ".5.3" and self.accepted
+        if code < 300:
+            self.accepted.append(recipient)
+        elif not too_many:
+            self._decide(recipient, outcome_of(code), code)
+
+    def data_reply(self, code):
+        """To DATA, or to a BDAT chunk that is not the last."""
+        if code >= 400 and not self.over:
+            self._decide_all(outcome_of(code), code)
+            self.over = code == 421
+
+    def data_end(self):
+        self.ended = True
+
+    def end_reply(self, code):
+        if not self.over:
+            self._decide_all(outcome_of(code), code)
+            self.over = code == 421
+        if not self.over:
+            self.forget()
+
+    def prdr_reply(self, code):
+        """After the data: the next recipient's own."""
+        if not self.over and self.accepted:
+            self._decide(self.accepted.pop(0), outcome_of(code), code)
+
+    def opaque(self):
+        self.tally.bump(self.uid, "", "opaque")
+        self.over = True
+
+    def reset(self):
+        self.forget()
+
+    def lost(self):
+        """The server ends the connection without a reply."""
+        if self.over:
+            return
+        self.over = True
+        if self.accepted or self.waiting:
+            self._decide_all("unknown" if self.ended else "deferred", 0)
+        elif self.attempts == 0:
+            named = self.sender is not None
+            self._decide(None, "deferred", 0, session=not named)
+
+    def closed(self):
+        """QUIT, or the client closed."""
+        if self.held and not self.over and self.attempts == 0:
+            self._decide(None, outcome_of(self.held), self.held, session=True)
+        self.over = True
