@@ -306,6 +306,8 @@ class Server:
         self.memory = script.Memory()
         self.tally = tally.Tally()
         self.sessions = []
+        self.open = set()  # connections being served
+        self.bound = []     # the ports that are listened on
         self.special = {key: dict(value, greeting=script.parse_act(value["greeting"]))
                         if "greeting" in value else value
                         for key, value in config.get("special", {}).items()}
@@ -323,6 +325,7 @@ class Server:
 
     async def serve(self, reader, writer):
         connection = Connection(self, reader, writer)
+        self.open.add(connection)
         self.sessions.append(connection.record)
         try:
             await connection.run()
@@ -331,6 +334,7 @@ class Server:
         except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError):
             connection.session.closed()
         finally:
+            self.open.discard(connection)
             writer.close()
 
     def listener(self, port):
@@ -345,7 +349,9 @@ class Server:
 
     async def listen(self):
         for port in self.config["ports"]:
-            await asyncio.start_server(self.serve, sock=self.listener(port), backlog=1024)
+            sock = self.listener(port)
+            self.bound.append(sock.getsockname()[1])
+            await asyncio.start_server(self.serve, sock=sock, backlog=1024)
         for port in self.config.get("tls_ports", []):
             await asyncio.start_server(self.serve, sock=self.listener(port), ssl=self.tls)
 
