@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * sandbox.h - how a process of smtplimit gives up what it does not need: a child that speaks with
+ * untrusted peers keeps a few descriptors and a few system calls, the daemon a few capabilities.
+ */
+#ifndef SMTPL_SANDBOX_H
+#define SMTPL_SANDBOX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <linux/capability.h>
+
+/* What a daemon has to keep to be able to start a sandboxed child later. */
+#define SANDBOX_CHILD_CAPS CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT
+
+struct sandbox {
+	pid_t parent;            /* the child dies with it; taken before the fork */
+	const char *name;        /* of the process, at most 15 characters */
+	const char *user;        /* whose ids to take; without a passwd entry 65534 */
+	const int *fds;          /* everything else is closed, except stderr */
+	size_t fds_count;
+	const int *syscalls;     /* SCMP_SYS() numbers, besides the few that libc itself needs */
+	size_t syscalls_count;
+	uint64_t files;          /* RLIMIT_NOFILE */
+	uint64_t memory_bytes;   /* RLIMIT_AS */
+};
+
+/*
+ * Lock the calling process in, for good: signals that are meant for the daemon are ignored and the
+ * death of the parent kills; the root directory is an empty one in which nothing can be made; no
+ * privilege, no capability, no way back to one; and a system call that is not listed kills the
+ * process. Memory must have been allocated before. Needs /proc, no writable place. A caller who is
+ * not root keeps ids and root directory. 0 or -errno; after an error the process must end.
+ */
+int sandbox_enter(const struct sandbox *sandbox);
+
+/*
+ * Drop every capability of the calling process that is not in `keep`, from the bounding set too. One
+ * in `keep` that the process does not have is left out. 0 or -errno.
+ */
+int sandbox_daemon(const unsigned int *keep, size_t count);
+
+#endif
