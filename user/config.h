@@ -5,15 +5,29 @@
 #ifndef SMTPL_CONFIG_H
 #define SMTPL_CONFIG_H
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <linux/limits.h>
+
 #include "../headers/limits.h"
 #include "verdict.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/smtplimit.conf"
+
+/* Room for any error of this file, in one line. */
+#define CONFIG_ERROR_SIZE 1024
+
+#define CONFIG_WINDOW_MIN_S     1
+#define CONFIG_WINDOW_MAX_S     (24 * 3600)
+#define CONFIG_SUSPEND_MIN_S    1
+#define CONFIG_SUSPEND_MAX_S    (30 * 24 * 3600)
+#define CONFIG_MIN_FAILURES_MAX 1000000
+#define CONFIG_RING_MIN_BYTES   (4u << 10)
+#define CONFIG_RING_MAX_BYTES   (64u << 20)
+/* A socket below the run directory ("/socketmap") must fit into sockaddr_un. */
+#define CONFIG_RUN_MAX 90
 
 enum config_mode {
 	CONFIG_ENFORCE = 0,
@@ -30,11 +44,11 @@ struct config {
 	struct verdict_rule rule;
 	uint16_t ports[SMTPL_PORTS_MAX]; /* host order, each once */
 	size_t ports_count;
-	struct config_uids relays;
+	struct config_uids relays; /* root is always one of them */
 	struct config_uids exempts;
-	bool local;          /* watch loopback and the host's own addresses too */
+	bool local;            /* watch loopback and the host's own addresses too */
 	char cgroup[PATH_MAX]; /* "auto", or a directory of a cgroup v2 hierarchy */
-	uint32_t ring_bytes; /* power of two, at least a page */
+	uint32_t ring_bytes;   /* power of two, at least a page */
 	char state[PATH_MAX];
 	char run[PATH_MAX];
 	char bpffs[PATH_MAX];
@@ -48,7 +62,17 @@ void config_defaults(struct config *c);
  * unspecified and nothing else touched. */
 int config_read(const char *file, struct config *c, char *error, size_t error_size);
 
-/* `smtplimit config`: each effective setting with the file and line, or "default", it came from. */
+/* `smtplimit config`: each effective setting with the file and line, or "default", it came from.
+ * Errors as config_read(), with nothing printed. */
 int config_print(const char *file, bool json, FILE *out, char *error, size_t error_size);
+
+/* Read a duration, a whole number with s, m or h, like "60m". Returns 0, or -1 with what would be
+ * right in `want`: "want ... from 1s to 24h". */
+int config_duration(const char *text, int64_t min_s, int64_t max_s, int64_t *seconds, char *want,
+		    size_t want_size);
+
+/* Write a duration as config_duration() reads it, in the largest unit that keeps it exact, but an
+ * hour as 60m. */
+void config_duration_text(int64_t seconds, char *text, size_t text_size);
 
 #endif

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * config.c - reads /etc/smtplimit.conf with inih and prints what is in force.
+ *
+ * inih never sees the file itself but one line at a time from next_line(), for what it would pass
+ * over in silence: it cuts lines at its own bound, ignores text behind a [section], and knows no
+ * sections without keys. Its line numbers are not asked for either: not every build hands them on.
+ */
+#include "config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_key.h"
+#include "log.h"
+
+/* More than 1024 users on lines of their own; what never ends is not a configuration. */
+#define FILE_BYTES_MAX (256 * 1024)
+#define QUOTE_SIZE     128
+
+struct reading {
+	const char *file; /* printable */
+	struct config *c;
+	char *text; /* as read, to be freed */
+	const char *begin; /* of the first line */
+	const char *at; /* the next line */
+	const char *end;
+	unsigned int line; /* the one that inih has; from 1 */
+	unsigned int lines[CONFIG_KEYS]; /* where each key was set; 0: nowhere */
+	bool indented; /* the line begins with a blank */
+	const struct config_key *last; /* what an indented line continues; NULL after a [section] */
+	unsigned int error_line; /* 0: none yet */
+	char *error;
+	size_t error_size;
+};
+
+/* Note an error of a line; the first one stays. */
+static void __attribute__((format(printf, 3, 4)))
+fail(struct reading *r, unsigned int line, const char *format, ...)
+{
+	size_t used;
+	va_list args;
+
+	if (r->error_line)
+		return;
+	r->error_line = line;
+	used = (size_t)snprintf(r->error, r->error_size, "%s:%u: ", r->file, line);
+	if (used >= r->error_size)
+		return;
+	va_start(args, format);
+	vsnprintf(r->error + used, r->error_size - used, format, args);
+	va_end(args);
+}
+
+static const char *quote(const char *bytes, size_t size, char quoted[QUOTE_SIZE])
+{
+	return log_escape(bytes, size, 1, quoted, QUOTE_SIZE);
+}
+
+static void fail_unknown_key(struct reading *r, const char *section, const char *name)
+{
+	const struct config_key *near = config_key_nearest(name);
+	char quoted[QUOTE_SIZE], list[128];
+
+	quote(name, strlen(name), quoted);
+	config_key_list(section, list, sizeof(list));
+	if (!config_section_known(section))
+		fail(r, r->line,
+		     "\"%s\" stands in no section: want [limit], [watch] or [paths] above it",
+		     quoted);
+	else if (near && strcmp(near->section, section))
+		fail(r, r->line,
+		     "unknown key \"%s\" in [%s]: did you mean \"%s\" of [%s]? [%s] has %s", quoted,
+		     section, near->name, near->section, section, list);
+	else if (near)
+		fail(r, r->line, "unknown key \"%s\" in [%s]: did you mean \"%s\"? [%s] has %s",
+		     quoted, section, near->name, section, list);
+	else
+		fail(r, r->line, "unknown key \"%s\" in [%s]: want one of %s", quoted, section,
+		     list);
+}
+
+static void fail_unknown_section(struct reading *r, const char *section)
+{
+	const char *near = config_section_nearest(section);
+	char quoted[QUOTE_SIZE];
+
+	quote(section, strlen(section), quoted);
+	if (near)
+		fail(r, r->line, "unknown section \"%s\": did you mean [%s]?", quoted, near);
+	else
+		fail(r, r->line, "unknown section \"%s\": want [limit], [watch] or [paths]",
+		     quoted);
+}
+
+/* A line whose first character is '[', for what inih takes without a word. */
+static void check_section(struct reading *r, const char *line)
+{
+	size_t length = strcspn(line + 1, "]");
+	const char *rest = line + 1 + length;
+	char section[QUOTE_SIZE], quoted[QUOTE_SIZE];
+	bool closed = *rest == ']';
+
+	if (closed)
+		rest += 1 + strspn(rest + 1, " \t\r");
+	if (!closed || (*rest && *rest != ';' && *rest != '#')) {
+		fail(r, r->line, "\"%s\": want a [section] alone on its line",
+		     quote(line, strlen(line), quoted));
+		return;
+	}
+	snprintf(section, sizeof(section), "%.*s", (int)length, line + 1);
+	if (!config_section_known(section))
+		fail_unknown_section(r, section);
+	r->last = NULL;
+}
+
+/* inih's reader, like fgets(3): the next line with its newline, NULL at the end or after an error. */
+static char *next_line(char *line, int line_size, void *arg)
+{
+	struct reading *r = arg;
+	const char *newline, *first;
+	size_t length;
+
+	if (r->error_line || r->at == r->end)
+		return NULL;
+	newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
+	length = (size_t)((newline ? newline : r->end) - r->at);
+	r->line++;
+	if (memchr(r->at, '\0', length)) {
+		fail(r, r->line, "a zero byte: want a text file");
+		return NULL;
+	}
+	if (length + 2 > (size_t)line_size) {
+		fail(r, r->line,
+		     "%zu bytes: want lines of at most %d, lists go on in an indented line", length,
+		     line_size - 2);
+		return NULL;
+	}
+	memcpy(line, r->at, length);
+	memcpy(line + length, "\n", 2);
+	r->at += length + (newline != NULL);
+	r->indented = isspace((unsigned char)line[0]);
+	first = line + strspn(line, " \t\r\v\f");
+	line[length] = '\0';
+	if (*first == '[' && !(r->indented && r->last))
+		check_section(r, first);
+	line[length] = '\n';
+	return line;
+}
+
+/* Is this assignment in its place? Notes an error if not. */
+static bool check_place(struct reading *r, const struct config_key *key, const char *value,
+                        bool more)
+{
+	unsigned int before = r->lines[key - config_keys];
+	char quoted[QUOTE_SIZE];
+
+	quote(value, strlen(value), quoted);
+	if (!more && before)
+		fail(r, r->line, "%s = \"%s\": set in line %u already, want it once", key->name,
+		     quoted, before);
+	else if (more && !key->type->clear)
+		fail(r, r->line,
+		     "\"%s\": a line that begins with a blank goes on with %s, which is no list: "
+		     "want it in the first column",
+		     quoted, key->name);
+	else if (strstr(value, " #") || strstr(value, "\t#"))
+		fail(r, r->line,
+		     "%s = \"%s\": want a comment on a line of its own, or behind \" ;\"",
+		     key->name, quoted);
+	return !r->error_line;
+}
+
+/* inih's handler: one assignment, or one more line of a list. 0: stop at this line. */
+static int set_key(void *arg, const char *section, const char *name, const char *value)
+{
+	char why[QUOTE_SIZE * 3], quoted[QUOTE_SIZE];
+	const struct config_key *key = config_key_find(section, name);
+	struct reading *r = arg;
+	bool more = r->indented && r->last;
+
+	if (r->error_line)
+		return 0;
+	if (!key) {
+		fail_unknown_key(r, section, name);
+		return 0;
+	}
+	if (!check_place(r, key, value, more))
+		return 0;
+	if (!more) {
+		r->lines[key - config_keys] = r->line;
+		if (key->type->clear)
+			key->type->clear(key, r->c);
+	}
+	r->last = key;
+	if (key->type->read(key, value, r->c, why, sizeof(why))) {
+		fail(r, r->line, "%s = \"%s\": %s", name, quote(value, strlen(value), quoted), why);
+		return 0;
+	}
+	return 1;
+}
+
+/* What inih could not read: neither of the two forms that a line has. */
+static void fail_syntax(struct reading *r, unsigned int line)
+{
+	const char *at = r->begin, *end = r->end;
+	char quoted[QUOTE_SIZE];
+
+	for (unsigned int i = 1; i < line; i++)
+		at = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
+	end = memchr(at, '\n', (size_t)(end - at)) ?: end;
+	if (end > at && end[-1] == '\r')
+		end--;
+	r->error_line = 0;
+	fail(r, line, "\"%s\": want KEY = VALUE, a [section], or a comment behind #",
+	     quote(at, (size_t)(end - at), quoted));
+}
+
+/* What no single line can tell. */
+static void check_whole(struct reading *r)
+{
+	unsigned int relays = r->lines[config_key_find("watch", "relay_users") - config_keys];
+	unsigned int exempts = r->lines[config_key_find("watch", "exempt_users") - config_keys];
+	unsigned int ports = r->lines[config_key_find("watch", "ports") - config_keys];
+	const struct config_uids *uids = &r->c->exempts;
+
+	if (!r->c->ports_count)
+		fail(r, ports, "ports = \"\": want at least one port from 1 to 65535");
+	for (size_t i = 0; i < uids->count; i++)
+		if (config_uids_has(&r->c->relays, uids->uid[i]))
+			fail(r, exempts > relays ? exempts : relays,
+			     "uid %u is in exempt_users and %s relay_users: want it in one of them",
+			     uids->uid[i], relays ? "in" : "in the default of");
+}
+
+/* Take in the whole file, but for a byte order mark. 0 or -errno. */
+static int load(struct reading *r, const char *file)
+{
+	FILE *f = fopen(file, "re");
+	size_t size = 0;
+	int result = 0;
+
+	if (!f)
+		return -errno;
+	r->text = malloc(FILE_BYTES_MAX);
+	if (r->text)
+		size = fread(r->text, 1, FILE_BYTES_MAX, f);
+	if (!r->text || ferror(f))
+		result = -errno;
+	else if (size == FILE_BYTES_MAX)
+		result = -EFBIG;
+	fclose(f);
+
+	r->begin = r->text;
+	if (size >= 3 && !memcmp(r->begin, "\xef\xbb\xbf", 3))
+		r->begin += 3;
+	r->at = r->begin;
+	r->end = r->text + size;
+	return result;
+}
+
+static int read_config(const char *file, struct config *c, unsigned int lines[CONFIG_KEYS], char *error,
+                       size_t error_size)
+{
+	char printable[QUOTE_SIZE * 4];
+	struct reading r = {.file = printable, .c = c, .error = error, .error_size = error_size};
+	int result;
+
+	log_escape(file, strlen(file), 1, printable, sizeof(printable));
+	config_defaults(c);
+	memset(lines, 0, CONFIG_KEYS * sizeof(lines[0]));
+	result = load(&r, file);
+	if (result) {
+		free(r.text);
+		if (result == -ENOENT && !strcmp(file, CONFIG_FILE_DEFAULT))
+			return 0;
+		snprintf(error, error_size, "%s: cannot read the configuration: %s", printable,
+		         strerror(-result));
+		return -1;
+	}
+	result = ini_parse_stream(next_line, &r, set_key, &r);
+	if (result > 0 && (!r.error_line || (unsigned int)result < r.error_line))
+		fail_syntax(&r, (unsigned int)result);
+	else if (result < 0)
+		fail(&r, r.line, "out of memory");
+	if (!r.error_line)
+		check_whole(&r);
+	memcpy(lines, r.lines, sizeof(r.lines));
+	free(r.text);
+	return r.error_line ? -1 : 0;
+}
+
+int config_read(const char *file, struct config *c, char *error, size_t error_size)
+{
+	unsigned int lines[CONFIG_KEYS];
+
+	return read_config(file, c, lines, error, error_size);
+}
+
+static void print_from(const char *file, unsigned int line, char *from, size_t from_size)
+{
+	char printable[QUOTE_SIZE * 4];
+
+	if (line)
+		snprintf(from, from_size, "%s:%u",
+		         log_escape(file, strlen(file), 1, printable, sizeof(printable)), line);
+	else
+		snprintf(from, from_size, "default");
+}
+
+static int print_text(const char *file, const struct config *c, const unsigned int lines[CONFIG_KEYS],
+                      FILE *out)
+{
+	char from[QUOTE_SIZE * 4 + 16], *setting;
+	size_t size;
+	FILE *memory;
+
+	for (size_t i = 0; i < CONFIG_KEYS; i++) {
+		memory = open_memstream(&setting, &size);
+		if (!memory)
+			return -1;
+		fprintf(memory, "[%s] %s = ", config_keys[i].section, config_keys[i].name);
+		config_keys[i].type->write(&config_keys[i], c, memory);
+		if (fclose(memory))
+			return -1;
+		print_from(file, lines[i], from, sizeof(from));
+		fprintf(out, "%-44s # %s\n", setting, from);
+		free(setting);
+	}
+	return 0;
+}
+
+static int print_json(const char *file, const struct config *c, const unsigned int lines[CONFIG_KEYS],
+                      FILE *out)
+{
+	char from[QUOTE_SIZE * 4 + 16];
+	json_t *all = json_object();
+	int result = 0;
+
+	for (size_t i = 0; i < CONFIG_KEYS && !result; i++) {
+		if (!json_object_get(all, config_keys[i].section))
+			json_object_set_new(all, config_keys[i].section, json_object());
+		print_from(file, lines[i], from, sizeof(from));
+		result = json_object_set_new(json_object_get(all, config_keys[i].section), config_keys[i].name,
+		                             json_pack("{s:o,s:s}", "value",
+		                                       config_keys[i].type->json(&config_keys[i], c), "from",
+		                                       from));
+	}
+	if (!result)
+		result = json_dumpf(all, out, 0);
+	if (!result)
+		fputc('\n', out);
+	json_decref(all);
+	return result;
+}
+
+int config_print(const char *file, bool json, FILE *out, char *error, size_t error_size)
+{
+	unsigned int lines[CONFIG_KEYS];
+	struct config c;
+	int result;
+
+	if (read_config(file, &c, lines, error, error_size))
+		return -1;
+	result = json ? print_json(file, &c, lines, out) : print_text(file, &c, lines, out);
+	if (result)
+		snprintf(error, error_size, "cannot print the configuration: out of memory");
+	return result ? -1 : 0;
+}

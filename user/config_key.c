@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * config_key.c - every setting and its default. A new one is a line in config_keys, a field and its
+ * default, a line in smtplimit.conf(5).
+ */
+#include "config_key.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define AT(field)       offsetof(struct config, field)
+#define PATH_LENGTH_MAX (PATH_MAX - 64)
+
+/* clang-format off */
+const struct config_key config_keys[CONFIG_KEYS] = {
+	{ "limit", "mode", &config_type_mode, AT(mode), 0, 0 },
+	{ "limit", "window", &config_type_duration, AT(rule.window_s),
+	  CONFIG_WINDOW_MIN_S, CONFIG_WINDOW_MAX_S },
+	{ "limit", "percent", &config_type_number, AT(rule.percent), 1, 100 },
+	{ "limit", "min_failures", &config_type_number, AT(rule.min_failures),
+	  1, CONFIG_MIN_FAILURES_MAX },
+	{ "limit", "suspend", &config_type_duration, AT(rule.suspend_s),
+	  CONFIG_SUSPEND_MIN_S, CONFIG_SUSPEND_MAX_S },
+	{ "watch", "ports", &config_type_ports, AT(ports), 0, 0 },
+	{ "watch", "relay_users", &config_type_users, AT(relays), 0, 0 },
+	{ "watch", "exempt_users", &config_type_users, AT(exempts), 0, 0 },
+	{ "watch", "local", &config_type_bool, AT(local), 0, 0 },
+	{ "watch", "cgroup", &config_type_cgroup, AT(cgroup), 0, PATH_LENGTH_MAX },
+	{ "watch", "ring", &config_type_size, AT(ring_bytes),
+	  CONFIG_RING_MIN_BYTES, CONFIG_RING_MAX_BYTES },
+	{ "paths", "state", &config_type_path, AT(state), 0, PATH_LENGTH_MAX },
+	{ "paths", "run", &config_type_path, AT(run), 0, CONFIG_RUN_MAX },
+	{ "paths", "bpffs", &config_type_path, AT(bpffs), 0, PATH_LENGTH_MAX },
+};
+/* clang-format on */
+
+void config_defaults(struct config *c)
+{
+	static const uint16_t ports[] = { 25, 465, 587 };
+
+	memset(c, 0, sizeof(*c));
+	c->mode = CONFIG_ENFORCE;
+	c->rule.window_s = 3600;
+	c->rule.suspend_s = 3600;
+	c->rule.percent = 50;
+	c->rule.min_failures = 5;
+	memcpy(c->ports, ports, sizeof(ports));
+	c->ports_count = sizeof(ports) / sizeof(ports[0]);
+	config_uids_default(&c->relays);
+	strcpy(c->cgroup, "auto");
+	c->ring_bytes = SMTPL_RING_BYTES_DEFAULT;
+	strcpy(c->state, "/var/lib/smtplimit");
+	strcpy(c->run, "/run/smtplimit");
+	strcpy(c->bpffs, "/sys/fs/bpf/smtplimit");
+}
+
+const struct config_key *config_key_find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < CONFIG_KEYS; i++)
+		if (!strcmp(config_keys[i].section, section) && !strcmp(config_keys[i].name, name))
+			return &config_keys[i];
+	return NULL;
+}
+
+/* Edits (insert, delete, replace) between two short words, upper and lower case alike. */
+static size_t word_distance(const char *a, const char *b)
+{
+	size_t row[32], length = strlen(b), corner, above;
+
+	if (length >= sizeof(row) / sizeof(row[0]))
+		return SIZE_MAX;
+	for (size_t j = 0; j <= length; j++)
+		row[j] = j;
+	for (size_t i = 1; *a; a++, i++) {
+		corner = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= length; j++) {
+			above = row[j];
+			row[j] = corner + (tolower((unsigned char)*a) != b[j - 1]);
+			if (above + 1 < row[j])
+				row[j] = above + 1;
+			if (row[j - 1] + 1 < row[j])
+				row[j] = row[j - 1] + 1;
+			corner = above;
+		}
+	}
+	return row[length];
+}
+
+const struct config_key *config_key_nearest(const char *name)
+{
+	const struct config_key *best = NULL;
+	size_t least = 3, distance;
+
+	for (size_t i = 0; i < CONFIG_KEYS; i++) {
+		distance = word_distance(name, config_keys[i].name);
+		if (distance >= least)
+			continue;
+		best = &config_keys[i];
+		least = distance;
+	}
+	return best;
+}
+
+const char *config_section_nearest(const char *section)
+{
+	for (size_t i = 0; i < CONFIG_KEYS; i++)
+		if (word_distance(section, config_keys[i].section) < 3)
+			return config_keys[i].section;
+	return NULL;
+}
+
+bool config_section_known(const char *section)
+{
+	for (size_t i = 0; i < CONFIG_KEYS; i++)
+		if (!strcmp(config_keys[i].section, section))
+			return true;
+	return false;
+}
+
+void config_key_list(const char *section, char *list, size_t list_size)
+{
+	size_t used = 0;
+
+	list[0] = '\0';
+	for (size_t i = 0; i < CONFIG_KEYS && used < list_size; i++)
+		if (!strcmp(config_keys[i].section, section))
+			used += (size_t)snprintf(list + used, list_size - used, "%s%s",
+						 used ? ", " : "", config_keys[i].name);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * config_key.h - the one table of all settings: section, name, kind of value, range.
+ */
+#ifndef SMTPL_CONFIG_KEY_H
+#define SMTPL_CONFIG_KEY_H
+
+#include "config_value.h"
+
+struct config_key {
+	const char *section;
+	const char *name;
+	const struct config_type *type;
+	size_t offset; /* of the field in struct config */
+	int64_t min;   /* number, seconds or bytes */
+	int64_t max;   /* the same; a path: its length */
+};
+
+#define CONFIG_KEYS 14
+extern const struct config_key config_keys[CONFIG_KEYS];
+
+/* NULL: there is none. */
+const struct config_key *config_key_find(const char *section, const char *name);
+
+/* The key that a wrong name was meant to be: at most two edits away. NULL: none is. */
+const struct config_key *config_key_nearest(const char *name);
+
+/* The same for sections. */
+const char *config_section_nearest(const char *section);
+bool config_section_known(const char *section);
+
+/* "mode, window, percent ..." of a section */
+void config_key_list(const char *section, char *list, size_t list_size);
+
+#endif

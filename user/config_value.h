@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * config_value.h - the kinds of value that a setting can have: how each is read, and written back.
+ */
+#ifndef SMTPL_CONFIG_VALUE_H
+#define SMTPL_CONFIG_VALUE_H
+
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "config.h"
+
+struct config_key;
+
+struct config_type {
+	/* Read `text` into the field of *c. Returns 0, or -1 with what is wrong and what would be
+	 * right in `why`. */
+	int (*read)(const struct config_key *key, const char *text, struct config *c, char *why,
+		    size_t why_size);
+	/* Write the field as read() takes it. */
+	void (*write)(const struct config_key *key, const struct config *c, FILE *out);
+	/* The field for machines: durations in seconds, sizes in bytes, users by name. */
+	json_t *(*json)(const struct config_key *key, const struct config *c);
+	/* Lists only: empty the field. read() adds to it, one line of the file after the other. */
+	void (*clear)(const struct config_key *key, struct config *c);
+};
+
+extern const struct config_type config_type_mode;
+extern const struct config_type config_type_duration;
+extern const struct config_type config_type_number;
+extern const struct config_type config_type_size;
+extern const struct config_type config_type_bool;
+extern const struct config_type config_type_path;
+extern const struct config_type config_type_cgroup;
+extern const struct config_type config_type_ports;
+extern const struct config_type config_type_users;
+
+/* The digits at the start of *text, which is moved behind them. -1: none, or more than INT64_MAX. */
+int config_digits(const char **text, int64_t *number);
+
+/* The relay users of a host whose administrator named none: the mail servers that it has. */
+void config_uids_default(struct config_uids *uids);
+bool config_uids_has(const struct config_uids *uids, uint32_t uid);
+/* Each once. Returns -1 when the list is full. */
+int config_uids_add(struct config_uids *uids, uint32_t uid);
+
+#endif
