@@ -219,6 +219,8 @@ def test_mails():
     ktap.equal(mails("deferred", "delivered", "deferred"), (1, 1, 0), "a new mail")
     ktap.equal(mails("failed", "failed", "delivered"), (1, 0, 2), "final outcomes")
     ktap.equal(mails("deferred a", "delivered b"), (1, 1, 0), "another recipient")
+    ktap.equal(mails("deferred a@X", "delivered a@x"), (1, 0, 0), "a domain has no case")
+    ktap.equal(mails("deferred A@x", "delivered a@x"), (1, 1, 0), "a local part has")
     ktap.equal(mails("deferred", "unknown"), (0, 1, 0), "unknown is in neither")
 
 

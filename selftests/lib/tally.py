@@ -67,13 +67,19 @@ class Tally:
         return tally
 
 
+def _folded(address):
+    """An address as a mail's identity: the domain in lower case."""
+    local, at, domain = (address or "").rpartition("@")
+    return local + at + domain.lower()
+
+
 def mails(log):
     """{delivered, deferred, failed} of the mails in a list of log entries of one account: retries
     of one (sender, recipient) are one mail, whose last outcome counts."""
     counts = {"delivered": 0, "deferred": 0, "failed": 0}
     pending = set()
     for entry in log:
-        mail = (entry["sender"], entry["recipient"])
+        mail = (_folded(entry["sender"]), _folded(entry["recipient"]))
         outcome = entry["outcome"]
         if outcome == "unknown":
             continue
