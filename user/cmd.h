@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * cmd.h - the commands of the command line, each in a file of its own.
+ *
+ * argv[0] is the command's name, what follows is its own: main.c has taken out -c and -j. A command
+ * returns its exit code, having said what is wrong in one line on stderr (log_error) unless it is
+ * CMD_DONE.
+ */
+#ifndef SMTPL_CMD_H
+#define SMTPL_CMD_H
+
+#include <stdbool.h>
+
+struct cli {
+	const char *config_file;
+	bool json;
+};
+
+enum cmd_exit {
+	CMD_DONE = 0,
+	CMD_FAILED = 1,
+	CMD_USAGE = 2,
+};
+
+int cmd_status(struct cli *cli, int argc, char **argv);
+int cmd_run(struct cli *cli, int argc, char **argv);
+int cmd_suspend(struct cli *cli, int argc, char **argv);
+int cmd_release(struct cli *cli, int argc, char **argv);
+int cmd_check(struct cli *cli, int argc, char **argv);
+int cmd_config(struct cli *cli, int argc, char **argv);
+int cmd_unload(struct cli *cli, int argc, char **argv);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* main.c - the command table of smtplimit(8). */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "config.h"
+#include "log.h"
+
+#define WANTED "want status, run, suspend, release, check, config, unload, or --help"
+
+static const struct command {
+	const char *name;
+	int (*function)(struct cli *cli, int argc, char **argv);
+	const char *usage;
+	const char *what;
+} commands[] = {
+	{ "status", cmd_status, "", "accounts: counts, percent, suspension (the default)" },
+	{ "run", cmd_run, "", "the daemon, in the foreground" },
+	{ "suspend", cmd_suspend, " ACCOUNT [--for 60m] [--reason TEXT]", "keep it from sending" },
+	{ "release", cmd_release, " ACCOUNT", "end its suspension" },
+	{ "check", cmd_check, "", "can this host run smtplimit, and why not" },
+	{ "config", cmd_config, "", "the effective settings, and where each came from" },
+	{ "unload", cmd_unload, "", "remove every program, link, map and pin" },
+};
+static const struct command *const commands_end = commands + sizeof(commands) / sizeof(commands[0]);
+
+static void usage(void)
+{
+	printf("usage: smtplimit [-c FILE] [-j] [COMMAND]\n");
+	for (const struct command *c = commands; c < commands_end; c++)
+		printf("  %s%s\n        %s\n", c->name, c->usage, c->what);
+	puts("  -c FILE\n        configuration, by default " CONFIG_FILE_DEFAULT "\n  -j\n        JSON\n"
+	     "An ACCOUNT is a user name, uid:N or domain:NAME. See smtplimit(8).");
+}
+
+static int usage_error(const char *word, const char *problem)
+{
+	char quoted[128];
+
+	log_error("\"%s\": %s", log_escape(word, strlen(word), 1, quoted, sizeof(quoted)), problem);
+	return CMD_USAGE;
+}
+
+/* Take -c FILE and -j out of argv, wherever they stand; "--" ends the search. */
+static int take_options(struct cli *cli, int *argc, char **argv)
+{
+	int kept = 0, i;
+
+	for (i = 0; i < *argc && strcmp(argv[i], "--"); i++) {
+		if (!strcmp(argv[i], "-j"))
+			cli->json = true;
+		else if (strcmp(argv[i], "-c"))
+			argv[kept++] = argv[i];
+		else if (i + 1 < *argc)
+			cli->config_file = argv[++i];
+		else
+			return usage_error("-c", "want a file behind it");
+	}
+	for (; i < *argc; i++)
+		argv[kept++] = argv[i];
+	argv[kept] = NULL;
+	*argc = kept;
+	return CMD_DONE;
+}
+
+static int run_command(struct cli *cli, int argc, char **argv)
+{
+	const struct command *command = commands;
+
+	while (command < commands_end && strcmp(command->name, argv[0]))
+		command++;
+	if (command == commands_end)
+		return usage_error(argv[0], WANTED);
+	if (argc < 2 || strcmp(argv[1], "--help"))
+		return command->function(cli, argc, argv);
+	return printf("usage: smtplimit %s%s\n", command->name, command->usage) < 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct cli cli = { .config_file = CONFIG_FILE_DEFAULT };
+	char *status[] = { "status", NULL };
+	int result;
+
+	argc--;
+	result = take_options(&cli, &argc, ++argv);
+	if (result == CMD_DONE && argc && !strcmp(argv[0], "--help"))
+		usage();
+	else if (result == CMD_DONE && argc && !strcmp(argv[0], "--version"))
+		printf("smtplimit %s\n", SMTPLIMIT_VERSION);
+	else if (result == CMD_DONE)
+		result = run_command(&cli, argc ? argc : 1, argc ? argv : status);
+	if ((fflush(stdout) || ferror(stdout)) && result == CMD_DONE) {
+		log_error("cannot write the output: %m");
+		result = CMD_FAILED;
+	}
+	return result;
+}
