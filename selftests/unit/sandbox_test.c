@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -187,7 +188,6 @@ static void look_at_identity(pid_t parent)
 	CHECK(getresgid(&r, &e, &s) == 0 && r == 65534 && e == 65534 && s == 65534);
 	CHECK(getgroups(0, NULL) == 0);
 	CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
-	CHECK(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
 }
 
 static void capabilities(uint64_t *permitted, uint64_t *effective)
@@ -250,6 +250,7 @@ static void look_at_descriptors(pid_t parent)
 	CHECK(dup2(STDERR_FILENO, 50) == 50);
 	CHECK(dup2(STDERR_FILENO, 51) == 51);
 	CHECK(dup2(STDERR_FILENO, 700) == 700);
+	CHECK(dup2(STDERR_FILENO, 800) == 800);
 	CHECK(sandbox_enter(&sandbox) == 0);
 	for (fd = 0; fd < 1024; fd++)
 		CHECK((fcntl(fd, F_GETFD) >= 0) == (fd == STDERR_FILENO || fd == 50 || fd == 700));
@@ -263,6 +264,7 @@ static void look_at_limits(pid_t parent)
 	CHECK(getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_cur == 64 && now.rlim_max == 64);
 	CHECK(getrlimit(RLIMIT_NPROC, &now) == 0 && now.rlim_max == 0);
 	CHECK(getrlimit(RLIMIT_CORE, &now) == 0 && now.rlim_max == 0);
+	CHECK(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0);
 }
 
 /* Also a name without a passwd entry must never leave a process as root. */
@@ -346,6 +348,7 @@ static void sandboxed_under(pid_t middle, int ready, int forever)
 
 static void test_dies_with_its_parent(void **state)
 {
+	struct pollfd end = {.events = POLLIN};
 	int ready[2], forever[2];
 	pid_t middle;
 	char c;
@@ -367,6 +370,8 @@ static void test_dies_with_its_parent(void **state)
 	kill(middle, SIGKILL);
 	waitpid(middle, NULL, 0);
 	/* forever[1] is still open here: only death closes the child's end of `ready`. */
+	end.fd = ready[0];
+	assert_int_equal(poll(&end, 1, 10000), 1);
 	assert_int_equal(read(ready[0], &c, 1), 0);
 	close(ready[0]);
 	close(forever[0]);
