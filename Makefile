@@ -19,12 +19,12 @@ LIBS := libbpf libelf zlib sqlite3 jansson libcap-ng libseccomp inih libsystemd
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2 -Werror
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN)
-override CPPFLAGS += -D_GNU_SOURCE -DSMTPLIMIT_VERSION='"$(VERSION)"' -I$(O) -Iheaders -Iuser \
+override CPPFLAGS += -D_GNU_SOURCE -DSMTPLIMIT_VERSION='"$(VERSION)"' -I$(O) -iquote user \
 	$(shell pkg-config --cflags $(LIBS))
 LDLIBS += $(shell pkg-config --libs $(LIBS))
 ARCH_INCLUDE := -I/usr/include/$(shell $(CC) -print-multiarch)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Werror \
-	-Iheaders -Ibpf $(ARCH_INCLUDE)
+	-iquote headers -iquote bpf $(ARCH_INCLUDE)
 
 SRC := $(wildcard user/*.c)
 OBJ := $(SRC:%.c=$(O)/%.o)

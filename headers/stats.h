@@ -11,7 +11,6 @@
 /* X(field, what one unit of it means) */
 #define SMTPL_STATS(X)                                                                             \
 	X(sessions, "sessions opened to a watched port")                                           \
-	X(sessions_late, "sessions that were open before the agent and could not be followed")     \
 	X(sessions_desync, "sessions whose commands and replies no longer matched")                \
 	X(sessions_local, "sessions to this host itself, left alone")                              \
 	X(session_nomem, "sessions not followed for want of kernel memory")                        \
@@ -29,8 +28,7 @@
 	X(refused_connects, "connects refused with an error")                                      \
 	X(redirected_connects, "connects redirected to the responder")                             \
 	X(refused_packets, "packets of suspended senders dropped on open sockets")                 \
-	X(destroyed, "sockets of suspended senders destroyed")                                     \
-	X(relay_bypass, "sessions of relay users while a domain of theirs was suspended")
+	X(refused_attempts, "attempts that a suspension cut off in an open session")
 
 struct smtpl_stats {
 #define SMTPL_STAT_FIELD(name, text) __u64 name;

@@ -85,6 +85,10 @@ bool bpf_made_maps(const struct bpf *bpf); /* the maps are new: nothing of an ea
 /* Change what can change while attached: ports, local. */
 void bpf_set_watch(struct bpf *bpf, const struct config *config);
 
+/* Where the responder listens on 127.0.0.1 and ::1, 0: nowhere. Packets only; connects follow
+ * smtpl_meta. */
+void bpf_set_responder(struct bpf *bpf, uint16_t port, uint16_t port6);
+
 /* The ring buffer: an epoll-able descriptor, and a read of what is there (at most one round of the
  * ring). Returns the number of records or -errno. bpf_ring_mark() notes how far producers are,
  * bpf_ring_passed() tells whether the reader got there. */
@@ -100,8 +104,11 @@ int bpf_destroy_sessions(struct bpf *bpf, uint32_t uid);
 /* Remove every program, link, map and pin below <bpffs>. 0; -ENOENT: there was nothing. */
 int bpf_unload(const char *bpffs, char *error, size_t error_size);
 
+/* Load the programs with maps of their own, and let go of everything again. */
+int bpf_try_load(struct bpf_features *features, char *error, size_t error_size);
+
 /* One requirement of this host after the other: name, met or not, why not. */
-int bpf_check(const struct config *config,
+void bpf_check(const struct config *config,
 	      void (*each)(void *arg, const char *name, bool met, bool required, const char *why),
 	      void *arg);
 

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * emit.h - counts what the parser decided and reports it. The order matters: room in the ring is
+ * reserved first, then the count is added, then the event goes out with the totals. So whoever reads
+ * the map, and then the ring up to where it was filled, has seen the event of every attempt in the
+ * map, or there is none.
+ */
+#ifndef SMTPL_EMIT_H
+#define SMTPL_EMIT_H
+
+#include "maps.bpf.h"
+#include "event.h"
+
+const struct smtpl_count smtpl_count_zero = {};
+
+/* Look up an entry of smtpl_counts, or make it. NULL: the map is full. *made: it is new. */
+static __always_inline struct smtpl_count *count_get(const struct smtpl_count_key *key, bool *made)
+{
+	struct smtpl_count *count = bpf_map_lookup_elem(&smtpl_counts, key);
+
+	*made = false;
+	if (count)
+		return count;
+	*made = bpf_map_update_elem(&smtpl_counts, key, &smtpl_count_zero, BPF_NOEXIST) == 0;
+	return bpf_map_lookup_elem(&smtpl_counts, key);
+}
+
+/* The entry of the whole uid: connections, and attempts before a sender was named. */
+static __always_inline struct smtpl_count *count_of_uid(struct smtpl_session *s)
+{
+	bool made;
+
+	return count_get(&s->uid_key, &made);
+}
+
+/* The entry to count `n` attempts under: that of way->key, or where there is no room for it that of
+ * the uid, to which way->key is set then. NULL: neither has room. */
+static __always_inline struct smtpl_count *count_of(struct smtpl_session *s,
+						    struct session_way *way, __u32 n)
+{
+	struct smtpl_count *count = bpf_map_lookup_elem(&smtpl_counts, &way->key);
+	struct smtpl_count *whole;
+	bool made = false;
+
+	if (count)
+		return count;
+	whole = count_of_uid(s);
+	if (whole && (s->role == SMTPL_ROLE_RELAY || whole->domains < SMTPL_DOMAINS_PER_UID))
+		count = count_get(&way->key, &made);
+	if (made && whole)
+		__sync_fetch_and_add(&whole->domains, 1);
+	if (count)
+		return count;
+	__builtin_memcpy(&way->key, &s->uid_key, sizeof(way->key));
+	if (whole)
+		stats_add(domains_over, n);
+	else
+		stats_add(counts_full, n);
+	return whole;
+}
+
+static __always_inline void count_touch(struct smtpl_count *count)
+{
+	count->last_ns = bpf_ktime_get_boot_ns();
+}
+
+static __always_inline void event_head(struct smtpl_event *head, const struct smtpl_session *s,
+				       __u32 type)
+{
+	head->type = type;
+	head->uid = s->uid;
+	head->cookie = s->cookie;
+	head->time_ns = bpf_ktime_get_boot_ns();
+}
+
+/* Add the attempts and read the totals; that of the outcome itself is exact. */
+static __always_inline void count_outcome(struct smtpl_count *count, __u32 outcome, __u64 n,
+					  struct smtpl_totals *totals)
+{
+	totals->delivered = count->delivered;
+	totals->deferred = count->deferred;
+	totals->failed = count->failed;
+	totals->unknown = count->unknown;
+	if (outcome == SMTP_DELIVERED)
+		totals->delivered = __sync_fetch_and_add(&count->delivered, n) + n;
+	else if (outcome == SMTP_DEFERRED)
+		totals->deferred = __sync_fetch_and_add(&count->deferred, n) + n;
+	else if (outcome == SMTP_FAILED)
+		totals->failed = __sync_fetch_and_add(&count->failed, n) + n;
+	else
+		totals->unknown = __sync_fetch_and_add(&count->unknown, n) + n;
+	count_touch(count);
+}
+
+static __always_inline void event_outcome_fill(struct smtpl_event_outcome *e,
+					       const struct smtpl_session *s,
+					       const struct smtp_decision *d)
+{
+	const struct smtp_server *server = &s->smtp.s;
+
+	event_head(&e->head, s, SMTPL_EVENT_OUTCOME);
+	e->txn = d->txn;
+	e->rcpt = d->rcpt;
+	e->count = d->count;
+	e->code = d->code;
+	e->outcome = d->outcome;
+	e->subject = d->subject;
+	e->pad = 0;
+	e->error = d->lost ? s->error : 0;
+	__builtin_memcpy(e->dest, s->dest, sizeof(e->dest));
+	if (d->lost) {
+		__builtin_memset(e->enhanced, 0, sizeof(e->enhanced));
+		__builtin_memset(e->text, 0, sizeof(e->text));
+	} else {
+		__builtin_memcpy(e->enhanced, server->enhanced, sizeof(e->enhanced));
+		__builtin_memcpy(e->text, server->text, sizeof(e->text));
+	}
+}
+
+/* When to wake the controller: at once for what may cross the line, else when there is much to read
+ * (it looks by itself several times a second). A wake-up for each delivered mail would cost more than
+ * all the rest here. */
+static __always_inline __u64 event_wakeup(__u32 outcome)
+{
+	if (outcome == SMTP_DEFERRED || outcome == SMTP_FAILED)
+		return BPF_RB_FORCE_WAKEUP;
+	if (bpf_ringbuf_query(&smtpl_events, BPF_RB_AVAIL_DATA) >
+	    bpf_ringbuf_query(&smtpl_events, BPF_RB_RING_SIZE) / 4)
+		return BPF_RB_FORCE_WAKEUP;
+	return BPF_RB_NO_WAKEUP;
+}
+
+/* Count and report one decision, under the sender domain of its transaction. Global, so that it is
+ * verified once for all its callers. `out`: called by egress, else by who holds the lock. */
+__attribute__((noinline)) int emit_outcome(struct smtpl_session *s, struct smtp_decision *d, int out)
+{
+	struct smtpl_event_outcome *event;
+	struct smtpl_count *count;
+	struct session_way *way;
+
+	if (!s || !d)
+		return 0;
+	if (d->null_sender) {
+		stats_add(null_sender, d->count);
+		return 0;
+	}
+	way = out ? &s->out : &s->in;
+	__builtin_memcpy(&way->key, &s->uid_key, sizeof(way->key));
+	if (d->txn)
+		__builtin_memcpy(way->key.domain,
+				 s->smtp.c.senders[d->txn & (SMTP_SENDERS - 1)].domain,
+				 SMTPL_DOMAIN_SIZE);
+	event = bpf_ringbuf_reserve(&smtpl_events, sizeof(*event), 0);
+	count = count_of(s, way, d->count);
+	if (!event) {
+		struct smtpl_totals unread;
+
+		stats_add(ring_full, 1);
+		if (count)
+			count_outcome(count, d->outcome, d->count, &unread);
+		return 0;
+	}
+	if (!count) {
+		bpf_ringbuf_discard(event, BPF_RB_NO_WAKEUP);
+		return 0;
+	}
+	count_outcome(count, d->outcome, d->count, &event->totals);
+	event_outcome_fill(event, s, d);
+	__builtin_memcpy(event->domain, way->key.domain, SMTPL_DOMAIN_SIZE);
+	bpf_ringbuf_submit(event, event_wakeup(d->outcome));
+	return 0;
+}
+
+/* Report a sender (rcpt 0) or a recipient that the client named. Detail: nothing is counted. */
+__attribute__((noinline)) int emit_path(struct smtpl_session *s, __u32 rcpt)
+{
+	struct smtpl_event_path *event;
+
+	if (!s)
+		return 0;
+	event = bpf_ringbuf_reserve(&smtpl_events, sizeof(*event), 0);
+	if (!event) {
+		stats_add(ring_full, 1);
+		return 0;
+	}
+	event_head(&event->head, s, rcpt ? SMTPL_EVENT_RCPT : SMTPL_EVENT_MAIL);
+	event->txn = s->smtp.c.txn;
+	event->rcpt = rcpt;
+	event->hash = s->smtp.c.hash;
+	__builtin_memcpy(event->addr, s->smtp.c.addr, sizeof(event->addr));
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+static __always_inline void emit_open(struct smtpl_session *s)
+{
+	struct smtpl_event_open *event = bpf_ringbuf_reserve(&smtpl_events, sizeof(*event), 0);
+
+	if (!event) {
+		stats_add(ring_full, 1);
+		return;
+	}
+	event_head(&event->head, s, SMTPL_EVENT_OPEN);
+	event->netns_cookie = s->netns_cookie;
+	event->pid = s->pid;
+	event->port = s->port;
+	__builtin_memcpy(event->addr, s->dest, sizeof(event->addr));
+	bpf_get_current_comm(event->comm, sizeof(event->comm));
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void emit_close(struct smtpl_session *s)
+{
+	struct smtpl_event_close *event = bpf_ringbuf_reserve(&smtpl_events, sizeof(*event), 0);
+
+	if (!event) {
+		stats_add(ring_full, 1);
+		return;
+	}
+	event_head(&event->head, s, SMTPL_EVENT_CLOSE);
+	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+}
+
+/* A session whose content turned unreadable. Once a session. */
+static __always_inline void emit_opaque(struct smtpl_session *s)
+{
+	struct smtpl_count *count = count_of_uid(s);
+
+	if (!count)
+		return;
+	__sync_fetch_and_add(&count->opaque, 1);
+	count_touch(count);
+}
+
+#endif

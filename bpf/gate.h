@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * gate.h - refuses the suspended: at connect, and the packets of what was open already. The maps say
+ * who and until when; when that time is over the gate opens by itself, daemon or not.
+ */
+#ifndef SMTPL_GATE_H
+#define SMTPL_GATE_H
+
+#include "emit.h"
+
+#define SMTPL_PORT_SMTPS 465 /* the client speaks TLS at once: no text can be given */
+
+/* Root and mail servers can never be refused, whatever a map says. */
+static __always_inline bool gate_refuses(__u32 uid)
+{
+	const struct smtpl_uid *entry;
+
+	if (uid == 0)
+		return false;
+	entry = bpf_map_lookup_elem(&smtpl_uids, &uid);
+	return entry && entry->role == SMTPL_ROLE_DIRECT && entry->suspension.until_ns &&
+	       entry->suspension.until_ns > bpf_ktime_get_boot_ns();
+}
+
+static __always_inline __u32 gate_role(__u32 uid)
+{
+	const struct smtpl_uid *entry = bpf_map_lookup_elem(&smtpl_uids, &uid);
+
+	if (entry)
+		return entry->role;
+	return uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
+}
+
+/* Loopback, or an address of this host. */
+static __always_inline bool gate_is_local(const __u8 addr[16])
+{
+	const __u32 *word = (const __u32 *)addr;
+	struct smtpl_local_key key;
+
+	if (addr_is_v4(addr) && (addr[12] == 127 || word[3] == 0))
+		return true;
+	if (word[0] == 0 && word[1] == 0 && word[2] == 0 && (word[3] == 0 || word[3] == bpf_htonl(1)))
+		return true;
+	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
+	return bpf_map_lookup_elem(&smtpl_locals, &key) != NULL;
+}
+
+/* Is there a responder, can this socket reach it, and can the client understand its answer? */
+static __always_inline bool gate_can_redirect(struct bpf_sock_addr *ctx, const struct smtpl_session *s)
+{
+	const struct smtpl_meta *meta;
+	struct bpf_sock *sk = ctx->sk;
+	__u32 zero = 0;
+
+	meta = bpf_map_lookup_elem(&smtpl_meta, &zero);
+	if (!meta || !sk || sk->bound_dev_if || s->port == SMTPL_PORT_SMTPS)
+		return false;
+	if (s->netns_cookie != meta->netns_cookie)
+		return false;
+	if (!(addr_is_v4(s->dest) ? meta->responder_port : meta->responder_port6))
+		return false;
+	return bpf_ktime_get_boot_ns() - meta->heartbeat_ns < SMTPL_HEARTBEAT_MAX_NS;
+}
+
+/* The responder's port, and its address in `addr`: loopback of the family that was asked for. */
+static __always_inline __u32 gate_responder(__u8 addr[16], const struct smtpl_session *s)
+{
+	const struct smtpl_meta *meta;
+	__u32 *word = (__u32 *)addr;
+	__u32 zero = 0;
+
+	meta = bpf_map_lookup_elem(&smtpl_meta, &zero);
+	if (!meta)
+		return 0;
+	if (addr_is_v4(s->dest)) {
+		word[3] = bpf_htonl(0x7f000001);
+		return meta->responder_port;
+	}
+	word[0] = word[1] = word[2] = 0;
+	word[3] = bpf_htonl(1);
+	return meta->responder_port6;
+}
+
+static __always_inline void gate_count_refused(struct smtpl_session *s, __u64 n)
+{
+	struct smtpl_count *count = count_of_uid(s);
+
+	if (!count)
+		return;
+	__sync_fetch_and_add(&count->refused, n);
+	count_touch(count);
+}
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * packet.h - from packets to streams: finds the TCP payload, keeps each direction in order by its
+ * sequence numbers, and feeds the bytes to the parser. All loops over input, and their bounds, are
+ * here and in feed.h.
+ */
+#ifndef SMTPL_PACKET_H
+#define SMTPL_PACKET_H
+
+#include "feed.h"
+#include "settle.h"
+
+enum packet_verdict {
+	PACKET_DROP = 0,
+	PACKET_PASS = 1,
+};
+
+#define PACKET_EXT_HEADERS_MAX 6 /* IPv6 extension headers before TCP; more: not followed */
+#define PACKET_SEQ_NEAR (1 << 20) /* a reply further ahead than this is not the peer's */
+
+struct packet {
+	__u32 tcp;     /* offset of the TCP header */
+	__u32 payload; /* offset of the payload */
+	__u32 len;     /* payload bytes */
+	__u32 seq;
+	__u32 ack;
+	__u16 sport; /* host order */
+	__u8 flags;
+	__u8 v4;
+};
+
+struct packet_tcp_header {
+	__be16 sport;
+	__be16 dport;
+	__be32 seq;
+	__be32 ack;
+	__u8 doff; /* in the upper four bits */
+	__u8 flags;
+	__be16 window;
+	__be16 check;
+	__be16 urgent;
+};
+
+static __always_inline int packet_find_tcp6(struct __sk_buff *skb, __u32 *off)
+{
+	__u8 next;
+
+	if (bpf_skb_load_bytes(skb, 6, &next, sizeof(next)))
+		return -1;
+	*off = 40;
+	for (int i = 0; i < PACKET_EXT_HEADERS_MAX; i++) {
+		__u8 ext[2];
+
+		if (next == SMTPL_IPPROTO_TCP)
+			return 0;
+		if (next != SMTPL_IPPROTO_HOPOPTS && next != SMTPL_IPPROTO_ROUTING &&
+		    next != SMTPL_IPPROTO_DSTOPTS)
+			return -1;
+		if (bpf_skb_load_bytes(skb, *off, ext, sizeof(ext)))
+			return -1;
+		next = ext[0];
+		*off += (ext[1] + 1) * 8;
+	}
+	return -1;
+}
+
+static __always_inline int packet_find_tcp4(struct __sk_buff *skb, __u32 *off)
+{
+	__u8 head[10];
+
+	if (bpf_skb_load_bytes(skb, 0, head, sizeof(head)))
+		return -1;
+	*off = (head[0] & 15) * 4;
+	return head[9] == SMTPL_IPPROTO_TCP ? 0 : -1;
+}
+
+/* By the packet's own version: a v4-mapped socket is of family 6 and sends IPv4. */
+static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
+{
+	struct packet_tcp_header tcp;
+	__u8 version;
+
+	if (bpf_skb_load_bytes(skb, 0, &version, sizeof(version)))
+		return -1;
+	p->v4 = version >> 4 == 4;
+	if (p->v4 ? packet_find_tcp4(skb, &p->tcp) : packet_find_tcp6(skb, &p->tcp))
+		return -1;
+	if (bpf_skb_load_bytes(skb, p->tcp, &tcp, sizeof(tcp)))
+		return -1;
+	p->payload = p->tcp + (tcp.doff >> 4) * 4;
+	if (p->payload > skb->len)
+		return -1;
+	p->len = skb->len - p->payload;
+	p->seq = bpf_ntohl(tcp.seq);
+	p->ack = bpf_ntohl(tcp.ack);
+	p->sport = bpf_ntohs(tcp.sport);
+	p->flags = tcp.flags;
+	return 0;
+}
+
+/* Is this the SYN of a further MPTCP subflow? Its bytes would be a part of another connection's. */
+static __always_inline bool packet_joins(struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 off = p->tcp + sizeof(struct packet_tcp_header);
+
+	for (int i = 0; i < 40 && off < p->payload; i++) {
+		__u8 opt[3] = {};
+
+		if (bpf_skb_load_bytes(skb, off, opt, 1) || opt[0] == SMTPL_TCPOPT_EOL)
+			return false;
+		if (opt[0] == SMTPL_TCPOPT_NOP) {
+			off++;
+			continue;
+		}
+		if (bpf_skb_load_bytes(skb, off, opt, sizeof(opt)) || opt[1] < 2)
+			return false;
+		if (opt[0] == SMTPL_TCPOPT_MPTCP && opt[2] >> 4 == SMTPL_MPTCP_JOIN)
+			return true;
+		off += opt[1];
+	}
+	return false;
+}
+
+/* A socket to a watched port without a session: opened before the agent, or not by connect(). */
+static __always_inline int packet_unknown(struct __sk_buff *skb)
+{
+	struct packet p = {};
+
+	if (skb->ifindex == SMTPL_LOOPBACK_IFINDEX || packet_parse(skb, &p))
+		return PACKET_PASS;
+	if (!(p.flags & SMTPL_TCP_SYN) || !packet_joins(skb, &p))
+		return PACKET_PASS;
+	stats_add(mptcp_joins, 1);
+	return PACKET_DROP;
+}
+
+/* Tell the controller who stands behind a connection to the responder, before it is accepted. */
+static __always_inline int packet_redirected(struct __sk_buff *skb, const struct smtpl_session *s)
+{
+	struct smtpl_redirect who = {.uid = s->uid, .pid = s->pid};
+	struct smtpl_redirect_key key = {};
+	struct packet p = {};
+
+	if (packet_parse(skb, &p) || !(p.flags & SMTPL_TCP_SYN))
+		return PACKET_PASS;
+	if (p.v4) {
+		key.addr[10] = key.addr[11] = 0xff;
+		bpf_skb_load_bytes(skb, 12, key.addr + 12, 4);
+	} else {
+		bpf_skb_load_bytes(skb, 8, key.addr, 16);
+	}
+	key.port = p.sport;
+	who.time_ns = bpf_ktime_get_boot_ns();
+	bpf_map_update_elem(&smtpl_redirs, &key, &who, BPF_ANY);
+	return PACKET_PASS;
+}
+
+/* What is suspended may still send a RST, by which the kernel ends its connection. */
+static __always_inline bool packet_refused(const struct smtpl_session *s, const struct packet *p)
+{
+	if (p->flags & SMTPL_TCP_RST || !gate_refuses(s->uid))
+		return false;
+	stats_add(refused_packets, 1);
+	return true;
+}
+
+/* Leave out what was read before. False: all of it was. */
+static __always_inline bool packet_trim(struct packet *p, __u32 expected)
+{
+	__u32 old = expected - p->seq;
+
+	if ((__s32)old <= 0)
+		return true;
+	if (old >= p->len)
+		return false;
+	p->payload += old;
+	p->len -= old;
+	p->seq = expected;
+	return true;
+}
+
+static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_session *s)
+{
+	struct packet p = {};
+
+	if (s->redirected)
+		return packet_redirected(skb, s);
+	if (packet_parse(skb, &p))
+		return PACKET_PASS;
+	if (packet_refused(s, &p))
+		return PACKET_DROP;
+	if (p.flags & SMTPL_TCP_SYN) {
+		if (!s->out.synced)
+			s->iss = p.seq;
+		p.seq++;
+	}
+	if (!s->out.synced) {
+		s->out.seq = p.seq;
+		s->out.synced = 1;
+	}
+	if (p.len == 0 || !packet_trim(&p, s->out.seq))
+		return PACKET_PASS;
+	if (p.seq != s->out.seq) {
+		/* Our own stack sends in order; a hole means that bytes left unseen. */
+		stats_add(hole_resyncs, 1);
+		s->smtp.c.desync = 1;
+	}
+	feed_client(skb, s, p.payload, p.len);
+	s->out.seq = p.seq + p.len;
+	return PACKET_PASS;
+}
+
+/* The caller holds the lock; the packet carries payload. */
+static __always_inline int packet_reply(struct __sk_buff *skb, struct smtpl_session *s,
+					struct packet *p)
+{
+	__u32 ahead;
+
+	if (!packet_trim(p, s->in.seq))
+		return PACKET_PASS;
+	ahead = p->seq - s->in.seq;
+	if (ahead > PACKET_SEQ_NEAR)
+		return PACKET_PASS;
+	if (ahead && s->in.drops < SMTPL_HOLE_DROPS_MAX) {
+		/* Once TCP holds it the peer never sends it again: make it come back in order. */
+		s->in.drops++;
+		stats_add(hole_drops, 1);
+		return PACKET_DROP;
+	}
+	if (ahead) {
+		stats_add(hole_resyncs, 1);
+		feed_desync(s);
+	}
+	s->in.drops = 0;
+	feed_server(skb, s, p->payload, p->len);
+	s->in.seq = p->seq + p->len;
+	return PACKET_PASS;
+}
+
+static __always_inline int packet_ingress(struct __sk_buff *skb, struct smtpl_session *s)
+{
+	struct packet p = {};
+	int verdict = PACKET_PASS;
+
+	if (s->redirected || packet_parse(skb, &p))
+		return PACKET_PASS;
+	if (packet_refused(s, &p))
+		return PACKET_DROP;
+	if (p.flags & SMTPL_TCP_SYN) {
+		/* Only the answer to our own SYN: its acknowledgement is within what we sent. */
+		if (s->in.synced || !(p.flags & SMTPL_TCP_ACK) || !s->out.synced ||
+		    (__s32)(p.ack - s->iss) <= 0)
+			return PACKET_PASS;
+		p.seq++;
+		s->in.seq = p.seq;
+		s->in.synced = 1;
+	}
+	if (p.len == 0 || p.flags & SMTPL_TCP_RST || !s->in.synced)
+		return PACKET_PASS;
+	if (!session_trylock(s)) {
+		stats_add(ingress_races, 1);
+		return PACKET_DROP;
+	}
+	verdict = packet_reply(skb, s, &p);
+	session_release(s);
+	return verdict;
+}
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * settle.h - the end of a session: what was still open is decided, once, by whoever holds the lock.
+ */
+#ifndef SMTPL_SETTLE_H
+#define SMTPL_SETTLE_H
+
+#include "gate.h"
+
+static __always_inline void settle_decision(struct smtpl_session *s, bool cut)
+{
+	struct smtp_decision *d = &s->smtp.s.decision;
+
+	/* A mail server tries the next host and tells its own queue: a connection that never got as
+	 * far as a sender is nobody's mail. */
+	if (d->subject == SMTP_SUBJECT_SESSION && d->lost && s->role == SMTPL_ROLE_RELAY)
+		return;
+	if (!cut) {
+		emit_outcome(s, d, 0);
+		return;
+	}
+	stats_add(refused_attempts, d->count);
+	gate_count_refused(s, d->count);
+}
+
+/* The caller holds the lock. */
+static __always_inline void session_settle(struct smtpl_session *s)
+{
+	bool cut = gate_refuses(s->uid);
+
+	if (s->ended)
+		return;
+	s->ended = 1;
+	for (int i = 0; i < SMTP_SENDERS + 1; i++) {
+		if (!smtp_session_end(&s->smtp, s->end))
+			break;
+		settle_decision(s, cut);
+	}
+	if (s->smtp.s.callouts)
+		stats_add(callouts, s->smtp.s.callouts);
+	if (s->smtp.s.too_many)
+		stats_add(too_many_rcpts, s->smtp.s.too_many);
+	if (s->smtp.s.desync || s->smtp.c.desync)
+		stats_add(sessions_desync, 1);
+	emit_close(s);
+}
+
+/* The socket is closed: settle now, or leave it to the packet program that holds the lock. */
+static __always_inline void session_close(struct smtpl_session *s, __u32 how, __u32 error)
+{
+	if (s->redirected || s->end)
+		return;
+	s->error = error;
+	__sync_lock_test_and_set(&s->end, how);
+	if (!session_trylock(s))
+		return;
+	session_settle(s);
+	session_unlock(s);
+}
+
+/* Give the lock back, and settle what ended meanwhile. */
+static __always_inline void session_release(struct smtpl_session *s)
+{
+	session_unlock(s);
+	if (!s->end || s->ended || !session_trylock(s))
+		return;
+	session_settle(s);
+	session_unlock(s);
+}
+
+#endif

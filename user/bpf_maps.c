@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bpf_maps.c - the pinned maps, opened by path: what the command line reads and the controller fills.
+ * An entry is named by its key; nothing here decides anything.
+ */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <bpf/libbpf.h>
+#include "bpf.h"
+#include "bpf_maps.h"
+
+static const char *const map_names[MAP_KINDS] = {
+	[MAP_COUNTS] = "smtpl_counts", [MAP_UIDS] = "smtpl_uids",     [MAP_DOMAINS] = "smtpl_domains",
+	[MAP_LOCALS] = "smtpl_locals", [MAP_REDIRS] = "smtpl_redirs", [MAP_STATS] = "smtpl_stats",
+	[MAP_META] = "smtpl_meta",
+};
+
+const char *bpf_maps_name(enum map_kind kind)
+{
+	return map_names[kind];
+}
+
+static int maps_check_schema(struct bpf_maps *maps)
+{
+	struct smtpl_meta meta;
+	int err = bpf_maps_meta(maps, &meta);
+
+	if (err)
+		return err;
+	/* 0: an earlier start got no further than making the maps */
+	return meta.schema == SMTPL_SCHEMA || meta.schema == 0 ? 0 : -EPROTO;
+}
+
+static int maps_open_pins(struct bpf_maps *maps, const char *bpffs)
+{
+	for (int kind = 0; kind < MAP_KINDS; kind++) {
+		char path[PATH_MAX];
+
+		snprintf(path, sizeof(path), "%s/" SMTPL_PIN_DIR "/%s", bpffs, map_names[kind]);
+		maps->fd[kind] = bpf_obj_get(path);
+		if (maps->fd[kind] < 0)
+			return -errno;
+	}
+	return maps_check_schema(maps);
+}
+
+int bpf_maps_open(const char *bpffs, struct bpf_maps **maps)
+{
+	struct bpf_maps *m = malloc(sizeof(*m));
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	memset(m->fd, -1, sizeof(m->fd));
+	err = maps_open_pins(m, bpffs);
+	if (err) {
+		bpf_maps_close(m);
+		return err;
+	}
+	*maps = m;
+	return 0;
+}
+
+void bpf_maps_close(struct bpf_maps *maps)
+{
+	if (!maps)
+		return;
+	for (int kind = 0; kind < MAP_KINDS; kind++)
+		if (maps->fd[kind] >= 0)
+			close(maps->fd[kind]);
+	free(maps);
+}
+
+static int map_get(const struct bpf_maps *maps, enum map_kind kind, const void *key, void *value)
+{
+	return bpf_map_lookup_elem(maps->fd[kind], key, value) ? -errno : 0;
+}
+
+static int map_set(const struct bpf_maps *maps, enum map_kind kind, const void *key,
+		   const void *value)
+{
+	return bpf_map_update_elem(maps->fd[kind], key, value, BPF_ANY) ? -errno : 0;
+}
+
+static int map_delete(const struct bpf_maps *maps, enum map_kind kind, const void *key)
+{
+	if (bpf_map_delete_elem(maps->fd[kind], key) && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+/* The key after *key, or the first one. A key that was deleted meanwhile starts the walk anew; the
+ * bound keeps a busy map from making that endless. */
+static int map_each(const struct bpf_maps *maps, enum map_kind kind, void *key, void *next,
+		    size_t key_size, void *value, int (*each)(void *arg, const void *key, const void *value),
+		    void *arg, size_t bound)
+{
+	const void *at = NULL;
+	int err;
+
+	for (size_t i = 0; i < bound; i++) {
+		if (bpf_map_get_next_key(maps->fd[kind], at, next))
+			return errno == ENOENT ? 0 : -errno;
+		memcpy(key, next, key_size);
+		at = key;
+		if (map_get(maps, kind, key, value))
+			continue;
+		err = each(arg, key, value);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+struct each_count {
+	int (*each)(void *arg, const struct smtpl_count_key *key, const struct smtpl_count *count);
+	void *arg;
+};
+
+static int each_count(void *arg, const void *key, const void *value)
+{
+	struct each_count *e = arg;
+
+	return e->each(e->arg, key, value);
+}
+
+int bpf_maps_each_count(struct bpf_maps *maps,
+			int (*each)(void *arg, const struct smtpl_count_key *key,
+				    const struct smtpl_count *count),
+			void *arg)
+{
+	struct each_count e = {each, arg};
+	struct smtpl_count_key key, next;
+	struct smtpl_count count;
+
+	return map_each(maps, MAP_COUNTS, &key, &next, sizeof(key), &count, each_count, &e,
+			2 * SMTPL_COUNTS_MAX);
+}
+
+struct each_uid {
+	int (*each)(void *arg, const uint32_t *uid, const struct smtpl_uid *value);
+	void *arg;
+};
+
+static int each_uid(void *arg, const void *key, const void *value)
+{
+	struct each_uid *e = arg;
+
+	return e->each(e->arg, key, value);
+}
+
+int bpf_maps_each_uid(struct bpf_maps *maps,
+		      int (*each)(void *arg, const uint32_t *uid, const struct smtpl_uid *value),
+		      void *arg)
+{
+	struct each_uid e = {each, arg};
+	struct smtpl_uid value;
+	uint32_t key, next;
+
+	return map_each(maps, MAP_UIDS, &key, &next, sizeof(key), &value, each_uid, &e,
+			2 * SMTPL_UIDS_MAX);
+}
+
+struct each_domain {
+	int (*each)(void *arg, const struct smtpl_domain_key *key,
+		    const struct smtpl_suspension *value);
+	void *arg;
+};
+
+static int each_domain(void *arg, const void *key, const void *value)
+{
+	struct each_domain *e = arg;
+
+	return e->each(e->arg, key, value);
+}
+
+int bpf_maps_each_domain(struct bpf_maps *maps,
+			 int (*each)(void *arg, const struct smtpl_domain_key *key,
+				     const struct smtpl_suspension *value),
+			 void *arg)
+{
+	struct each_domain e = {each, arg};
+	struct smtpl_domain_key key, next;
+	struct smtpl_suspension value;
+
+	return map_each(maps, MAP_DOMAINS, &key, &next, sizeof(key), &value, each_domain, &e,
+			2 * SMTPL_DOMAINS_MAX);
+}
+
+struct each_local {
+	int (*each)(void *arg, const struct smtpl_local_key *key);
+	void *arg;
+};
+
+static int each_local(void *arg, const void *key, const void *value)
+{
+	struct each_local *e = arg;
+
+	(void)value;
+	return e->each(e->arg, key);
+}
+
+int bpf_maps_each_local(struct bpf_maps *maps,
+			int (*each)(void *arg, const struct smtpl_local_key *key), void *arg)
+{
+	struct each_local e = {each, arg};
+	struct smtpl_local_key key, next;
+	uint32_t value;
+
+	return map_each(maps, MAP_LOCALS, &key, &next, sizeof(key), &value, each_local, &e,
+			2 * SMTPL_LOCALS_MAX);
+}
+
+int bpf_maps_stats(struct bpf_maps *maps, struct smtpl_stats *sum)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct smtpl_stats *each;
+	uint32_t zero = 0;
+	int err;
+
+	if (cpus < 0)
+		return cpus;
+	each = calloc(cpus, sizeof(*each));
+	if (!each)
+		return -ENOMEM;
+	err = map_get(maps, MAP_STATS, &zero, each);
+	if (!err) {
+		memset(sum, 0, sizeof(*sum));
+		for (int i = 0; i < cpus; i++) {
+#define ADD(name, text) sum->name += each[i].name;
+			SMTPL_STATS(ADD)
+#undef ADD
+		}
+	}
+	free(each);
+	return err;
+}
+
+int bpf_maps_meta(struct bpf_maps *maps, struct smtpl_meta *meta)
+{
+	uint32_t zero = 0;
+
+	return map_get(maps, MAP_META, &zero, meta);
+}
+
+int bpf_maps_set_meta(struct bpf_maps *maps, const struct smtpl_meta *meta)
+{
+	uint32_t zero = 0;
+
+	return map_set(maps, MAP_META, &zero, meta);
+}
+
+int bpf_maps_get_uid(struct bpf_maps *maps, uint32_t uid, struct smtpl_uid *value)
+{
+	return map_get(maps, MAP_UIDS, &uid, value);
+}
+
+int bpf_maps_set_uid(struct bpf_maps *maps, uint32_t uid, const struct smtpl_uid *value)
+{
+	return value ? map_set(maps, MAP_UIDS, &uid, value) : map_delete(maps, MAP_UIDS, &uid);
+}
+
+static void domain_key(struct smtpl_domain_key *key, const char *domain)
+{
+	memset(key, 0, sizeof(*key));
+	strncpy(key->domain, domain, sizeof(key->domain) - 1);
+}
+
+int bpf_maps_get_domain(struct bpf_maps *maps, const char *domain, struct smtpl_suspension *value)
+{
+	struct smtpl_domain_key key;
+
+	domain_key(&key, domain);
+	return map_get(maps, MAP_DOMAINS, &key, value);
+}
+
+int bpf_maps_set_domain(struct bpf_maps *maps, const char *domain,
+			const struct smtpl_suspension *value)
+{
+	struct smtpl_domain_key key;
+
+	domain_key(&key, domain);
+	return value ? map_set(maps, MAP_DOMAINS, &key, value) : map_delete(maps, MAP_DOMAINS, &key);
+}
+
+int bpf_maps_set_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
+		       const struct smtpl_count *count)
+{
+	return map_set(maps, MAP_COUNTS, key, count);
+}
+
+int bpf_maps_get_redirect(struct bpf_maps *maps, const struct smtpl_redirect_key *key,
+			  struct smtpl_redirect *value)
+{
+	return map_get(maps, MAP_REDIRS, key, value);
+}
+
+int bpf_maps_set_local(struct bpf_maps *maps, const struct smtpl_local_key *key, bool present)
+{
+	uint32_t one = 1;
+
+	return present ? map_set(maps, MAP_LOCALS, key, &one) : map_delete(maps, MAP_LOCALS, key);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * bpf_pin.h - shared by the bpf*.c files alone: the pin directory, and pins of an earlier start.
+ */
+#ifndef SMTPL_BPF_PIN_H
+#define SMTPL_BPF_PIN_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct bpf_object;
+
+/* Make <bpffs>/v1, mounting a BPF file system where there is none, and check that what is pinned
+ * there is of this schema. pin_root gets the directory, *made_maps whether it holds no maps yet. */
+int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], bool *made_maps, char *error,
+		    size_t error_size);
+
+/* Unpin the ring, the sessions and other maps that live shorter than a mail where their size has
+ * changed: libbpf makes them anew. What the lost ring held is healed from the totals. */
+void bpf_pin_drop_unfit(struct bpf_object *obj);
+
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * destroy.c - ends TCP sockets through netlink (SOCK_DESTROY), where the kernel has no
+ * bpf_sock_destroy. See sock_diag(7) and net/ipv4/inet_diag.c.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "destroy.h"
+
+#define DESTROY_BATCH 256 /* sockets remembered from one dump; the dump is repeated for more */
+
+struct diag_request {
+	struct nlmsghdr head;
+	struct inet_diag_req_v2 diag;
+};
+
+struct destroy_batch {
+	struct inet_diag_sockid id[DESTROY_BATCH];
+	size_t count;
+	bool more;
+};
+
+static int diag_send(int fd, int type, int flags, int family, const struct inet_diag_sockid *id)
+{
+	struct diag_request request = {
+		.head = {.nlmsg_len = sizeof(request), .nlmsg_type = type,
+			 .nlmsg_flags = NLM_F_REQUEST | flags},
+		.diag = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP,
+			 .idiag_states = 1 << TCP_ESTABLISHED | 1 << TCP_SYN_SENT | 1 << TCP_FIN_WAIT1 |
+					 1 << TCP_FIN_WAIT2 | 1 << TCP_CLOSE_WAIT},
+	};
+
+	if (id)
+		request.diag.id = *id;
+	return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
+}
+
+static bool wanted(const struct inet_diag_msg *m, uint32_t uid, const uint16_t *ports, size_t count)
+{
+	if (m->idiag_uid != uid)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (ntohs(m->id.idiag_dport) == ports[i])
+			return true;
+	return false;
+}
+
+static void batch_add(struct destroy_batch *batch, const struct inet_diag_sockid *id)
+{
+	if (batch->count == DESTROY_BATCH) {
+		batch->more = true;
+		return;
+	}
+	batch->id[batch->count++] = *id;
+}
+
+/* 1: more follows, 0: done, -errno */
+static int dump_part(int fd, uint32_t uid, const uint16_t *ports, size_t ports_count,
+		     struct destroy_batch *batch)
+{
+	_Alignas(struct nlmsghdr) char buf[32768];
+	ssize_t n = recv(fd, buf, sizeof(buf), 0);
+	unsigned int left = n > 0 ? n : 0;
+
+	if (n < 0)
+		return errno == EINTR ? 1 : -errno;
+	for (struct nlmsghdr *h = (struct nlmsghdr *)buf; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		const struct inet_diag_msg *m = NLMSG_DATA(h);
+
+		if (h->nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (h->nlmsg_type == NLMSG_ERROR)
+			return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+		if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(*m)) && wanted(m, uid, ports, ports_count))
+			batch_add(batch, &m->id);
+	}
+	return 1;
+}
+
+/* 0, or what the kernel answered: -ENOENT for a socket that went away by itself */
+static int destroy_one(int fd, int family, const struct inet_diag_sockid *id)
+{
+	_Alignas(struct nlmsghdr) char buf[1024];
+	const struct nlmsghdr *h = (const struct nlmsghdr *)buf;
+	int err = diag_send(fd, SOCK_DESTROY, NLM_F_ACK, family, id);
+	ssize_t n;
+
+	if (err)
+		return err;
+	n = recv(fd, buf, sizeof(buf), 0);
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(struct nlmsgerr)) || h->nlmsg_type != NLMSG_ERROR)
+		return n < 0 ? -errno : -EPROTO;
+	return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+}
+
+static int destroy_family(int fd, int family, uint32_t uid, const uint16_t *ports, size_t ports_count)
+{
+	struct destroy_batch batch;
+	int destroyed = 0, err;
+
+	do {
+		batch.count = 0;
+		batch.more = false;
+		err = diag_send(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, family, NULL);
+		if (err)
+			return err;
+		while ((err = dump_part(fd, uid, ports, ports_count, &batch)) > 0)
+			;
+		for (size_t i = 0; !err && i < batch.count; i++) {
+			err = destroy_one(fd, family, &batch.id[i]);
+			destroyed += err == 0;
+			err = err == -ENOENT ? 0 : err;
+		}
+	} while (!err && batch.more);
+	return err ? err : destroyed;
+}
+
+int destroy_by_netlink(uint32_t uid, const uint16_t *ports, size_t ports_count)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	int v4, v6;
+
+	if (fd < 0)
+		return -errno;
+	v4 = destroy_family(fd, AF_INET, uid, ports, ports_count);
+	v6 = destroy_family(fd, AF_INET6, uid, ports, ports_count);
+	close(fd);
+	if (v4 < 0)
+		return v4;
+	return v6 < 0 ? v6 : v4 + v6;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * destroy.h - ends TCP sockets through netlink (SOCK_DESTROY), where the kernel has no
+ * bpf_sock_destroy (before 6.5).
+ */
+#ifndef SMTPL_DESTROY_H
+#define SMTPL_DESTROY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* End every TCP socket of the caller's network namespace that `uid` made and that is connected, or
+ * connecting, to one of the ports. Returns how many, or -errno: -EOPNOTSUPP where the kernel was built
+ * without CONFIG_INET_DIAG_DESTROY. */
+int destroy_by_netlink(uint32_t uid, const uint16_t *ports, size_t ports_count);
+
+#endif
