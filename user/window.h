@@ -43,15 +43,20 @@ struct window_pending {
 	int64_t second;
 };
 
+struct window_mail; /* window.c: an entry of the pending table */
+
 /* Fields are window.c's own; all zero is an empty window. */
 struct window {
-	struct window_slot *slots; /* ring, in order of time */
+	struct window_slot *slots; /* ring, in order of time; room is a power of two */
+	struct window_mail *pending; /* hash table and list in order of time */
 	uint32_t slots_first;
 	uint32_t slots_used;
 	uint32_t slots_room;
-	uint32_t pending_used;
-	uint32_t pending_room;
-	struct window_pending *pending; /* hash table */
+	uint16_t pending_used;
+	uint16_t pending_room;
+	uint16_t pending_oldest; /* numbers of entries, from 1 */
+	uint16_t pending_newest;
+	uint16_t pending_free;
 	struct window_counts sum;
 };
 
@@ -62,6 +67,9 @@ int window_add(struct window *w, const struct record *r, int64_t now_s, int64_t 
 void window_slide(struct window *w, int64_t now_s, int64_t length_s);
 
 struct window_counts window_counts(const struct window *w);
+
+/* No mail in it, as of the last slide. */
+bool window_empty(const struct window *w);
 
 /* The second at which the next slot leaves, or INT64_MAX: until then time alone changes nothing. */
 int64_t window_next_change(const struct window *w, int64_t length_s);

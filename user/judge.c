@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * judge.c - attempts into windows, verdicts, and the beginning and end of suspensions.
+ */
+#include <string.h>
+#include "judge.h"
+
+#define NS 1000000000ull
+
+/* Accounts looked at in one tick; the others come first in the next. */
+#define TICK_CHECKS 8192
+
+/* Who pays; false: nobody. */
+static bool charged_id(const struct judge *j, uint32_t uid, const char *domain,
+		       struct account_id *id)
+{
+	*id = (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
+	switch (j->ops.role(j->arg, uid)) {
+	case SMTPL_ROLE_DIRECT:
+		return true;
+	case SMTPL_ROLE_RELAY:
+		*id = (struct account_id){ .kind = ACCOUNT_DOMAIN };
+		memcpy(id->domain, domain, strnlen(domain, sizeof(id->domain) - 1));
+		return id->domain[0] != '\0';
+	case SMTPL_ROLE_EXEMPT:
+		break;
+	}
+	return false;
+}
+
+void judge_soon(struct judge *j, struct account *a)
+{
+	accounts_check_at(j->accounts, a, 0);
+}
+
+static void check_at_end(struct judge *j, struct account *a)
+{
+	accounts_check_at(j->accounts, a, a->until_ns / NS + (a->until_ns % NS > 0));
+}
+
+static void account_mark(struct judge *j, struct account *a, enum account_state state,
+			 uint64_t until_ns)
+{
+	a->state = state;
+	a->until_ns = until_ns;
+	accounts_mark_dirty(j->accounts, a);
+	check_at_end(j, a);
+}
+
+void judge_suspend(struct judge *j, struct account *a, uint64_t until_ns)
+{
+	account_mark(j, a, ACCOUNT_SUSPENDED, until_ns);
+}
+
+void judge_release(struct judge *j, struct account *a, uint64_t end_ns)
+{
+	window_clear(&a->window);
+	a->state = ACCOUNT_FREE;
+	a->until_ns = 0;
+	a->begins_ns = end_ns;
+	accounts_check_never(j->accounts, a);
+	accounts_mark_dirty(j->accounts, a);
+}
+
+/* End what is over. What was only observed refused nothing, so nothing begins anew after it. */
+static void account_expire(struct judge *j, struct account *a, uint64_t now_ns)
+{
+	if (a->state == ACCOUNT_SUSPENDED && now_ns >= a->until_ns)
+		judge_release(j, a, a->until_ns);
+	if (a->state == ACCOUNT_OBSERVED &&
+	    (now_ns >= a->until_ns || j->mode != CONFIG_OBSERVE)) {
+		a->state = ACCOUNT_FREE;
+		a->until_ns = 0;
+	}
+}
+
+/* Time alone raises a percentage only by taking delivered mails away, and only an account with enough
+ * failures can cross the line by that. */
+static void check_at_change(struct judge *j, struct account *a, const struct verdict *v)
+{
+	if (v->bad >= j->rule.min_failures)
+		accounts_check_at(j->accounts, a,
+				  window_next_change(&a->window, j->rule.window_s));
+	else
+		accounts_check_never(j->accounts, a);
+}
+
+static void account_judge(struct judge *j, struct account *a, uint64_t now_ns)
+{
+	struct window_counts counts;
+	struct verdict v;
+
+	account_expire(j, a, now_ns);
+	if (a->state != ACCOUNT_FREE) {
+		check_at_end(j, a);
+		return;
+	}
+	window_slide(&a->window, now_ns / NS, j->rule.window_s);
+	counts = window_counts(&a->window);
+	v = verdict_decide(&counts, &j->rule);
+	if (!v.suspend) {
+		check_at_change(j, a, &v);
+		return;
+	}
+	account_mark(j, a, j->mode == CONFIG_OBSERVE ? ACCOUNT_OBSERVED : ACCOUNT_SUSPENDED,
+		     now_ns + j->rule.suspend_s * NS);
+	j->stats.suspensions++;
+	j->ops.suspend(j->arg, a, &v, now_ns);
+}
+
+void judge_charged(struct judge *j, uint32_t uid, const char *domain, uint64_t now_ns)
+{
+	struct account_id id;
+	struct account *a =
+		charged_id(j, uid, domain, &id) ? accounts_find(j->accounts, &id) : NULL;
+
+	if (a)
+		account_judge(j, a, now_ns);
+}
+
+void judge_tick(struct judge *j, uint64_t now_ns)
+{
+	unsigned int budget = TICK_CHECKS;
+	struct account *a;
+
+	while ((a = accounts_due(j->accounts, now_ns / NS, &budget)))
+		account_judge(j, a, now_ns);
+	j->stats.collected += accounts_collect(j->accounts, now_ns / NS, j->rule.window_s,
+					       accounts_collect_budget(j->accounts));
+}
+
+/* Returns how many went in; fewer than all without memory. */
+static uint64_t window_take(struct window *w, const struct attempts *in, int64_t now_s,
+			    int64_t length_s)
+{
+	struct record r = { .second = in->time_ns / NS, .outcome = in->outcome };
+	uint64_t taken = 0;
+
+	while (taken < in->count) {
+		bool known = taken < in->known;
+		uint64_t rest = in->count - taken;
+
+		r.mail = known ? in->mails[taken] : 0;
+		r.count = known ? 1 : rest < UINT32_MAX ? rest : UINT32_MAX;
+		if (window_add(w, &r, now_s, length_s))
+			break;
+		taken += r.count;
+	}
+	return taken;
+}
+
+uint64_t judge_take(struct judge *j, const struct attempts *in, uint64_t now_ns)
+{
+	struct account_id id;
+	struct account *a;
+	uint64_t taken;
+
+	if (in->outcome == SMTP_UNKNOWN)
+		return in->count;
+	if (!charged_id(j, in->uid, in->domain, &id)) {
+		j->stats.not_judged += in->count;
+		return in->count;
+	}
+	if (accounts_get(j->accounts, &id, &a)) {
+		j->stats.nomem++;
+		return 0;
+	}
+	account_expire(j, a, now_ns);
+	accounts_set_own_domain(a, in->domain);
+	/* The second: it came late, and is of a time before the suspension's end. */
+	if (a->state == ACCOUNT_SUSPENDED || in->time_ns < a->begins_ns) {
+		j->stats.while_suspended += in->count;
+		return in->count;
+	}
+	taken = window_take(&a->window, in, now_ns / NS, j->rule.window_s);
+	accounts_mark_dirty(j->accounts, a);
+	if (taken < in->count)
+		j->stats.nomem++;
+	return taken;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * judge.h - the pipeline's second half: attempts into the window of who pays for them, verdicts, and
+ * the beginning and end of suspensions. Pure, and used by pipeline.c alone.
+ */
+#ifndef SMTPL_JUDGE_H
+#define SMTPL_JUDGE_H
+
+#include "pipeline.h"
+
+struct judge {
+	struct pipeline_ops ops;
+	void *arg;
+	struct verdict_rule rule;
+	enum config_mode mode;
+	struct accounts *accounts;
+	struct pipeline_stats stats;
+};
+
+/* Attempts that became one outcome, charged together. */
+struct attempts {
+	uint32_t uid;
+	const char *domain;
+	enum smtp_outcome outcome;
+	uint64_t count;
+	const uint64_t *mails; /* identities of the first `known` of them */
+	size_t known;
+	uint64_t time_ns;
+};
+
+/* Put attempts into the window where they count. Returns how many are done with, counted or not; fewer
+ * than attempts->count: no memory for the rest. */
+uint64_t judge_take(struct judge *j, const struct attempts *attempts, uint64_t now_ns);
+
+/* Judge the account that pays for (uid, domain). */
+void judge_charged(struct judge *j, uint32_t uid, const char *domain, uint64_t now_ns);
+
+/* Judge what time has made due, forget what is empty. */
+void judge_tick(struct judge *j, uint64_t now_ns);
+
+/* Look at the account again at the next tick. */
+void judge_soon(struct judge *j, struct account *a);
+
+void judge_suspend(struct judge *j, struct account *a, uint64_t until_ns);
+/* The window begins empty at end_ns. */
+void judge_release(struct judge *j, struct account *a, uint64_t end_ns);
+
+#endif

@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pipeline.c - from what the kernel reports to a verdict: sessions give an outcome its mails, the
+ * ledger says whether it is new, the judge takes it from there. Below, in this order: events, time
+ * and people, healing, saving.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "event_check.h"
+#include "judge.h"
+#include "ledger.h"
+#include "pipeline.h"
+#include "sessions.h"
+
+#define SESSION_IDLE_NS (6 * 3600 * 1000000000ull)
+#define TICK_SESSIONS 1024 /* forgotten in one tick */
+
+struct pipeline {
+	struct judge judge;
+	struct sessions *sessions;
+	struct ledger *ledger;
+	uint64_t now_ns; /* the latest time seen */
+	bool snapshot;   /* begun and not ended */
+};
+
+struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
+			      const struct verdict_rule *rule, enum config_mode mode)
+{
+	struct pipeline *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return NULL;
+	p->judge.ops = *ops;
+	p->judge.arg = arg;
+	p->judge.rule = *rule;
+	p->judge.mode = mode;
+	p->judge.accounts = accounts_new(ops->seed);
+	p->sessions = sessions_new(ops->seed);
+	p->ledger = ledger_new(ops->seed);
+	if (!p->judge.accounts || !p->sessions || !p->ledger) {
+		pipeline_free(p);
+		return NULL;
+	}
+	return p;
+}
+
+void pipeline_free(struct pipeline *p)
+{
+	if (!p)
+		return;
+	accounts_free(p->judge.accounts);
+	sessions_free(p->sessions);
+	ledger_free(p->ledger);
+	free(p);
+}
+
+/* ---- events ---- */
+
+static int event_outcome(struct pipeline *p, const struct smtpl_event_outcome *e, uint64_t now_ns)
+{
+	struct attempts in = { .uid = e->head.uid,
+			       .domain = e->domain,
+			       .outcome = e->outcome,
+			       .time_ns = e->head.time_ns };
+	struct pipeline_stats *stats = &p->judge.stats;
+	uint64_t total = event_total(e), taken;
+	struct ledger_key *key;
+
+	in.known = sessions_decide(p->sessions, e, now_ns, &in.mails);
+	if (ledger_get(p->ledger, in.uid, in.domain, &key)) {
+		stats->nomem++;
+		return -ENOMEM;
+	}
+	in.count = ledger_wanted(key, in.outcome, total, e->count);
+	stats->late += e->count - in.count;
+	if (in.count == 0)
+		return 0;
+	taken = judge_take(&p->judge, &in, now_ns);
+	ledger_take(p->ledger, key, in.outcome, total, taken);
+	stats->attempts += taken;
+	if (in.outcome == SMTP_DEFERRED || in.outcome == SMTP_FAILED)
+		judge_charged(&p->judge, in.uid, in.domain, now_ns);
+	return taken < in.count ? -ENOMEM : 0;
+}
+
+static uint64_t time_seen(struct pipeline *p, uint64_t now_ns)
+{
+	if (now_ns > p->now_ns)
+		p->now_ns = now_ns;
+	return p->now_ns;
+}
+
+int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t now_ns)
+{
+	const struct smtpl_event *head = data;
+
+	p->judge.stats.events++;
+	if (!event_valid(data, size, now_ns)) {
+		p->judge.stats.malformed++;
+		return -EPROTO;
+	}
+	/* The caller may have looked at the clock before the event was made. */
+	time_seen(p, now_ns);
+	now_ns = time_seen(p, head->time_ns);
+	switch (head->type) {
+	case SMTPL_EVENT_MAIL:
+		sessions_mail(p->sessions, data, now_ns);
+		break;
+	case SMTPL_EVENT_RCPT:
+		sessions_rcpt(p->sessions, data, now_ns);
+		break;
+	case SMTPL_EVENT_OUTCOME:
+		return event_outcome(p, data, now_ns);
+	case SMTPL_EVENT_CLOSE:
+		sessions_close(p->sessions, head);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+/* ---- time and people ---- */
+
+void pipeline_tick(struct pipeline *p, uint64_t now_ns)
+{
+	now_ns = time_seen(p, now_ns);
+	judge_tick(&p->judge, now_ns);
+	sessions_expire(p->sessions, now_ns, SESSION_IDLE_NS, TICK_SESSIONS);
+}
+
+void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum config_mode mode)
+{
+	struct account *a = NULL;
+
+	p->judge.rule = *rule;
+	p->judge.mode = mode;
+	while ((a = accounts_next(p->judge.accounts, a)))
+		judge_soon(&p->judge, a);
+}
+
+int pipeline_suspend(struct pipeline *p, const struct account_id *id, uint64_t until_ns)
+{
+	struct account *a;
+
+	if (accounts_get(p->judge.accounts, id, &a))
+		return -ENOMEM;
+	judge_suspend(&p->judge, a, until_ns);
+	return 0;
+}
+
+void pipeline_release(struct pipeline *p, const struct account_id *id)
+{
+	struct account *a = accounts_find(p->judge.accounts, id);
+
+	if (a)
+		judge_release(&p->judge, a, p->now_ns);
+}
+
+/* ---- healing ---- */
+
+void pipeline_snapshot_begin(struct pipeline *p)
+{
+	p->snapshot = true;
+}
+
+int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
+			  const struct smtpl_count *count)
+{
+	const struct smtpl_totals totals = { .delivered = count->delivered,
+					     .deferred = count->deferred,
+					     .failed = count->failed,
+					     .unknown = count->unknown };
+	struct ledger_key *key;
+
+	if (!p->snapshot)
+		return -EINVAL;
+	if (ledger_get(p->ledger, uid, domain, &key)) {
+		p->judge.stats.nomem++;
+		return -ENOMEM;
+	}
+	if (!ledger_read(p->ledger, key, &totals, count->last_ns))
+		p->judge.stats.resets++;
+	return 0;
+}
+
+static void key_heal(struct pipeline *p, struct ledger_key *key, uint64_t now_ns)
+{
+	struct attempts in = { .uid = key->uid, .domain = key->domain, .time_ns = now_ns };
+
+	/* The count's last change is the latest time that any of it can have happened at: what was
+	 * lost while no controller ran is not taken for news. */
+	if (key->last_ns > 0 && key->last_ns < now_ns)
+		in.time_ns = key->last_ns;
+	for (in.outcome = SMTP_DELIVERED; in.outcome < SMTP_OUTCOMES; in.outcome++) {
+		uint64_t taken;
+
+		in.count = ledger_missing(key, in.outcome);
+		if (in.count == 0)
+			continue;
+		taken = judge_take(&p->judge, &in, now_ns);
+		ledger_heal(p->ledger, key, in.outcome, taken);
+		p->judge.stats.attempts += taken;
+		p->judge.stats.healed += taken;
+	}
+}
+
+void pipeline_snapshot_end(struct pipeline *p, uint64_t now_ns)
+{
+	struct ledger_key *key;
+
+	if (!p->snapshot)
+		return;
+	p->snapshot = false;
+	now_ns = time_seen(p, now_ns);
+	for (key = ledger_open(p->ledger); key; key = key->open_next)
+		key_heal(p, key, now_ns);
+	/* Only now: nobody is judged by a part of what was lost. */
+	for (key = ledger_open(p->ledger); key; key = key->open_next)
+		judge_charged(&p->judge, key->uid, key->domain, now_ns);
+	ledger_close(p->ledger);
+}
+
+/* ---- saving ---- */
+
+int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
+			 const struct smtpl_totals *accounted)
+{
+	struct ledger_key *key;
+
+	if (ledger_get(p->ledger, uid, domain, &key))
+		return -ENOMEM;
+	ledger_restore(key, accounted);
+	return 0;
+}
+
+int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,
+			    struct window *window)
+{
+	struct account *a;
+
+	if (accounts_get(p->judge.accounts, id, &a))
+		return -ENOMEM;
+	window_clear(&a->window);
+	a->window = *window;
+	*window = (struct window){ 0 };
+	a->stored = true;
+	accounts_set_own_domain(a, own_domain);
+	judge_soon(&p->judge, a);
+	return 0;
+}
+
+int pipeline_each_dirty_key(struct pipeline *p,
+			    int (*each)(void *arg, uint32_t uid, const char *domain,
+					const struct smtpl_totals *accounted),
+			    void *arg)
+{
+	for (struct ledger_key *k = ledger_dirty(p->ledger); k; k = k->dirty_next) {
+		struct smtpl_totals accounted = ledger_accounted(k);
+		int err = each(arg, k->uid, k->domain, &accounted);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int pipeline_each_dirty_account(struct pipeline *p,
+				int (*each)(void *arg, const struct account *account), void *arg)
+{
+	for (struct account *a = accounts_dirty(p->judge.accounts); a; a = a->dirty_next) {
+		int err = each(arg, a);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void pipeline_saved(struct pipeline *p)
+{
+	ledger_saved(p->ledger);
+	accounts_saved(p->judge.accounts);
+}
+
+struct accounts *pipeline_accounts(struct pipeline *p)
+{
+	return p->judge.accounts;
+}
+
+struct pipeline_stats pipeline_stats(const struct pipeline *p)
+{
+	struct pipeline_stats stats = p->judge.stats;
+
+	stats.evicted = sessions_evicted(p->sessions);
+	stats.sessions = sessions_count(p->sessions);
+	stats.accounts = accounts_count(p->judge.accounts);
+	stats.keys = ledger_count(p->ledger);
+	return stats;
+}

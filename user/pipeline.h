@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pipeline.h - from what the kernel reports to a verdict: takes ring records and readings of the
+ * map smtpl_counts, finds the account and the mails of each outcome, keeps the windows, and says when
+ * an account crosses the line. Pure: no libbpf, no clock, no log; times are boot time. One thread.
+ *
+ * What an outcome is charged to: the uid of a direct sender; the sender domain of a relay's mail;
+ * nobody for an exempt user's, or a relay's without a sender domain. `unknown` is accounted and
+ * judged by nobody. All recipients that one reply decided are judged together.
+ */
+#ifndef SMTPL_PIPELINE_H
+#define SMTPL_PIPELINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include "../headers/event.h"
+#include "../headers/maps.h"
+#include "accounts.h"
+#include "config.h"
+#include "verdict.h"
+
+struct pipeline;
+
+struct pipeline_ops {
+	enum smtpl_role (*role)(void *arg, uint32_t uid);
+	/* The account has crossed the line. Called once a crossing: the account is already marked as
+	 * suspended (in observe mode: as seen) until a->until_ns. May call pipeline_release(). */
+	void (*suspend)(void *arg, struct account *a, const struct verdict *v, uint64_t now_ns);
+	uint64_t seed; /* random: strangers choose the domains in the tables */
+};
+
+/* Copies *ops and *rule. NULL without memory. */
+struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
+			      const struct verdict_rule *rule, enum config_mode mode);
+void pipeline_free(struct pipeline *p);
+/* After a reload: the next ticks judge every account by the new rule. */
+void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum config_mode mode);
+
+/* One record of the ring, aligned as it lies there. Returns 0; -EPROTO: not one of ours, ignored and
+ * counted; -ENOMEM: what could not be taken in stays missing, and the next reading heals it. */
+int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t now_ns);
+
+/* Call about once a second: suspensions end, accounts are judged whose percentage rose because
+ * delivered mails left the window, idle sessions and empty accounts are forgotten. Bounded work a
+ * call; what is left over comes first in the next. */
+void pipeline_tick(struct pipeline *p, uint64_t now_ns);
+
+/* Suspended by hand, or before a restart: until then outcomes stay out of the window. An end in the
+ * past is carried out by the next event or tick. 0 or -ENOMEM. */
+int pipeline_suspend(struct pipeline *p, const struct account_id *id, uint64_t until_ns);
+/* No longer suspended, and its window begins empty. */
+void pipeline_release(struct pipeline *p, const struct account_id *id);
+
+/*
+ * Lost events are healed from readings of smtpl_counts, about once a second and at the start:
+ *	pipeline_snapshot_begin(p);
+ *	for each entry of the map	pipeline_snapshot_key(p, uid, domain, &count);
+ *	note the ring's producer position; consume the ring past it with pipeline_event();
+ *	pipeline_snapshot_end(p, now_ns);
+ * No event may be handled between the reading of an entry and its pipeline_snapshot_key(). What then
+ * has not come is lost: it is taken in without names, at the time of the key's last change. With
+ * no snapshot begun, key returns -EINVAL and end does nothing. key may also return -ENOMEM: this
+ * entry waits for the next snapshot.
+ */
+void pipeline_snapshot_begin(struct pipeline *p);
+int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
+			  const struct smtpl_count *count);
+void pipeline_snapshot_end(struct pipeline *p, uint64_t now_ns);
+
+/* Before the first event and snapshot: what was saved. restore_window takes over *window (empty
+ * afterwards), -ENOMEM leaves it. A key of the map that is not restored counts as never taken in: with
+ * a new state database and old maps, restore every key from the map itself. */
+int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
+			 const struct smtpl_totals *accounted);
+int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,
+			    struct window *window);
+
+/* To be saved: keys taken in from or changed in the kernel, and accounts with another window or state
+ * than before. Call both, then, once they are on disk, pipeline_saved(), with no other call of the
+ * pipeline between: then accounted and windows agree. A non-zero return of `each` ends the call and
+ * is returned; without pipeline_saved() all come again. */
+int pipeline_each_dirty_key(struct pipeline *p,
+			    int (*each)(void *arg, uint32_t uid, const char *domain,
+					const struct smtpl_totals *accounted),
+			    void *arg);
+int pipeline_each_dirty_account(struct pipeline *p,
+				int (*each)(void *arg, const struct account *account), void *arg);
+void pipeline_saved(struct pipeline *p);
+
+/* For reading: accounts_find(), accounts_next(). Windows are exact as of their last slide. */
+struct accounts *pipeline_accounts(struct pipeline *p);
+
+/* X(field, what it counts since the start) */
+#define PIPELINE_STATS(X)                                                                          \
+	X(events, "records of the ring")                                                           \
+	X(malformed, "records that were not as they must be, ignored")                             \
+	X(attempts, "attempts taken in, healed ones included")                                     \
+	X(healed, "attempts whose event was lost, taken in from the map")                          \
+	X(late, "attempts whose event came after they had been healed, ignored")                   \
+	X(resets, "keys whose counts in the map fell below what had been taken in")                \
+	X(nomem, "times that memory was missing; the attempts are healed later")                   \
+	X(not_judged, "attempts of exempt users, or of relays without a sender domain")            \
+	X(while_suspended, "attempts of accounts while they were suspended, not in the window")    \
+	X(suspensions, "times that an account crossed the line")                                   \
+	X(collected, "accounts forgotten because nothing was left of them")                        \
+	X(evicted, "sessions forgotten at a bound: their mails lose their names")                  \
+	X(sessions, "sessions known now")                                                          \
+	X(accounts, "accounts known now")                                                          \
+	X(keys, "pairs of uid and domain known now")
+
+struct pipeline_stats {
+#define PIPELINE_STAT_FIELD(name, text) uint64_t name;
+	PIPELINE_STATS(PIPELINE_STAT_FIELD)
+#undef PIPELINE_STAT_FIELD
+};
+
+struct pipeline_stats pipeline_stats(const struct pipeline *p);
+
+#endif
