@@ -5,8 +5,13 @@
  *
  * In memory every time is boot time. Each row also keeps the boot id and the distance between wall
  * clock and boot time at its writing: in the same boot the boot time is taken as it is (a clock step
- * moves nothing), after a reboot it is moved by the wall clock. Calls return 0 or -errno and log
- * nothing; state_error() has the text of the last failure of this connection.
+ * moves nothing), after a reboot it is moved by the wall clock. Moved seconds of a window may be
+ * negative: before this boot. Calls return 0 or -errno and log nothing; state_error() has the text of
+ * the last failure of this connection.
+ *
+ * A suspension or an order is on the disk when its put, or the commit around it, has returned 0. All
+ * else may lose the last seconds in a power cut, never in a crash of the process. -ENOSPC: nothing of
+ * the transaction was kept, and the next one may work.
  */
 #ifndef SMTPL_STATE_H
 #define SMTPL_STATE_H
@@ -18,6 +23,8 @@
 #include "../headers/maps.h"
 #include "account.h"
 #include "window.h"
+
+#define STATE_FILE "state.db" /* in the state directory */
 
 struct state;
 
@@ -41,9 +48,12 @@ struct state_order {
 /* A suspension as it is told to people. */
 struct state_suspension {
 	struct account_id account;
-	struct smtpl_suspension kernel; /* times in boot time of now */
+	/* Times in boot time of now. Read back, what lies before this boot is 0: an until_ns so is over,
+	 * and a since_ns put as 0 keeps the start that the row has. */
+	struct smtpl_suspension kernel;
 	char domain[SMTPL_DOMAIN_SIZE]; /* the account's own domain for the text, or "" */
 	char reason[256];
+	int64_t since_wall_s; /* Unix time of the start; set by reading, not looked at by the put */
 };
 
 enum state_open {
@@ -51,13 +61,27 @@ enum state_open {
 	STATE_WRITE = 1, /* make the file, its directory and the tables, mode 0600 / 0700 */
 };
 
-/* A missing file with STATE_READ is -ENOENT; one of another schema -EPROTO. A damaged file is renamed
- * to FILE.damaged-TIME with STATE_WRITE, and said by state_error(); -EBADMSG with STATE_READ. */
+/* A missing file (or one without tables yet) with STATE_READ is -ENOENT; one of another schema -EPROTO,
+ * and untouched. A damaged file is renamed to FILE.damaged-TIME with STATE_WRITE, and said by
+ * state_error(), which is "" after any other success; -EBADMSG with STATE_READ. On failure *state is
+ * untouched and state_error(NULL) has the text. */
 int state_open(const char *path, enum state_open how, struct state **state);
 void state_close(struct state *state);
 const char *state_error(const struct state *state);
 
-/* All puts between begin and commit become visible together. */
+/* Rows that the state_each calls of this connection passed over because their content was not valid. */
+uint64_t state_skipped(const struct state *state);
+
+/* The clocks that rows are stamped with and moved by. Read afresh for each call; tests set their own. */
+struct state_clock {
+	char boot_id[40];
+	int64_t boot_ns;
+	int64_t wall_ns; /* at the same moment */
+};
+void state_set_clock(struct state *state, const struct state_clock *clock);
+
+/* All puts between begin and commit become visible together. After a put that failed, commit keeps
+ * nothing and returns that failure. With STATE_READ: one view over several state_each calls. */
 int state_begin(struct state *state);
 int state_commit(struct state *state);
 void state_rollback(struct state *state);
@@ -80,7 +104,8 @@ int state_each_suspension(struct state *state,
 			  int (*each)(void *arg, const struct state_suspension *suspension),
 			  void *arg);
 
-/* Orders: put returns the id; each gives them in order; delete when carried out; pending: 1, 0. */
+/* Orders: put returns the id; each gives them in order, and its callback may delete and put; delete
+ * when carried out (-ENOENT: it is gone already); pending: 1, 0. */
 int state_put_order(struct state *state, const struct state_order *order, int64_t *id);
 int state_each_order(struct state *state, int (*each)(void *arg, const struct state_order *order),
 		     void *arg);

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * state_db.h - what the state_*.c files share: the connection, its kept statements, and the reading
+ * and writing of rows. Nobody else includes this.
+ */
+#ifndef SMTPL_STATE_DB_H
+#define SMTPL_STATE_DB_H
+
+#include <sqlite3.h>
+#include "state.h"
+
+enum state_statement {
+	STATE_SQL_BEGIN,
+	STATE_SQL_BEGIN_READ,
+	STATE_SQL_COMMIT,
+	STATE_SQL_PUT_WINDOW,
+	STATE_SQL_DELETE_WINDOW,
+	STATE_SQL_EACH_WINDOW,
+	STATE_SQL_PUT_COUNT,
+	STATE_SQL_EACH_COUNT,
+	STATE_SQL_PUT_SUSPENSION,
+	STATE_SQL_DELETE_SUSPENSION,
+	STATE_SQL_EACH_SUSPENSION,
+	STATE_SQL_PUT_ORDER,
+	STATE_SQL_NEXT_ORDER,
+	STATE_SQL_DELETE_ORDER,
+	STATE_SQL_ORDER_PENDING,
+	STATE_STATEMENTS,
+};
+
+struct state {
+	sqlite3 *db;
+	sqlite3_stmt *statement[STATE_STATEMENTS];
+	bool write;
+	bool in_transaction;
+	bool durable;        /* the open transaction must be on the disk when commit returns */
+	bool clock_set;
+	int failed;          /* first failure in the open transaction */
+	uint64_t skipped;
+	struct state_clock clock;
+	char error[1024];
+};
+
+/* The -errno for a result code of SQLite, with the text "doing: why" for state_error(). */
+int state_fail(struct state *state, int rc, const char *doing);
+int state_say(struct state *state, int error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* What was committed is on the disk. */
+int state_sync(struct state *state);
+
+/* Bind the columns of one row in their order, then run it. The first failure is kept. */
+struct state_row {
+	struct state *state;
+	sqlite3_stmt *statement;
+	int column;
+	int rc;
+};
+int state_row(struct state *state, enum state_statement which, struct state_row *row);
+void state_row_int(struct state_row *row, int64_t value);
+void state_row_text(struct state_row *row, const char *text, size_t size); /* ends at a NUL */
+void state_row_blob(struct state_row *row, const void *bytes, size_t size);
+void state_row_account(struct state_row *row, const struct account_id *account);
+int state_row_write(struct state_row *row, bool durable);
+
+/* Columns are read in their order by the get calls, from `column` on; false: the row is not valid. */
+int state_row_next(struct state_row *row); /* 1: a row, 0: no more, or -errno */
+void state_row_end(struct state_row *row);
+int64_t state_get_int(struct state_row *row);
+bool state_get_u32(struct state_row *row, uint32_t *value);
+bool state_get_text(struct state_row *row, char *text, size_t size); /* NUL padded */
+bool state_get_account(struct state_row *row, struct account_id *account);
+
+/* The three columns boot, wall_ns, boot_ns: written as of now; read as what to add to the row's
+ * times to have them in this boot. */
+int state_clock_now(struct state *state, struct state_clock *clock);
+void state_row_stamp(struct state_row *row, const struct state_clock *now);
+bool state_get_shift(struct state_row *row, const struct state_clock *now, int64_t *shift_ns);
+
+/* state_window.c: a window as bytes. Times are as they are in the window; malloc'ed. */
+int state_window_pack(const struct window *window, unsigned char **bytes, size_t *size);
+/* -EBADMSG: not what pack writes; -ENOMEM. The window is then empty. */
+int state_window_unpack(const unsigned char *bytes, size_t size, int64_t shift_s,
+			struct window *window);
+
+#endif
