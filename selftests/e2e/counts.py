@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import clients  # noqa: E402
 import compare  # noqa: E402
 import ktap  # noqa: E402
-from host import Host  # noqa: E402
+import scenes  # noqa: E402
 
 SEED = 20261121
 ATTEMPTS = 20000
@@ -105,14 +105,7 @@ def run_in_parallel(host, loads):
 def test_every_outcome_at_every_stage(host):
     loads = [(uid, Load(uid)) for uid in BULK_UIDS]
     run_in_parallel(host, [(uid, load.endings() + load.oddities()) for uid, load in loads])
-    compare.map_equals(host, expected(host))
-
-
-def expected(host):
-    """The server's tally, and what it cannot have seen."""
-    tally = host.tally()
-    tally.merge(host.unseen)
-    return tally
+    compare.map_equals(host, host.expected())
 
 
 def test_connection_refused(host):
@@ -121,7 +114,7 @@ def test_connection_refused(host):
     ktap.equal(result["error"], 111, "errno of connect")
     host.unseen.bump(uid, "", "connections")
     host.unseen.add(uid, None, None, "deferred")
-    compare.map_equals(host, expected(host))
+    compare.map_equals(host, host.expected())
 
 
 def test_real_clients(host):
@@ -135,13 +128,13 @@ def test_real_clients(host):
     clients.swaks(host, 5, "games@swaks.test", rcpts, pipeline=True)
     clients.smtp_source(host, uid, "source@source.test", "sink@far.test", messages=200,
                         sessions=4, rcpts=5)
-    compare.map_equals(host, expected(host))
+    compare.map_equals(host, host.expected())
 
 
 def test_20000_attempts(host):
     sessions = ATTEMPTS // (len(BULK_UIDS) * 4 * RCPTS_PER_MESSAGE) + 8
     run_in_parallel(host, [(uid, Load(uid, 1000000).bulk(sessions)) for uid in BULK_UIDS])
-    tally = expected(host)
+    tally = host.expected()
     total = sum(tally.total()[outcome] for outcome in compare.tally.OUTCOMES)
     ktap.diagnose(f"{total} attempts: {tally.total()}")
     ktap.true(total >= ATTEMPTS, f"{total} attempts are fewer than {ATTEMPTS}")
@@ -149,7 +142,7 @@ def test_20000_attempts(host):
 
 
 def test_status_has_the_same_totals_and_the_windows_the_mails(host):
-    compare.status_equals(host, expected(host))
+    compare.status_equals(host, host.expected())
 
 
 def test_nothing_was_lost(host):
@@ -157,19 +150,7 @@ def test_nothing_was_lost(host):
                       hole_resyncs=0, reply_malformed=0)
 
 
-class CountingHost(Host):
-    def __enter__(self):
-        super().__enter__()
-        self.unseen = compare.tally.Tally()
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-
-ktap.main([test_every_outcome_at_every_stage, test_connection_refused, test_real_clients,
-           test_20000_attempts, test_status_has_the_same_totals_and_the_windows_the_mails,
-           test_nothing_was_lost],
-          CountingHost({"limit": {"mode": "observe"}, "watch": {"ports": f"25,465,587,{PORT_UNHEARD}"}}))
+if __name__ == "__main__":
+    ktap.main(ktap.tests(globals()),
+              scenes.running({"limit": {"mode": "observe"},
+                              "watch": {"ports": f"25,465,587,{PORT_UNHEARD}"}}))

@@ -80,6 +80,7 @@ class Host:
         self.cleanups = []
         self.daemon = None
         self.log_path = None
+        self.unseen = tally.Tally()     # attempts that the server cannot see
 
     # making and removing
 
@@ -231,6 +232,12 @@ class Host:
     def tally(self):
         return tally.Tally.from_json(self.ask_server("tally"))
 
+    def expected(self):
+        """The server's tally, and what it cannot have seen."""
+        whole = self.tally()
+        whole.merge(self.unseen)
+        return whole
+
     def sessions(self):
         return self.ask_server("sessions")
 
@@ -314,16 +321,28 @@ class Host:
         account = self.account(name)
         return bool(account and account["suspended"])
 
+    def pin(self, name):
+        return self.bpffs / "smtplimit" / "v1" / name
+
+    def map(self, name):
+        """A pinned map as bpftool shows it: {key: value}; struct keys become tuples."""
+        dump = json.loads(bpftool("-j", "map", "dump", "pinned", self.pin(name)))
+        return {key_of(e["key"]): e["value"] for e in (e.get("formatted", e) for e in dump)}
+
     def counts(self):
-        """The pinned map smtpl_counts as bpftool shows it: {(uid, domain): {field: value}}."""
-        path = self.bpffs / "smtplimit" / "v1" / "smtpl_counts"
-        tool = shutil.which("bpftool") or "/usr/sbin/bpftool"
-        counts = {}
-        for entry in json.loads(sh(tool, "-j", "map", "dump", "pinned", path)):
-            entry = entry.get("formatted", entry)
-            key = entry["key"]
-            counts[key["uid"], text_of(key["domain"])] = entry["value"]
-        return counts
+        """The pinned map smtpl_counts: {(uid, domain): {field: value}}."""
+        return self.map("smtpl_counts")
+
+
+def bpftool(*arguments):
+    return sh(shutil.which("bpftool") or "/usr/sbin/bpftool", *arguments)
+
+
+def key_of(key):
+    if not isinstance(key, dict):
+        return key
+    fields = tuple(text_of(v) if isinstance(v, (list, str)) else v for v in key.values())
+    return fields if len(fields) > 1 else fields[0]
 
 
 def text_of(array):

@@ -70,6 +70,11 @@ def run(functions, *arguments):
     return _report(results)
 
 
+def tests(namespace):
+    """The functions of a module whose name begins with test_, in the order of the file."""
+    return [f for name, f in namespace.items() if name.startswith("test_")]
+
+
 def main(functions, fixture=None):
     """Run the functions, inside the context manager `fixture` if given, and exit.
 

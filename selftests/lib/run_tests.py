@@ -74,7 +74,8 @@ def stop(child):
 
 def execute(command, log):
     """Run one test with its output in the file `log`; (exit status, None or what went wrong)."""
-    environment = {**os.environ, "O": str(BUILD), "PYTHONPATH": str(LIB), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "O": str(BUILD), "PYTHONPATH": str(LIB), "PYTHONUNBUFFERED": "1",
+                   "PYTHONDONTWRITEBYTECODE": "1"}
     if command[0].startswith(str(BUILD / "fuzz")):
         for word in command[1:]:
             if not word.startswith("-"):

@@ -75,4 +75,4 @@ def test_ktap_main_reports_what_fails():
            " raise OSError('x')\n yield\nktap.main([good], broken())", [0, 1, 0])
 
 
-ktap.main([f for name, f in sorted(globals().items()) if name.startswith("test_")])
+ktap.main(ktap.tests(globals()))

@@ -233,4 +233,4 @@ def test_a_false_expectation_fails():
     raise AssertionError("a wrong number was taken for right")
 
 
-ktap.main([f for name, f in sorted(globals().items()) if name.startswith("test_")])
+ktap.main(ktap.tests(globals()))

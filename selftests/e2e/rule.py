@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The rule: who is suspended, who is not, when it begins and when it ends."""
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import clients  # noqa: E402
+import ktap  # noqa: E402
+import scenes  # noqa: E402
+from ktap import equal, true  # noqa: E402
+from scenes import running  # noqa: E402
+from system import wait_for  # noqa: E402
+
+ALICE, BOB = 20001, 20002
+
+
+def test_half_and_five_suspend_within_a_second():
+    with running() as host:
+        scenes.mail(host, BOB, ["r550"] * 4)
+        scenes.mail(host, ALICE, [""] * 4 + ["r550"] * 2 + ["r451"] * 2)
+        account = scenes.window_is(host, ALICE, delivered=4, deferred=2, failed=2)
+        equal(account["window"]["percent"], 50.0, "percent")
+        scenes.is_not_suspended(host, ALICE)        # half, but four
+        scenes.bad(host, ALICE, 1)
+        account = scenes.is_suspended(host, ALICE)
+        equal(scenes.iso(account["until"]) - scenes.iso(account["since"]), 3600, "length")
+        suspension = scenes.kernel_suspension(host, ALICE)
+        equal((suspension["bad"], suspension["min"], suspension["percent"], suspension["by_hand"]),
+              (5, 5, 55, 0), "figures")
+        took = suspension["since_ns"] / 1e9 - host.tally().log[-1]["time"]
+        ktap.diagnose(f"suspended {took * 1000:.0f} ms after the reply")
+        true(took < 1, f"suspended only {took:.3f} s after the reply")
+        account = scenes.window_is(host, BOB, failed=4)
+        equal(account["window"]["percent"], 100.0, "percent")
+        scenes.is_not_suspended(host, BOB)          # all, but four
+        scenes.is_delivered(scenes.good(host, BOB, 1))
+
+
+def test_just_below_half_is_not_suspended():
+    with running() as host:
+        scenes.mail(host, ALICE, [""] * 6 + ["r550"] * 5)
+        account = scenes.window_is(host, ALICE, delivered=6, failed=5)
+        equal(account["window"]["percent"], 45.5, "percent")
+        scenes.is_not_suspended(host, ALICE)
+        scenes.is_delivered(scenes.mail(host, ALICE, ["r550", ""]))
+        scenes.window_is(host, ALICE, delivered=7, failed=6)
+        scenes.is_not_suspended(host, ALICE)
+        scenes.bad(host, ALICE, 1)                  # 7 of 14
+        scenes.is_suspended(host, ALICE)
+
+
+def test_retries_of_a_recipient_are_one_mail():
+    with running() as host:
+        for _ in range(20):
+            clients.send(host, ALICE, "user@one.test", ["r451.4.7.1-grey@far.test"])
+        account = scenes.window_is(host, ALICE, deferred=1)
+        equal(account["total"]["deferred"], 20, "attempts")
+        scenes.is_not_suspended(host, ALICE)
+        scenes.mail(host, BOB, ["r451.4.7.1"] * 5)  # five recipients are five
+        scenes.is_suspended(host, BOB)
+
+
+def test_deferred_then_delivered_recovers():
+    grey = [f"r451+250-grey{n}@far.test" for n in range(4)]
+    with running() as host:
+        clients.send(host, ALICE, "user@one.test", grey)
+        scenes.window_is(host, ALICE, deferred=4)
+        scenes.is_delivered(clients.send(host, ALICE, "user@one.test", grey))
+        account = scenes.window_is(host, ALICE, delivered=4)
+        equal(account["total"]["deferred"], 4, "attempts")
+        scenes.mail(host, ALICE, ["r550"] * 4)
+        scenes.window_is(host, ALICE, delivered=4, failed=4)
+        scenes.is_not_suspended(host, ALICE)
+        clients.send(host, BOB, "user@one.test", grey)      # another account's are its own
+        scenes.window_is(host, BOB, delivered=4)
+
+
+def test_the_whole_message_refused():
+    """DATA and the end of data decide for every recipient; connections for nobody named."""
+    with running() as host:
+        scenes.mail(host, ALICE, ["d554", "", "", "", ""])
+        scenes.is_suspended(host, ALICE)
+        scenes.mail(host, BOB, ["e451", "", "", ""])
+        scenes.window_is(host, BOB, deferred=4)
+        scenes.is_not_suspended(host, BOB)
+        scenes.good(host, BOB, 1, to=f"2001:db8:1:{BOB:x}::554")
+        scenes.is_suspended(host, BOB)
+
+
+def test_observe_changes_nothing():
+    with running({"limit": {"mode": "observe"}}) as host:
+        scenes.bad(host, ALICE, 10)
+        scenes.window_is(host, ALICE, failed=10)
+        wait_for(lambda: "would suspend" in host.log(), 10, "the log to say `would suspend`")
+        scenes.is_not_suspended(host, ALICE)
+        equal(host.status()["mode"], "observe", "mode")
+        scenes.is_delivered(scenes.good(host, ALICE, 1))
+    with running() as host:
+        scenes.bad(host, ALICE, 10)
+        scenes.is_suspended(host, ALICE)
+        true("would suspend" not in host.log(), "enforcing, yet `would suspend` in the log")
+
+
+def test_suspension_ends_by_itself_with_an_empty_window():
+    with running({"limit": {"suspend": "3s"}}) as host:
+        account = scenes.suspend(host, ALICE)
+        equal(scenes.iso(account["until"]) - scenes.iso(account["since"]), 3, "length")
+        until = scenes.kernel_suspension(host, ALICE)["until_ns"] / 1e9
+        scenes.is_refused(scenes.good(host, ALICE, 1), scenes.refusal(account))
+        known = len(scenes.arrivals(host, ALICE))
+        wait_for(lambda: scenes.delivered(scenes.good(host, ALICE, 1)), 10, "delivery")
+        first = scenes.arrivals(host, ALICE)[known]["opened"]
+        true(until <= first < until + 1.5, f"first connection {first - until:.3f} s after the end")
+        account = scenes.window_is(host, ALICE, delivered=1)
+        true(not account["suspended"], "still shown as suspended")
+        equal(account["total"]["failed"], 5, "totals stay")
+        scenes.mail(host, ALICE, ["r550"] * 4)
+        scenes.window_is(host, ALICE, delivered=1, failed=4)
+        scenes.is_not_suspended(host, ALICE)
+        scenes.bad(host, ALICE, 1)
+        scenes.is_suspended(host, ALICE)
+
+
+def test_the_window_slides():
+    with running({"limit": {"window": "4s"}}) as host:
+        scenes.mail(host, ALICE, ["r550"] * 4)
+        scenes.window_is(host, ALICE, failed=4)
+        last = host.tally().log[-1]["time"]
+        scenes.window_is(host, ALICE)
+        took = time.clock_gettime(time.CLOCK_BOOTTIME) - last
+        true(took > 3, f"forgotten after {took:.1f} s")
+        scenes.mail(host, ALICE, ["r550"] * 4)
+        account = scenes.window_is(host, ALICE, failed=4)
+        equal(account["total"]["failed"], 8, "attempts")
+        scenes.is_not_suspended(host, ALICE)
+        scenes.bad(host, ALICE, 1)
+        scenes.is_suspended(host, ALICE)
+
+
+def test_exempt_users_are_counted_and_never_judged():
+    with running({"watch": {"exempt_users": "games"}}) as host:
+        scenes.bad(host, 5, 10)
+        wait_for(lambda: (a := host.account("games")) and a["total"]["failed"] == 10, 10, "totals")
+        scenes.bad(host, ALICE, 10)
+        scenes.is_suspended(host, ALICE)
+        scenes.is_not_suspended(host, 5)
+        scenes.is_delivered(scenes.good(host, 5, 1))
+
+
+if __name__ == "__main__":
+    ktap.main(ktap.tests(globals()))
