@@ -63,11 +63,13 @@ def _report(results):
     return 0 if "pass" in results or not results else EXIT_SKIP
 
 
-def run(functions, *arguments):
-    """Run each function with the arguments; the exit status of the whole."""
-    print(f"KTAP version 1\n1..{len(functions)}", flush=True)
-    results = [_run_one(n, f, arguments) for n, f in enumerate(functions, 1)]
-    return _report(results)
+def plan(count):
+    print(f"KTAP version 1\n1..{count}", flush=True)
+
+
+def run(functions, arguments=(), first=1):
+    """Run each function with the arguments; what became of each."""
+    return [_run_one(n, f, arguments) for n, f in enumerate(functions, first)]
 
 
 def tests(namespace):
@@ -75,26 +77,37 @@ def tests(namespace):
     return [f for name, f in namespace.items() if name.startswith("test_")]
 
 
-def main(functions, fixture=None):
-    """Run the functions, inside the context manager `fixture` if given, and exit.
-
-    When the fixture itself cannot be made every function is reported as failed (or skipped, when
-    it raises Skip)."""
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _on_signal)
-    if fixture is None:
-        sys.exit(run(functions))
+def _run_with(fixture, functions, alone):
+    """The functions that take the fixture, then those that do without."""
+    plan(len(functions) + len(alone))
     try:
         with fixture as made:
-            status = run(functions, made)
+            results = run(functions, [made])
     except Skip as why:
-        print(f"KTAP version 1\n1..0 # SKIP {why}", flush=True)
-        status = EXIT_SKIP
+        results = ["skip"] * len(functions)
+        for n, function in enumerate(functions, 1):
+            print(f"ok {n} {_name(function)} # SKIP {why}", flush=True)
+    return results + run(alone, first=len(functions) + 1)
+
+
+def main(functions, fixture=None, alone=()):
+    """Run the functions, inside the context manager `fixture` if given, then `alone`, and exit.
+
+    When the fixture itself cannot be made nothing runs and the test has failed; when it raises Skip
+    its functions are skipped."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _on_signal)
+    try:
+        if fixture is None:
+            plan(len(functions))
+            results = run(functions)
+        else:
+            results = _run_with(fixture, functions, alone)
     except Interrupted as why:
         print(f"Bail out! {why}", flush=True)
-        status = 1
+        sys.exit(1)
     except Exception:
         diagnose(traceback.format_exc())
         print("not ok 0 fixture", flush=True)
-        status = 1
-    sys.exit(status)
+        sys.exit(1)
+    sys.exit(_report(results))

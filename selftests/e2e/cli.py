@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every command in text and JSON with its exit status, with and without a daemon; configuration errors
+and the reload."""
+import json
+import re
+import signal
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import compare  # noqa: E402
+import ktap  # noqa: E402
+import scenes  # noqa: E402
+from ktap import equal, true  # noqa: E402
+from scenes import running  # noqa: E402
+from system import wait_for  # noqa: E402
+
+ALICE, GAMES = 20001, 5
+ACCOUNT_KEYS = {"account", "uid", "domains", "window", "total", "suspended", "since", "until",
+                "reason"}
+STATUS_KEYS = {"version", "mode", "window_s", "percent", "min_failures", "suspend_s", "accounts",
+               "stats"}
+TOTAL_KEYS = {"connections", "delivered", "deferred", "failed", "unknown", "opaque", "refused"}
+
+
+def ok(host, *arguments):
+    done = host.cli(*arguments)
+    equal((done.returncode, done.stderr), (0, ""), f"exit and stderr of {arguments}")
+    return done.stdout
+
+
+def fails(host, status, *arguments, words=(), conf=None):
+    """The command ends with `status`, having said one line with the words."""
+    done = host.cli(*arguments, conf=conf)
+    equal(done.returncode, status, f"exit of {arguments} ({done.stderr.strip()})")
+    equal(len(done.stderr.splitlines()), 1, f"lines on stderr of {arguments}: {done.stderr!r}")
+    equal(done.stdout, "", f"stdout of {arguments}")
+    for word in words:
+        true(word in done.stderr, f"no {word!r} in: {done.stderr!r}")
+    return done.stderr
+
+
+def prepare(host):
+    scenes.mail(host, GAMES, ["r550", "", ""], sender="games@one.test")
+    scenes.mail(host, GAMES, [""], sender="games@two.test")
+    scenes.window_is(host, GAMES, delivered=3, failed=1)
+
+
+def check_status(host):
+    status = json.loads(ok(host, "-j", "status"))
+    equal(set(status), STATUS_KEYS, "keys of status")
+    equal((status["mode"], status["window_s"], status["percent"], status["min_failures"],
+           status["suspend_s"]), ("enforce", 3600, 50, 5, 3600), "settings")
+    account = [a for a in status["accounts"] if a["account"] == "games"][0]
+    equal(set(account), ACCOUNT_KEYS, "keys of an account")
+    equal(set(account["total"]), TOTAL_KEYS, "keys of its total")
+    equal(account["window"], {"delivered": 3, "deferred": 0, "failed": 1, "percent": 25.0}, "window")
+    equal((account["uid"], sorted(account["domains"])), (GAMES, ["one.test", "two.test"]), "account")
+    equal((account["suspended"], account["since"], account["until"]), (False, None, None),
+          "not suspended")
+    text = ok(host, "status")
+    equal(ok(host), text, "the default command")
+    line = [row for row in text.splitlines() if row.split()[:1] == ["games"]]
+    equal(len(line), 1, f"lines for games in:\n{text}")
+    true("25.0" in line[0], f"no percent in: {line[0]}")
+
+
+def test_status(host):
+    check_status(host)
+
+
+def test_config(host):
+    text = ok(host, "config")
+    true(re.search(rf"cgroup\b.*{re.escape(str(host.cgroup))}", text), f"no cgroup in:\n{text}")
+    true(f"{host.conf}:" in text and "default" in text, f"no origins in:\n{text}")
+    true(isinstance(json.loads(ok(host, "-j", "config")), dict), "config -j is no object")
+
+
+def test_check(host):
+    text = ok(host, "check")
+    true(len(text.splitlines()) >= 3, f"few requirements:\n{text}")
+    true(isinstance(json.loads(ok(host, "-j", "check")), dict), "check -j is no object")
+
+
+def test_usage_errors(host):
+    fails(host, 2, "nonsense", words=['"nonsense"'])
+    fails(host, 2, "--nonsense", words=['"--nonsense"'])
+    fails(host, 2, "suspend")
+    fails(host, 2, "release")
+    fails(host, 2, "suspend", "games", "--for")
+    fails(host, 2, "suspend", "games", "--nonsense")
+    fails(host, 2, "suspend", "games", "root")
+    fails(host, 2, "status", "games")
+    true("usage" in ok(host, "--help"), "--help shows no usage")
+
+
+def test_wrong_accounts(host):
+    for command in ("suspend", "release"):
+        fails(host, 1, command, "no-such-user", words=['"no-such-user"'])
+        fails(host, 1, command, "uid:x", words=["uid:x"])
+        fails(host, 1, command, "domain:", words=["domain:"])
+    for duration in ("0s", "abc", "31h31", "100000h", "-5m", ""):
+        done = host.cli("suspend", "games", "--for", duration)
+        true(done.returncode in (1, 2), f"--for {duration!r} was taken: {done}")
+    scenes.is_not_suspended(host, GAMES)
+
+
+def test_suspend_and_release(host):
+    ok(host, "suspend", "games", "--for", "10m", "--reason", "a\ttest \x1b[31m")
+    account = scenes.is_suspended(host, GAMES)
+    equal(scenes.iso(account["until"]) - scenes.iso(account["since"]), 600, "length")
+    true("\x1b" not in ok(host, "status") and "test" in account["reason"], "the reason")
+    result = scenes.good(host, GAMES, 1)
+    scenes.is_refused(result, scenes.refusal(account, bad_=1, percent=25))
+    scenes.is_not_suspended(host, ALICE)
+    ok(host, "suspend", "games", "--for", "20m")
+    wait_for(lambda: (a := host.account("games")) and
+             scenes.iso(a["until"]) - scenes.iso(a["since"]) in (1200, 1201), 10, "the new end")
+    ok(host, "release", "games")
+    wait_for(lambda: not host.suspended("games"), 10, "release")
+    scenes.is_not_suspended(host, GAMES)
+    scenes.window_is(host, GAMES)       # begins empty
+    scenes.is_delivered(scenes.good(host, GAMES, 1))
+    scenes.window_is(host, GAMES, delivered=1)
+    ok(host, "suspend", f"uid:{GAMES}")
+    account = scenes.is_suspended(host, GAMES)
+    equal(scenes.iso(account["until"]) - scenes.iso(account["since"]), 3600, "default length")
+    ok(host, "release", f"uid:{GAMES}")
+    wait_for(lambda: not host.suspended("games"), 10, "release")
+
+
+def test_one_daemon_at_a_time(host):
+    first, log = host.daemon, host.log_path
+    done = host.cli("run")
+    equal(done.returncode, 1, "exit of a second daemon")
+    true(done.stderr, "a second daemon says nothing")
+    equal((first.poll(), host.log_path), (None, log), "the first daemon")
+    scenes.bad(host, ALICE, 1)
+    scenes.window_is(host, ALICE, failed=1)
+
+
+def test_hostile_bytes_never_reach_the_terminal(host):
+    uid = 20007
+    scenes.mail(host, uid, ["r550", ""], sender="x@e\x1b[31mvil\x07.test\u202e")
+    wait_for(lambda: host.account(compare.account_name(uid)), 10, "the account")
+    wild = [c for c in ok(host, "status") if c != "\n" and not c.isprintable()]
+    equal(wild, [], "characters in status")
+    equal(len(host.account(compare.account_name(uid))["domains"]), 1, "domains")
+
+
+def test_not_root(host):
+    done = host.run_as(65534, [host.binary, "-c", host.conf, "status"])
+    equal((done.returncode, len(done.stderr.splitlines())), (1, 1), f"status of nobody: {done}")
+
+
+def bad_file(host, text):
+    path = host.dir / "bad.conf"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_bad_configuration_names_file_and_line(host):
+    for line, text, word in ((2, "[limit]\npercent = 101\n", "101"), (2, "[limit]\nwindow = 5x\n", "5x"),
+                             (3, "[watch]\n\nport = 25\n", "port"), (2, "[watch]\nports = 0\n", "0"),
+                             (2, "[limit]\nmode = maybe\n", "maybe"), (1, "[nonsense]\nx = 1\n", "nonsense")):
+        path = bad_file(host, text)
+        for command in ("config", "run", "status"):
+            said = fails(host, 1, command, conf=path)
+            found = re.search(rf"{re.escape(str(path))}:(\d+): (.*)", said)
+            true(found and word in found[2], f"{command}: {said!r}")
+            true(int(found[1]) in (line, line + (word == "nonsense")), f"line of {text!r}: {said!r}")
+    fails(host, 1, "config", conf=host.dir / "missing.conf", words=["missing.conf"])
+
+
+def test_reload(host):
+    host.write_conf({"limit": {"min_failures": 3, "mode": "observe"}})
+    host.daemon.send_signal(signal.SIGHUP)
+    scenes.bad(host, 20010, 3)
+    wait_for(lambda: "would suspend" in host.log(), 10, "the new settings")
+    scenes.is_not_suspended(host, 20010)
+    host.write_conf({"limit": {"mode": "enforce"}})
+    host.daemon.send_signal(signal.SIGHUP)
+    scenes.bad(host, 20011, 3)
+    scenes.is_suspended(host, 20011)
+
+
+def test_broken_file_keeps_the_old_settings(host):
+    whole = host.conf.read_text(encoding="ascii")
+    lines = len(whole.splitlines())
+    host.conf.write_text(whole + "nonsense = 1\n", encoding="ascii")
+    host.daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: f"{host.conf}:{lines + 1}: " in host.log(), 10, "the error in the log")
+    host.conf.write_text(whole, encoding="ascii")
+    equal(host.daemon.poll(), None, "exit of the daemon")
+    scenes.mail(host, 20012, ["r550"] * 2)
+    scenes.window_is(host, 20012, failed=2)
+    scenes.is_not_suspended(host, 20012)
+    scenes.bad(host, 20012, 1)
+    scenes.is_suspended(host, 20012)
+
+
+def test_reading_and_orders_without_a_daemon():
+    with running(None, prepare) as host:
+        host.kill()
+        check_status(host)
+        ok(host, "config")
+        ok(host, "check")
+        ok(host, "suspend", "games", "--for", "10m")
+        account = scenes.is_suspended(host, GAMES)
+        true(not scenes.delivered(scenes.good(host, GAMES, 1)), "sent while suspended")
+        host.start()
+        again = scenes.is_suspended(host, GAMES)
+        equal((again["since"], again["until"]), (account["since"], account["until"]), "suspension")
+        host.kill()
+        ok(host, "release", "games")
+        scenes.is_not_suspended(host, GAMES)
+        scenes.is_delivered(scenes.good(host, GAMES, 1))
+        host.start()
+        scenes.is_not_suspended(host, GAMES)
+
+
+def test_status_before_the_first_run_and_after_unload():
+    with running() as host:
+        host.stop()
+        ok(host, "unload")
+        done = host.cli("status")
+        true(done.returncode in (0, 1) and len(done.stderr.splitlines()) <= 1, f"status: {done}")
+
+
+if __name__ == "__main__":
+    alone = [test_reading_and_orders_without_a_daemon,
+             test_status_before_the_first_run_and_after_unload]
+    together = [f for f in ktap.tests(globals()) if f not in alone]
+    ktap.main(together, scenes.running(None, prepare), alone)
