@@ -23,7 +23,9 @@ override CPPFLAGS += -D_GNU_SOURCE -DSMTPLIMIT_VERSION='"$(VERSION)"' -I$(O) -iq
 	$(shell pkg-config --cflags $(LIBS))
 LDLIBS += $(shell pkg-config --libs $(LIBS))
 ARCH_INCLUDE := -I/usr/include/$(shell $(CC) -print-multiarch)
+# The kernel calls back with more arguments than a program needs: unused ones are fine in BPF.
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Werror \
+	-Wno-unused-parameter \
 	-iquote headers -iquote bpf $(ARCH_INCLUDE)
 
 SRC := $(wildcard user/*.c)

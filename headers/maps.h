@@ -84,6 +84,7 @@ struct smtpl_meta {
 	__u32 pid;    /* of the controller that wrote this last */
 	char boot_id[40];
 	char version[32];
+	__u64 generation; /* random, made with the maps: which state database belongs to them */
 	__u64 started_ns;
 	__u64 heartbeat_ns;    /* renewed every second while the controller lives */
 	__u64 netns_cookie;    /* of the responder */

@@ -52,6 +52,8 @@ int bpf_maps_set_domain(struct bpf_maps *maps, const char *domain,
 			const struct smtpl_suspension *value); /* NULL deletes */
 int bpf_maps_set_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       const struct smtpl_count *count);
+int bpf_maps_get_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
+		       struct smtpl_count *count);
 int bpf_maps_get_redirect(struct bpf_maps *maps, const struct smtpl_redirect_key *key,
 			  struct smtpl_redirect *value);
 int bpf_maps_set_local(struct bpf_maps *maps, const struct smtpl_local_key *key, bool present);

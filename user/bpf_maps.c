@@ -305,3 +305,9 @@ int bpf_maps_set_local(struct bpf_maps *maps, const struct smtpl_local_key *key,
 
 	return present ? map_set(maps, MAP_LOCALS, key, &one) : map_delete(maps, MAP_LOCALS, key);
 }
+
+int bpf_maps_get_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
+		       struct smtpl_count *count)
+{
+	return map_get(maps, MAP_COUNTS, key, count);
+}

@@ -41,6 +41,7 @@ static const char schema_sql[] =
 	" boot TEXT, wall_ns INTEGER, boot_ns INTEGER, since_ns INTEGER, until_ns INTEGER,"
 	" bad INTEGER, min INTEGER, percent INTEGER, by_hand INTEGER, own_domain TEXT, reason TEXT,"
 	" PRIMARY KEY (kind, uid, domain)) WITHOUT ROWID;"
+	"CREATE TABLE maps (id INTEGER PRIMARY KEY, generation INTEGER);"
 	"CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER, uid INTEGER,"
 	" domain TEXT, suspend INTEGER, for_s INTEGER, reason TEXT);"
 	"PRAGMA application_id = " TEXT_OF(STATE_APPLICATION) ";"

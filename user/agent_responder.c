@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * agent_responder.c - the child that speaks the refusal: started, asked, and started again when it
+ * dies. While there is none, refused connects fail with an error instead of a text.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include "agent.h"
+#include "enforce.h"
+#include "log.h"
+
+#define RESPONDER_RESTART_NS (5 * 1000000000ull)
+
+static int64_t wall_of(uint64_t boot_ns)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec + ((int64_t)boot_ns - (int64_t)agent_now_ns()) / 1000000000;
+}
+
+/* The domain for the text where the refused mail has none: the account's own, else its name. */
+static void own_domain(struct agent *a, const struct account_id *id, char *domain, size_t size)
+{
+	const struct account *account = accounts_find(pipeline_accounts(a->pipeline), id);
+	const char *own = account ? accounts_own_domain(account) : "";
+	char name[ACCOUNT_NAME_SIZE];
+
+	account_name(id, name, sizeof(name));
+	log_escape(own[0] ? own : name, SMTPL_DOMAIN_SIZE, 0, domain, size);
+}
+
+static void who_is_it(void *arg, const struct responder_question *question,
+		      struct responder_answer *answer)
+{
+	struct smtpl_redirect_key key = {.port = question->port};
+	struct account_id id = {.kind = ACCOUNT_UID};
+	struct smtpl_suspension suspension;
+	struct smtpl_redirect who;
+	struct agent *a = arg;
+
+	memcpy(key.addr, question->addr, sizeof(key.addr));
+	if (bpf_maps_get_redirect(a->maps, &key, &who))
+		return;
+	id.uid = who.uid;
+	if (enforce_lookup(a->maps, &id, agent_now_ns(), &suspension))
+		return;
+	answer->known = 1;
+	answer->bad = suspension.bad;
+	answer->min = suspension.min;
+	answer->percent = suspension.percent;
+	answer->until_wall_s = wall_of(suspension.until_ns);
+	own_domain(a, &id, answer->domain, sizeof(answer->domain));
+}
+
+void agent_heartbeat(struct agent *a)
+{
+	int err;
+
+	a->meta.heartbeat_ns = agent_now_ns();
+	a->meta.responder_port = a->responder.port;
+	a->meta.responder_port6 = a->responder.port6;
+	err = bpf_maps_set_meta(a->maps, &a->meta);
+	if (err)
+		log_error("cannot write the heartbeat: %s", strerror(-err));
+	if (!a->responder.pid && a->meta.heartbeat_ns - a->responder_ns > RESPONDER_RESTART_NS)
+		agent_responder_start(a);
+}
+
+void agent_responder_start(struct agent *a)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &a->responder};
+	int err = responder_start(&a->responder);
+
+	a->responder_ns = agent_now_ns();
+	if (err) {
+		memset(&a->responder, 0, sizeof(a->responder));
+		a->responder.fd = -1;
+		log_warning("no responder: refused connects fail without a text: %s", strerror(-err));
+		return;
+	}
+	epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, a->responder.fd, &event);
+	bpf_set_responder(a->bpf, a->responder.port, a->responder.port6);
+}
+
+void agent_responder_stop(struct agent *a)
+{
+	if (!a->responder.pid)
+		return;
+	responder_stop(&a->responder);
+	memset(&a->responder, 0, sizeof(a->responder));
+	a->responder.fd = -1;
+}
+
+void agent_responder_serve(struct agent *a)
+{
+	if (responder_serve(&a->responder, who_is_it, a) != -EPIPE)
+		return;
+	log_warning("the responder is gone; it is started again in %llu s",
+		    RESPONDER_RESTART_NS / 1000000000);
+	agent_responder_stop(a);
+	agent_heartbeat(a);
+}

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * agent_state.c - the daemon and what is saved: after a reboot the kernel's maps are filled from the
+ * database, after a mere restart the database catches up with the maps.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include "agent.h"
+#include "enforce.h"
+#include "log.h"
+#include "state_meta.h"
+
+#define SNAPSHOT_EVERY_NS (60 * 1000000000ull)
+
+int agent_state_open(struct agent *a)
+{
+	char path[PATH_MAX + sizeof("/" STATE_FILE)];
+	int err;
+
+	snprintf(path, sizeof(path), "%s/" STATE_FILE, a->config.state);
+	err = state_open(path, STATE_WRITE, &a->state);
+	if (err)
+		log_error("%s: %s", path, state_error(NULL));
+	else if (state_error(a->state)[0])
+		log_warning("%s", state_error(a->state));
+	return err;
+}
+
+/* --- restoring ------------------------------------------------------------------------------ */
+
+static int restore_window(void *arg, const struct account_id *id, const char *own_domain,
+			  struct window *window)
+{
+	struct agent *a = arg;
+	int err = pipeline_restore_window(a->pipeline, id, own_domain, window);
+
+	window_clear(window);
+	return err;
+}
+
+/* New maps: the kernel goes on counting from the saved totals, all of them taken in. */
+static int seed_count(void *arg, const struct state_count *count)
+{
+	const struct smtpl_count *kernel = &count->kernel;
+	const struct smtpl_totals all = {kernel->delivered, kernel->deferred, kernel->failed,
+					 kernel->unknown};
+	struct smtpl_count_key key = {.uid = count->uid};
+	struct smtpl_count seed = *kernel;
+	struct agent *a = arg;
+	int err;
+
+	seed.last_ns = 0;
+	memcpy(key.domain, count->domain, sizeof(key.domain));
+	err = bpf_maps_set_count(a->maps, &key, &seed);
+	return err ? err : pipeline_restore_key(a->pipeline, count->uid, count->domain, &all);
+}
+
+static int seed_suspension(void *arg, const struct state_suspension *s)
+{
+	struct agent *a = arg;
+	int err;
+
+	if (s->kernel.until_ns <= agent_now_ns())
+		return 0;
+	err = enforce_suspend(a->maps, &s->account, &s->kernel);
+	return err == -EPERM ? 0 : err;
+}
+
+/* The maps are those that the database knows: what it has taken in of them. */
+static int restore_count(void *arg, const struct state_count *count)
+{
+	struct agent *a = arg;
+
+	return pipeline_restore_key(a->pipeline, count->uid, count->domain, &count->accounted);
+}
+
+/* The database knows nothing of these maps: what they hold now is where it begins. */
+static int adopt_count(void *arg, const struct smtpl_count_key *key, const struct smtpl_count *count)
+{
+	const struct smtpl_totals all = {count->delivered, count->deferred, count->failed,
+					 count->unknown};
+	struct agent *a = arg;
+
+	return pipeline_restore_key(a->pipeline, key->uid, key->domain, &all);
+}
+
+static int remember_suspension(void *arg, const struct account_id *id,
+			       const struct smtpl_suspension *s)
+{
+	struct agent *a = arg;
+
+	if (s->until_ns <= agent_now_ns())
+		return 0;
+	return pipeline_suspend(a->pipeline, id, s->until_ns);
+}
+
+static int remember_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
+{
+	const struct account_id id = {.kind = ACCOUNT_UID, .uid = *uid};
+
+	return remember_suspension(arg, &id, &value->suspension);
+}
+
+static int remember_domain(void *arg, const struct smtpl_domain_key *key,
+			   const struct smtpl_suspension *value)
+{
+	struct account_id id = {.kind = ACCOUNT_DOMAIN};
+
+	memcpy(id.domain, key->domain, sizeof(id.domain));
+	return remember_suspension(arg, &id, value);
+}
+
+static int restore_fresh(struct agent *a)
+{
+	int err;
+
+	if (getrandom(&a->meta.generation, sizeof(a->meta.generation), 0) < 0)
+		return -errno;
+	err = state_each_count(a->state, seed_count, a);
+	if (!err)
+		err = state_each_suspension(a->state, seed_suspension, a);
+	return err ? err : state_put_generation(a->state, a->meta.generation);
+}
+
+static int restore_live(struct agent *a)
+{
+	uint64_t generation = 0;
+	int err = state_get_generation(a->state, &generation);
+
+	if (!err && generation == a->meta.generation)
+		return state_each_count(a->state, restore_count, a);
+	if (!err)
+		err = bpf_maps_each_count(a->maps, adopt_count, a);
+	return err ? err : state_put_generation(a->state, a->meta.generation);
+}
+
+int agent_restore(struct agent *a)
+{
+	int err = bpf_maps_meta(a->maps, &a->meta);
+
+	if (!err)
+		err = state_each_window(a->state, restore_window, a);
+	if (!err)
+		err = a->meta.schema == 0 ? restore_fresh(a) : restore_live(a);
+	if (!err)
+		err = bpf_maps_each_uid(a->maps, remember_uid, a);
+	if (!err)
+		err = bpf_maps_each_domain(a->maps, remember_domain, a);
+	if (err)
+		log_error("cannot take up the saved state: %s (%s)", strerror(-err),
+			  state_error(a->state));
+	else if (state_skipped(a->state))
+		log_warning("%llu rows of the state database were not valid and are left out",
+			    (unsigned long long)state_skipped(a->state));
+	return err;
+}
+
+/* --- saving --------------------------------------------------------------------------------- */
+
+static int save_key(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *accounted)
+{
+	struct state_count count = {.uid = uid, .accounted = *accounted};
+	struct smtpl_count_key key = {.uid = uid};
+	struct agent *a = arg;
+
+	snprintf(count.domain, sizeof(count.domain), "%s", domain);
+	memcpy(key.domain, count.domain, sizeof(key.domain));
+	if (bpf_maps_get_count(a->maps, &key, &count.kernel))
+		memset(&count.kernel, 0, sizeof(count.kernel));
+	return state_put_count(a->state, &count);
+}
+
+static int save_account(void *arg, const struct account *account)
+{
+	const struct account_id id = accounts_id(account);
+	struct agent *a = arg;
+
+	return state_put_window(a->state, &id, accounts_own_domain(account), &account->window);
+}
+
+void agent_save(struct agent *a)
+{
+	int err = state_begin(a->state);
+
+	if (!err)
+		err = pipeline_each_dirty_key(a->pipeline, save_key, a);
+	if (!err)
+		err = pipeline_each_dirty_account(a->pipeline, save_account, a);
+	if (!err)
+		err = state_commit(a->state);
+	else
+		state_rollback(a->state);
+	if (!err)
+		pipeline_saved(a->pipeline);
+	else
+		log_error("cannot save, trying again: %s", state_error(a->state));
+}
+
+/* --- healing -------------------------------------------------------------------------------- */
+
+static int snapshot_key(void *arg, const struct smtpl_count_key *key, const struct smtpl_count *count)
+{
+	struct agent *a = arg;
+
+	pipeline_snapshot_key(a->pipeline, key->uid, key->domain, count);
+	return 0;
+}
+
+void agent_snapshot(struct agent *a, bool due)
+{
+	uint64_t now = agent_now_ns();
+	struct smtpl_stats stats;
+
+	if (a->snapshot || bpf_maps_stats(a->maps, &stats))
+		return;
+	if (!due && stats.ring_full == a->ring_full && now - a->snapshot_ns < SNAPSHOT_EVERY_NS)
+		return;
+	a->ring_full = stats.ring_full;
+	a->snapshot_ns = now;
+	pipeline_snapshot_begin(a->pipeline);
+	bpf_maps_each_count(a->maps, snapshot_key, a);
+	a->snapshot_mark = bpf_ring_mark(a->bpf);
+	a->snapshot = true;
+}
+
+void agent_snapshot_finish(struct agent *a)
+{
+	if (!a->snapshot || !bpf_ring_passed(a->bpf, a->snapshot_mark))
+		return;
+	a->snapshot = false;
+	pipeline_snapshot_end(a->pipeline, agent_now_ns());
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cmd_check.c - `smtplimit check`: can this host run it. One line a requirement.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include "bpf.h"
+#include "cmd.h"
+#include "log.h"
+
+struct check_output {
+	json_t *list; /* NULL: text */
+	bool failed;
+};
+
+static void check_line(void *arg, const char *name, bool met, bool required, const char *why)
+{
+	struct check_output *out = arg;
+	char text[1024];
+
+	log_escape(why, sizeof(text), 0, text, sizeof(text));
+	out->failed |= required && !met;
+	if (out->list)
+		json_array_append_new(out->list, json_pack("{s:s, s:b, s:b, s:s}", "name", name, "met", met,
+							   "required", required, "why", text));
+	else
+		printf("%-8s %s%s%s\n", met ? "yes" : required ? "NO" : "lower", name,
+		       text[0] ? ": " : "", text);
+}
+
+static void check_print_json(struct check_output *out)
+{
+	json_t *object = json_pack("{s:b, s:o}", "ok", !out->failed, "requirements", out->list);
+
+	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(object);
+}
+
+int cmd_check(struct cli *cli, int argc, char **argv)
+{
+	struct check_output out = {};
+	static struct config config;
+	char error[1024] = "";
+
+	if (argc > 1) {
+		log_error("check takes no argument, not \"%s\"", argv[1]);
+		return CMD_USAGE;
+	}
+	if (config_read(cli->config_file, &config, error, sizeof(error))) {
+		log_error("%s", error);
+		return CMD_FAILED;
+	}
+	if (cli->json)
+		out.list = json_array();
+	bpf_check(&config, check_line, &out);
+	if (cli->json)
+		check_print_json(&out);
+	if (out.failed)
+		log_error("this host cannot run smtplimit: see the lines with NO");
+	return out.failed ? CMD_FAILED : CMD_DONE;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cmd_unload.c - `smtplimit unload`: ends the daemon, where one runs, and removes every program, link,
+ * map and pin. What was saved stays in the state database.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "bpf.h"
+#include "cmd.h"
+#include "daemon.h"
+#include "log.h"
+
+#define UNLOAD_WAIT_MS 10000
+#define UNLOAD_STEP_MS 20
+
+/* Ask the daemon to end and wait until its lock is ours. 0 or -errno */
+static int daemon_end(const char *run, int *lock_fd)
+{
+	const struct timespec step = {.tv_nsec = UNLOAD_STEP_MS * 1000000};
+	int err = daemon_lock(run, lock_fd);
+
+	for (int ms = 0; err == -EBUSY && ms < UNLOAD_WAIT_MS; ms += UNLOAD_STEP_MS) {
+		pid_t pid = daemon_pid(run);
+
+		if (ms == 0 && pid > 0)
+			kill(pid, SIGTERM);
+		nanosleep(&step, NULL);
+		err = daemon_lock(run, lock_fd);
+	}
+	return err;
+}
+
+int cmd_unload(struct cli *cli, int argc, char **argv)
+{
+	static struct config config;
+	char error[1024] = "";
+	int lock_fd = -1, err;
+
+	if (argc > 1) {
+		log_error("unload takes no argument, not \"%s\"", argv[1]);
+		return CMD_USAGE;
+	}
+	if (config_read(cli->config_file, &config, error, sizeof(error))) {
+		log_error("%s", error);
+		return CMD_FAILED;
+	}
+	err = daemon_end(config.run, &lock_fd);
+	if (err) {
+		log_error("the daemon (pid %d) does not end: %s", (int)daemon_pid(config.run),
+			  strerror(-err));
+		return CMD_FAILED;
+	}
+	err = bpf_unload(config.bpffs, error, sizeof(error));
+	if (err == -ENOENT)
+		log_notice("nothing is loaded below \"%s\"", config.bpffs);
+	else if (err)
+		log_error("%s", error);
+	close(lock_fd);
+	return err && err != -ENOENT ? CMD_FAILED : CMD_DONE;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * state_meta.c - which maps the state database belongs to. Read and written once a start, so the
+ * statements are not kept.
+ */
+#include "state_db.h"
+#include "state_meta.h"
+
+int state_get_generation(struct state *state, uint64_t *generation)
+{
+	sqlite3_stmt *statement;
+	int rc = sqlite3_prepare_v2(state->db, "SELECT generation FROM maps", -1, &statement, NULL);
+
+	*generation = 0;
+	if (rc != SQLITE_OK)
+		return state_fail(state, rc, "reading the generation of the maps");
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*generation = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : state_fail(state, rc, "reading the generation");
+}
+
+int state_put_generation(struct state *state, uint64_t generation)
+{
+	sqlite3_stmt *statement;
+	int rc = sqlite3_prepare_v2(state->db, "REPLACE INTO maps (id, generation) VALUES (1, ?)", -1,
+				    &statement, NULL);
+
+	if (rc != SQLITE_OK)
+		return state_fail(state, rc, "noting the generation of the maps");
+	sqlite3_bind_int64(statement, 1, generation);
+	rc = sqlite3_step(statement);
+	sqlite3_finalize(statement);
+	return rc == SQLITE_DONE ? 0 : state_fail(state, rc, "noting the generation of the maps");
+}
