@@ -61,10 +61,11 @@ def remove_cgroup(path):
 
 
 def remove_leftovers(root):
-    """Cgroups of tests that were killed."""
-    for path in root.glob("smtplimit-test-*"):
-        if not os.path.exists(f"/proc/{path.name.split('-')[2]}"):
-            remove_cgroup(path)
+    """Cgroups and directories of tests that were killed."""
+    for where, remove in ((root, remove_cgroup), (Path(tempfile.gettempdir()), shutil.rmtree)):
+        for path in where.glob("smtplimit-test-*"):
+            if not os.path.exists(f"/proc/{path.name.split('-')[2]}"):
+                remove(path)
 
 
 class Host:

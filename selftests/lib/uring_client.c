@@ -94,7 +94,8 @@ static int client_reply(struct client *c)
 
 		if (end) {
 			size_t length = end + 1 - c->buffer;
-			int code = atoi(c->buffer), more = length > 4 && c->buffer[3] == '-';
+			int code = strtol(c->buffer, NULL, 10);
+			int more = length > 4 && c->buffer[3] == '-';
 
 			fwrite(c->buffer, 1, length, stdout);
 			c->used -= length;
@@ -148,7 +149,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", strerror(-error));
 		return 77;
 	}
-	client_connect(&c, argv[1], atoi(argv[2]));
+	client_connect(&c, argv[1], strtol(argv[2], NULL, 10));
 	bad = client_mail(&c, argv + 3);
 	client_ask(&c, "QUIT", "", "");
 	close(c.fd);
