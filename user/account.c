@@ -10,11 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../headers/smtp.h"
 #include "log.h"
-
-/* FNV-1a, 64 bits: the hash of headers/smtp.h, of which a long domain's key holds the digits. */
-#define FNV_OFFSET 0xcbf29ce484222325ull
-#define FNV_PRIME  0x100000001b3ull
 
 /* How much of what was typed an error quotes. */
 #define QUOTE_SIZE 128
@@ -67,36 +64,25 @@ int account_uid_number(const char *digits, uint32_t *uid)
 	return 0;
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 int account_domain_key(const char *text, char key[SMTPL_DOMAIN_SIZE])
 {
+	static const struct smtp_client none;
+	struct smtp_client parser = none;
 	size_t length = strlen(text);
-	uint64_t hash = FNV_OFFSET;
 
-	if (length && text[length - 1] == '.')
-		length--;
-	if (!length)
+	if (!length || !strcmp(text, "."))
 		return -EINVAL;
 	for (size_t i = 0; i < length; i++) {
-		unsigned char c = (unsigned char)lower(text[i]);
+		unsigned char byte = (unsigned char)text[i];
 
-		if (c <= ' ' || c == 0x7f)
+		if (byte <= ' ' || byte == 0x7f)
 			return -EINVAL;
-		hash = (hash ^ c) * FNV_PRIME;
 	}
-
-	memset(key, 0, SMTPL_DOMAIN_SIZE);
-	for (size_t i = 0; i < length && i < SMTPL_DOMAIN_SIZE - 1; i++)
-		key[i] = lower(text[i]);
-	if (length >= SMTPL_DOMAIN_SIZE) {
-		memset(key + SMTPL_DOMAIN_KEEP, 0, SMTPL_DOMAIN_SIZE - SMTPL_DOMAIN_KEEP);
-		snprintf(key + SMTPL_DOMAIN_KEEP, SMTPL_DOMAIN_SIZE - SMTPL_DOMAIN_KEEP,
-		         "~%016" PRIx64, hash);
-	}
+	smtp_address_begin(&parser);
+	for (size_t i = 0; i < length; i++)
+		smtp_domain_add(&parser, smtp_lower((unsigned char)text[i]));
+	smtp_path_close(&parser);
+	memcpy(key, parser.domain, SMTPL_DOMAIN_SIZE);
 	return 0;
 }
 
@@ -111,16 +97,16 @@ static int parse_user(const char *text, uint32_t *uid, char *why, size_t why_siz
 	log_escape(text, strlen(text), 1, quoted, sizeof(quoted));
 	if (error != -ENOENT)
 		snprintf(why, why_size, "\"%s\": cannot ask the passwd database: %s", quoted,
-		         strerror(-error));
+			 strerror(-error));
 	else if (!account_uid_number(text, &number))
 		snprintf(why, why_size, "\"%s\": no such user; for a uid write uid:%" PRIu32,
-		         quoted, number);
+			 quoted, number);
 	else if (strchr(text, '.') && !strchr(text, '@'))
 		snprintf(why, why_size, "\"%s\": no such user; for a domain write domain:%s",
-		         quoted, quoted);
+			 quoted, quoted);
 	else
 		snprintf(why, why_size,
-		         "\"%s\": no such user; want a user name, uid:N or domain:NAME", quoted);
+			 "\"%s\": no such user; want a user name, uid:N or domain:NAME", quoted);
 	return error;
 }
 

@@ -32,9 +32,9 @@ struct account_id {
  * what is wrong and what would be right. */
 int account_parse(const char *text, struct account_id *id, char *why, size_t why_size);
 
-/* Write the name of an account. Asks the passwd database, whose answer is not kept. The name is safe
- * to print anywhere, and account_parse() takes a user's back: a user whose name has blanks, control
- * bytes, a colon or nothing in it is written uid:N. */
+/* Write the name of an account. Asks the passwd database, whose answer is not kept. The name is
+ * safe to print anywhere, and account_parse() takes a user's back: one whose name has blanks,
+ * control bytes, a colon or nothing in it is written uid:N. */
 void account_name(const struct account_id *id, char *name, size_t name_size);
 
 /* The uid of a user name. Returns 0; -ENOENT: no such user; another -errno: the database failed. */

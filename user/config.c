@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "account.h"
 #include "config_key.h"
 #include "log.h"
 
@@ -118,7 +119,7 @@ static void check_section(struct reading *r, const char *line)
 	r->last = NULL;
 }
 
-/* inih's reader, like fgets(3): the next line with its newline, NULL at the end or after an error. */
+/* inih's reader, like fgets(3): the next line with its newline, NULL at the end or an error. */
 static char *next_line(char *line, int line_size, void *arg)
 {
 	struct reading *r = arg;
@@ -154,7 +155,7 @@ static char *next_line(char *line, int line_size, void *arg)
 
 /* Is this assignment in its place? Notes an error if not. */
 static bool check_place(struct reading *r, const struct config_key *key, const char *value,
-                        bool more)
+			bool more)
 {
 	unsigned int before = r->lines[key - config_keys];
 	char quoted[QUOTE_SIZE];
@@ -220,21 +221,31 @@ static void fail_syntax(struct reading *r, unsigned int line)
 	     quote(at, (size_t)(end - at), quoted));
 }
 
+static unsigned int line_of(const struct reading *r, const char *section, const char *name)
+{
+	return r->lines[config_key_find(section, name) - config_keys];
+}
+
 /* What no single line can tell. */
 static void check_whole(struct reading *r)
 {
-	unsigned int relays = r->lines[config_key_find("watch", "relay_users") - config_keys];
-	unsigned int exempts = r->lines[config_key_find("watch", "exempt_users") - config_keys];
-	unsigned int ports = r->lines[config_key_find("watch", "ports") - config_keys];
-	const struct config_uids *uids = &r->c->exempts;
+	unsigned int relays = line_of(r, "watch", "relay_users");
+	unsigned int exempts = line_of(r, "watch", "exempt_users");
+	struct account_id id = { .kind = ACCOUNT_UID };
+	char name[ACCOUNT_NAME_SIZE];
 
 	if (!r->c->ports_count)
-		fail(r, ports, "ports = \"\": want at least one port from 1 to 65535");
-	for (size_t i = 0; i < uids->count; i++)
-		if (config_uids_has(&r->c->relays, uids->uid[i]))
-			fail(r, exempts > relays ? exempts : relays,
-			     "uid %u is in exempt_users and %s relay_users: want it in one of them",
-			     uids->uid[i], relays ? "in" : "in the default of");
+		fail(r, line_of(r, "watch", "ports"),
+		     "ports = \"\": want at least one port from 1 to 65535");
+	for (size_t i = 0; i < r->c->exempts.count; i++) {
+		id.uid = r->c->exempts.uid[i];
+		if (!config_uids_has(&r->c->relays, id.uid))
+			continue;
+		account_name(&id, name, sizeof(name));
+		fail(r, exempts > relays ? exempts : relays,
+		     "%s is in exempt_users and in %srelay_users: want it in one of them", name,
+		     relays ? "" : "the default ");
+	}
 }
 
 /* Take in the whole file, but for a byte order mark. 0 or -errno. */
@@ -263,8 +274,8 @@ static int load(struct reading *r, const char *file)
 	return result;
 }
 
-static int read_config(const char *file, struct config *c, unsigned int lines[CONFIG_KEYS], char *error,
-                       size_t error_size)
+static int read_config(const char *file, struct config *c, unsigned int lines[CONFIG_KEYS],
+		       char *error, size_t error_size)
 {
 	char printable[QUOTE_SIZE * 4];
 	struct reading r = {.file = printable, .c = c, .error = error, .error_size = error_size};
@@ -279,7 +290,7 @@ static int read_config(const char *file, struct config *c, unsigned int lines[CO
 		if (result == -ENOENT && !strcmp(file, CONFIG_FILE_DEFAULT))
 			return 0;
 		snprintf(error, error_size, "%s: cannot read the configuration: %s", printable,
-		         strerror(-result));
+			 strerror(-result));
 		return -1;
 	}
 	result = ini_parse_stream(next_line, &r, set_key, &r);
@@ -307,24 +318,26 @@ static void print_from(const char *file, unsigned int line, char *from, size_t f
 
 	if (line)
 		snprintf(from, from_size, "%s:%u",
-		         log_escape(file, strlen(file), 1, printable, sizeof(printable)), line);
+			 log_escape(file, strlen(file), 1, printable, sizeof(printable)), line);
 	else
 		snprintf(from, from_size, "default");
 }
 
-static int print_text(const char *file, const struct config *c, const unsigned int lines[CONFIG_KEYS],
-                      FILE *out)
+static int print_text(const char *file, const struct config *c,
+		      const unsigned int lines[CONFIG_KEYS], FILE *out)
 {
 	char from[QUOTE_SIZE * 4 + 16], *setting;
+	const struct config_key *key;
 	size_t size;
 	FILE *memory;
 
 	for (size_t i = 0; i < CONFIG_KEYS; i++) {
+		key = &config_keys[i];
 		memory = open_memstream(&setting, &size);
 		if (!memory)
 			return -1;
-		fprintf(memory, "[%s] %s = ", config_keys[i].section, config_keys[i].name);
-		config_keys[i].type->write(&config_keys[i], c, memory);
+		fprintf(memory, "[%s] %s = ", key->section, key->name);
+		key->type->write(key, c, memory);
 		if (fclose(memory))
 			return -1;
 		print_from(file, lines[i], from, sizeof(from));
@@ -334,21 +347,26 @@ static int print_text(const char *file, const struct config *c, const unsigned i
 	return 0;
 }
 
-static int print_json(const char *file, const struct config *c, const unsigned int lines[CONFIG_KEYS],
-                      FILE *out)
+static json_t *json_setting(const struct config_key *key, const struct config *c, const char *from)
+{
+	return json_pack("{s:o,s:s}", "value", key->type->json(key, c), "from", from);
+}
+
+static int print_json(const char *file, const struct config *c,
+		      const unsigned int lines[CONFIG_KEYS], FILE *out)
 {
 	char from[QUOTE_SIZE * 4 + 16];
+	const struct config_key *key;
 	json_t *all = json_object();
 	int result = 0;
 
 	for (size_t i = 0; i < CONFIG_KEYS && !result; i++) {
-		if (!json_object_get(all, config_keys[i].section))
-			json_object_set_new(all, config_keys[i].section, json_object());
+		key = &config_keys[i];
+		if (!json_object_get(all, key->section))
+			json_object_set_new(all, key->section, json_object());
 		print_from(file, lines[i], from, sizeof(from));
-		result = json_object_set_new(json_object_get(all, config_keys[i].section), config_keys[i].name,
-		                             json_pack("{s:o,s:s}", "value",
-		                                       config_keys[i].type->json(&config_keys[i], c), "from",
-		                                       from));
+		result = json_object_set_new(json_object_get(all, key->section), key->name,
+					     json_setting(key, c, from));
 	}
 	if (!result)
 		result = json_dumpf(all, out, 0);

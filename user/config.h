@@ -58,8 +58,8 @@ struct config {
 void config_defaults(struct config *c);
 
 /* Read a file over the defaults. A missing file is fine when `file` is CONFIG_FILE_DEFAULT.
- * Returns 0, or -1 with one line in `error`: "FILE:LINE: what, in quotes, and what is right", *c then
- * unspecified and nothing else touched. */
+ * Returns 0, or -1 with one line in `error`: "FILE:LINE: what, in quotes, and what is right", *c
+ * then unspecified and nothing else touched. */
 int config_read(const char *file, struct config *c, char *error, size_t error_size);
 
 /* `smtplimit config`: each effective setting with the file and line, or "default", it came from.

@@ -47,11 +47,11 @@ void config_defaults(struct config *c)
 	memcpy(c->ports, ports, sizeof(ports));
 	c->ports_count = sizeof(ports) / sizeof(ports[0]);
 	config_uids_default(&c->relays);
-	strcpy(c->cgroup, "auto");
 	c->ring_bytes = SMTPL_RING_BYTES_DEFAULT;
-	strcpy(c->state, "/var/lib/smtplimit");
-	strcpy(c->run, "/run/smtplimit");
-	strcpy(c->bpffs, "/sys/fs/bpf/smtplimit");
+	snprintf(c->cgroup, sizeof(c->cgroup), "auto");
+	snprintf(c->state, sizeof(c->state), "/var/lib/smtplimit");
+	snprintf(c->run, sizeof(c->run), "/run/smtplimit");
+	snprintf(c->bpffs, sizeof(c->bpffs), "/sys/fs/bpf/smtplimit");
 }
 
 const struct config_key *config_key_find(const char *section, const char *name)

@@ -56,11 +56,11 @@ static int add_port(const char *item, struct config *c, char *why, size_t why_si
 
 	if (config_digits(&end, &port) || *end || port < 1 || port > 65535)
 		return refuse(item, "is no port: want whole numbers from 1 to 65535", why,
-		              why_size);
+			      why_size);
 	for (size_t i = 0; i < c->ports_count; i++)
 		if (c->ports[i] == port)
 			return refuse(item, "stands there twice: want each port once", why,
-			              why_size);
+				      why_size);
 	if (c->ports_count == SMTPL_PORTS_MAX) {
 		snprintf(why, why_size, "want at most %d ports", SMTPL_PORTS_MAX);
 		return -1;
@@ -70,7 +70,7 @@ static int add_port(const char *item, struct config *c, char *why, size_t why_si
 }
 
 static int read_ports(const struct config_key *key, const char *text, struct config *c, char *why,
-                      size_t why_size)
+		      size_t why_size)
 {
 	char item[ITEM_SIZE];
 	int more;
@@ -156,7 +156,7 @@ void config_uids_default(struct config_uids *uids)
 			config_uids_add(uids, uid);
 }
 
-/* A name, as chown(1) does it: the passwd database first, then a number; or uid:N, as it is printed. */
+/* As chown(1) does it: the passwd database first, then a number; or uid:N, as it is printed. */
 static int user_uid(const char *item, uint32_t *uid)
 {
 	int error;
@@ -170,23 +170,23 @@ static int user_uid(const char *item, uint32_t *uid)
 }
 
 static int add_user(const struct config_key *key, const char *item, struct config *c, char *why,
-                    size_t why_size)
+		    size_t why_size)
 {
 	char problem[160];
 	uint32_t uid;
 	int error = user_uid(item, &uid);
 
 	if (error && error != -ENOENT && error != -EINVAL) {
-		snprintf(problem, sizeof(problem), "cannot be asked from the passwd database: %s",
-		         strerror(-error));
+		snprintf(problem, sizeof(problem), "cannot be looked up: %s",
+			 strerror(-error));
 		return refuse(item, problem, why, why_size);
 	}
 	if (error)
 		return refuse(item, "is no such user: want names of users, or uids as numbers", why,
-		              why_size);
+			      why_size);
 	if (!uid && !is_relays(key))
 		return refuse(item, "is root, a relay user in any case: want other users", why,
-		              why_size);
+			      why_size);
 	if (config_uids_add(uids_of(key, c), uid)) {
 		snprintf(why, why_size, "want at most %d users", SMTPL_USERS_MAX);
 		return -1;
@@ -195,7 +195,7 @@ static int add_user(const struct config_key *key, const char *item, struct confi
 }
 
 static int read_users(const struct config_key *key, const char *text, struct config *c, char *why,
-                      size_t why_size)
+		      size_t why_size)
 {
 	char item[ITEM_SIZE];
 	int more;

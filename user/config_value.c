@@ -15,7 +15,7 @@ static const char *const mode_names[] = {
 	[CONFIG_OBSERVE] = "observe",
 };
 _Static_assert(sizeof(mode_names) / sizeof(mode_names[0]) == CONFIG_OBSERVE + 1,
-               "a mode lacks a name");
+	       "a mode lacks a name");
 
 static void *field(const struct config_key *key, struct config *c)
 {
@@ -43,7 +43,7 @@ int config_digits(const char **text, int64_t *number)
 }
 
 static int read_mode(const struct config_key *key, const char *text, struct config *c, char *why,
-                     size_t why_size)
+		     size_t why_size)
 {
 	(void)key;
 	for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
@@ -75,7 +75,7 @@ const struct config_type config_type_mode = {
 };
 
 int config_duration(const char *text, int64_t min_s, int64_t max_s, int64_t *seconds, char *want,
-                    size_t want_size)
+		    size_t want_size)
 {
 	char from[32], to[32];
 	int64_t n, unit = 0;
@@ -89,7 +89,7 @@ int config_duration(const char *text, int64_t min_s, int64_t max_s, int64_t *sec
 	config_duration_text(min_s, from, sizeof(from));
 	config_duration_text(max_s, to, sizeof(to));
 	snprintf(want, want_size, "want a whole number with s, m or h, like 60m, from %s to %s",
-	         from, to);
+		 from, to);
 	return -1;
 }
 
@@ -104,7 +104,7 @@ void config_duration_text(int64_t seconds, char *text, size_t text_size)
 }
 
 static int read_duration(const struct config_key *key, const char *text, struct config *c,
-                         char *why, size_t why_size)
+			 char *why, size_t why_size)
 {
 	return config_duration(text, key->min, key->max, field(key, c), why, why_size);
 }
@@ -129,13 +129,13 @@ const struct config_type config_type_duration = {
 };
 
 static int read_number(const struct config_key *key, const char *text, struct config *c, char *why,
-                       size_t why_size)
+		       size_t why_size)
 {
 	int64_t n;
 
 	if (config_digits(&text, &n) || *text || n < key->min || n > key->max) {
 		snprintf(why, why_size, "want a whole number from %" PRId64 " to %" PRId64,
-		         key->min, key->max);
+			 key->min, key->max);
 		return -1;
 	}
 	*(uint32_t *)field(key, c) = (uint32_t)n;
@@ -169,7 +169,7 @@ static void size_text(int64_t bytes, char *text, size_t text_size)
 }
 
 static int read_size(const struct config_key *key, const char *text, struct config *c, char *why,
-                     size_t why_size)
+		     size_t why_size)
 {
 	char from[32], to[32];
 	int64_t n = 0, unit = 0;
@@ -184,7 +184,7 @@ static int read_size(const struct config_key *key, const char *text, struct conf
 	size_text(key->min, from, sizeof(from));
 	size_text(key->max, to, sizeof(to));
 	snprintf(why, why_size, "want a power of two, in bytes or with k or m, from %s to %s", from,
-	         to);
+		 to);
 	return -1;
 }
 
@@ -203,7 +203,7 @@ const struct config_type config_type_size = {
 };
 
 static int read_bool(const struct config_key *key, const char *text, struct config *c, char *why,
-                     size_t why_size)
+		     size_t why_size)
 {
 	bool yes = !strcmp(text, "yes");
 
@@ -241,21 +241,21 @@ static bool path_is_clean(const char *path)
 }
 
 static int read_path(const struct config_key *key, const char *text, struct config *c, char *why,
-                     size_t why_size)
+		     size_t why_size)
 {
 	size_t length = strlen(text);
 	char *path = field(key, c);
 
 	if (!path_is_clean(text)) {
 		snprintf(why, why_size,
-		         "want an absolute path of a directory, not /, of printable characters");
+			 "want an absolute path of a directory, not /, of printable characters");
 		return -1;
 	}
 	while (text[length - 1] == '/')
 		length--;
 	if (length > (size_t)key->max) {
 		snprintf(why, why_size, "want at most %" PRId64 " bytes, not %zu", key->max,
-		         length);
+			 length);
 		return -1;
 	}
 	memcpy(path, text, length);
@@ -280,10 +280,10 @@ const struct config_type config_type_path = {
 };
 
 static int read_cgroup(const struct config_key *key, const char *text, struct config *c, char *why,
-                       size_t why_size)
+		       size_t why_size)
 {
 	if (!strcmp(text, "auto")) {
-		strcpy(c->cgroup, "auto");
+		snprintf(c->cgroup, sizeof(c->cgroup), "auto");
 		return 0;
 	}
 	if (text[0] == '/')

@@ -36,7 +36,7 @@ extern const struct config_type config_type_cgroup;
 extern const struct config_type config_type_ports;
 extern const struct config_type config_type_users;
 
-/* The digits at the start of *text, which is moved behind them. -1: none, or more than INT64_MAX. */
+/* The digits at the start of *text, which is moved behind them. -1: none, or too large. */
 int config_digits(const char **text, int64_t *number);
 
 /* The relay users of a host whose administrator named none: the mail servers that it has. */

@@ -9,6 +9,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -32,19 +33,22 @@ int locals_open(void)
 }
 
 /* False: not an IP address. */
-static int local_key(const struct sockaddr *address, struct smtpl_local_key *key)
+static bool local_key(const struct sockaddr *address, struct smtpl_local_key *key)
 {
+	const struct sockaddr_in6 *v6 = (const void *)address;
+	const struct sockaddr_in *v4 = (const void *)address;
+
 	memset(key, 0, sizeof(*key));
 	if (address && address->sa_family == AF_INET) {
 		memset(key->addr + 10, 0xff, 2);
-		memcpy(key->addr + 12, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-		return 1;
+		memcpy(key->addr + 12, &v4->sin_addr, 4);
+		return true;
 	}
 	if (address && address->sa_family == AF_INET6) {
-		memcpy(key->addr, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 16);
-		return 1;
+		memcpy(key->addr, &v6->sin6_addr, 16);
+		return true;
 	}
-	return 0;
+	return false;
 }
 
 int locals_read(int (*each)(void *arg, const struct smtpl_local_key *key), void *arg)

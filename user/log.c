@@ -32,7 +32,7 @@ static const struct {
 	{0xfdd0, 0xfdef}, /* noncharacters */
 	{0xfeff, 0xfeff}, /* byte order mark */
 	{0xfff0, 0xffff}, /* interlinear annotation, replacement, noncharacters */
-	{0xe0000, 0x10ffff}, /* tags, variation selectors, private planes */
+	{0xe0000, 0x1fffff}, /* tags, variation selectors, private planes, beyond Unicode */
 };
 
 static int character_is_unsafe(uint32_t c)
@@ -67,7 +67,7 @@ static size_t utf8_length(const unsigned char *s, size_t size)
 /* Write the printable form of what begins at `s` to `form`, its length to `form_size`. Returns how
  * many bytes of `s` that took. */
 static size_t escape_one(const unsigned char *s, size_t size, unsigned int flags, char form[5],
-                         size_t *form_size)
+			 size_t *form_size)
 {
 	size_t length = 1;
 
@@ -135,7 +135,7 @@ void log_line(enum log_level level, const char *format, ...)
 
 	va_start(args, format);
 	if (vsnprintf(text, sizeof(text), format, args) < 0)
-		strcpy(text, "(a message that could not be formatted)");
+		snprintf(text, sizeof(text), "(a message that could not be formatted)");
 	va_end(args);
 
 	if (stderr_is_journal())

@@ -23,14 +23,14 @@ static const struct command {
 	{ "config", cmd_config, "", "the effective settings, and where each came from" },
 	{ "unload", cmd_unload, "", "remove every program, link, map and pin" },
 };
-static const struct command *const commands_end = commands + sizeof(commands) / sizeof(commands[0]);
+#define COMMANDS_END (commands + sizeof(commands) / sizeof(commands[0]))
 
 static void usage(void)
 {
 	printf("usage: smtplimit [-c FILE] [-j] [COMMAND]\n");
-	for (const struct command *c = commands; c < commands_end; c++)
+	for (const struct command *c = commands; c < COMMANDS_END; c++)
 		printf("  %s%s\n        %s\n", c->name, c->usage, c->what);
-	puts("  -c FILE\n        configuration, by default " CONFIG_FILE_DEFAULT "\n  -j\n        JSON\n"
+	puts("  -c FILE\n        instead of " CONFIG_FILE_DEFAULT "\n  -j\n        JSON\n"
 	     "An ACCOUNT is a user name, uid:N or domain:NAME. See smtplimit(8).");
 }
 
@@ -68,9 +68,9 @@ static int run_command(struct cli *cli, int argc, char **argv)
 {
 	const struct command *command = commands;
 
-	while (command < commands_end && strcmp(command->name, argv[0]))
+	while (command < COMMANDS_END && strcmp(command->name, argv[0]))
 		command++;
-	if (command == commands_end)
+	if (command == COMMANDS_END)
 		return usage_error(argv[0], WANTED);
 	if (argc < 2 || strcmp(argv[1], "--help"))
 		return command->function(cli, argc, argv);

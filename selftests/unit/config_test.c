@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * config_test.c - every key, its range from both sides, the exact words of every error, and what is
+ * printed. The lists are in config_list_test.c.
+ */
+#include "config_fixture.h"
+
+#include <jansson.h>
+
+#include "config_key.h"
+
+static void test_defaults(void **state)
+{
+	static const uint32_t relays[] = {0, 8, 101};
+	struct config c = read_good("");
+
+	(void)state;
+	assert_int_equal(c.mode, CONFIG_ENFORCE);
+	assert_int_equal(c.rule.window_s, 3600);
+	assert_int_equal(c.rule.suspend_s, 3600);
+	assert_int_equal(c.rule.percent, 50);
+	assert_int_equal(c.rule.min_failures, 5);
+	assert_int_equal(c.ports_count, 3);
+	assert_int_equal(c.ports[0], 25);
+	assert_int_equal(c.ports[1], 465);
+	assert_int_equal(c.ports[2], 587);
+	assert_int_equal(c.relays.count, 3);
+	assert_memory_equal(c.relays.uid, relays, sizeof(relays));
+	assert_int_equal(c.exempts.count, 0);
+	assert_false(c.local);
+	assert_string_equal(c.cgroup, "auto");
+	assert_int_equal(c.ring_bytes, 4 << 20);
+	assert_string_equal(c.state, "/var/lib/smtplimit");
+	assert_string_equal(c.run, "/run/smtplimit");
+	assert_string_equal(c.bpffs, "/sys/fs/bpf/smtplimit");
+}
+
+static void test_every_key(void **state)
+{
+	static const uint32_t relays[] = {0, 8, 4000}, exempts[] = {1000, 1001, 1002, 70};
+	struct config c = read_good("\xef\xbb\xbf# a comment\r\n"
+				    "[limit]\r\n"
+				    "mode=observe ; why not\r\n"
+				    "window : 90s\n"
+				    "percent = 100\n"
+				    "min_failures = 1\n"
+				    "suspend = 2h\n"
+				    "\n"
+				    "[watch] # the network\n"
+				    "ports = 2525 , 25\t65535,,1\n"
+				    "relay_users = mail 4000\n"
+				    "exempt_users = alice,bob ; these\n"
+				    "   4711, alice ; and these\n"
+				    "\tuid:70\n"
+				    "local = yes\n"
+				    "cgroup = /sys/fs/cgroup/test/\n"
+				    "ring = 64k\n"
+				    "[paths]\n"
+				    "state = /srv/a b/\n"
+				    "[limit]\n"
+				    "[paths]\n"
+				    "run = /run/x\n"
+				    "bpffs = /sys/fs/bpf/x");
+
+	(void)state;
+	assert_int_equal(c.mode, CONFIG_OBSERVE);
+	assert_int_equal(c.rule.window_s, 90);
+	assert_int_equal(c.rule.percent, 100);
+	assert_int_equal(c.rule.min_failures, 1);
+	assert_int_equal(c.rule.suspend_s, 7200);
+	assert_int_equal(c.ports_count, 4);
+	assert_int_equal(c.ports[0], 2525);
+	assert_int_equal(c.ports[1], 25);
+	assert_int_equal(c.ports[2], 65535);
+	assert_int_equal(c.ports[3], 1);
+	assert_int_equal(c.relays.count, 3);
+	assert_memory_equal(c.relays.uid, relays, sizeof(relays));
+	assert_int_equal(c.exempts.count, 4);
+	assert_memory_equal(c.exempts.uid, exempts, sizeof(exempts));
+	assert_true(c.local);
+	assert_string_equal(c.cgroup, "/sys/fs/cgroup/test");
+	assert_int_equal(c.ring_bytes, 65536);
+	assert_string_equal(c.state, "/srv/a b");
+	assert_string_equal(c.run, "/run/x");
+	assert_string_equal(c.bpffs, "/sys/fs/bpf/x");
+}
+
+/* The last value inside and the first outside, on both ends. */
+static void test_ranges(void **state)
+{
+	static const char *const good[] = {
+		"[limit]\nwindow = 1s",     "[limit]\nwindow = 24h",
+		"[limit]\nwindow = 86400s", "[limit]\nsuspend = 1s",
+		"[limit]\nsuspend = 720h",  "[limit]\nsuspend = 43200m",
+		"[limit]\npercent = 1",     "[limit]\nmin_failures = 1000000",
+		"[watch]\nring = 4k",       "[watch]\nring = 64m",
+		"[watch]\nring = 8192",     "[watch]\nrelay_users = 4294967294",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		read_good(good[i]);
+	assert_int_equal(read_good("[limit]\nsuspend = 720h").rule.suspend_s, 2592000);
+	assert_int_equal(read_good("[watch]\nring = 64m").ring_bytes, 67108864);
+}
+
+static void test_durations(void **state)
+{
+	static const char *const bad[] = {
+		"0s",
+		"0h",
+		"25h",
+		"1441m",
+		"86401s",
+		"60",
+		"1d",
+		"1.5h",
+		"-60m",
+		"+60m",
+		"60M",
+		"m",
+		"60ms",
+		"1h30m",
+		"60 m",
+		"99999999999999999999s",
+		"9223372036854775807h",
+	};
+	char text[64], expected[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "[limit]\nwindow = %s\n", bad[i]);
+		snprintf(expected, sizeof(expected),
+			 "t.conf:2: window = \"%s\": want a whole number with s, m or h, like 60m, "
+			 "from 1s to 24h",
+			 bad[i]);
+		expect_error(text, expected);
+	}
+	expect_error("[limit]\nsuspend =\n",
+		     "t.conf:2: suspend = \"\": want a whole number with s, m or h, like 60m, "
+		     "from 1s to 720h");
+	expect_error(
+		"[limit]\nsuspend = 43201m\n",
+		"t.conf:2: suspend = \"43201m\": want a whole number with s, m or h, like 60m, "
+		"from 1s to 720h");
+}
+
+static void test_duration_text(void **state)
+{
+	static const struct {
+		int64_t seconds;
+		const char *text;
+	} cases[] = {
+		{1, "1s"},         {59, "59s"},       {60, "1m"},   {90, "90s"},
+		{3600, "60m"},     {5400, "90m"},     {7200, "2h"}, {86400, "24h"},
+		{86399, "86399s"}, {2592000, "720h"}, {0, "0s"},
+	};
+	char text[32], want[128];
+	int64_t seconds;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		config_duration_text(cases[i].seconds, text, sizeof(text));
+		assert_string_equal(text, cases[i].text);
+		assert_int_equal(config_duration(text, 0, 2592000, &seconds, want, sizeof(want)),
+				 0);
+		assert_int_equal(seconds, cases[i].seconds);
+	}
+}
+
+static void test_numbers(void **state)
+{
+	static const char *const bad[] = {"0",   "101",  "150", "-1",  "+5",
+					  "50%", "0x10", "5e1", "1 0", "18446744073709551666"};
+	char text[64], expected[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "[limit]\n\npercent = %s\n", bad[i]);
+		snprintf(expected, sizeof(expected),
+			 "t.conf:3: percent = \"%s\": want a whole number from 1 to 100", bad[i]);
+		expect_error(text, expected);
+	}
+	expect_error("[limit]\nmin_failures = 1000001",
+		     "t.conf:2: min_failures = \"1000001\": want a whole number from 1 to 1000000");
+	expect_error("[limit]\nmode = Observe",
+		     "t.conf:2: mode = \"Observe\": want enforce or observe");
+	expect_error("[watch]\nlocal = true", "t.conf:2: local = \"true\": want yes or no");
+}
+
+static void test_sizes(void **state)
+{
+	static const char *const bad[] = {"2k",  "128m", "5k", "0",   "4095",
+					  "4kb", "k",    "1g", "-4k", "18014398509481988k"};
+	char text[64], expected[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "[watch]\nring = %s\n", bad[i]);
+		snprintf(expected, sizeof(expected),
+			 "t.conf:2: ring = \"%s\": want a power of two, in bytes or with k or m, "
+			 "from 4k to 64m",
+			 bad[i]);
+		expect_error(text, expected);
+	}
+}
+
+static void test_paths(void **state)
+{
+	static const char *const bad[] = {
+		"run/x", "", "/", "//", "\"/run/x\"", "/run/\x1b[2J", "/run/\xff", "/run/a\\b"};
+	static const char *const shown[] = {
+		"run/x", "", "/", "//", "\"/run/x\"", "/run/\\x1b[2J", "/run/\\xff", "/run/a\\\\b"};
+	char text[256], expected[256], path[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(text, sizeof(text), "[paths]\nstate = %s\n", bad[i]);
+		snprintf(expected, sizeof(expected),
+			 "t.conf:2: state = \"%s\": want an absolute path of a directory, not /, "
+			 "of printable characters",
+			 shown[i]);
+		expect_error(text, expected);
+	}
+	expect_error("[watch]\ncgroup = user.slice",
+		     "t.conf:2: cgroup = \"user.slice\": want auto, or the absolute path of a "
+		     "cgroup v2 directory");
+
+	memset(path, 'x', sizeof(path));
+	path[0] = '/';
+	path[CONFIG_RUN_MAX] = '\0';
+	snprintf(text, sizeof(text), "[paths]\nrun = %s/\n", path);
+	assert_string_equal(read_good(text).run, path);
+	snprintf(text, sizeof(text), "[paths]\nrun = %sy\n", path);
+	snprintf(expected, sizeof(expected),
+		 "t.conf:2: run = \"%sy\": want at most 90 bytes, not 91", path);
+	expect_error(text, expected);
+}
+
+static void test_unknown_names(void **state)
+{
+	(void)state;
+	expect_error("[limit]\nprecent = 5",
+		     "t.conf:2: unknown key \"precent\" in [limit]: did you mean \"percent\"? "
+		     "[limit] has mode, window, percent, min_failures, suspend");
+	expect_error("[limit]\nPercent = 5",
+		     "t.conf:2: unknown key \"Percent\" in [limit]: did you mean \"percent\"? "
+		     "[limit] has mode, window, percent, min_failures, suspend");
+	expect_error(
+		"[paths]\nports = 25",
+		"t.conf:2: unknown key \"ports\" in [paths]: did you mean \"ports\" of [watch]? "
+		"[paths] has state, run, bpffs");
+	expect_error("[watch]\nx\x1b]0;y = 25",
+		     "t.conf:2: unknown key \"x\\x1b]0;y\" in [watch]: want one of ports, "
+		     "relay_users, exempt_users, local, cgroup, ring");
+	expect_error("[limits]\n", "t.conf:1: unknown section \"limits\": did you mean [limit]?");
+	expect_error(
+		"[limit]\n[x\xe2\x80\xae]\n",
+		"t.conf:2: unknown section \"x\\xe2\\x80\\xae\": want [limit], [watch] or [paths]");
+	expect_error("percent = 5\n",
+		     "t.conf:1: \"percent\" stands in no section: want [limit], [watch] or [paths] "
+		     "above it");
+}
+
+static void test_lines(void **state)
+{
+	char text[256], expected[256];
+
+	(void)state;
+	expect_error(
+		"[limit]\npercent 50\n",
+		"t.conf:2: \"percent 50\": want KEY = VALUE, a [section], or a comment behind #");
+	/* The first error is told, whoever finds it. */
+	expect_error("[limit]\r\npercent\r\npercent = 500\n",
+		     "t.conf:2: \"percent\": want KEY = VALUE, a [section], or a comment behind #");
+	expect_error("[limit]\npercent = 500\nnothing\n",
+		     "t.conf:2: percent = \"500\": want a whole number from 1 to 100");
+	expect_error("[limit] percent = 10\n",
+		     "t.conf:1: \"[limit] percent = 10\": want a [section] alone on its line");
+	expect_error("[limit\n", "t.conf:1: \"[limit\": want a [section] alone on its line");
+	expect_error("[limit]\npercent = 50\nwindow = 5m\npercent = 51\n",
+		     "t.conf:4: percent = \"51\": set in line 2 already, want it once");
+	expect_error("[limit]\npercent = 50 # half\n",
+		     "t.conf:2: percent = \"50 # half\": want a comment on a line of its own, or "
+		     "behind \" ;\"");
+	expect_error(
+		"[limit]\npercent = 50\n  window = 5m\n",
+		"t.conf:3: \"window = 5m\": a line that begins with a blank goes on with percent, "
+		"which is no list: want it in the first column");
+	/* Behind a section there is nothing to go on with. */
+	assert_int_equal(read_good("[limit]\n  percent = 7\n").rule.percent, 7);
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "[paths]\n#", 9);
+	text[8 + 198] = '\0';
+	read_good(text);
+	text[8 + 198] = 'x';
+	text[8 + 199] = '\0';
+	expect_error(text, "t.conf:2: 199 bytes: want lines of at most 198, lists go on in an "
+			   "indented line");
+	snprintf(expected, sizeof(expected), "t.conf:2: a zero byte: want a text file");
+	expect_error_of("[limit]\nper\0cent = 1\n", 21, expected);
+}
+
+static void test_files(void **state)
+{
+	static struct config c;
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	assert_int_equal(config_read("missing\x1b", &c, error, sizeof(error)), -1);
+	assert_string_equal(error, "missing\\x1b: cannot read the configuration: "
+				   "No such file or directory");
+	assert_int_equal(config_read("/", &c, error, sizeof(error)), -1);
+	assert_string_equal(error, "/: cannot read the configuration: Is a directory");
+	assert_int_equal(config_read("/dev/zero", &c, error, sizeof(error)), -1);
+	assert_string_equal(error, "/dev/zero: cannot read the configuration: File too large");
+	assert_int_equal(config_read("/dev/null", &c, error, sizeof(error)), 0);
+}
+
+static void test_error_is_cut(void **state)
+{
+	static struct config c;
+	char error[16];
+
+	(void)state;
+	memset(error, 'x', sizeof(error));
+	write_bytes("[limit]\npercent = 0", 19);
+	assert_int_equal(config_read("t.conf", &c, error, 12), -1);
+	assert_string_equal(error, "t.conf:2: p");
+	assert_int_equal(error[12], 'x');
+}
+
+static char *printed(bool json)
+{
+	char error[CONFIG_ERROR_SIZE] = "", *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	if (config_print("t.conf", json, out, error, sizeof(error)))
+		fail_msg("%s", error);
+	fclose(out);
+	return text;
+}
+
+static void test_print(void **state)
+{
+	static const char config[] = "[limit]\npercent = 55\nwindow = 2h\n[watch]\n"
+				     "exempt_users = alice\n 70\nports = 25\n";
+	char *text;
+
+	(void)state;
+	write_bytes(config, strlen(config));
+	text = printed(false);
+	assert_string_equal(text, "[limit] mode = enforce                       # default\n"
+				  "[limit] window = 2h                          # t.conf:3\n"
+				  "[limit] percent = 55                         # t.conf:2\n"
+				  "[limit] min_failures = 5                     # default\n"
+				  "[limit] suspend = 60m                        # default\n"
+				  "[watch] ports = 25                           # t.conf:7\n"
+				  "[watch] relay_users = root,mail,postfix      # default\n"
+				  "[watch] exempt_users = alice,uid:70          # t.conf:5\n"
+				  "[watch] local = no                           # default\n"
+				  "[watch] cgroup = auto                        # default\n"
+				  "[watch] ring = 4m                            # default\n"
+				  "[paths] state = /var/lib/smtplimit           # default\n"
+				  "[paths] run = /run/smtplimit                 # default\n"
+				  "[paths] bpffs = /sys/fs/bpf/smtplimit        # default\n");
+	free(text);
+}
+
+static void test_print_json(void **state)
+{
+	json_t *all, *expected;
+	char *text;
+
+	(void)state;
+	write_bytes("[limit]\npercent = 55\nwindow = 2h\n", 33);
+	text = printed(true);
+	all = json_loads(text, 0, NULL);
+	assert_non_null(all);
+	expected = json_pack(
+		"{s:{s:{s:s,s:s},s:{s:i,s:s},s:{s:i,s:s},s:{s:i,s:s},s:{s:i,s:s}},"
+		"s:{s:{s:[i,i,i],s:s},s:{s:[s,s,s],s:s},s:{s:[],s:s},s:{s:b,s:s},s:{s:s,s:s},s:{s:"
+		"i,s:s}},"
+		"s:{s:{s:s,s:s},s:{s:s,s:s},s:{s:s,s:s}}}",
+		"limit", "mode", "value", "enforce", "from", "default", "window", "value", 7200,
+		"from", "t.conf:3", "percent", "value", 55, "from", "t.conf:2", "min_failures",
+		"value", 5, "from", "default", "suspend", "value", 3600, "from", "default", "watch",
+		"ports", "value", 25, 465, 587, "from", "default", "relay_users", "value", "root",
+		"mail", "postfix", "from", "default", "exempt_users", "value", "from", "default",
+		"local", "value", 0, "from", "default", "cgroup", "value", "auto", "from",
+		"default", "ring", "value", 4 << 20, "from", "default", "paths", "state", "value",
+		"/var/lib/smtplimit", "from", "default", "run", "value", "/run/smtplimit", "from",
+		"default", "bpffs", "value", "/sys/fs/bpf/smtplimit", "from", "default");
+	assert_non_null(expected);
+	assert_true(json_equal(all, expected));
+	json_decref(all);
+	json_decref(expected);
+	free(text);
+}
+
+static void test_print_error(void **state)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	write_bytes("[limit]\npercent = 0\n", 20);
+	assert_int_equal(config_print("t.conf", false, NULL, error, sizeof(error)), -1);
+	assert_string_equal(error, "t.conf:2: percent = \"0\": want a whole number from 1 to 100");
+}
+
+/* Every key has its place in the table, and what is printed can be read back. */
+static void test_keys(void **state)
+{
+	static struct config c;
+	char why[512], *text;
+	size_t size;
+	FILE *out;
+
+	(void)state;
+	config_defaults(&c);
+	for (size_t i = 0; i < CONFIG_KEYS; i++) {
+		const struct config_key *key = &config_keys[i];
+
+		assert_ptr_equal(config_key_find(key->section, key->name), key);
+		out = open_memstream(&text, &size);
+		key->type->write(key, &c, out);
+		fclose(out);
+		if (key->type->clear)
+			key->type->clear(key, &c);
+		if (key->type->read(key, text, &c, why, sizeof(why)))
+			fail_msg("%s = %s: %s", key->name, text, why);
+		free(text);
+	}
+	assert_null(config_key_find("limit", "ports"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_ranges),        cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_duration_text), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_sizes),         cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_unknown_names), cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_files),         cmocka_unit_test(test_error_is_cut),
+		cmocka_unit_test(test_print),         cmocka_unit_test(test_print_json),
+		cmocka_unit_test(test_print_error),   cmocka_unit_test(test_keys),
+	};
+
+	return run_config_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}
