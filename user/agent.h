@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "bpf.h"
 #include "config.h"
+#include "cutter.h"
 #include "pipeline.h"
 #include "responder.h"
 #include "state.h"
@@ -22,6 +23,7 @@ struct agent {
 	struct state *state;
 	struct pipeline *pipeline;
 	struct responder responder;
+	struct cutter cutter;
 	struct smtpl_meta meta;
 	int lock_fd;
 	int epoll_fd;

@@ -24,16 +24,14 @@ enum smtpl_role agent_role(void *arg, uint32_t uid)
 
 static void cut_sessions(struct agent *a, const struct account_id *id, const char *name)
 {
-	int count;
+	int err;
 
 	if (id->kind != ACCOUNT_UID)
 		return;
-	count = bpf_destroy_sessions(a->bpf, id->uid);
-	if (count < 0)
-		log_warning("%s: open sessions could not be ended, their packets are dropped: %s", name,
-			    strerror(-count));
-	else if (count > 0)
-		log_info("%s: %d open sessions ended", name, count);
+	err = cutter_cut(&a->cutter, id->uid);
+	if (err)
+		log_warning("open sessions of %s are not ended, their packets are dropped: %s", name,
+			    strerror(-err));
 }
 
 /* 0 or -errno, logged */

@@ -150,6 +150,15 @@ static int start_attach(struct agent *a)
 	return err;
 }
 
+static int start_cutter(struct agent *a)
+{
+	int err = cutter_start(&a->cutter, a->bpf);
+
+	if (err)
+		log_error("cannot start a child: %s", strerror(-err));
+	return err;
+}
+
 static int drop_privileges(void)
 {
 	static const unsigned int keep[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE,
@@ -178,6 +187,8 @@ static int start(struct agent *a)
 	if (!err)
 		err = start_attach(a);
 	if (!err)
+		err = start_cutter(a);
+	if (!err)
 		err = drop_privileges();
 	if (err)
 		return err;
@@ -191,6 +202,7 @@ static int start(struct agent *a)
 static void finish(struct agent *a)
 {
 	agent_responder_stop(a);
+	cutter_stop(&a->cutter);
 	if (a->pipeline && a->state && a->bpf && a->meta.schema) {
 		a->meta.heartbeat_ns = 0;
 		bpf_maps_set_meta(a->maps, &a->meta);
@@ -320,7 +332,7 @@ static int run_locked(struct agent *a)
 
 int cmd_run(struct cli *cli, int argc, char **argv)
 {
-	static struct agent a = {.lock_fd = -1, .locals_fd = -1, .responder.fd = -1};
+	static struct agent a = {.lock_fd = -1, .locals_fd = -1, .responder.fd = -1, .cutter.fd = -1};
 	char error[1024] = "";
 	int err;
 

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * cutter.h - the child process that ends the open sessions of a suspended account, in every network
+ * namespace of the host. Sockets can only be walked from inside their namespace, so it keeps the
+ * privilege to enter them, which the daemon gives up; all that it ever hears is a uid. And a walk over
+ * the sockets of a large host takes time that the daemon has not.
+ */
+#ifndef SMTPL_CUTTER_H
+#define SMTPL_CUTTER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+#include "bpf.h"
+
+struct cutter {
+	pid_t pid;
+	int fd; /* the parent's end, non-blocking; -1: no child */
+};
+
+/* Start the child. It shares the loaded programs. 0 or -errno. */
+int cutter_start(struct cutter *c, struct bpf *bpf);
+
+/* Have the sessions of a uid ended, soon. The uid's suspension must be in the map already. 0 or -errno:
+ * then the packets of the sessions are dropped all the same. */
+int cutter_cut(const struct cutter *c, uint32_t uid);
+
+void cutter_stop(struct cutter *c);
+
+#endif
