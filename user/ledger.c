@@ -194,6 +194,9 @@ bool ledger_read(struct ledger *l, struct ledger_key *key, const struct smtpl_to
 	grown &= entry_read(ledger_entry(key, SMTP_UNKNOWN), totals->unknown);
 	if (!grown || key->last_ns != last_ns)
 		key_mark_dirty(l, key);
+	/* The kernel counts first and sets the time after: the same time as in the last reading may
+	 * belong to a count that was read in between. */
+	key->latest_ns = last_ns != key->last_ns ? last_ns : 0;
 	key->last_ns = last_ns;
 	if (!key->open && !key_complete(key)) {
 		key->open = true;

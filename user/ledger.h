@@ -27,7 +27,8 @@ struct ledger_entry {
 
 struct ledger_key {
 	struct ledger_entry entries[SMTP_OUTCOMES - 1]; /* ledger_entry() */
-	uint64_t last_ns; /* of the kernel's count: nothing in it is younger */
+	uint64_t last_ns;   /* of the kernel's count */
+	uint64_t latest_ns; /* nothing of the reading is younger; 0: not known */
 	struct ledger_key *chain;
 	struct ledger_key *dirty_next;
 	struct ledger_key *open_next;

@@ -191,8 +191,8 @@ static void key_heal(struct pipeline *p, struct ledger_key *key, uint64_t now_ns
 
 	/* The count's last change is the latest time that any of it can have happened at: what was
 	 * lost while no controller ran is not taken for news. */
-	if (key->last_ns > 0 && key->last_ns < now_ns)
-		in.time_ns = key->last_ns;
+	if (key->latest_ns > 0 && key->latest_ns < now_ns)
+		in.time_ns = key->latest_ns;
 	for (in.outcome = SMTP_DELIVERED; in.outcome < SMTP_OUTCOMES; in.outcome++) {
 		uint64_t taken;
 

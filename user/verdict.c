@@ -15,9 +15,8 @@ struct verdict verdict_decide(const struct window_counts *counts, const struct v
 	if (total == 0)
 		return verdict;
 	verdict.percent = 100 * verdict.bad / total;
-	/* By multiplication, not by the cut percent: 1 of 3 is below 34 but not below 33.3. */
-	verdict.suspend = verdict.bad >= rule->min_failures &&
-			  100 * verdict.bad >= rule->percent * total;
+	/* The rule's percent is whole, so comparing with the cut one is exact. */
+	verdict.suspend = verdict.bad >= rule->min_failures && verdict.percent >= rule->percent;
 	return verdict;
 }
 
