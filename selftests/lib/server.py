@@ -15,6 +15,7 @@ greeting the client has not yet said who it is. Then each line `tally`, `session
 answered with one line of JSON. The server ends with its standard input.
 """
 import asyncio
+import fcntl
 import ipaddress
 import json
 import re
@@ -22,6 +23,7 @@ import socket
 import ssl
 import struct
 import sys
+import termios
 import time
 
 import script
@@ -147,15 +149,20 @@ class Connection:
             self.swallow()
             self.session.lost()
             if act.action == "rst":
-                self.reset_connection()
+                await self.reset_connection()
             raise Gone
         if act.code == 421:
             self.swallow()
         note(act.code, *arguments)
         await self.send(act)
 
-    def reset_connection(self):
+    async def reset_connection(self):
         sock = self.writer.get_extra_info("socket")
+        # A reset takes back what the peer has not got, yet the tally has these replies as given.
+        for _ in range(1000):
+            if not struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))[0]:
+                break
+            await asyncio.sleep(0.001)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
 
@@ -338,7 +345,8 @@ class Server:
             writer.close()
 
     def listener(self, port):
-        kind = getattr(socket, "IPPROTO_MPTCP", 262) if self.config.get("mptcp") else 0
+        kind = getattr(socket, "IPPROTO_MPTCP", 262) if self.config.get("mptcp") else \
+            socket.IPPROTO_TCP
         sock = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, kind)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)

@@ -178,6 +178,12 @@ def test_prdr_each_for_itself():
           {DOM: {"failed": 1, "delivered": 1}})
 
 
+def test_prdr_the_whole_is_refused():
+    check(lockstep((EHLO, 250), (FROM + " PRDR", 250), (rcpt("p550-a"), 250), (rcpt("e451-b"), 250),
+                   ("DATA", 354)) + [("x\r\n.\r\n", [353, 550, 250, 451]), ("QUIT\r\n", [221])],
+          {DOM: {"failed": 1, "deferred": 1}})
+
+
 def test_bdat():
     check(lockstep((EHLO, 250), (FROM, 250), (rcpt("a"), 250))
           + [(b"BDAT 5\r\n\r\n.\r\n", [250]), (b"BDAT 6 LAST\r\nQUIT\r\n", [250]),

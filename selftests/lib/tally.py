@@ -113,6 +113,7 @@ class Session:
         self.sender = None
         self.waiting = []       # recipients named, not answered
         self.accepted = []
+        self.taken = []         # PRDR: accepted on their own, waiting for the last reply
         self.ended = False      # the end of the data came
         self.mail_refused = False
 
@@ -188,6 +189,8 @@ class Session:
         self.ended = True
 
     def end_reply(self, code):
+        self.accepted += self.taken
+        self.taken = []
         if not self.over:
             self._decide_all(outcome_of(code), code)
             self.over = code == 421
@@ -195,9 +198,15 @@ class Session:
             self.forget()
 
     def prdr_reply(self, code):
-        """After the data: the next recipient's own."""
-        if not self.over and self.accepted:
-            self._decide(self.accepted.pop(0), outcome_of(code), code)
+        """After the data: the next recipient's own. A refusal stands; the accepted wait for the
+        reply to the whole, which may still refuse them."""
+        if self.over:
+            return
+        recipient = self.accepted.pop(0)
+        if code >= 400:
+            self._decide(recipient, outcome_of(code), code)
+        else:
+            self.taken.append(recipient)
 
     def opaque(self):
         self.tally.bump(self.uid, "", "opaque")
@@ -211,6 +220,7 @@ class Session:
         if self.over:
             return
         self.over = True
+        self.accepted += self.taken
         if self.accepted or self.waiting:
             self._decide_all("unknown" if self.ended else "deferred", 0)
         elif self.attempts == 0:
