@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * responder_smtp.c - the replies of the responder, and the text of a refusal. Whatever would send, or
- * would lead to it (MAIL, RCPT, DATA, BDAT, STARTTLS, AUTH), gets the refusal.
+ * responder_smtp.c - the replies of the responder, and the text of a refusal. Whatever would send,
+ * or would lead to it (MAIL, RCPT, DATA, BDAT, STARTTLS, AUTH), gets the refusal.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,16 +9,16 @@
 #include "../headers/smtp.h"
 #include "responder_smtp.h"
 
-/* The fixed words of the text and its figures take less than 200 of the 510 octets of a line. A name
- * of RFC 1035 has at most 253; of a longer one the end is shown, which tells whose it is. */
+/* The fixed words of the text and its figures take less than 200 of the 510 octets of a line. A
+ * name of RFC 1035 has at most 253; of a longer one the end is shown, which tells whose it is. */
 #define DOMAIN_SHOWN_MAX 253
 
 #define LAST_SECOND 253402300799 /* 9999-12-31T23:59:59Z: what the date's format can hold */
 
 /*
- * STARTTLS and CRAM-MD5 are offered although both are refused: a client that insists on either never
- * asks a server that has neither, and reports "not supported" (or tries again for days) instead of the
- * refusal. CRAM-MD5 alone, for there the server speaks before any secret is sent.
+ * STARTTLS and CRAM-MD5 are offered although both are refused: a client that insists on either
+ * never asks a server that has neither, and reports "not supported" (or tries again for days)
+ * instead of the refusal. CRAM-MD5 alone, for there the server speaks before any secret is sent.
  */
 static const char ehlo_reply[] = "250-smtplimit\r\n"
 				 "250-PIPELINING\r\n"
@@ -62,8 +62,8 @@ size_t responder_text(const struct responder_answer *a, const char *sender_domai
 }
 
 /*
- * Remember whose mail it is. The key form of a long domain is cut and hashed, which means nothing to a
- * reader: such a one is taken from the address, if that was kept whole.
+ * Remember whose mail it is. The key form of a long domain is cut and hashed, which means nothing
+ * to a reader: such a one is taken from the address, if that was kept whole.
  */
 static void note_sender(struct responder_smtp *rs)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * responder_smtp.h - what the responder says: one SMTP server session in which nothing can be sent.
- * Pure: bytes in, replies out; no system call, no clock, no memory of its own. The client's stream is
- * read by the one parser of headers/smtp.h, so that a refusal names the same sender domain as the
- * account's counts.
+ * Pure: bytes in, replies out; no system call, no clock, no memory of its own. The client's stream
+ * is read by the one parser of headers/smtp.h, so that a refusal names the same sender domain as
+ * the account's counts.
  */
 #ifndef SMTPL_RESPONDER_SMTP_H
 #define SMTPL_RESPONDER_SMTP_H
@@ -31,12 +31,14 @@ struct responder_smtp {
 	bool closing;        /* the last reply ends the session: send it and close */
 };
 
-/* Each of these writes whole lines that end with CRLF, and a NUL, to `reply`; returns the length. */
+/* Each of these writes whole lines that end with CRLF, and a NUL, to `reply`; returns the
+ * length. */
 
 /* Begin a session with who was found behind the client; NULL or unknown: closes it. */
 size_t responder_smtp_greet(struct responder_smtp *rs, const struct responder_answer *answer,
 			    char reply[RESPONDER_REPLY_SIZE]);
-/* Take one byte of the client's; mostly there is no reply yet (0). Nothing is taken when closing. */
+/* Take one byte of the client's; mostly there is no reply yet (0). Nothing is taken when
+ * closing. */
 size_t responder_smtp_byte(struct responder_smtp *rs, uint8_t byte,
 			   char reply[RESPONDER_REPLY_SIZE]);
 /* End the session from this side, because a bound of the server was reached. */

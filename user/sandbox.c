@@ -29,7 +29,8 @@ static const int libc_syscalls[] = {
 	SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn),    SCMP_SYS(sigreturn),
 };
 
-/* Signals to "all processes named smtplimit" or to the terminal's group are the daemon's business. */
+/* Signals to "all processes named smtplimit" or to the terminal's group are the daemon's
+ * business. */
 static const int ignored_signals[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2};
 
 static void reset_signals(void)
@@ -81,8 +82,9 @@ static int chroot_and_exit(void *arg)
 }
 
 /*
- * An empty root directory that needs nothing on disk: a helper that shares our root changes it to its
- * own /proc/self/fdinfo and ends. The directory of a dead process has no entries and takes none.
+ * An empty root directory that needs nothing on disk: a helper that shares our root changes it to
+ * its own /proc/self/fdinfo and ends. The directory of a dead process has no entries and takes
+ * none.
  */
 static int enter_empty_root(void)
 {
@@ -90,7 +92,8 @@ static int enter_empty_root(void)
 	int status;
 	pid_t pid;
 
-	pid = clone(chroot_and_exit, stack + sizeof(stack), CLONE_FS | CLONE_VM | CLONE_VFORK, NULL);
+	pid = clone(chroot_and_exit, stack + sizeof(stack), CLONE_FS | CLONE_VM | CLONE_VFORK,
+		    NULL);
 	if (pid < 0)
 		return -errno;
 	while (waitpid(pid, &status, __WALL) < 0)
@@ -103,7 +106,8 @@ static int enter_empty_root(void)
 static int drop_identity(uid_t uid, gid_t gid)
 {
 	capng_clear(CAPNG_SELECT_ALL);
-	if (capng_change_id(uid, gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT))
+	if (capng_change_id(uid, gid,
+			    CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT))
 		return -EPERM;
 	/* It is worth a look that there is no way back. */
 	return setuid(0) == 0 || seteuid(0) == 0 ? -EPERM : 0;

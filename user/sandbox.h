@@ -11,8 +11,8 @@
 #include <sys/types.h>
 #include <linux/capability.h>
 
-/* What a daemon has to keep to be able to start a sandboxed child later. */
-#define SANDBOX_CHILD_CAPS CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT
+/* What a daemon has to keep to be able to start a sandboxed child later, and to end it. */
+#define SANDBOX_CHILD_CAPS CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, CAP_KILL
 
 struct sandbox {
 	pid_t parent;            /* the child dies with it; taken before the fork */
@@ -36,8 +36,8 @@ struct sandbox {
 int sandbox_enter(const struct sandbox *sandbox);
 
 /*
- * Drop every capability of the calling process that is not in `keep`, from the bounding set too. One
- * in `keep` that the process does not have is left out. 0 or -errno.
+ * Drop every capability of the calling process that is not in `keep`, from the bounding set too.
+ * One in `keep` that the process does not have is left out. 0 or -errno.
  */
 int sandbox_daemon(const unsigned int *keep, size_t count);
 

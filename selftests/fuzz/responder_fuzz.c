@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * responder_fuzz.c - any client and any account against the responder's protocol: every reply is whole,
- * bounded, printable lines, a session that closes stays silent, and the parser never loses step with
- * the replies.
+ * responder_fuzz.c - any client and any account against the responder's protocol: every reply is
+ * whole, bounded, printable lines, a session that closes stays silent, and the parser never loses
+ * step with the replies.
  *
  * Input: a length and as many bytes of the account's figures and domain, then the client's stream.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * responder_smtp_test.c - what the responder says to which command, and the text of a refusal to the
- * letter. The session takes its input by the byte, so that the cut of the stream cannot matter.
+ * responder_smtp_test.c - what the responder says to which command, and the text of a refusal to
+ * the letter. The session takes its input by the byte, so that the cut of the stream cannot matter.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -176,7 +176,8 @@ static void test_malformed(void **state)
 	assert_string_equal(dialogue(nuls, sizeof(nuls) - 1, &closing), UNKNOWN OK BYE);
 	assert_true(closing);
 	/* A bare LF ends a command, as most servers have it. */
-	assert_said("EHLO h\nMAIL FROM:<a@example.com>\nQUIT\n", EHLO REFUSED("example.com") BYE, true);
+	assert_said("EHLO h\nMAIL FROM:<a@example.com>\nQUIT\n", EHLO REFUSED("example.com") BYE,
+		    true);
 	assert_said("NOOPS\r\nNOO\r\nMAILS\r\n", UNKNOWN UNKNOWN UNKNOWN, false);
 	memset(line, 'x', sizeof(line));
 	memcpy(line + sizeof(line) - 2, "\r\n", 2);
@@ -188,18 +189,19 @@ static void test_malformed(void **state)
 
 static void test_too_many_errors(void **state)
 {
-	char bytes[600] = "";
-	char expected[2000] = "";
+	char bytes[600], expected[2000];
+	size_t sent = 0;
+	size_t said = 0;
 	int i;
 
 	(void)state;
 	for (i = 0; i < RESPONDER_ERRORS_MAX; i++) {
-		strcat(bytes, "WHAT\r\n");
-		strcat(expected, UNKNOWN);
+		sent += snprintf(bytes + sent, sizeof(bytes) - sent, "WHAT\r\n");
+		said += snprintf(expected + said, sizeof(expected) - said, UNKNOWN);
 	}
 	assert_said(bytes, expected, false);
-	strcat(bytes, "WHAT\r\nNOOP\r\n");
-	strcat(expected, "421 4.7.0 Too many errors\r\n");
+	snprintf(bytes + sent, sizeof(bytes) - sent, "WHAT\r\nNOOP\r\n");
+	snprintf(expected + said, sizeof(expected) - said, "421 4.7.0 Too many errors\r\n");
 	assert_said(bytes, expected, true);
 }
 
@@ -244,13 +246,18 @@ static void test_text(void **state)
 
 static void test_text_at_its_longest(void **state)
 {
-	struct responder_answer a = {UINT32_MAX, 1, UINT32_MAX, UINT32_MAX, UINT32_MAX, 0, INT64_MAX, "x"};
+	struct responder_answer a = {
+		.bad = UINT32_MAX,
+		.min = UINT32_MAX,
+		.percent = UINT32_MAX,
+		.until_wall_s = INT64_MAX,
+	};
 	char domain[600];
 	char text[RESPONDER_REPLY_SIZE];
 
 	(void)state;
 	memset(domain, 'd', sizeof(domain));
-	strcpy(domain + sizeof(domain) - 12, "example.com");
+	memcpy(domain + sizeof(domain) - 12, "example.com", 12);
 	assert_true(responder_text(&a, domain, text, sizeof(text)) <= 510);
 	assert_non_null(strstr(text, "dexample.com has exceeded"));
 	assert_non_null(strstr(text, " at 9999-12-31T23:59:59Z."));

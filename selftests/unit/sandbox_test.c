@@ -151,7 +151,10 @@ static void try_other_abi(pid_t parent)
 #ifdef __x86_64__
 	long result;
 
-	__asm__ volatile("int $0x80" : "=a"(result) : "a"(4L), "b"(2L), "c"(0L), "d"(0L) : "memory");
+	__asm__ volatile("int $0x80"
+			 : "=a"(result)
+			 : "a"(4L), "b"(2L), "c"(0L), "d"(0L)
+			 : "memory");
 #else
 	raise(SIGSYS);
 #endif
@@ -403,7 +406,7 @@ static void keep_for_children(pid_t parent)
 
 	CHECK(sandbox_daemon(keep, COUNT(keep)) == 0);
 	CHECK(bounding_set() == (1ull << CAP_SETUID | 1ull << CAP_SETGID | 1ull << CAP_SETPCAP |
-				 1ull << CAP_SYS_CHROOT));
+				 1ull << CAP_SYS_CHROOT | 1ull << CAP_KILL));
 	look_at_root_directory(parent);
 	CHECK(bounding_set() == 0);
 }
