@@ -287,6 +287,8 @@ static void test_lines(void **state)
 		"[limit]\npercent = 50\n  window = 5m\n",
 		"t.conf:3: \"window = 5m\": a line that begins with a blank goes on with percent, "
 		"which is no list: want it in the first column");
+	expect_error("\xef\xbb\xbf[limits]\n",
+		     "t.conf:1: unknown section \"limits\": did you mean [limit]?");
 	/* Behind a section there is nothing to go on with. */
 	assert_int_equal(read_good("[limit]\n  percent = 7\n").rule.percent, 7);
 

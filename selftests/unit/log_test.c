@@ -242,6 +242,22 @@ static void test_line(void **state)
 	assert_string_equal(out, "smtplimit: \\x1b and \\\\\n");
 }
 
+/* A log that cannot be written is nobody's error, and errno is still the caller's. */
+static void test_no_stderr(void **state)
+{
+	int saved = dup(STDERR_FILENO), kept;
+
+	(void)state;
+	assert_true(saved >= 0);
+	close(STDERR_FILENO);
+	errno = EXDEV;
+	log_error("nobody reads this");
+	kept = errno;
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	assert_int_equal(kept, EXDEV);
+}
+
 static void test_long_line(void **state)
 {
 	static char text[2 * LOG_TEXT_SIZE], out[3 * LOG_TEXT_SIZE];
@@ -268,6 +284,7 @@ int main(void)
 		cmocka_unit_test(test_truncation),
 		cmocka_unit_test(test_one_to_one),
 		cmocka_unit_test(test_line),
+		cmocka_unit_test(test_no_stderr),
 		cmocka_unit_test(test_long_line),
 	};
 
