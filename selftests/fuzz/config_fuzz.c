@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_fuzz.c - any bytes as a configuration: read without a crash, every value in its range, every
- * error one printable line that names the file.
+ * config_fuzz.c - any bytes as a configuration: read without a crash, every value in its range,
+ * every error one printable line that names the file.
  */
 #include <pwd.h>
 #include <stdio.h>

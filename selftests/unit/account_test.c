@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "account.h"
-#include "smtp.h"
+#include "../../headers/smtp.h"
 
 static struct passwd users[] = {
 	{.pw_name = (char *)"root", .pw_uid = 0},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * locals_test.c - the addresses of a network namespace of the test's own, as they come and go. Needs
- * the right to make one.
+ * locals_test.c - the addresses of a network namespace of the test's own, as they come and go.
+ * Needs the right to make one.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -72,7 +72,7 @@ static void set_up(void)
 	close(fd);
 }
 
-/* What the kernel says about addresses is on the socket before the call that changed them returns. */
+/* What the kernel says of an address is on the socket before the call that changed it returns. */
 static void expect_change(int fd, int changed)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};

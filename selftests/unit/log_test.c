@@ -147,7 +147,7 @@ static void test_where_it_ends(void **state)
 	assert_string_equal(log_escape("\xc3\xbc", 1, 1, out, sizeof(out)), "\\xc3");
 }
 
-/* At every size of the buffer: a whole number of escapes and characters, a NUL, nothing behind it. */
+/* At every size of the buffer: whole escapes and characters, a NUL, nothing behind it. */
 static void test_truncation(void **state)
 {
 	static const char bytes[] = "a\x1b\\\xc3\xbc\xe2\x82\xac\xf0\x9f\x93\xa7";
