@@ -101,6 +101,20 @@ static void test_window_seconds(void **state)
 	}
 }
 
+/* The reader's clock was looked at before the event was made: the event's time holds. */
+static void test_event_ahead(void **state)
+{
+	struct fixture *f = *state;
+	struct smtpl_event_outcome e;
+
+	f->now += 5;
+	e = event_outcome(f, SMTP_FAILED, SMTP_SUBJECT_REST, 0, 5);
+	assert_int_equal(pipeline_event(f->p, &e, sizeof(e), (f->now - 5) * NS), 0);
+	assert_int_equal(f->suspended, 1);
+	assert_int_equal(account_of(f)->until_ns, (f->now + 3600) * NS);
+	assert_int_equal(window_next_change(&account_of(f)->window, 3600), f->now + 3600);
+}
+
 /* Time alone: five delivered leave, five failed stay. */
 static void test_due_by_time(void **state)
 {
@@ -368,6 +382,7 @@ int main(void)
 		TEST(test_recipients_of_one_reply),
 		TEST(test_retries_and_greylisting),
 		cmocka_unit_test(test_window_seconds),
+		TEST(test_event_ahead),
 		TEST(test_due_by_time),
 		TEST(test_not_due_below_minimum),
 		TEST(test_suspension_ends),
