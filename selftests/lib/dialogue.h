@@ -21,13 +21,14 @@
 #define SELFTESTS_DIALOGUE_H
 
 #include <ctype.h>
+#include <glob.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "smtp_types.h"
+#include "../../headers/smtp_types.h"
 
 struct text {
 	char *bytes;
@@ -219,6 +220,26 @@ static inline struct dialogue *dialogue_read(const char *path, struct dialogue *
 	}
 	free(line);
 	fclose(file);
+	return list;
+}
+
+/* All dialogues of selftests/corpus, from the top of the tree or from selftests. NULL: said why. */
+static inline struct dialogue *dialogue_corpus(void)
+{
+	struct dialogue *list = NULL;
+	glob_t found;
+
+	if (glob("selftests/corpus/*.smtp", 0, NULL, &found) &&
+	    glob("corpus/*.smtp", 0, NULL, &found)) {
+		fprintf(stderr, "no selftests/corpus/*.smtp\n");
+		return NULL;
+	}
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		list = dialogue_read(found.gl_pathv[i], list);
+		if (!list)
+			break;
+	}
+	globfree(&found);
 	return list;
 }
 

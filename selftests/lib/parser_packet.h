@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * parser_packet.h - what parser_test and parser.bpf.c say to each other in the packets of
- * BPF_PROG_TEST_RUN. The program returns the event of the last byte.
+ * BPF_PROG_TEST_RUN.
  */
 #ifndef SELFTESTS_PARSER_PACKET_H
 #define SELFTESTS_PARSER_PACKET_H
@@ -16,6 +16,10 @@ enum parser_packet {
 
 /* Not shorter than an Ethernet header, which the kernel asks for. */
 #define PARSER_HEADER 32
-#define PARSER_ERROR  0xffffu
+
+/* The most bytes in one packet; what is returned for a run of them, and what without a session. */
+#define PARSER_BYTES                1024
+#define PARSER_RESULT(event, taken) ((event) << 16 | (taken))
+#define PARSER_ERROR                0xffffffffu
 
 #endif
