@@ -12,6 +12,7 @@
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <systemd/sd-daemon.h>
 #include <time.h>
@@ -125,12 +126,29 @@ static int start_kernel(struct agent *a)
 	return 0;
 }
 
+/* The responder can be reached from this network namespace alone. 0: not known, nothing is redirected. */
+static uint64_t netns_cookie(void)
+{
+	uint64_t cookie = 0;
+	socklen_t size = sizeof(cookie);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size))
+		log_warning("no network namespace cookie: refused connects fail without a text: %s",
+			    strerror(errno));
+	close(fd);
+	return cookie;
+}
+
 /* The map's schema is written last: a start that was killed before begins anew. */
 static int start_meta(struct agent *a)
 {
 	a->meta.schema = SMTPL_SCHEMA;
 	a->meta.pid = getpid();
 	a->meta.started_ns = agent_now_ns();
+	a->meta.netns_cookie = netns_cookie();
 	snprintf(a->meta.version, sizeof(a->meta.version), "%s", SMTPLIMIT_VERSION);
 	agent_heartbeat(a);
 	return 0;
