@@ -12,6 +12,7 @@
 #include "enforce.h"
 #include "log.h"
 
+#define NS_PER_S 1000000000ll
 #define RESPONDER_RESTART_NS (5 * 1000000000ull)
 
 static int64_t wall_of(uint64_t boot_ns)
@@ -19,7 +20,7 @@ static int64_t wall_of(uint64_t boot_ns)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec + ((int64_t)boot_ns - (int64_t)agent_now_ns()) / 1000000000;
+	return (now.tv_sec * NS_PER_S + now.tv_nsec + (int64_t)(boot_ns - agent_now_ns())) / NS_PER_S;
 }
 
 /* The domain for the text where the refused mail has none: the account's own, else its name. */
