@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * mail_client.h - for the tests of the responder: a client on loopback that waits for what it
- * expects, never for a time, and what it expects.
+ * responder_fixture.h - for the tests of the responder: what it says, a client on loopback that
+ * waits for what it expects, never for a time, and a daemon that knows everybody.
  */
-#ifndef SMTPL_TEST_MAIL_CLIENT_H
-#define SMTPL_TEST_MAIL_CLIENT_H
+#ifndef SMTPL_TEST_RESPONDER_FIXTURE_H
+#define SMTPL_TEST_RESPONDER_FIXTURE_H
 
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <arpa/inet.h>
@@ -88,6 +89,36 @@ static inline void client_hears_the_end(int fd)
 
 	assert_int_equal(recv(fd, &more, 1, 0), 0);
 	close(fd);
+}
+
+struct asked {
+	int times;
+	struct responder_question last;
+};
+
+static inline void lookup_known(void *arg, const struct responder_question *question,
+				struct responder_answer *answer)
+{
+	struct asked *asked = arg;
+
+	asked->times++;
+	asked->last = *question;
+	*answer = known;
+}
+
+static inline void need_root(void)
+{
+	if (geteuid() != 0)
+		skip();
+}
+
+static inline struct responder start(void)
+{
+	struct responder r;
+
+	fflush(NULL);
+	assert_int_equal(responder_start(&r), 0);
+	return r;
 }
 
 #endif

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <sys/wait.h>
 #include <cmocka.h>
-#include "mail_client.h"
+#include "responder_fixture.h"
 #include "responder_server.h"
 
 static const struct responder_bounds roomy = {
@@ -123,6 +123,7 @@ static void test_asks_who_it_is(void **state)
 	assert_int_equal(q.port, ntohs(own.sin_port));
 	assert_memory_equal(q.addr, mapped, sizeof(mapped));
 	/* What is no answer to this question is passed over. */
+	answer.known = 0;
 	answer.id = q.id + 1;
 	send(loop.parent, &answer, sizeof(answer), 0);
 	answer.id = q.id + roomy.clients;
@@ -130,6 +131,7 @@ static void test_asks_who_it_is(void **state)
 	send(loop.parent, &q.id, sizeof(q.id), 0);
 	client_says(fd, MAIL);
 	assert_int_equal(recv(fd, &early, 1, MSG_DONTWAIT), -1);
+	answer.known = 1;
 	answer.id = q.id;
 	send(loop.parent, &answer, sizeof(answer), 0);
 	client_hears(fd, GREETING REFUSED);
@@ -189,7 +191,7 @@ static void test_lively_client_has_a_whole_life_too(void **state)
 	struct responder_bounds bounds = roomy;
 	struct pollfd ready = {.events = POLLIN};
 	struct loop loop;
-	int fd;
+	int fd, i;
 
 	(void)state;
 	bounds.life_ms = 500;
@@ -197,7 +199,7 @@ static void test_lively_client_has_a_whole_life_too(void **state)
 	loop = loop_start(&bounds);
 	fd = client_of(&loop);
 	ready.fd = fd;
-	while (poll(&ready, 1, 20) == 0)
+	for (i = 0; i < WAIT_MS / 20 && poll(&ready, 1, 20) == 0; i++)
 		client_says(fd, "N");
 	client_hears(fd, UNAVAILABLE);
 	close(fd);
@@ -381,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_slow_daemon),
 	};
 
+	alarm(120);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
