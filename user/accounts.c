@@ -160,7 +160,8 @@ struct account *accounts_next(const struct accounts *t, const struct account *pr
 
 struct account_id accounts_id(const struct account *a)
 {
-	struct account_id id = { .kind = a->domain[0] ? ACCOUNT_DOMAIN : ACCOUNT_UID, .uid = a->uid };
+	struct account_id id = { .kind = a->domain[0] ? ACCOUNT_DOMAIN : ACCOUNT_UID,
+				 .uid = a->uid };
 
 	memcpy(id.domain, a->domain, strlen(a->domain));
 	return id;

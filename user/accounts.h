@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * accounts.h - the table of accounts: their windows, whether they are suspended, which of them are to
- * be saved, and when each is to be looked at again because time alone may change its verdict. Pure:
- * time is an argument.
+ * accounts.h - the table of accounts: their windows, whether they are suspended, which of them are
+ * to be saved, and when each is to be looked at again because time alone may change its verdict.
+ * Pure: time is an argument.
  *
- * An account is made by its first outcome and removed by accounts_collect() once nothing is known of
- * it: relay domains come and go by the million, only those of the last window are kept.
+ * An account is made by its first outcome and removed by accounts_collect() once nothing is known
+ * of it: relay domains come and go by the million, only those of the last window are kept.
  */
 #ifndef SMTPL_ACCOUNTS_H
 #define SMTPL_ACCOUNTS_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * event_check.h - is a ring record one that the pipeline can work with? The ring is the kernel's and
- * trusted, but a record of another version or a damaged one must do no harm.
+ * event_check.h - is a ring record one that the pipeline can work with? The ring is the kernel's
+ * and trusted, but a record of another version or a damaged one must do no harm.
  */
 #ifndef SMTPL_EVENT_CHECK_H
 #define SMTPL_EVENT_CHECK_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * hash.h - the mixing behind every hash table of the core and behind a mail's identity. Strangers
- * choose the domains that become keys, so tables are seeded: nobody can make all of them meet in one
- * bucket. Identities outlive the process (they are saved with the window), so they are not.
+ * choose the domains that become keys, so tables are seeded: nobody can make all of them meet in
+ * one bucket. Identities outlive the process (they are saved with the window), so they are not.
  */
 #ifndef SMTPL_HASH_H
 #define SMTPL_HASH_H

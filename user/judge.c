@@ -74,8 +74,8 @@ static void account_expire(struct judge *j, struct account *a, uint64_t now_ns)
 	}
 }
 
-/* Time alone raises a percentage only by taking delivered mails away, and only an account with enough
- * failures can cross the line by that. */
+/* Time alone raises a percentage only by taking delivered mails away, and only an account with
+ * enough failures can cross the line by that. */
 static void check_at_change(struct judge *j, struct account *a, const struct verdict *v)
 {
 	if (v->bad >= j->rule.min_failures)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * judge.h - the pipeline's second half: attempts into the window of who pays for them, verdicts, and
- * the beginning and end of suspensions. Pure, and used by pipeline.c alone.
+ * judge.h - the pipeline's second half: attempts into the window of who pays for them, verdicts,
+ * and the beginning and end of suspensions. Pure, and used by pipeline.c alone.
  */
 #ifndef SMTPL_JUDGE_H
 #define SMTPL_JUDGE_H
@@ -28,8 +28,8 @@ struct attempts {
 	uint64_t time_ns;
 };
 
-/* Put attempts into the window where they count. Returns how many are done with, counted or not; fewer
- * than attempts->count: no memory for the rest. */
+/* Put attempts into the window where they count. Returns how many are done with, counted or not;
+ * fewer than attempts->count: no memory for the rest. */
 uint64_t judge_take(struct judge *j, const struct attempts *attempts, uint64_t now_ns);
 
 /* Judge the account that pays for (uid, domain). */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ledger.c - how much of what the kernel counted has been taken in. A chained hash table that grows;
- * the kernel's map bounds its keys.
+ * ledger.c - how much of what the kernel counted has been taken in. A chained hash table that
+ * grows; the kernel's map bounds its keys.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -121,10 +121,11 @@ struct smtpl_totals ledger_accounted(const struct ledger_key *key)
 
 void ledger_restore(struct ledger_key *key, const struct smtpl_totals *accounted)
 {
-	*ledger_entry(key, SMTP_DELIVERED) = (struct ledger_entry){ .before = accounted->delivered };
-	*ledger_entry(key, SMTP_DEFERRED) = (struct ledger_entry){ .before = accounted->deferred };
-	*ledger_entry(key, SMTP_FAILED) = (struct ledger_entry){ .before = accounted->failed };
-	*ledger_entry(key, SMTP_UNKNOWN) = (struct ledger_entry){ .before = accounted->unknown };
+	memset(key->entries, 0, sizeof(key->entries));
+	ledger_entry(key, SMTP_DELIVERED)->before = accounted->delivered;
+	ledger_entry(key, SMTP_DEFERRED)->before = accounted->deferred;
+	ledger_entry(key, SMTP_FAILED)->before = accounted->failed;
+	ledger_entry(key, SMTP_UNKNOWN)->before = accounted->unknown;
 }
 
 static void key_mark_dirty(struct ledger *l, struct ledger_key *key)

@@ -3,12 +3,12 @@
  * ledger.h - how much of what the kernel counted has been taken in, per (uid, domain) and outcome:
  * what makes a lost event whole again, exactly once.
  *
- * The kernel's counts are running totals, and an event tells the total right after its own attempts.
- * So a reading S of the total splits all events in two, whenever they arrive: those with a total up
- * to S are in the reading, the others are not. Once every event that the reading covers has arrived
- * or is known to be lost, S - (taken in so far of that part) attempts are missing. Example: S = 10,
- * 6 attempts were taken in before; then events arrive with totals 8 (of 1) and 11 (of 1). 7 of the
- * first 10 are in, so 3 are missing; the eleventh waits for the next reading.
+ * The kernel's counts are running totals, and an event tells the total right after its own
+ * attempts. So a reading S of the total splits all events in two, whenever they arrive: those with
+ * a total up to S are in the reading, the others are not. Once every event that the reading covers
+ * has arrived or is known to be lost, S - (taken in so far of that part) attempts are missing.
+ * Example: S = 10, 6 attempts were taken in before; then events arrive with totals 8 (of 1) and 11
+ * (of 1). 7 of the first 10 are in, so 3 are missing; the eleventh waits for the next reading.
  */
 #ifndef SMTPL_LEDGER_H
 #define SMTPL_LEDGER_H
@@ -57,8 +57,8 @@ static inline struct ledger_entry *ledger_entry(struct ledger_key *key, enum smt
 struct smtpl_totals ledger_accounted(const struct ledger_key *key);
 void ledger_restore(struct ledger_key *key, const struct smtpl_totals *accounted);
 
-/* How many of the `count` attempts of an event with this total are not taken in yet: all, or, when it
- * is late for a reading that was made good without it, none. */
+/* How many of the `count` attempts of an event with this total are not taken in yet: all, or, when
+ * it is late for a reading that was made good without it, none. */
 uint64_t ledger_wanted(const struct ledger_key *key, enum smtp_outcome outcome, uint64_t total,
 		       uint64_t count);
 /* Take in `count` attempts of an event with this total. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * pipeline.h - from what the kernel reports to a verdict: takes ring records and readings of the
- * map smtpl_counts, finds the account and the mails of each outcome, keeps the windows, and says when
- * an account crosses the line. Pure: no libbpf, no clock, no log; times are boot time. One thread.
+ * map smtpl_counts, finds the account and the mails of each outcome, keeps the windows, and says
+ * when an account crosses the line. Pure: no libbpf, no clock, no log; times are boot time. One
+ * thread.
  *
  * What an outcome is charged to: the uid of a direct sender; the sender domain of a relay's mail;
  * nobody for an exempt user's, or a relay's without a sender domain. `unknown` is accounted and
@@ -23,8 +24,8 @@ struct pipeline;
 
 struct pipeline_ops {
 	enum smtpl_role (*role)(void *arg, uint32_t uid);
-	/* The account has crossed the line. Called once a crossing: the account is already marked as
-	 * suspended (in observe mode: as seen) until a->until_ns. May call pipeline_release(). */
+	/* The account has crossed the line. Called once a crossing: it is already marked, until
+	 * a->until_ns, as suspended (in observe mode: as seen). May call pipeline_release(). */
 	void (*suspend)(void *arg, struct account *a, const struct verdict *v, uint64_t now_ns);
 	uint64_t seed; /* random: strangers choose the domains in the tables */
 };
@@ -36,8 +37,8 @@ void pipeline_free(struct pipeline *p);
 /* After a reload: the next ticks judge every account by the new rule. */
 void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum config_mode mode);
 
-/* One record of the ring, aligned as it lies there. Returns 0; -EPROTO: not one of ours, ignored and
- * counted; -ENOMEM: what could not be taken in stays missing, and the next reading heals it. */
+/* One record of the ring, aligned as it lies there. Returns 0; -EPROTO: not one of ours, ignored
+ * and counted; -ENOMEM: what could not be taken in stays missing, and the next reading heals it. */
 int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t now_ns);
 
 /* Call about once a second: suspensions end, accounts are judged whose percentage rose because
@@ -57,10 +58,10 @@ void pipeline_release(struct pipeline *p, const struct account_id *id);
  *	for each entry of the map	pipeline_snapshot_key(p, uid, domain, &count);
  *	note the ring's producer position; consume the ring past it with pipeline_event();
  *	pipeline_snapshot_end(p, now_ns);
- * No event may be handled between the reading of an entry and its pipeline_snapshot_key(). What then
- * has not come is lost: it is taken in without names, at the time of the key's last change. With
- * no snapshot begun, key returns -EINVAL and end does nothing. key may also return -ENOMEM: this
- * entry waits for the next snapshot.
+ * No event may be handled between the reading of an entry and its pipeline_snapshot_key(). What
+ * then has not come is lost: it is taken in without names, at the time of the key's last change.
+ * With no snapshot begun, key returns -EINVAL and end does nothing. key may also return -ENOMEM:
+ * this entry waits for the next snapshot.
  */
 void pipeline_snapshot_begin(struct pipeline *p);
 int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
@@ -68,17 +69,17 @@ int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
 void pipeline_snapshot_end(struct pipeline *p, uint64_t now_ns);
 
 /* Before the first event and snapshot: what was saved. restore_window takes over *window (empty
- * afterwards), -ENOMEM leaves it. A key of the map that is not restored counts as never taken in: with
- * a new state database and old maps, restore every key from the map itself. */
+ * afterwards), -ENOMEM leaves it. A key of the map that is not restored counts as never taken in:
+ * with a new state database and old maps, restore every key from the map itself. */
 int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
 			 const struct smtpl_totals *accounted);
 int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,
 			    struct window *window);
 
-/* To be saved: keys taken in from or changed in the kernel, and accounts with another window or state
- * than before. Call both, then, once they are on disk, pipeline_saved(), with no other call of the
- * pipeline between: then accounted and windows agree. A non-zero return of `each` ends the call and
- * is returned; without pipeline_saved() all come again. */
+/* To be saved: keys taken in from or changed in the kernel, and accounts with another window or
+ * state than before. Call both, then, once they are on disk, pipeline_saved(), with no other call
+ * of the pipeline between: then accounted and windows agree. A non-zero return of `each` ends the
+ * call and is returned; without pipeline_saved() all come again. */
 int pipeline_each_dirty_key(struct pipeline *p,
 			    int (*each)(void *arg, uint32_t uid, const char *domain,
 					const struct smtpl_totals *accounted),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sessions.c - what is known of open SMTP sessions: a hash table by socket cookie, and for each uid,
- * as for all, a list in the order of the last event, whose end is what is forgotten first.
+ * sessions.c - what is known of open SMTP sessions: a hash table by socket cookie, and for each
+ * uid, as for all, a list in the order of the last event, whose end is what is forgotten first.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -317,7 +317,8 @@ static uint64_t mail_identity(uint64_t a, uint64_t b)
 	return mail ? mail : 1;
 }
 
-/* Without a recipient: tries towards the same host are retries of one mail while they are deferred. */
+/* Without a recipient: tries towards the same host are retries of one mail while they are deferred.
+ * */
 static size_t decide_host(struct sessions *t, const struct smtpl_event_outcome *e, uint64_t sender)
 {
 	uint64_t words[2];

@@ -29,8 +29,8 @@ void sessions_mail(struct sessions *t, const struct smtpl_event_path *e, uint64_
 void sessions_rcpt(struct sessions *t, const struct smtpl_event_path *e, uint64_t now_ns);
 void sessions_close(struct sessions *t, const struct smtpl_event *e);
 
-/* The mails that an outcome decides: at most e->count identities, never 0, as struct record has them;
- * the rest of e->count is not known. Returns how many; valid until the next call. */
+/* The mails that an outcome decides: at most e->count identities, never 0, as struct record has
+ * them; the rest of e->count is not known. Returns how many; valid until the next call. */
 size_t sessions_decide(struct sessions *t, const struct smtpl_event_outcome *e, uint64_t now_ns,
 		       const uint64_t **mails);
 

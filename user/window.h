@@ -6,10 +6,11 @@
  * a record older than the newest second is put where it belongs, one older than the window is
  * dropped. With length 3600 and the clock at second 5000, seconds 1401..5000 are inside.
  *
- * Mails, not attempts (see DESIGN words in README): a deferral with a known identity opens a pending
- * mail; a further deferral of it moves the mail to the later second; delivered or failed closes it
- * and replaces the deferral. A pending mail whose second has left the window is forgotten. At
- * WINDOW_PENDING_MAX the oldest pending mail is forgotten and stays counted as deferred.
+ * Mails, not attempts (see DESIGN words in README): a deferral with a known identity opens a
+ * pending mail; a further deferral of it moves the mail to the later second; delivered or failed
+ * closes it and replaces the deferral. A pending mail whose second has left the window is
+ * forgotten. At WINDOW_PENDING_MAX the oldest pending mail is forgotten and stays counted as
+ * deferred.
  *
  * Memory: in proportion to seconds with mail and to pending mails; nothing is allocated for an
  * account with an empty window.

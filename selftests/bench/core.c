@@ -9,7 +9,6 @@
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include "pipeline.h"
 
@@ -118,7 +117,7 @@ static void bench_outcomes(const char *name, bool named)
 	t.rcpt.rcpt = 1;
 	t.outcome.count = 1;
 	t.outcome.subject = SMTP_SUBJECT_REST;
-	strcpy(t.outcome.domain, "customer.example");
+	snprintf(t.outcome.domain, sizeof(t.outcome.domain), "customer.example");
 	begin = seconds();
 	for (uint32_t i = 0; i < OUTCOMES; i++)
 		message(p, &t, i, named);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * nomem.h - allocations that fail when a test says so. Included by one file of a test binary: it
- * stands in front of glibc's malloc for the whole binary. Off under sanitizers, which have their own.
+ * stands in front of glibc's malloc for the whole binary. Off under sanitizers, which have their
+ * own.
  */
 #ifndef SMTPL_TEST_NOMEM_H
 #define SMTPL_TEST_NOMEM_H

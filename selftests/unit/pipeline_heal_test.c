@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * pipeline_heal_test.c - lost events: every attempt is taken in exactly once, whatever is lost,
- * whenever the map is read, in whatever order the CPUs count. The simulation has a ring of records in
- * the order of their reservation, CPUs that are between reserving, counting and submitting, and a
- * reader that stops at a record not submitted, as the kernel's ring buffer has it.
+ * whenever the map is read, in whatever order the CPUs count. The simulation has a ring of records
+ * in the order of their reservation, CPUs that are between reserving, counting and submitting, and
+ * a reader that stops at a record not submitted, as the kernel's ring buffer has it.
  */
 #include <errno.h>
 #include "pipeline_events.h"
@@ -227,7 +227,7 @@ static void cpu_step(struct machine *m, struct cpu *c)
 						   .count = c->count,
 						   .outcome = c->outcome,
 						   .subject = SMTP_SUBJECT_REST };
-		strcpy(e->domain, domains[c->key]);
+		snprintf(e->domain, sizeof(e->domain), "%s", domains[c->key]);
 		m->submitted[c->place] = true;
 		break;
 	}

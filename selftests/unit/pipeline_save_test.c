@@ -12,7 +12,8 @@ struct saved {
 	int accounts;
 };
 
-static int save_key(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *accounted)
+static int save_key(void *arg, uint32_t uid, const char *domain,
+		    const struct smtpl_totals *accounted)
 {
 	struct saved *s = arg;
 

@@ -190,7 +190,8 @@ static void test_suspension_ends_by_event(void **state)
 static void test_release(void **state)
 {
 	struct fixture *f = *state;
-	struct account_id id = { .kind = ACCOUNT_UID, .uid = ALICE }, nobody = { .kind = ACCOUNT_UID };
+	struct account_id id = { .kind = ACCOUNT_UID, .uid = ALICE };
+	struct account_id nobody = { .kind = ACCOUNT_UID };
 
 	pipeline_release(f->p, &nobody);
 	anonymous(f, SMTP_FAILED, 5);

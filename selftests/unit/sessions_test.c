@@ -137,7 +137,8 @@ static void test_lost_mail(void **state)
 	assert_window(f, 1, 1, 0);
 }
 
-/* A server's limit of recipients leaves the last ones undecided; they are not the ones delivered. */
+/* A server's limit of recipients leaves the last ones undecided; they are not the ones delivered.
+ * */
 static void test_more_known(void **state)
 {
 	struct fixture *f = *state;
