@@ -45,20 +45,31 @@ def bad(host, uid, count, **more):
     return mail(host, uid, ["r550.5.1.1"] * count, **more)
 
 
-def window_is(host, uid, delivered=0, deferred=0, failed=0, timeout=15):
-    """Wait until the account's window shows exactly these mails; the account."""
-    want = {"delivered": delivered, "deferred": deferred, "failed": failed}
+def _part_is(part, host, uid, want, timeout):
+    """Wait until a part of the account in status has these figures; the account."""
     name = uid if isinstance(uid, str) else account_name(uid)
     seen = {}
 
     def shown():
         account = host.account(name)
-        seen["last"] = account and {key: account["window"][key] for key in want}
+        seen["last"] = account and {key: account[part][key] for key in want}
         return account if seen["last"] == want else None
     try:
         return wait_for(shown, timeout)
     except TimeoutError:
-        raise AssertionError(f"window of {name}: got {seen['last']}, want {want}") from None
+        raise AssertionError(f"{part} of {name}: got {seen['last']}, want {want}") from None
+
+
+def window_is(host, uid, delivered=0, deferred=0, failed=0, timeout=15):
+    """Wait until the account's window shows exactly these mails; the account."""
+    want = {"delivered": delivered, "deferred": deferred, "failed": failed}
+    return _part_is("window", host, uid, want, timeout)
+
+
+def total_is(host, uid, delivered=0, deferred=0, failed=0, timeout=15):
+    """The same for its totals, in attempts."""
+    want = {"delivered": delivered, "deferred": deferred, "failed": failed}
+    return _part_is("total", host, uid, want, timeout)
 
 
 def kernel_suspension(host, uid):
