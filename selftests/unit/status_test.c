@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * status_test.c - what status makes of entries and rows, whole JSON against whole JSON, and that
+ * nothing untrusted reaches the terminal as it is.
+ */
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "status.h"
+
+#define NS INT64_C(1000000000)
+#define BOOT_S 10000
+#define WALL_S INT64_C(1795269900) /* 2026-11-21T14:05:00Z */
+
+/* Uids without a passwd entry, so that their names are the same on every host. */
+#define ALICE 4000001
+#define BOB   4000002
+#define RELAY 4000010
+#define OTHER 4000011
+#define GUEST 4000020
+
+static struct config config;
+static struct status status;
+
+static int begin(void **unused)
+{
+	(void)unused;
+	config = (struct config){ .rule = { 3600, 1800, 50, 5 } };
+	status_begin(&status, &config, BOOT_S * NS, WALL_S * NS);
+	status.loaded = true;
+	return 0;
+}
+
+static int end(void **unused)
+{
+	(void)unused;
+	status_end(&status);
+	return 0;
+}
+
+static void role(uint32_t uid, enum smtpl_role role)
+{
+	struct smtpl_uid value = { .role = role };
+
+	assert_int_equal(status_uid(&status, uid, &value), 0);
+}
+
+static void count(uint32_t uid, const char *domain, struct smtpl_count value)
+{
+	struct smtpl_count_key key = { .uid = uid };
+
+	memcpy(key.domain, domain, strlen(domain));
+	assert_int_equal(status_count(&status, &key, &value), 0);
+}
+
+static struct account_id domain_account(const char *domain)
+{
+	struct account_id id = { .kind = ACCOUNT_DOMAIN };
+
+	memcpy(id.domain, domain, strlen(domain));
+	return id;
+}
+
+static struct account_id uid_account(uint32_t uid)
+{
+	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
+}
+
+/* Mails `age_s` seconds old. */
+static void window(struct account_id id, int64_t age_s, uint32_t delivered, uint32_t deferred,
+		   uint32_t failed)
+{
+	struct window_slot slot = { BOOT_S - age_s, delivered, deferred, failed };
+	struct window w = { 0 };
+
+	assert_int_equal(window_restore_slot(&w, &slot), 0);
+	assert_int_equal(status_window(&status, &id, &w), 0);
+	window_clear(&w);
+}
+
+static void suspended_uid(uint32_t uid, struct smtpl_suspension suspension)
+{
+	struct smtpl_uid value = { .suspension = suspension };
+
+	assert_int_equal(status_uid(&status, uid, &value), 0);
+}
+
+static json_t *status_json(void)
+{
+	char *bytes = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&bytes, &size);
+	json_t *json;
+
+	assert_int_equal(status_finish(&status), 0);
+	assert_int_equal(status_print_json(&status, f), 0);
+	fclose(f);
+	for (size_t i = 0; i < size; i++)
+		assert_true(bytes[i] == '\n' || (unsigned char)bytes[i] >= ' ');
+	json = json_loadb(bytes, size, 0, NULL);
+	assert_non_null(json);
+	free(bytes);
+	return json;
+}
+
+static char *status_string(void)
+{
+	char *bytes = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&bytes, &size);
+
+	assert_int_equal(status_finish(&status), 0);
+	status_print_text(&status, f);
+	fclose(f);
+	assert_int_equal(strlen(bytes), size);
+	return bytes;
+}
+
+static void expect_json(json_t *is, const char *expected)
+{
+	json_error_t error;
+	json_t *want = json_loads(expected, JSON_DECODE_ANY, &error);
+
+	if (!want)
+		fail_msg("the expectation, line %d: %s", error.line, error.text);
+	if (!json_equal(is, want))
+		fail_msg("is   %s\nwant %s", json_dumps(is, JSON_SORT_KEYS | JSON_REAL_PRECISION(4)),
+			 json_dumps(want, JSON_SORT_KEYS));
+	json_decref(want);
+}
+
+static void expect_accounts(const char *expected)
+{
+	json_t *root = status_json();
+
+	expect_json(json_object_get(root, "accounts"), expected);
+	json_decref(root);
+}
+
+#define STATS_NONE(name, text) ", \"" #name "\": 0"
+
+static void whole_object(void **unused)
+{
+	json_t *root, *stats;
+
+	(void)unused;
+	status.stats.ring_full = 3;
+	status.daemon_pid = 77;
+	status.meta.started_ns = (BOOT_S - 600) * NS;
+	status.meta.heartbeat_ns = BOOT_S * NS;
+	status_problem(&status, "row %d", 5);
+	suspended_uid(ALICE, (struct smtpl_suspension){ (BOOT_S - 60) * NS, (BOOT_S + 1740) * NS, 7,
+							5, 58, 0 });
+	count(ALICE, "", (struct smtpl_count){ .connections = 9, .opaque = 1, .refused = 2 });
+	count(ALICE, "b.example", (struct smtpl_count){ 1, 5, 3, 4, 2, 0, 0, 9, 0 });
+	count(ALICE, "a.example", (struct smtpl_count){ .delivered = 10 });
+	window(uid_account(ALICE), 10, 5, 3, 4);
+	root = status_json();
+	stats = json_object_get(root, "stats");
+	assert_int_equal(json_integer_value(json_object_get(stats, "ring_full")), 3);
+	json_object_set_new(stats, "ring_full", json_integer(0));
+	json_object_set_new(stats, "begin", json_null());
+	expect_json(stats, "{\"begin\": null" SMTPL_STATS(STATS_NONE) "}");
+	json_object_del(root, "stats");
+	expect_json(root,
+		    "{\"version\": \"" SMTPLIMIT_VERSION "\", \"mode\": \"enforce\","
+		    " \"window_s\": 3600, \"percent\": 50, \"min_failures\": 5, \"suspend_s\": 1800,"
+		    " \"loaded\": true, \"problems\": [\"row 5\"], \"daemon\": {\"running\": true,"
+		    " \"pid\": 77, \"started\": \"2026-11-21T13:55:00Z\","
+		    " \"heartbeat\": \"2026-11-21T14:05:00Z\"}, \"accounts\": [{"
+		    " \"account\": \"uid:4000001\", \"uid\": 4000001, \"role\": \"direct\","
+		    " \"domains\": [\"a.example\", \"b.example\"], \"window\": {\"delivered\": 5,"
+		    " \"deferred\": 3, \"failed\": 4, \"percent\": 58.3}, \"total\":"
+		    " {\"connections\": 10, \"delivered\": 15, \"deferred\": 3, \"failed\": 4,"
+		    " \"unknown\": 2, \"opaque\": 1, \"refused\": 2}, \"suspended\": true,"
+		    " \"since\": \"2026-11-21T14:04:00Z\", \"until\": \"2026-11-21T14:34:00Z\","
+		    " \"reason\": \"deferred and failed mails 7/5 (58%)\"}]}");
+	json_decref(root);
+}
+
+#define NO_TOTAL                                                                                   \
+	"\"total\": {\"connections\": 0, \"delivered\": 0, \"deferred\": 0, \"failed\": 0,"        \
+	" \"unknown\": 0, \"opaque\": 0, \"refused\": 0}"
+#define NO_WINDOW                                                                                  \
+	"\"window\": {\"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"percent\": null}"
+#define NOT_SUSPENDED "\"suspended\": false, \"since\": null, \"until\": null, \"reason\": null"
+
+static void relay_mail_is_its_domains(void **unused)
+{
+	(void)unused;
+	role(RELAY, SMTPL_ROLE_RELAY);
+	role(OTHER, SMTPL_ROLE_RELAY);
+	count(RELAY, "", (struct smtpl_count){ .connections = 3, .opaque = 1 });
+	count(RELAY, "x.example", (struct smtpl_count){ .delivered = 2, .failed = 1 });
+	count(OTHER, "x.example", (struct smtpl_count){ .delivered = 3, .unknown = 4 });
+	assert_int_equal(status.relay_sessions, 3);
+	expect_accounts("[{\"account\": \"domain:x.example\", \"uid\": null, \"role\": null,"
+			" \"domains\": [\"x.example\"], " NO_WINDOW ", \"total\": {\"connections\": 0,"
+			" \"delivered\": 5, \"deferred\": 0, \"failed\": 1, \"unknown\": 4,"
+			" \"opaque\": 0, \"refused\": 0}, " NOT_SUSPENDED "},"
+			" {\"account\": \"uid:4000010\", \"uid\": 4000010, \"role\": \"relay\","
+			" \"domains\": [], " NO_WINDOW ", \"total\": {\"connections\": 3,"
+			" \"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"unknown\": 0,"
+			" \"opaque\": 1, \"refused\": 0}, " NOT_SUSPENDED "}]");
+}
+
+static void exempt_is_marked(void **unused)
+{
+	(void)unused;
+	role(GUEST, SMTPL_ROLE_EXEMPT);
+	count(GUEST, "x.example", (struct smtpl_count){ 0 });
+	expect_accounts("[{\"account\": \"uid:4000020\", \"uid\": 4000020, \"role\": \"exempt\","
+			" \"domains\": [\"x.example\"], " NO_WINDOW ", " NO_TOTAL ", " NOT_SUSPENDED
+			"}]");
+}
+
+/* The rest of a window is slid to now, and an account of which nothing is left is not shown. */
+static void windows_are_slid_to_now(void **unused)
+{
+	(void)unused;
+	window(uid_account(ALICE), 3600, 0, 0, 1);
+	window(uid_account(BOB), 3599, 0, 0, 1);
+	expect_accounts("[{\"account\": \"uid:4000002\", \"uid\": 4000002, \"role\": \"direct\","
+			" \"domains\": [], \"window\": {\"delivered\": 0, \"deferred\": 0,"
+			" \"failed\": 1, \"percent\": 100.0}, " NO_TOTAL ", " NOT_SUSPENDED "}]");
+}
+
+static void over_is_not_suspended(void **unused)
+{
+	struct smtpl_suspension s = { 1, BOOT_S * NS, 7, 5, 58, 0 };
+
+	(void)unused;
+	suspended_uid(ALICE, s);
+	expect_accounts("[]");
+}
+
+static struct state_suspension saved(struct account_id id, const char *reason, uint32_t by_hand)
+{
+	struct state_suspension s = {
+		.account = id,
+		.kernel = { 0, (BOOT_S + 60) * NS, 7, 5, 58, by_hand },
+		.since_wall_s = WALL_S - 1000,
+	};
+
+	snprintf(s.reason, sizeof(s.reason), "%s", reason);
+	return s;
+}
+
+static const char saved_domain[] =
+	"[{\"account\": \"domain:x.example\", \"uid\": null, \"role\": null, \"domains\":"
+	" [\"x.example\"], " NO_WINDOW ", " NO_TOTAL ", \"suspended\": true,"
+	" \"since\": \"2026-11-21T13:48:20Z\", \"until\": \"2026-11-21T14:06:00Z\","
+	" \"reason\": \"phish\"}]";
+
+/* The map has who, the row has why and, over a reboot, since when. */
+static void saved_rows_tell_why(void **unused)
+{
+	struct account_id x = domain_account("x.example");
+	struct smtpl_suspension in_map = { 0, (BOOT_S + 60) * NS, 7, 5, 58, 1 };
+	struct state_suspension row = saved(x, "phish", 1), gone = saved(uid_account(BOB), "old", 1);
+	struct smtpl_domain_key key = { .domain = "x.example" };
+
+	(void)unused;
+	assert_int_equal(status_domain(&status, &key, &in_map), 0);
+	assert_int_equal(status_suspension(&status, &row), 0);
+	row = saved(x, "of another suspension", 0);
+	assert_int_equal(status_suspension(&status, &row), 0);
+	/* Not in the map: not refused. */
+	assert_int_equal(status_suspension(&status, &gone), 0);
+	expect_accounts(saved_domain);
+}
+
+static void saved_rows_stand_for_maps(void **unused)
+{
+	struct state_suspension row = saved(domain_account("x.example"), "phish", 1);
+
+	(void)unused;
+	status.loaded = false;
+	assert_int_equal(status_suspension(&status, &row), 0);
+	expect_accounts(saved_domain);
+}
+
+static void reason_without_a_row(void **unused)
+{
+	struct smtpl_suspension s = { (BOOT_S - 1) * NS, (BOOT_S + 1) * NS, 0, 5, 0, 1 };
+
+	(void)unused;
+	suspended_uid(ALICE, s);
+	assert_int_equal(status_finish(&status), 0);
+	assert_string_equal(status.accounts[0]->reason, "by hand");
+}
+
+static void worst_is_first(void **unused)
+{
+	static const uint32_t order[] = { 4000005, 4000003, 4000002, 4000001, 4000004 };
+
+	(void)unused;
+	suspended_uid(4000005, (struct smtpl_suspension){ NS, (BOOT_S + 9) * NS, 7, 5, 58, 0 });
+	window(uid_account(4000001), 1, 9, 1, 0);
+	window(uid_account(4000002), 1, 5, 5, 0);
+	window(uid_account(4000003), 1, 10, 2, 8);
+	count(4000004, "", (struct smtpl_count){ .connections = 1 });
+	assert_int_equal(status_finish(&status), 0);
+	assert_int_equal(status.accounts_count, 5);
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(status.accounts[i]->id.uid, order[i]);
+}
+
+static void hostile_bytes_are_escaped(void **unused)
+{
+	static const char evil[] = "\x1b[2J\x07\xff\"\n\x7f.example";
+	struct state_suspension row = saved(uid_account(ALICE), "\x1b]0;x\x07\r\xc2\x9b", 1);
+	json_t *root, *account;
+	char *text;
+
+	(void)unused;
+	suspended_uid(ALICE, row.kernel);
+	count(ALICE, evil, (struct smtpl_count){ 0 });
+	role(RELAY, SMTPL_ROLE_RELAY);
+	count(RELAY, evil, (struct smtpl_count){ 0 });
+	assert_int_equal(status_suspension(&status, &row), 0);
+	status_problem(&status, "bad \x1b[0m");
+	text = status_string();
+	for (const char *c = text; *c; c++)
+		assert_true(*c == '\n' || (*c >= ' ' && *c <= '~'));
+	assert_non_null(strstr(text, "domain:\\x1b[2J\\x07\\xff\"\\x0a\\x7f.example"));
+	free(text);
+
+	status_end(&status);
+	begin(NULL);
+	suspended_uid(ALICE, row.kernel);
+	assert_int_equal(status_suspension(&status, &row), 0);
+	count(ALICE, evil, (struct smtpl_count){ 0 });
+	root = status_json();
+	account = json_array_get(json_object_get(root, "accounts"), 0);
+	assert_string_equal(json_string_value(json_object_get(account, "reason")),
+			    "\\x1b]0;x\\x07\\x0d\\xc2\\x9b");
+	assert_string_equal(json_string_value(json_array_get(json_object_get(account, "domains"), 0)),
+			    "\\x1b[2J\\x07\\xff\"\\x0a\\x7f.example");
+	json_decref(root);
+}
+
+static void text_is_told(void **unused)
+{
+	char *text;
+
+	(void)unused;
+	status.meta.heartbeat_ns = (BOOT_S - 300) * NS;
+	status.stats.ring_full = 12;
+	role(RELAY, SMTPL_ROLE_RELAY);
+	count(RELAY, "", (struct smtpl_count){ .connections = 4 });
+	suspended_uid(ALICE, (struct smtpl_suspension){ NS, (BOOT_S + 1740) * NS, 7, 5, 58, 0 });
+	count(ALICE, "b.example", (struct smtpl_count){ .delivered = 50, .failed = 7, .refused = 2 });
+	count(ALICE, "an-extraordinarily-long-name.example", (struct smtpl_count){ 0 });
+	window(uid_account(ALICE), 1, 5, 3, 4);
+	text = status_string();
+	assert_string_equal(text,
+"smtplimit " SMTPLIMIT_VERSION ", mode enforce: suspended for 30m when 50% or more of the mails in "
+"60m, and at least 5, are deferred or fail\n"
+"daemon: dead since 2026-11-21T14:00:00Z; counting goes on, suspensions hold and end by themselves, "
+"nobody is judged\n"
+"relay users: 4 sessions counted per sender domain; nothing of theirs is refused yet (no hooks)\n"
+"\n"
+"ACCOUNT              DOMAINS                              DELIVERED  DEFERRED  FAILED  PERCENT"
+"   TOTAL  REFUSED  SUSPENDED UNTIL\n"
+"uid:4000001          an-extraordinarily-long-name.e.. +1          5         3       4    58.3%"
+"  50/0/7        2  2026-11-21T14:34:00Z: deferred and failed mails 7/5 (58%)\n"
+"uid:4000010 (relay)                                               0         0       0        -"
+"   0/0/0        0  -\n"
+"TOTAL: attempts delivered/deferred/failed since counting began; the columns before it: mails in "
+"the window\n"
+"\n"
+"ring_full                      12  events lost because the ring buffer was full; their counts are "
+"kept\n");
+	free(text);
+}
+
+static void nothing_loaded_is_said(void **unused)
+{
+	char *text;
+
+	(void)unused;
+	status.loaded = false;
+	text = status_string();
+	assert_non_null(strstr(text, "smtplimit is not loaded on this host; start it with: "
+				     "smtplimit run\n"));
+	assert_null(strstr(text, "ACCOUNT"));
+	free(text);
+	expect_accounts("[]");
+}
+
+#define STATUS_TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		STATUS_TEST(whole_object),
+		STATUS_TEST(relay_mail_is_its_domains),
+		STATUS_TEST(exempt_is_marked),
+		STATUS_TEST(windows_are_slid_to_now),
+		STATUS_TEST(over_is_not_suspended),
+		STATUS_TEST(saved_rows_tell_why),
+		STATUS_TEST(saved_rows_stand_for_maps),
+		STATUS_TEST(reason_without_a_row),
+		STATUS_TEST(worst_is_first),
+		STATUS_TEST(hostile_bytes_are_escaped),
+		STATUS_TEST(text_is_told),
+		STATUS_TEST(nothing_loaded_is_said),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

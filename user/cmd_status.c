@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cmd_status.c - `smtplimit status`: reads the pinned maps and the state database, with the daemon
+ * alive or dead.
+ */
+#include <errno.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "bpf.h"
+#include "cmd.h"
+#include "config.h"
+#include "daemon.h"
+#include "log.h"
+#include "state.h"
+#include "status.h"
+
+static int64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+static int each_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
+{
+	return status_uid(arg, *uid, value);
+}
+
+static int each_count(void *arg, const struct smtpl_count_key *key, const struct smtpl_count *count)
+{
+	return status_count(arg, key, count);
+}
+
+static int each_domain(void *arg, const struct smtpl_domain_key *key,
+		       const struct smtpl_suspension *value)
+{
+	return status_domain(arg, key, value);
+}
+
+static int each_saved_count(void *arg, const struct state_count *count)
+{
+	struct smtpl_count_key key = { .uid = count->uid };
+
+	memcpy(key.domain, count->domain, sizeof(key.domain));
+	return status_count(arg, &key, &count->kernel);
+}
+
+static int each_window(void *arg, const struct account_id *id, const char *own_domain,
+		       struct window *window)
+{
+	int r = status_window(arg, id, window);
+
+	(void)own_domain;
+	window_clear(window);
+	return r;
+}
+
+static int each_suspension(void *arg, const struct state_suspension *suspension)
+{
+	return status_suspension(arg, suspension);
+}
+
+static int read_maps(struct status *s, struct bpf_maps *maps)
+{
+	int r = bpf_maps_meta(maps, &s->meta);
+
+	if (!r)
+		r = bpf_maps_stats(maps, &s->stats);
+	if (!r)
+		r = bpf_maps_each_uid(maps, each_uid, s);
+	if (!r)
+		r = bpf_maps_each_count(maps, each_count, s);
+	if (!r)
+		r = bpf_maps_each_domain(maps, each_domain, s);
+	return r;
+}
+
+static int config_roles(struct status *s, const struct config_uids *uids, enum smtpl_role role)
+{
+	const struct smtpl_uid value = { .role = role };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < uids->count; i++)
+		r = status_uid(s, uids->uid[i], &value);
+	return r;
+}
+
+/* The pinned maps; without them the configuration says who is a relay. 0 or CMD_FAILED, said. */
+static int gather_kernel(struct status *s)
+{
+	const struct config *c = s->config;
+	struct bpf_maps *maps;
+	int r = bpf_maps_open(c->bpffs, &maps);
+
+	if (!r) {
+		s->loaded = true;
+		r = read_maps(s, maps);
+		bpf_maps_close(maps);
+	} else if (r == -ENOENT) {
+		r = config_roles(s, &c->relays, SMTPL_ROLE_RELAY);
+		if (!r)
+			r = config_roles(s, &c->exempts, SMTPL_ROLE_EXEMPT);
+	}
+	if (r == -EPROTO)
+		log_error("the maps below \"%s\" are of another version: ask that version, or end it "
+			  "with its `smtplimit unload`", c->bpffs);
+	else if (r)
+		log_error("cannot read the maps below \"%s\": %s", c->bpffs, strerror(-r));
+	return r ? CMD_FAILED : 0;
+}
+
+static int read_state(struct status *s, struct state *state)
+{
+	int r = state_begin(state);
+
+	if (!r && !s->loaded)
+		r = state_each_count(state, each_saved_count, s);
+	if (!r)
+		r = state_each_window(state, each_window, s);
+	if (!r)
+		r = state_each_suspension(state, each_suspension, s);
+	state_rollback(state);
+	return r;
+}
+
+/* What cannot be read of the database is told with the rest: the maps matter more. */
+static void gather_state(struct status *s)
+{
+	char path[PATH_MAX + sizeof("/" STATE_FILE)];
+	struct state *state;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s", s->config->state, STATE_FILE);
+	r = state_open(path, STATE_READ, &state);
+	if (r) {
+		if (r != -ENOENT)
+			status_problem(s, "windows and reasons are missing: %s", state_error(NULL));
+		return;
+	}
+	r = read_state(s, state);
+	if (r == -ENOMEM)
+		status_problem(s, "windows and reasons are missing: out of memory");
+	else if (r)
+		status_problem(s, "windows and reasons are missing: %s: %s", path, state_error(state));
+	if (state_skipped(state))
+		status_problem(s, "%llu damaged rows of %s are left out",
+			       (unsigned long long)state_skipped(state), path);
+	state_close(state);
+}
+
+static void gather_daemon(struct status *s)
+{
+	pid_t pid = daemon_pid(s->config->run);
+
+	if (pid > 0)
+		s->daemon_pid = pid;
+	else if (pid != -ESRCH)
+		status_problem(s, "cannot tell whether a daemon runs: %s/lock: %s", s->config->run,
+			       strerror(-pid));
+}
+
+static int status_show(struct status *s, bool json)
+{
+	int r = gather_kernel(s);
+
+	if (r)
+		return r;
+	gather_state(s);
+	gather_daemon(s);
+	r = status_finish(s);
+	if (!r && json)
+		r = status_print_json(s, stdout);
+	else if (!r)
+		status_print_text(s, stdout);
+	if (r)
+		log_error("status: %s", strerror(-r));
+	return r ? CMD_FAILED : CMD_DONE;
+}
+
+int cmd_status(struct cli *cli, int argc, char **argv)
+{
+	char error[CONFIG_ERROR_SIZE];
+	static struct config config;
+	struct status s;
+	int r;
+
+	if (argc > 1) {
+		log_error("status takes no argument, not \"%s\": want smtplimit [-c FILE] [-j] status",
+			  argv[1]);
+		return CMD_USAGE;
+	}
+	if (config_read(cli->config_file, &config, error, sizeof(error))) {
+		log_error("%s", error);
+		return CMD_FAILED;
+	}
+	if (geteuid()) {
+		log_error("status reads BPF maps and needs root: want sudo smtplimit status");
+		return CMD_FAILED;
+	}
+	status_begin(&s, &config, clock_ns(CLOCK_BOOTTIME), clock_ns(CLOCK_REALTIME));
+	r = status_show(&s, cli->json);
+	status_end(&s);
+	return r;
+}
