@@ -2,7 +2,7 @@
 /*
  * traffic.c - TCP traffic that is no mail, for bench.py: one-byte ping-pong and bulk.
  *
- *     traffic echo|sink ADDRESS PORT            serves one client after the other, until it is killed
+ *     traffic echo|sink ADDRESS PORT            one client after the other, until it is killed
  *     traffic pingpong ADDRESS PORT COUNT       one byte there and back, COUNT times
  *     traffic bulk ADDRESS PORT MIB             until the sink has read all of it
  *
