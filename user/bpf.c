@@ -152,6 +152,9 @@ static int bpf_load_steps(struct bpf *bpf, const struct config *config, char *er
 	err = skel_load(bpf, error, error_size);
 	if (err)
 		return err;
+	if (bpf->features.sock_destroy)
+		bpf->destroy = bpf_program__attach_iter(bpf->skel->progs.smtpl_destroy, NULL);
+	bpf->features.sock_destroy = bpf->destroy != NULL;
 	err = bpf_maps_open(config->bpffs, &bpf->maps);
 	if (!err)
 		err = ring_map_positions(bpf);
@@ -201,14 +204,22 @@ int bpf_attach(struct bpf *bpf, char *error, size_t error_size)
 	err = bpf_link_attach_all(wants, sizeof(wants) / sizeof(*wants), bpf->bpffs, cgroup, error,
 				  error_size);
 	close(cgroup);
-	if (err)
-		return err;
-	if (bpf->features.sock_destroy) {
-		bpf->destroy = bpf_program__attach_iter(skel->progs.smtpl_destroy, NULL);
-		if (!bpf->destroy)
-			bpf->features.sock_destroy = false;
+	return err;
+}
+
+void bpf_hide_from_children(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+
+	while (maps && fgets(line, sizeof(line), maps)) {
+		unsigned long from, to;
+
+		if (strstr(line, "anon_inode:bpf-map") && sscanf(line, "%lx-%lx", &from, &to) == 2)
+			madvise((void *)from, to - from, MADV_DONTFORK);
 	}
-	return 0;
+	if (maps)
+		fclose(maps);
 }
 
 void bpf_free(struct bpf *bpf)

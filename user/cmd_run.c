@@ -126,6 +126,15 @@ static int start_kernel(struct agent *a)
 	return 0;
 }
 
+static int start_cutter(struct agent *a)
+{
+	int err = cutter_start(&a->cutter, a->bpf);
+
+	if (err)
+		log_error("cannot start a child: %s", strerror(-err));
+	return err;
+}
+
 /* The responder can be reached from this network namespace alone. 0: not known, nothing is redirected. */
 static uint64_t netns_cookie(void)
 {
@@ -159,21 +168,13 @@ static int start_attach(struct agent *a)
 	char error[1024] = "";
 	int err = bpf_ring_open(a->bpf, on_ring, a);
 
+	bpf_hide_from_children();
 	if (!err)
 		err = watch(a, bpf_ring_fd(a->bpf), &a->bpf);
 	if (err)
 		log_error("cannot read the ring buffer: %s", strerror(-err));
 	else if ((err = bpf_attach(a->bpf, error, sizeof(error))))
 		log_error("%s", error);
-	return err;
-}
-
-static int start_cutter(struct agent *a)
-{
-	int err = cutter_start(&a->cutter, a->bpf);
-
-	if (err)
-		log_error("cannot start a child: %s", strerror(-err));
 	return err;
 }
 
@@ -192,7 +193,7 @@ static int start(struct agent *a)
 {
 	int (*const steps[])(struct agent *) = {
 		start_loop, start_pipeline, start_kernel, agent_state_open, agent_restore,
-		agent_apply_roles, agent_apply_locals,
+		agent_apply_roles, agent_apply_locals, start_cutter,
 	};
 	int err = 0;
 
@@ -200,12 +201,11 @@ static int start(struct agent *a)
 		err = steps[i](a);
 	if (err)
 		return err;
+	bpf_hide_from_children();
 	agent_responder_start(a);
 	err = start_meta(a);
 	if (!err)
 		err = start_attach(a);
-	if (!err)
-		err = start_cutter(a);
 	if (!err)
 		err = drop_privileges();
 	if (err)
