@@ -27,7 +27,6 @@ SMTP_INLINE void smtp_domain_begin(struct smtp_client *c)
 	__builtin_memset(c->domain, 0, sizeof(c->domain));
 	c->domain_len = 0;
 	c->domain_hash = SMTP_FNV_OFFSET;
-	c->domain_hash_before = SMTP_FNV_OFFSET;
 	c->dot = 0;
 }
 
