@@ -7,7 +7,6 @@
 #include <linux/limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "bpf.h"
 #include "cmd.h"
@@ -16,14 +15,6 @@
 #include "log.h"
 #include "state.h"
 #include "status.h"
-
-static int64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
 
 static int each_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
 {
@@ -185,6 +176,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 {
 	char error[CONFIG_ERROR_SIZE];
 	static struct config config;
+	struct state_clock now;
 	struct status s;
 	int r;
 
@@ -201,7 +193,8 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 		log_error("status reads BPF maps and needs root: want sudo smtplimit status");
 		return CMD_FAILED;
 	}
-	status_begin(&s, &config, clock_ns(CLOCK_BOOTTIME), clock_ns(CLOCK_REALTIME));
+	state_clock_read(&now);
+	status_begin(&s, &config, now.boot_ns, now.wall_ns);
 	r = status_show(&s, cli->json);
 	status_end(&s);
 	return r;

@@ -79,6 +79,8 @@ struct state_clock {
 	int64_t wall_ns; /* at the same moment */
 };
 void state_set_clock(struct state *state, const struct state_clock *clock);
+/* Both clocks as they are now; boot_id is left alone. */
+void state_clock_read(struct state_clock *clock);
 
 /* All puts between begin and commit become visible together. After a put that failed, commit keeps
  * nothing and returns that failure. With STATE_READ: one view over several state_each calls. */

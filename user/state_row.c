@@ -188,6 +188,12 @@ static int64_t clock_ns(clockid_t id)
 	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
 }
 
+void state_clock_read(struct state_clock *clock)
+{
+	clock->boot_ns = clock_ns(CLOCK_BOOTTIME);
+	clock->wall_ns = clock_ns(CLOCK_REALTIME);
+}
+
 static int read_boot_id(struct state *state)
 {
 	char *id = state->clock.boot_id;
@@ -210,8 +216,7 @@ int state_clock_now(struct state *state, struct state_clock *clock)
 
 		if (r)
 			return r;
-		state->clock.boot_ns = clock_ns(CLOCK_BOOTTIME);
-		state->clock.wall_ns = clock_ns(CLOCK_REALTIME);
+		state_clock_read(&state->clock);
 	}
 	*clock = state->clock;
 	return 0;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * order.h - what `suspend` and `release` share: bring an order to the daemon and wait until it is
+ * carried out, or do it in its place where none runs.
+ */
+#ifndef SMTPL_ORDER_H
+#define SMTPL_ORDER_H
+
+#include "bpf.h"
+#include "cmd.h"
+#include "config.h"
+#include "state.h"
+
+/* Longest wait for the daemon. */
+#define ORDER_WAIT_S 10
+
+struct order {
+	const struct cli *cli;
+	struct config config;
+	struct state_order what;
+	char name[ACCOUNT_NAME_SIZE];
+	struct bpf_maps *maps; /* NULL: nothing is loaded */
+	struct state *state;   /* NULL: it cannot be opened, which is said only where it matters */
+};
+
+/* The configuration, who is meant, the maps and the state. CMD_DONE, or what to exit with, said on
+ * stderr. order_end() in any case. */
+int order_begin(struct order *o, const struct cli *cli, const char *account);
+void order_end(struct order *o);
+
+/* Carry it out. CMD_DONE, or what to exit with, said on stderr. */
+int order_run(struct order *o);
+
+/* Is the account suspended now, by the maps or as it is saved, for the next start? */
+bool order_suspended(struct order *o, struct state_suspension *suspension);
+
+/* How it stands now, for people or as JSON. */
+void order_print(struct order *o, bool changed);
+
+#endif
