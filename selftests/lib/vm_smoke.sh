@@ -37,7 +37,7 @@ is_suspended() {
 		sed "s/.*\"account\":\"$1\"//; s/\"account\":.*//" | grep -q '"suspended":true'
 }
 not_suspended() { ! is_suspended "$1"; }
-logged() { grep -q "$1" "$2"; }
+logged() { grep -qs "$1" "$2"; }
 bpf_objects_are() { [ "$(bpf_objects)" = "$1" ]; }
 ended() { [ ! -e "/proc/$1/exe" ]; }
 server_connections() { grep -c '^connection' /tmp/server.log; }
