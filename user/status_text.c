@@ -80,7 +80,7 @@ static void suspended_cell(const struct status_account *a, char *cell)
 		snprintf(cell, CELL_SIZE, "%s: %s", status_time(a->until_wall_s, until),
 			 log_escape(a->reason, strlen(a->reason), 1, reason, sizeof(reason)));
 	else
-		strcpy(cell, "-");
+		snprintf(cell, CELL_SIZE, "-");
 }
 
 static void number_cell(char *cell, uint64_t number)
@@ -100,7 +100,7 @@ static void make_row(const struct status_account *a, struct row *row)
 	number_cell(row->cell[COLUMN_DEFERRED], a->window.deferred);
 	number_cell(row->cell[COLUMN_FAILED], a->window.failed);
 	if (tenths < 0)
-		strcpy(row->cell[COLUMN_PERCENT], "-");
+		snprintf(row->cell[COLUMN_PERCENT], CELL_SIZE, "-");
 	else
 		snprintf(row->cell[COLUMN_PERCENT], CELL_SIZE, "%d.%d%%", tenths / 10, tenths % 10);
 	snprintf(row->cell[COLUMN_TOTAL], CELL_SIZE, "%llu/%llu/%llu", a->total.delivered,

@@ -24,7 +24,7 @@ static char run_dir[96];
 static int make_directory(void **unused)
 {
 	(void)unused;
-	strcpy(directory, "/tmp/smtplimit-daemon.XXXXXX");
+	snprintf(directory, sizeof(directory), "/tmp/smtplimit-daemon.XXXXXX");
 	if (!mkdtemp(directory))
 		return -1;
 	snprintf(run_dir, sizeof(run_dir), "%s/run", directory);

@@ -167,8 +167,10 @@ static void whole_object(void **unused)
 	json_object_set_new(stats, "begin", json_null());
 	expect_json(stats, "{\"begin\": null" SMTPL_STATS(STATS_NONE) "}");
 	json_object_del(root, "stats");
+	assert_true(json_string_length(json_object_get(root, "version")) > 0);
+	json_object_del(root, "version");
 	expect_json(root,
-		    "{\"version\": \"" SMTPLIMIT_VERSION "\", \"mode\": \"enforce\","
+		    "{\"mode\": \"enforce\","
 		    " \"window_s\": 3600, \"percent\": 50, \"min_failures\": 5, \"suspend_s\": 1800,"
 		    " \"loaded\": true, \"problems\": [\"row 5\"], \"daemon\": {\"running\": true,"
 		    " \"pid\": 77, \"started\": \"2026-11-21T13:55:00Z\","
@@ -347,7 +349,7 @@ static void hostile_bytes_are_escaped(void **unused)
 
 static void text_is_told(void **unused)
 {
-	char *text;
+	char *text, *rest; /* behind the version */
 
 	(void)unused;
 	status.meta.heartbeat_ns = (BOOT_S - 300) * NS;
@@ -359,8 +361,10 @@ static void text_is_told(void **unused)
 	count(ALICE, "an-extraordinarily-long-name.example", (struct smtpl_count){ 0 });
 	window(uid_account(ALICE), 1, 5, 3, 4);
 	text = status_string();
-	assert_string_equal(text,
-"smtplimit " SMTPLIMIT_VERSION ", mode enforce: suspended for 30m when 50% or more of the mails in "
+	rest = strchr(text, ',');
+	assert_non_null(rest);
+	assert_string_equal(rest,
+", mode enforce: suspended for 30m when 50% or more of the mails in "
 "60m, and at least 5, are deferred or fail\n"
 "daemon: dead since 2026-11-21T14:00:00Z; counting goes on, suspensions hold and end by themselves, "
 "nobody is judged\n"
