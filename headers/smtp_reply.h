@@ -259,6 +259,15 @@ SMTP_INLINE void smtp_reply_ehlo(struct smtp_session *ss, __u32 outcome)
 	}
 }
 
+/* 334 asks for a line of an AUTH exchange. A client that sent its lines without waiting for 334 has
+ * them in the FIFO as other commands: the last reply tells whether the exchange goes on. */
+SMTP_INLINE void smtp_reply_auth(struct smtp_session *ss, __u32 verb)
+{
+	__u32 in_exchange = ss->s.auth_more || verb == SMTP_AUTH;
+
+	ss->s.auth_more = in_exchange && ss->s.code == 334;
+}
+
 /* All other commands, and the greeting. */
 SMTP_API __u32 smtp_reply_session(struct smtp_session *ss, __u32 verb)
 {
@@ -267,8 +276,6 @@ SMTP_API __u32 smtp_reply_session(struct smtp_session *ss, __u32 verb)
 	if (!ss)
 		return 0;
 	outcome = smtp_code_outcome(ss->s.code);
-	if (verb == SMTP_AUTH || verb == SMTP_AUTH_MORE)
-		ss->s.auth_more = ss->s.code == 334;
 	if (verb == SMTP_GREETING) {
 		if (smtp_is_refusal(outcome))
 			smtp_decide_session(ss, outcome);

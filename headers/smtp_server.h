@@ -198,6 +198,7 @@ SMTP_API __u32 smtp_server_reply(struct smtp_session *ss)
 	if (ss->s.quit_done)
 		return SMTP_REPLY_FINE;
 	verb = smtp_reply_verb(ss);
+	smtp_reply_auth(ss, verb);
 	if (!verb)
 		verdict = smtp_reply_unasked(ss);
 	else if (smtp_is_transaction(verb))
