@@ -181,6 +181,21 @@ static int fill_the_disk(void)
 	return 0;
 }
 
+/* A small file system that only this process sees. Without root, in a user namespace where it is. */
+static bool mount_small_disk(void)
+{
+	uid_t uid = geteuid();
+	int map;
+
+	if (unshare(uid ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS))
+		return false;
+	map = uid ? open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC) : -1;
+	if (uid && (map < 0 || dprintf(map, "0 %u 1", uid) < 0))
+		return false;
+	return !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	       !mount("tmpfs", directory, "tmpfs", 0, "size=512k,mode=0700");
+}
+
 static void full_disk_keeps_nothing_half(void **unused)
 {
 	int status;
@@ -188,9 +203,7 @@ static void full_disk_keeps_nothing_half(void **unused)
 
 	(void)unused;
 	if (!pid) {
-		if (unshare(geteuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) ||
-		    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-		    mount("tmpfs", directory, "tmpfs", 0, "size=512k,mode=0700"))
+		if (!mount_small_disk())
 			_exit(100);
 		_exit(fill_the_disk());
 	}
