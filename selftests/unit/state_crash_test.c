@@ -181,18 +181,32 @@ static int fill_the_disk(void)
 	return 0;
 }
 
-/* A small file system that only this process sees. Without root, in a user namespace where it is. */
+static bool write_text(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY | O_CLOEXEC);
+	bool written = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	if (fd >= 0)
+		close(fd);
+	return written;
+}
+
+/* Root of a user namespace of its own, for who is not root. */
+static bool become_root(void)
+{
+	char uids[32], gids[32];
+
+	snprintf(uids, sizeof(uids), "0 %u 1", geteuid());
+	snprintf(gids, sizeof(gids), "0 %u 1", getegid());
+	return !unshare(CLONE_NEWUSER) && write_text("/proc/self/setgroups", "deny") &&
+	       write_text("/proc/self/uid_map", uids) && write_text("/proc/self/gid_map", gids);
+}
+
+/* A small file system that only this process sees. */
 static bool mount_small_disk(void)
 {
-	uid_t uid = geteuid();
-	int map;
-
-	if (unshare(uid ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS))
-		return false;
-	map = uid ? open("/proc/self/uid_map", O_WRONLY | O_CLOEXEC) : -1;
-	if (uid && (map < 0 || dprintf(map, "0 %u 1", uid) < 0))
-		return false;
-	return !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	return (!geteuid() || become_root()) && !unshare(CLONE_NEWNS) &&
+	       !mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
 	       !mount("tmpfs", directory, "tmpfs", 0, "size=512k,mode=0700");
 }
 
