@@ -105,8 +105,8 @@ static void order_suspend(struct agent *a, const struct state_order *order, uint
 		pipeline_suspend(a->pipeline, &order->account, s.kernel.until_ns);
 }
 
-/* By hand or because its time is over: the window begins empty. */
-static void judge_release(struct agent *a, const struct account_id *id, const char *why)
+/* Take the suspension out of the maps and the database. 0 or -errno, logged */
+static int judge_lift(struct agent *a, const struct account_id *id, const char *why)
 {
 	char name[ACCOUNT_NAME_SIZE];
 	int err = enforce_release(a->maps, id);
@@ -114,13 +114,13 @@ static void judge_release(struct agent *a, const struct account_id *id, const ch
 	account_name(id, name, sizeof(name));
 	if (err) {
 		log_error("%s cannot be released: %s", name, strerror(-err));
-		return;
+		return err;
 	}
-	pipeline_release(a->pipeline, id);
 	err = state_delete_suspension(a->state, id);
 	if (err && err != -ENOENT)
 		log_error("the end of %s's suspension is not saved: %s", name, state_error(a->state));
 	log_notice("%s may send again: %s", name, why);
+	return 0;
 }
 
 static int order_carry_out(void *arg, const struct state_order *order)
@@ -129,8 +129,8 @@ static int order_carry_out(void *arg, const struct state_order *order)
 
 	if (order->suspend)
 		order_suspend(a, order, agent_now_ns());
-	else
-		judge_release(a, &order->account, "released by hand");
+	else if (judge_lift(a, &order->account, "released by hand") == 0)
+		pipeline_release(a->pipeline, &order->account);
 	state_delete_order(a->state, order->id);
 	return 0;
 }
@@ -143,12 +143,14 @@ void agent_orders(struct agent *a)
 		log_error("cannot read the orders: %s", state_error(a->state));
 }
 
+/* The kernel lets the account through since then, and the pipeline has begun a new window by itself:
+ * mail may be in it already. */
 static int expire_one(void *arg, const struct state_suspension *s)
 {
 	struct agent *a = arg;
 
 	if (s->kernel.until_ns <= agent_now_ns())
-		judge_release(a, &s->account, "the suspension is over");
+		judge_lift(a, &s->account, "the suspension is over");
 	return 0;
 }
 

@@ -94,7 +94,7 @@ static bool map_fits(const struct bpf_map *map, const char *path)
 
 	if (fd < 0)
 		return true;
-	fits = bpf_obj_get_info_by_fd(fd, &info, &size) || 
+	fits = bpf_obj_get_info_by_fd(fd, &info, &size) ||
 	       (info.max_entries == bpf_map__max_entries(map) &&
 		info.value_size == bpf_map__value_size(map));
 	close(fd);

@@ -23,10 +23,8 @@ static int daemon_end(const char *run, int *lock_fd)
 	int err = daemon_lock(run, lock_fd);
 
 	for (int ms = 0; err == -EBUSY && ms < UNLOAD_WAIT_MS; ms += UNLOAD_STEP_MS) {
-		pid_t pid = daemon_pid(run);
-
-		if (ms == 0 && pid > 0)
-			kill(pid, SIGTERM);
+		if (ms == 0)
+			daemon_signal(run, SIGTERM);
 		nanosleep(&step, NULL);
 		err = daemon_lock(run, lock_fd);
 	}
