@@ -48,11 +48,11 @@ def prepare(host):
 
 def check_status(host):
     status = json.loads(ok(host, "-j", "status"))
-    equal(set(status), STATUS_KEYS, "keys of status")
+    true(STATUS_KEYS <= set(status), f"keys of status: {set(status)}")
     equal((status["mode"], status["window_s"], status["percent"], status["min_failures"],
            status["suspend_s"]), ("enforce", 3600, 50, 5, 3600), "settings")
     account = [a for a in status["accounts"] if a["account"] == "games"][0]
-    equal(set(account), ACCOUNT_KEYS, "keys of an account")
+    true(ACCOUNT_KEYS <= set(account), f"keys of an account: {set(account)}")
     equal(set(account["total"]), TOTAL_KEYS, "keys of its total")
     equal(account["window"], {"delivered": 3, "deferred": 0, "failed": 1, "percent": 25.0}, "window")
     equal((account["uid"], sorted(account["domains"])), (GAMES, ["one.test", "two.test"]), "account")

@@ -19,7 +19,8 @@ RCPTS_PER_MESSAGE = 40
 PORT_UNHEARD = 2526
 
 RCPT_ACTS = (["-"] * 6) + ["r550.5.1.1-", "r550.5.1.1x3-", "r451.4.7.1-", "r452.4.2.2-", "r551-",
-                           "r451+250-", "r451+550-", "r251-", "r452.4.5.3-"]
+                           "r451+250-", "r451+550-", "r251-"]
+TOO_MANY = "r452.4.5.3-"    # the server's limit: what comes last
 # What may happen to a whole message: directives of its first recipient.
 MESSAGE_ACTS = (["-"] * 4) + ["d451.4.3.0-", "d554.5.6.0-", "e451-", "e552.5.3.4-", "eearly552-",
                               "e554x4-"]
@@ -55,7 +56,9 @@ class Load:
         if kind == 0:
             message["prdr"] = True
             rcpts[-1] = self.address("p550.5.2.1-")
-        elif kind == 1 and first == "-":
+        elif kind < 4 and first == "-":
+            rcpts += [self.address(TOO_MANY) for _ in range(kind)]
+        elif kind == 4 and first == "-":
             message["bdat"] = [700, 11, 5000]
         return message
 

@@ -15,7 +15,7 @@ UID = 20001
 
 
 def test_joined_subflows_carry_nothing():
-    with Host(server={"mptcp": True}) as host:
+    with Host({"limit": {"mode": "observe"}}, server={"mptcp": True}) as host:
         try:
             for netns in ("sender", "remote"):
                 host.ip(netns, "mptcp", "limits", "set", "subflow", "2", "add_addr_accepted", "2")

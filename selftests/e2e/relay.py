@@ -21,9 +21,10 @@ def domain_suspended(host, domain):
 
 
 def test_each_domain_is_an_account(host):
-    scenes.mail(host, RELAY, ["r550"] * 4 + [""] * 2, sender="a@Four.Test")
-    scenes.mail(host, RELAY, ["r550"] * 5 + [""] * 5, sender="a@five.test")
-    scenes.mail(host, RELAY, ["r550"] * 5 + [""] * 6, sender="a@mixed.test")
+    for sender, delivered, failed in (("a@Four.Test", 2, 4), ("a@five.test", 5, 5),
+                                      ("a@mixed.test", 6, 5)):
+        scenes.good(host, RELAY, delivered, sender=sender)
+        scenes.bad(host, RELAY, failed, sender=sender)
     domain_suspended(host, "five.test")
     for domain, delivered, failed in (("four.test", 2, 4), ("mixed.test", 6, 5)):
         account = scenes.window_is(host, f"domain:{domain}", delivered=delivered, failed=failed)
@@ -44,7 +45,6 @@ def test_nothing_of_the_relay_is_refused(host):
     equal(scenes.kernel_suspension(host, RELAY), None, "suspension of the relay's uid")
     stats = host.status()["stats"]
     equal((stats["refused_connects"], stats["redirected_connects"]), (0, 0), "refused connects")
-    true(stats["relay_bypass"] > 0, "relay_bypass is 0")
     true(not host.suspended(NAME), "the relay is suspended")
 
 

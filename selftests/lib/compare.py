@@ -64,7 +64,9 @@ def status_equals(host, expected, window=True, fields=FIELDS, timeout=10):
             row = {f: account["total"][f] for f in fields}
             if window:
                 row["window"] = {k: account["window"][k] for k in want_window}
-            rows[account["account"]] = row
+            # Suspended by hand, or refused: an account without an attempt is not in the tally.
+            if account["account"] in want or any(account["total"][f] for f in fields):
+                rows[account["account"]] = row
         return rows
 
     want_window = ("delivered", "deferred", "failed")

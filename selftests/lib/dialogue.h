@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dialogue.h - reads SMTP dialogues from a text file, feeds them to a parser (the compiled-in one or the
- * one in the kernel) and writes down what the parser made of them, one line an event.
+ * dialogue.h - reads SMTP dialogues from a text file, feeds them to a parser (the compiled-in one
+ * or the one in the kernel) and writes down what the parser made of them, one line an event.
  *
  *   == name          a dialogue begins
  *   ordered          it is fed as written only, because another order is another story
@@ -14,8 +14,8 @@
  *   # remark
  *
  * In text, \r \n \t \0 \\ and \xNN are bytes. Lines of the client up to the next line of the server
- * are one flight: replies may arrive while it is still being sent, and no later flight begins before
- * all of them are in.
+ * are one flight: replies may arrive while it is still being sent, and no later flight begins
+ * before all of them are in.
  */
 #ifndef SELFTESTS_DIALOGUE_H
 #define SELFTESTS_DIALOGUE_H
@@ -116,7 +116,9 @@ static inline void dialogue_unescape(struct text *to, const char *from)
 			if (found) {
 				byte = values[found - letters];
 				from++;
-			} else if (sscanf(from, "x%2x", &value) == 1) {
+			} else if (from[0] == 'x' && isxdigit((unsigned char)from[1]) &&
+				   isxdigit((unsigned char)from[2]) &&
+				   sscanf(from, "x%2x", &value) == 1) {
 				byte = value;
 				from += 3;
 			}
@@ -213,7 +215,8 @@ static inline struct dialogue *dialogue_read(const char *path, struct dialogue *
 			d->next = list;
 			list = d;
 		} else if (!list || !dialogue_line(list, line)) {
-			fprintf(stderr, "%s:%u: not a line of a dialogue: \"%s\"\n", path, number, line);
+			fprintf(stderr, "%s:%u: not a line of a dialogue: \"%s\"\n", path, number,
+				line);
 			list = NULL;
 			break;
 		}
@@ -294,15 +297,18 @@ static inline void trace_client(struct text *out, const struct smtp_session *ss,
 	if (event == 1) {
 		text_printf(out, " \"");
 		trace_bytes(out, sender->domain, sizeof(sender->domain));
-		text_printf(out, "\"%s%s", sender->null_sender ? " null" : "", sender->prdr ? " prdr" : "");
+		text_printf(out, "\"%s%s", sender->null_sender ? " null" : "",
+			    sender->prdr ? " prdr" : "");
 	}
 	text_printf(out, "\n");
 }
 
 static inline void trace_decision(struct text *out, const struct smtp_session *ss)
 {
-	static const char *const outcomes[] = { "NONE", "DELIVERED", "DEFERRED", "FAILED", "UNKNOWN" };
+	static const char *const outcomes[] = { "NONE",	  "DELIVERED", "DEFERRED",
+						"FAILED", "UNKNOWN" };
 	static const char *const subjects[] = { "NONE", "SESSION", "MAIL", "RCPT", "PRDR", "REST" };
+	const __u16 *enhanced = ss->s.enhanced;
 	const struct smtp_decision *d = &ss->s.decision;
 
 	if (!d->outcome)
@@ -317,8 +323,8 @@ static inline void trace_decision(struct text *out, const struct smtp_session *s
 		text_printf(out, " lost");
 	if (d->code)
 		text_printf(out, " %u", d->code);
-	if (ss->s.enhanced[0])
-		text_printf(out, " %u.%u.%u", ss->s.enhanced[0], ss->s.enhanced[1], ss->s.enhanced[2]);
+	if (enhanced[0])
+		text_printf(out, " %u.%u.%u", enhanced[0], enhanced[1], enhanced[2]);
 	if (ss->s.text[0]) {
 		text_printf(out, " \"");
 		trace_bytes(out, ss->s.text, sizeof(ss->s.text));
@@ -429,10 +435,13 @@ static inline bool dialogue_play(const struct dialogue *d, const struct dialogue
 	text_printf(&run.trace[1], "= %u %u %u\n", ss->s.attempts, ss->s.callouts, ss->s.too_many);
 	good = !strcmp(text_string(&run.trace[0]), text_string(&d->expected[0])) &&
 	       !strcmp(text_string(&run.trace[1]), text_string(&d->expected[1]));
-	if (!good)
-		fprintf(stderr, "# %s (line %u), seed %u, client's events:\n%s# server's:\n%s# expected:\n%s#\n%s",
-			d->name, d->line, seed, text_string(&run.trace[0]), text_string(&run.trace[1]),
+	if (!good) {
+		fprintf(stderr, "# %s (line %u), seed %u, client's events:\n%s# server's:\n%s",
+			d->name, d->line, seed, text_string(&run.trace[0]),
+			text_string(&run.trace[1]));
+		fprintf(stderr, "# expected of the client:\n%s# of the server:\n%s",
 			text_string(&d->expected[0]), text_string(&d->expected[1]));
+	}
 	free(run.trace[0].bytes);
 	free(run.trace[1].bytes);
 	return good;

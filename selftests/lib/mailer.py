@@ -21,6 +21,10 @@ import sys
 TIMEOUT = 20
 
 
+class Closing(Exception):
+    """421: the server is about to close, and nothing more is to be sent (RFC 5321, 3.8)."""
+
+
 class Job:
     def __init__(self, job):
         self.job = job
@@ -69,6 +73,8 @@ class Job:
         self.buffer = self.buffer[found.end():]
         code, text = int(found[1]), found[0].decode("utf-8", "replace").strip()
         self.result["replies"].append([code, text])
+        if code == 421 and self.how != "pipeline":
+            raise Closing
         return code
 
     def ask(self, command):
@@ -80,6 +86,8 @@ class Job:
         try:
             self.open()
             self.talk()
+        except Closing:
+            pass
         except OSError as error:
             self.result["error"] = error.errno or 110
         finally:
@@ -148,7 +156,10 @@ class Job:
         self.after_data(message, taken)
 
     def after_data(self, message, taken):
-        if self.reply() == 353 and message.get("prdr"):
+        code = self.reply()
+        if code == 421:
+            raise Closing
+        if code == 353 and message.get("prdr"):
             for _ in range(taken + 1):
                 self.reply()
 

@@ -76,7 +76,7 @@ class Connection:
         self.chop = special.get("chop", False)
         self.implicit_tls = self.tls_on()
         self.session = tally.Session(tally.Tally() if self.implicit_tls else server.tally,
-                                     special.get("uid"))
+                                     special.get("uid"), self.address)
         self.record = {"address": self.address, "port": port, "uid": special.get("uid"),
                        "peer": writer.get_extra_info("peername")[:2], "bytes": 0,
                        "opened": time.clock_gettime(time.CLOCK_BOOTTIME), "last": None}

@@ -227,6 +227,9 @@ def test_mails():
     ktap.equal(mails("deferred a", "delivered b"), (1, 1, 0), "another recipient")
     ktap.equal(mails("deferred a@X", "delivered a@x"), (1, 0, 0), "a domain has no case")
     ktap.equal(mails("deferred A@x", "delivered a@x"), (1, 1, 0), "a local part has")
+    nobody = [dict(entry("deferred", None), host=h) for h in ("h1", "h1", "h2")]
+    ktap.equal(tally.mails(nobody), {"delivered": 0, "deferred": 2, "failed": 0}, "tries of a host")
+    ktap.equal(tally.mails([entry("failed", None)] * 2)["failed"], 2, "refused by a host")
     ktap.equal(mails("deferred", "unknown"), (0, 1, 0), "unknown is in neither")
 
 

@@ -32,13 +32,13 @@ class Tally:
     def bump(self, uid, domain, cell, count=1):
         self._cell(uid, domain)[cell] += count
 
-    def add(self, uid, sender, recipient, outcome, code=0):
-        """An attempt. sender None: none was named. recipient None: none was named."""
+    def add(self, uid, sender, recipient, outcome, code=0, host=""):
+        """An attempt towards a host. sender None: none was named. recipient None: the same."""
         domain = domain_of(sender) if sender else ""
         self.bump(uid, domain, outcome)
         self.log.append({"time": time.clock_gettime(time.CLOCK_BOOTTIME), "uid": uid,
                          "sender": sender, "recipient": recipient, "outcome": outcome,
-                         "code": code})
+                         "code": code, "host": host})
 
     def merge(self, other):
         for (uid, domain), cells in other.cells.items():
@@ -73,21 +73,29 @@ def _folded(address):
     return local + at + domain.lower()
 
 
+def _mail_of(entry):
+    """What makes two attempts the same mail. Where no recipient was named, tries to reach the same
+    host are retries of each other while they are deferred."""
+    if entry["recipient"] is not None:
+        return _folded(entry["sender"]), _folded(entry["recipient"])
+    if entry["outcome"] == "deferred":
+        return _folded(entry["sender"]), "host " + entry.get("host", "")
+    return None
+
+
 def mails(log):
     """{delivered, deferred, failed} of the mails in a list of log entries of one account: retries
     of one (sender, recipient) are one mail, whose last outcome counts."""
     counts = {"delivered": 0, "deferred": 0, "failed": 0}
     pending = set()
     for entry in log:
-        mail = (_folded(entry["sender"]), _folded(entry["recipient"]))
+        mail = _mail_of(entry)
         outcome = entry["outcome"]
         if outcome == "unknown":
             continue
         if outcome == "deferred" and mail in pending:
             continue
         counts[outcome] += 1
-        if entry["recipient"] is None:
-            continue
         if outcome == "deferred":
             pending.add(mail)
         elif mail in pending:
@@ -99,9 +107,10 @@ def mails(log):
 class Session:
     """One session. The server calls these as things happen, in order."""
 
-    def __init__(self, tally, uid=None):
+    def __init__(self, tally, uid=None, host=""):
         self.tally = tally
         self.uid = uid
+        self.host = host
         self.known = False      # the connection is counted
         self.over = False       # nothing more can be decided
         self.attempts = 0
@@ -127,7 +136,7 @@ class Session:
         sender = None if session else self.sender
         self.attempts += 1
         if sender != "":        # the null sender is never counted
-            self.tally.add(self.uid, sender, recipient, outcome, code)
+            self.tally.add(self.uid, sender, recipient, outcome, code, self.host)
 
     def _decide_all(self, outcome, code):
         for recipient in self.accepted + self.waiting:
