@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp.h - the one SMTP parser: what the client sent, what the server answered, and what follows for
- * each recipient. Compiled into the BPF programs, the controller's tests and the fuzzer.
+ * smtp.h - the one SMTP parser: what the client sent, what the server answered, and what follows
+ * for each recipient. Compiled into the BPF programs, the controller's tests and the fuzzer.
  *
  * A session is fed byte by byte, each direction in its own order (RFC 5321, RFC 2920 PIPELINING,
- * RFC 3030 CHUNKING, RFC 3207 STARTTLS, RFC 4954 AUTH, RFC 6531 SMTPUTF8, PRDR). No loop, no libc, no
- * helper, no pointer kept: the loops over packets are in bpf/packet.h. All zero is the initial state.
+ * RFC 3030 CHUNKING, RFC 3207 STARTTLS, RFC 4954 AUTH, RFC 6531 SMTPUTF8, PRDR). No loop, no libc,
+ * no helper, no pointer kept: the loops over packets are in bpf/packet.h. All zero is the initial
+ * state.
  *
  * The two directions may be fed at the same time on two CPUs: c is written by the client side
  * (smtp_client_*), s by the server side (smtp_server_*, smtp_session_*); each may read the other's.
@@ -18,11 +19,13 @@
 
 enum smtp_client_event {
 	SMTP_CLIENT_NONE = 0,
-	/* Transaction c.txn begins; c.addr, c.hash and senders[c.txn % SMTP_SENDERS] tell the sender. */
+	/* Transaction c.txn begins; c.addr, c.hash and senders[c.txn % SMTP_SENDERS] tell the
+	 * sender. */
 	SMTP_CLIENT_MAIL,
 	/* c.addr, c.hash: recipient number senders[c.txn % SMTP_SENDERS].rcpts of c.txn. */
 	SMTP_CLIENT_RCPT,
-	/* The same in a desync session: one unknown attempt of that sender, the caller counts it. */
+	/* The same in a desync session: one unknown attempt of that sender, the caller counts
+	 * it. */
 	SMTP_CLIENT_RCPT_UNKNOWN,
 	/* A TLS record where a command belongs: nothing more is read. */
 	SMTP_CLIENT_OPAQUE,
@@ -34,8 +37,8 @@ enum smtp_server_event {
 	SMTP_SERVER_REPLY,
 	/* STARTTLS was accepted: nothing more is read. */
 	SMTP_SERVER_OPAQUE,
-	/* A reply that nothing asked for or too long, or the client's side gave up: s.decision holds
-	 * what was undecided, as unknown. Nothing more is read from the server. */
+	/* A reply that nothing asked for or too long, or the client's side gave up: s.decision
+	 * holds what was undecided, as unknown. Nothing more is read from the server. */
 	SMTP_SERVER_DESYNC,
 	/* A line without a code ended. It is skipped. */
 	SMTP_SERVER_MALFORMED,
@@ -65,7 +68,8 @@ SMTP_INLINE __u64 smtp_hide(__u64 value)
 	return value;
 }
 
-/* Adds 1 and orders all before it before all behind it: BPF's atomics do so only with their result. */
+/* Adds 1 and orders all before it before all behind it: BPF's atomics do so only with their
+ * result. */
 SMTP_INLINE void smtp_publish(__u32 *counter)
 {
 	__u32 before = __sync_fetch_and_add(counter, 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_client.h - part of smtp.h: the client's direction. Command lines, message bodies and BDAT chunks;
- * each command that will be answered goes into the FIFO. Nothing of a line is kept but the path of MAIL
- * and RCPT: what an AUTH exchange carries never stays.
+ * smtp_client.h - part of smtp.h: the client's direction. Command lines, message bodies and BDAT
+ * chunks; each command that will be answered goes into the FIFO. Nothing of a line is kept but the
+ * path of MAIL and RCPT: what an AUTH exchange carries never stays.
  */
 #ifndef SMTPL_SMTP_CLIENT_H
 #define SMTPL_SMTP_CLIENT_H
@@ -140,7 +140,8 @@ SMTP_INLINE void smtp_size_byte(struct smtp_client *c, __u32 byte)
 	}
 }
 
-/* LAST counts only as all of the rest: Exim takes anything else for a chunk that is not the last. */
+/* LAST counts only as all of the rest: Exim takes anything else for a chunk that is not the
+ * last. */
 SMTP_INLINE void smtp_last_byte(struct smtp_client *c, __u32 byte)
 {
 	if (smtp_is_blank(byte)) {
@@ -169,6 +170,8 @@ SMTP_API __u32 smtp_client_text(struct smtp_session *ss, __u32 byte)
 			smtp_verb_end(c);
 		else
 			smtp_word_add(c, byte);
+		if (c->word == SMTP_WORD_NONE)
+			smtp_verb_end(c);
 		break;
 	case SMTP_LINE_COLON:
 		smtp_colon_byte(c, byte);
@@ -405,6 +408,8 @@ SMTP_INLINE void smtp_client_body(struct smtp_session *ss, __u32 byte)
 {
 	__u32 match = ss->c.match;
 
+	if (!match && byte != '\r' && byte != '\n')
+		return;
 	if (byte == '\r') {
 		ss->c.match = match == 3 ? 4 : 1;
 	} else if (byte == '\n') {

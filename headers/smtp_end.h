@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_end.h - part of smtp.h: what becomes of everything undecided when a session ends, or when its
- * replies can no longer be paired with its commands.
+ * smtp_end.h - part of smtp.h: what becomes of everything undecided when a session ends, or when
+ * its replies can no longer be paired with its commands.
  */
 #ifndef SMTPL_SMTP_END_H
 #define SMTPL_SMTP_END_H
@@ -14,7 +14,8 @@ enum smtp_ended {
 };
 
 /* No reply decided it: the one read last has nothing to do with it. */
-SMTP_INLINE void smtp_decide_lost(struct smtp_session *ss, __u32 outcome, __u32 subject, __u32 count)
+SMTP_INLINE void smtp_decide_lost(struct smtp_session *ss, __u32 outcome, __u32 subject,
+				  __u32 count)
 {
 	smtp_decide(ss, outcome, subject, count);
 	ss->s.decision.lost = 1;
@@ -23,8 +24,9 @@ SMTP_INLINE void smtp_decide_lost(struct smtp_session *ss, __u32 outcome, __u32 
 	__builtin_memset(ss->s.text, 0, sizeof(ss->s.text));
 }
 
-/* The server's side turns desync; s.decision is that of the last reply, or clear. What of the current transaction is undecided becomes unknown;
- * smtp_session_end settles the later ones, and what the client's side adds before it notices. */
+/* The server's side turns desync; s.decision is that of the last reply, or clear. What of the
+ * current transaction is undecided becomes unknown; smtp_session_end settles the later ones, and
+ * what the client's side adds before it notices. */
 SMTP_INLINE void smtp_give_up(struct smtp_session *ss)
 {
 	struct smtp_server *s = &ss->s;

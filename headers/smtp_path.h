@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_path.h - part of smtp.h: the path of MAIL and RCPT (RFC 5321 4.1.2), its hash, and the key form
- * of its domain. Quoted local parts may hold anything, so a path is read byte by byte and never split
- * at a blank. What no grammar allows is still read to some end: the server refuses it.
+ * smtp_path.h - part of smtp.h: the path of MAIL and RCPT (RFC 5321 4.1.2), its hash, and the key
+ * form of its domain. Quoted local parts may hold anything, so a path is read byte by byte and
+ * never split at a blank. What no grammar allows is still read to some end: the server refuses it.
  */
 #ifndef SMTPL_SMTP_PATH_H
 #define SMTPL_SMTP_PATH_H
@@ -30,8 +30,8 @@ SMTP_INLINE void smtp_domain_begin(struct smtp_client *c)
 	c->dot = 0;
 }
 
-/* The domain may already have begun: it is the last unquoted '@' that counts, so what stood behind an
- * earlier one is local part and enters the hash as sent. */
+/* The domain may already have begun: it is the last unquoted '@' that counts, so what stood
+ * behind an earlier one is local part and enters the hash as sent. */
 SMTP_INLINE void smtp_domain_restart(struct smtp_client *c)
 {
 	smtp_domain_begin(c);
@@ -97,8 +97,8 @@ SMTP_INLINE void smtp_path_add(struct smtp_client *c, __u32 byte)
 	}
 }
 
-/* Quotes and backslashes. 1: the byte is taken. RFC 821 knew the backslash outside of quotes too, and
- * the servers that still do would find another end of the path without it. */
+/* Quotes and backslashes. 1: the byte is taken. RFC 821 knew the backslash outside of quotes
+ * too, and the servers that still do would find another end of the path without it. */
 SMTP_INLINE __u32 smtp_path_quoted(struct smtp_client *c, __u32 byte)
 {
 	if (c->escaped)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_reply.h - part of smtp.h: what a complete reply decides. The FIFO says which command it answers;
- * the first digit of its code says what became of that command (RFC 5321 4.3.2).
+ * smtp_reply.h - part of smtp.h: what a complete reply decides. The FIFO says which command it
+ * answers; the first digit of its code says what became of that command (RFC 5321 4.3.2).
  */
 #ifndef SMTPL_SMTP_REPLY_H
 #define SMTPL_SMTP_REPLY_H
@@ -98,7 +98,8 @@ SMTP_INLINE void smtp_decide_session(struct smtp_session *ss, __u32 outcome)
 		smtp_decide(ss, outcome, SMTP_SUBJECT_SESSION, 1);
 }
 
-/* 421 to anything but the greeting, EHLO, MAIL and QUIT, or out of the blue: all that is undecided. */
+/* 421 to anything but the greeting, EHLO, MAIL and QUIT, or out of the blue: all that is
+ * undecided. */
 SMTP_INLINE void smtp_reply_421(struct smtp_session *ss)
 {
 	__u32 count = smtp_undecided(ss);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_server.h - part of smtp.h: the server's direction. Reply lines become one reply (code, enhanced
- * code, text), the reply takes its command from the FIFO.
+ * smtp_server.h - part of smtp.h: the server's direction. Reply lines become one reply (code,
+ * enhanced code, text), the reply takes its command from the FIFO.
  */
 #ifndef SMTPL_SMTP_SERVER_H
 #define SMTPL_SMTP_SERVER_H

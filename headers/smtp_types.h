@@ -39,7 +39,7 @@ enum smtp_outcome {
 /* Which recipients an outcome decides. */
 enum smtp_subject {
 	SMTP_SUBJECT_SESSION = 1, /* one attempt, nobody named: greeting, EHLO, lost before MAIL */
-	SMTP_SUBJECT_MAIL,        /* one attempt of a refused or lost MAIL: sender known, no recipient */
+	SMTP_SUBJECT_MAIL,        /* one attempt of a refused or lost MAIL: no recipient */
 	SMTP_SUBJECT_RCPT,        /* recipient number `rcpt` of the transaction */
 	SMTP_SUBJECT_PRDR,        /* the `rcpt`-th of the recipients that RCPT accepted, from 1 */
 	SMTP_SUBJECT_REST,        /* all recipients of the transaction not decided yet */
@@ -117,7 +117,7 @@ struct smtp_server {
 	__u32 popped;   /* FIFO entries answered */
 	__u32 answered; /* RCPT commands of the current transaction answered */
 	__u32 accepted; /* its recipients accepted and not decided */
-	__u32 prdr_next; /* PRDR: the recipient that the next reply is for, from 1; 0: not in PRDR */
+	__u32 prdr_next; /* PRDR: whose reply is next, from 1; 0: not in PRDR */
 	__u32 prdr_count; /* PRDR: recipients accepted at RCPT */
 	__u32 datas;    /* DATA commands answered */
 	__u32 early_data; /* number of the DATA whose body was answered before its end was sent */

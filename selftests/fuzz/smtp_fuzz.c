@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_fuzz.c - any dialogue, in the words of lib/dialogue.h, through the parser: nothing is written
- * outside of the session, nobody is decided twice, what is reported is well formed, and nothing of an
- * AUTH exchange stays. A finding is a file for selftests/corpus.
+ * smtp_fuzz.c - any dialogue, in the words of lib/dialogue.h, through the parser: nothing is
+ * written outside of the session, nobody is decided twice, what is reported is well formed, and
+ * nothing of an AUTH exchange stays. A finding is a file for selftests/corpus.
  */
 #include <stdint.h>
 
@@ -202,6 +202,12 @@ static void server_event(struct world *w, uint32_t event)
 	REQUIRE(event != SMTP_SERVER_OPAQUE || w->ss.s.opaque);
 }
 
+static size_t feed_server(struct world *w, const struct text *bytes, size_t at)
+{
+	server_event(w, smtp_server_byte(&w->ss, (uint8_t)bytes->bytes[at]));
+	return 1;
+}
+
 static void end(struct world *w, bool lost)
 {
 	uint32_t calls = 0, how = lost ? SMTP_END_LOST : SMTP_END_CLIENT;
@@ -231,12 +237,8 @@ static bool play_line(struct world *w, const char *line)
 	if (isupper((unsigned char)line[0]))
 		text_add(&bytes, "\r\n", 2);
 	for (; times > 0 && times <= TIMES_MAX && w->bytes < BYTES_MAX; times--) {
-		for (size_t at = 0; at < bytes.len; check_frame(w)) {
-			if (client)
-				at += feed_client(w, &bytes, at);
-			else
-				server_event(w, smtp_server_byte(&w->ss, (uint8_t)bytes.bytes[at++]));
-		}
+		for (size_t at = 0; at < bytes.len; check_frame(w))
+			at += client ? feed_client(w, &bytes, at) : feed_server(w, &bytes, at);
 		w->bytes += bytes.len;
 	}
 	free(bytes.bytes);

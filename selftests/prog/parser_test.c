@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * parser_test.c - the dialogues of selftests/corpus through the parser as the kernel runs it: parser.bpf.c
- * is loaded, which shows that the verifier takes it, and fed with BPF_PROG_TEST_RUN.
+ * parser_test.c - the dialogues of selftests/corpus through the parser as the kernel runs it:
+ * parser.bpf.c is loaded, which shows that the verifier takes it, and fed with BPF_PROG_TEST_RUN.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +31,8 @@ static unsigned int run(const struct kernel *k, enum parser_packet what, const c
 			size_t len)
 {
 	char packet[PARSER_HEADER + PARSER_BYTES] = { (char)what };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet, .data_size_in = PARSER_HEADER + len);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet,
+		    .data_size_in = PARSER_HEADER + len);
 
 	if (len)
 		memcpy(packet + PARSER_HEADER, bytes, len);
@@ -73,7 +74,8 @@ static unsigned int feed_end(void *context, bool lost)
 static void test_corpus(void **state)
 {
 	struct kernel *k = *state;
-	const struct dialogue_target target = { k, feed_client, feed_server, feed_desync, feed_end, k->ss };
+	const struct dialogue_target target = { k,	     feed_client, feed_server,
+						feed_desync, feed_end,	  k->ss };
 	struct dialogue *list = dialogue_corpus();
 	unsigned int bad = 0;
 
@@ -95,10 +97,10 @@ static int quiet(enum libbpf_print_level level, const char *format, va_list args
 
 static void object_path(char *path, size_t size)
 {
-	ssize_t len = readlink("/proc/self/exe", path, size - sizeof(".bpf.o"));
+	ssize_t len = readlink("/proc/self/exe", path, size);
 
-	assert_true(len > 0);
-	strcpy(path + len, ".bpf.o");
+	assert_true(len > 0 && len + sizeof(".bpf.o") <= size);
+	memcpy(path + len, ".bpf.o", sizeof(".bpf.o"));
 }
 
 static int load(void **state)

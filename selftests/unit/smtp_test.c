@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_test.c - the parser by the dialogues of selftests/corpus, each in many interleavings of its two
- * directions, and by what a dialogue can't show: hashes, keys of long domains, what stays in memory.
+ * smtp_test.c - the parser by the dialogues of selftests/corpus, each in many interleavings of its
+ * two directions, and by what a dialogue can't show: hashes, keys of long domains, what stays in
+ * memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -209,7 +210,7 @@ static void test_long_domains(void **state)
 		domain_of(key, domain);
 		assert_string_equal(key, expected);
 		memset(domain, 'X', len / 2);
-		strcpy(domain + len, ".");
+		memcpy(domain + len, ".", sizeof("."));
 		domain_of(key, domain);
 		assert_string_equal(key, expected);
 		domain[len - 1] = 'y';
