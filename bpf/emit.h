@@ -33,25 +33,44 @@ static __always_inline struct smtpl_count *count_of_uid(struct smtpl_session *s)
 	return count_get(&s->uid_key, &made);
 }
 
-/* The entry to count `n` attempts under: that of way->key, or where there is no room for it that of
- * the uid, to which way->key is set then. NULL: neither has room. */
-static __always_inline struct smtpl_count *count_of(struct smtpl_session *s,
-						    struct session_way *way, __u32 n)
+/* The key of a transaction's sender domain, on the stack: 6.1 takes no key from behind a global
+ * function's argument. Transaction 0: that of the uid. */
+static __always_inline void count_key(struct smtpl_count_key *key, const struct smtpl_session *s,
+				      __u32 txn)
 {
-	struct smtpl_count *count = bpf_map_lookup_elem(&smtpl_counts, &way->key);
-	struct smtpl_count *whole;
+	key->uid = s->uid;
+	if (txn)
+		__builtin_memcpy(key->domain,
+				 s->smtp.c.senders[txn & (SMTP_SENDERS - 1)].domain,
+				 SMTPL_DOMAIN_SIZE);
+	else
+		__builtin_memset(key->domain, 0, SMTPL_DOMAIN_SIZE);
+}
+
+/* The entry to count `n` attempts of a transaction under, or where there is no room for it that of
+ * the uid; *key is set to its key. NULL: neither has room. */
+static __always_inline struct smtpl_count *count_of(const struct smtpl_session *s, __u32 txn,
+						    struct smtpl_count_key *key, __u32 n)
+{
+	struct smtpl_count *count, *whole;
 	bool made = false;
 
+	count_key(key, s, txn);
+	count = bpf_map_lookup_elem(&smtpl_counts, key);
 	if (count)
 		return count;
-	whole = count_of_uid(s);
-	if (whole && (s->role == SMTPL_ROLE_RELAY || whole->domains < SMTPL_DOMAINS_PER_UID))
-		count = count_get(&way->key, &made);
+	count_key(key, s, 0);
+	whole = count_get(key, &made);
+	made = false;
+	if (whole && (s->role == SMTPL_ROLE_RELAY || whole->domains < SMTPL_DOMAINS_PER_UID)) {
+		count_key(key, s, txn);
+		count = count_get(key, &made);
+	}
 	if (made && whole)
 		__sync_fetch_and_add(&whole->domains, 1);
 	if (count)
 		return count;
-	__builtin_memcpy(&way->key, &s->uid_key, sizeof(way->key));
+	count_key(key, s, 0);
 	if (whole)
 		stats_add(domains_over, n);
 	else
@@ -131,12 +150,12 @@ static __always_inline __u64 event_wakeup(__u32 outcome)
 }
 
 /* Count and report one decision, under the sender domain of its transaction. Global, so that it is
- * verified once for all its callers. `out`: called by egress, else by who holds the lock. */
-__attribute__((noinline)) int emit_outcome(struct smtpl_session *s, struct smtp_decision *d, int out)
+ * verified once for all its callers. */
+__attribute__((noinline)) int emit_outcome(struct smtpl_session *s, struct smtp_decision *d)
 {
 	struct smtpl_event_outcome *event;
 	struct smtpl_count *count;
-	struct session_way *way;
+	struct smtpl_count_key key;
 
 	if (!s || !d)
 		return 0;
@@ -144,14 +163,8 @@ __attribute__((noinline)) int emit_outcome(struct smtpl_session *s, struct smtp_
 		stats_add(null_sender, d->count);
 		return 0;
 	}
-	way = out ? &s->out : &s->in;
-	__builtin_memcpy(&way->key, &s->uid_key, sizeof(way->key));
-	if (d->txn)
-		__builtin_memcpy(way->key.domain,
-				 s->smtp.c.senders[d->txn & (SMTP_SENDERS - 1)].domain,
-				 SMTPL_DOMAIN_SIZE);
 	event = bpf_ringbuf_reserve(&smtpl_events, sizeof(*event), 0);
-	count = count_of(s, way, d->count);
+	count = count_of(s, d->txn, &key, d->count);
 	if (!event) {
 		struct smtpl_totals unread;
 
@@ -166,7 +179,7 @@ __attribute__((noinline)) int emit_outcome(struct smtpl_session *s, struct smtp_
 	}
 	count_outcome(count, d->outcome, d->count, &event->totals);
 	event_outcome_fill(event, s, d);
-	__builtin_memcpy(event->domain, way->key.domain, SMTPL_DOMAIN_SIZE);
+	__builtin_memcpy(event->domain, key.domain, SMTPL_DOMAIN_SIZE);
 	bpf_ringbuf_submit(event, event_wakeup(d->outcome));
 	return 0;
 }

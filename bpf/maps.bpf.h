@@ -94,7 +94,10 @@ __u32 smtpl_destroy_uid; /* whose sessions iter/tcp ends */
 
 static __always_inline bool watched_port(__u32 port)
 {
-	return smtpl_ports[(port >> 6) & 1023] >> (port & 63) & 1;
+	__u32 word = port >> 6;
+
+	opaque_to_clang(word);
+	return smtpl_ports[word & 1023] >> (port & 63) & 1;
 }
 
 static __always_inline struct smtpl_stats *stats(void)

@@ -34,7 +34,6 @@ struct session_way {
 	__u8 drops;   /* ingress: segments behind a hole, dropped in a row */
 	__u16 pad;
 	struct session_cursor cursor;
-	struct smtpl_count_key key; /* too large for the stack */
 	__u8 buf[SESSION_BUF];
 };
 

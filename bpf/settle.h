@@ -16,7 +16,7 @@ static __always_inline void settle_decision(struct smtpl_session *s, bool cut)
 	if (d->subject == SMTP_SUBJECT_SESSION && d->lost && s->role == SMTPL_ROLE_RELAY)
 		return;
 	if (!cut) {
-		emit_outcome(s, d, 0);
+		emit_outcome(s, d);
 		return;
 	}
 	stats_add(refused_attempts, d->count);
