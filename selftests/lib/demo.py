@@ -41,7 +41,7 @@ def status(host):
 
 
 def demo(host):
-    step("games sends with swaks to a server that refuses every second recipient")
+    step("games sends with swaks to a server that refuses every second recipient (r550... in its name)")
     for n in range(1, 5):
         send(host, MALLORY, "games", f"friend{n}@far.test", "shop.example")
         send(host, MALLORY, "games", f"r550.5.1.1-stranger{n}@far.test", "shop.example")
@@ -55,6 +55,7 @@ def demo(host):
     step("one more refusal makes it 5 of 9")
     send(host, MALLORY, "games", "r550.5.1.1-stranger5@far.test", "shop.example")
     scenes.is_suspended(host, MALLORY)
+    scenes.window_is(host, MALLORY, delivered=4, failed=5)
     step("smtplimit status: games is suspended (here for 10 seconds, usually for 60 minutes)")
     status(host)
 
