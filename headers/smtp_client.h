@@ -34,6 +34,8 @@ enum smtp_bdat_size {
 /* More would not be sent within the life of a connection; and it can't overflow. */
 #define SMTP_CHUNK_MAX (1ull << 48)
 
+/* RFC 8446 5.1: content types of a record */
+#define SMTP_TLS_ALERT     0x15
 #define SMTP_TLS_HANDSHAKE 0x16
 
 /* No word of interest: too long, or not a word. */
@@ -350,15 +352,18 @@ SMTP_API __u32 smtp_client_line(struct smtp_session *ss)
 	return event;
 }
 
-/* The first byte of a line. */
+/* The first byte of a line. A TLS record is taken for one only where TLS can begin: else a client could
+ * hide its commands behind that byte. */
 SMTP_INLINE __u32 smtp_line_begin(struct smtp_session *ss, __u32 byte)
 {
 	struct smtp_client *c = &ss->c;
 
-	if (byte == SMTP_TLS_HANDSHAKE) {
+	if (byte == SMTP_TLS_HANDSHAKE && smtp_unpaired(ss)) {
 		c->opaque = 1;
 		return SMTP_CLIENT_OPAQUE;
 	}
+	if (byte == SMTP_TLS_HANDSHAKE && !c->pushed && !ss->s.greeted)
+		c->hello = 1;
 	if (ss->s.auth_more && !smtp_unpaired(ss) && !smtp_unanswered(ss)) {
 		c->verb = SMTP_AUTH_MORE;
 		c->line = SMTP_LINE_REST;
@@ -446,6 +451,9 @@ SMTP_API __u32 smtp_client_byte(struct smtp_session *ss, __u32 byte)
 	byte &= 0xff;
 	if (c->opaque | ss->s.opaque)
 		return SMTP_CLIENT_NONE;
+	if (c->hello && !ss->s.desync)
+		return SMTP_CLIENT_NONE;
+	c->hello = 0;
 	if (c->mode == SMTP_MODE_BEHIND_DATA)
 		smtp_behind_data(ss);
 	if (c->mode == SMTP_MODE_BODY) {

@@ -243,6 +243,19 @@ SMTP_API __u32 smtp_server_line(struct smtp_session *ss)
 	return smtp_reply_event(ss);
 }
 
+/* The client began with a TLS record. A server that does not speak TLS has read commands since then
+ * which were not. */
+SMTP_INLINE __u32 smtp_server_hello(struct smtp_session *ss, __u32 byte)
+{
+	if (byte == SMTP_TLS_HANDSHAKE || byte == SMTP_TLS_ALERT) {
+		ss->s.opaque = 1;
+		return SMTP_SERVER_OPAQUE;
+	}
+	smtp_decision_clear(ss);
+	smtp_give_up(ss);
+	return SMTP_SERVER_DESYNC;
+}
+
 /* One byte from the server. Returns enum smtp_server_event. */
 SMTP_API __u32 smtp_server_byte(struct smtp_session *ss, __u32 byte)
 {
@@ -254,6 +267,8 @@ SMTP_API __u32 smtp_server_byte(struct smtp_session *ss, __u32 byte)
 	byte &= 0xff;
 	if (s->opaque | s->desync | ss->c.opaque)
 		return SMTP_SERVER_NONE;
+	if (ss->c.hello && !s->greeted)
+		return smtp_server_hello(ss, byte);
 	if (ss->c.desync || s->reply_bytes >= SMTP_REPLY_MAX_BYTES) {
 		smtp_decision_clear(ss);
 		smtp_give_up(ss);

@@ -83,7 +83,8 @@ struct smtp_client {
 	__u8 match;   /* how much of CRLF.CRLF stands right before the next byte */
 	__u8 early_body; /* bytes came behind the newest DATA before its reply */
 	__u8 desync;  /* this side gave up: FIFO or senders overflowed, or LMTP */
-	__u8 opaque;  /* TLS began */
+	__u8 opaque;  /* TLS began while replies could not be read */
+	__u8 hello;   /* the first byte was that of a TLS record: the server's first one tells */
 	__u8 quit;    /* QUIT was sent */
 	__u8 size;    /* where in BDAT's number */
 	__u8 last;    /* the chunk is the last */
