@@ -15,6 +15,7 @@ enum packet_verdict {
 	PACKET_PASS = 1,
 };
 
+#define PACKET_HEADER_WORDS_MIN 5 /* of IPv4 and of TCP, in 4 bytes */
 #define PACKET_EXT_HEADERS_MAX 6 /* IPv6 extension headers before TCP; more: not followed */
 #define PACKET_SEQ_NEAR (1 << 20) /* a reply further ahead than this is not the peer's */
 
@@ -61,7 +62,7 @@ static __always_inline int packet_find_tcp6(struct __sk_buff *skb, __u32 *off)
 		next = ext[0];
 		*off += (ext[1] + 1) * 8;
 	}
-	return -1;
+	return next == SMTPL_IPPROTO_TCP ? 0 : -1;
 }
 
 static __always_inline int packet_find_tcp4(struct __sk_buff *skb, __u32 *off)
@@ -70,8 +71,10 @@ static __always_inline int packet_find_tcp4(struct __sk_buff *skb, __u32 *off)
 
 	if (bpf_skb_load_bytes(skb, 0, head, sizeof(head)))
 		return -1;
+	if ((head[0] & 15) < PACKET_HEADER_WORDS_MIN || head[9] != SMTPL_IPPROTO_TCP)
+		return -1;
 	*off = (head[0] & 15) * 4;
-	return head[9] == SMTPL_IPPROTO_TCP ? 0 : -1;
+	return 0;
 }
 
 /* By the packet's own version: a v4-mapped socket is of family 6 and sends IPv4. */
@@ -88,7 +91,7 @@ static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
 	if (bpf_skb_load_bytes(skb, p->tcp, &tcp, sizeof(tcp)))
 		return -1;
 	p->payload = p->tcp + (tcp.doff >> 4) * 4;
-	if (p->payload > skb->len)
+	if (tcp.doff >> 4 < PACKET_HEADER_WORDS_MIN || p->payload > skb->len)
 		return -1;
 	p->len = skb->len - p->payload;
 	p->seq = bpf_ntohl(tcp.seq);
@@ -96,42 +99,6 @@ static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
 	p->sport = bpf_ntohs(tcp.sport);
 	p->flags = tcp.flags;
 	return 0;
-}
-
-/* Is this the SYN of a further MPTCP subflow? Its bytes would be a part of another connection's. */
-static __always_inline bool packet_joins(struct __sk_buff *skb, const struct packet *p)
-{
-	__u32 off = p->tcp + sizeof(struct packet_tcp_header);
-
-	for (int i = 0; i < 40 && off < p->payload; i++) {
-		__u8 opt[3] = {};
-
-		if (bpf_skb_load_bytes(skb, off, opt, 1) || opt[0] == SMTPL_TCPOPT_EOL)
-			return false;
-		if (opt[0] == SMTPL_TCPOPT_NOP) {
-			off++;
-			continue;
-		}
-		if (bpf_skb_load_bytes(skb, off, opt, sizeof(opt)) || opt[1] < 2)
-			return false;
-		if (opt[0] == SMTPL_TCPOPT_MPTCP && opt[2] >> 4 == SMTPL_MPTCP_JOIN)
-			return true;
-		off += opt[1];
-	}
-	return false;
-}
-
-/* A socket to a watched port without a session: opened before the agent, or not by connect(). */
-static __always_inline int packet_unknown(struct __sk_buff *skb)
-{
-	struct packet p = {};
-
-	if (skb->ifindex == SMTPL_LOOPBACK_IFINDEX || packet_parse(skb, &p))
-		return PACKET_PASS;
-	if (!(p.flags & SMTPL_TCP_SYN) || !packet_joins(skb, &p))
-		return PACKET_PASS;
-	stats_add(mptcp_joins, 1);
-	return PACKET_DROP;
 }
 
 /* Tell the controller who stands behind a connection to the responder, before it is accepted. */
@@ -158,7 +125,7 @@ static __always_inline int packet_redirected(struct __sk_buff *skb, const struct
 /* What is suspended may still send a RST, by which the kernel ends its connection. */
 static __always_inline bool packet_refused(const struct smtpl_session *s, const struct packet *p)
 {
-	if (p->flags & SMTPL_TCP_RST || !gate_refuses(s->uid))
+	if (p->flags & SMTPL_TCP_RST || !gate_refuses(s->uid)) /* no flags: it could not be parsed */
 		return false;
 	stats_add(refused_packets, 1);
 	return true;
@@ -182,13 +149,15 @@ static __always_inline bool packet_trim(struct packet *p, __u32 expected)
 static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_session *s)
 {
 	struct packet p = {};
+	bool parsed;
 
 	if (s->redirected)
 		return packet_redirected(skb, s);
-	if (packet_parse(skb, &p))
-		return PACKET_PASS;
+	parsed = packet_parse(skb, &p) == 0;
 	if (packet_refused(s, &p))
 		return PACKET_DROP;
+	if (!parsed)
+		return PACKET_PASS;
 	if (p.flags & SMTPL_TCP_SYN) {
 		if (!s->out.synced)
 			s->iss = p.seq;
@@ -237,19 +206,29 @@ static __always_inline int packet_reply(struct __sk_buff *skb, struct smtpl_sess
 	return PACKET_PASS;
 }
 
+/* The answer to our own SYN: what it acknowledges was sent. */
+static __always_inline bool packet_answers_syn(const struct smtpl_session *s, const struct packet *p)
+{
+	__u32 acked = p->ack - s->iss;
+
+	return p->flags & SMTPL_TCP_ACK && s->out.synced && acked && acked <= s->out.seq - s->iss;
+}
+
 static __always_inline int packet_ingress(struct __sk_buff *skb, struct smtpl_session *s)
 {
 	struct packet p = {};
-	int verdict = PACKET_PASS;
+	int verdict;
+	bool parsed;
 
-	if (s->redirected || packet_parse(skb, &p))
+	if (s->redirected)
 		return PACKET_PASS;
+	parsed = packet_parse(skb, &p) == 0;
 	if (packet_refused(s, &p))
 		return PACKET_DROP;
+	if (!parsed)
+		return PACKET_PASS;
 	if (p.flags & SMTPL_TCP_SYN) {
-		/* Only the answer to our own SYN: its acknowledgement is within what we sent. */
-		if (s->in.synced || !(p.flags & SMTPL_TCP_ACK) || !s->out.synced ||
-		    (__s32)(p.ack - s->iss) <= 0)
+		if (s->in.synced || !packet_answers_syn(s, &p))
 			return PACKET_PASS;
 		p.seq++;
 		s->in.seq = p.seq;

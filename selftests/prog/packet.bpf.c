@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * packet.bpf.c - the packet path of smtplimit as it is, but for one session that lies in an array and not
+ * in the storage of a socket: BPF_PROG_TEST_RUN has no TCP socket to give.
+ */
+#include "kernel.h"
+#include "packet.h"
+#include "../lib/packet_call.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct smtpl_session);
+} packet_session SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct packet_large);
+} packet_large SEC(".maps");
+
+static __always_inline struct smtpl_session *session(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&packet_session, &zero);
+}
+
+SEC("cgroup_skb/egress")
+int egress(struct __sk_buff *skb)
+{
+	struct smtpl_session *s = session();
+
+	return s ? packet_egress(skb, s) : PACKET_DROP;
+}
+
+SEC("cgroup_skb/ingress")
+int ingress(struct __sk_buff *skb)
+{
+	struct smtpl_session *s = session();
+
+	return s ? packet_ingress(skb, s) : PACKET_DROP;
+}
+
+struct large_copy {
+	struct __sk_buff *skb;
+	struct packet_large *large;
+};
+
+static long large_block(__u32 index, struct large_copy *copy)
+{
+	__u32 off = index * PACKET_LARGE_BLOCK, n = copy->large->len - off;
+
+	opaque_to_clang(off);
+	if (off > PACKET_LARGE_BYTES - PACKET_LARGE_BLOCK)
+		return 1;
+	if (n > PACKET_LARGE_BLOCK)
+		n = PACKET_LARGE_BLOCK;
+	opaque_to_clang(n);
+	if (n < 1 || n > PACKET_LARGE_BLOCK)
+		return 1;
+	return bpf_skb_store_bytes(copy->skb, off, copy->large->bytes + off, n, 0) != 0;
+}
+
+/* Of a type that sees packets from the IP header on, as cgroup_skb does, and may make them longer. */
+SEC("lwt_xmit")
+int egress_large(struct __sk_buff *skb)
+{
+	struct smtpl_session *s = session();
+	struct large_copy copy = {.skb = skb};
+	__u32 zero = 0;
+
+	copy.large = bpf_map_lookup_elem(&packet_large, &zero);
+	if (!s || !copy.large || bpf_skb_change_tail(skb, copy.large->len, 0))
+		return -1;
+	bpf_loop(PACKET_LARGE_BYTES / PACKET_LARGE_BLOCK, large_block, &copy, 0);
+	return packet_egress(skb, s);
+}
+
+static __always_inline void call_open(struct smtpl_session *s, const struct packet_call *call)
+{
+	s->uid = call->uid;
+	s->uid_key.uid = call->uid;
+	s->role = call->role;
+	s->cookie = PACKET_CALL_COOKIE;
+	s->dest[15] = PACKET_CALL_DEST;
+}
+
+SEC("syscall")
+int call(struct packet_call *call)
+{
+	struct smtpl_session *s = session();
+
+	if (!s)
+		return -1;
+	switch (call->what) {
+	case PACKET_CALL_OPEN:
+		call_open(s, call);
+		return 0;
+	case PACKET_CALL_CLOSE:
+		session_close(s, call->how, call->error);
+		return 0;
+	case PACKET_CALL_LOCK:
+		return !session_trylock(s);
+	case PACKET_CALL_RELEASE:
+		session_release(s);
+		return 0;
+	}
+	return -1;
+}
+
+char _license[] SEC("license") = "GPL";
