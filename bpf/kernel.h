@@ -17,11 +17,7 @@
 #define SMTPL_IPPROTO_HOPOPTS 0
 #define SMTPL_IPPROTO_ROUTING 43
 #define SMTPL_IPPROTO_DSTOPTS 60
-#define SMTPL_LOOPBACK_IFINDEX 1 /* include/linux/if.h LOOPBACK_IFINDEX: lo in every namespace */
-#define SMTPL_TCPOPT_EOL      0
-#define SMTPL_TCPOPT_NOP      1
-#define SMTPL_TCPOPT_MPTCP    30 /* RFC 8684 */
-#define SMTPL_MPTCP_JOIN      1
+#define SMTPL_PF_KTHREAD      0x00200000 /* include/linux/sched.h */
 
 #define SMTPL_TCP_FIN 0x01
 #define SMTPL_TCP_SYN 0x02
@@ -46,7 +42,9 @@ struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
 };
-struct tcp_sock;
+struct task_struct {
+	unsigned int flags;
+};
 struct seq_file;
 struct bpf_iter_meta {
 	struct seq_file *seq;

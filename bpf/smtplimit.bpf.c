@@ -53,6 +53,13 @@ static __always_inline __u32 connect_refuse(struct bpf_sock_addr *ctx, struct sm
 	return 0;
 }
 
+/* A further MPTCP subflow is connected by a kernel worker (net/mptcp/subflow.c), not by a user: its bytes
+ * would be a part of another connection's. The connection goes on without it. */
+static __always_inline bool connect_joins(void)
+{
+	return bpf_get_current_task_btf()->flags & SMTPL_PF_KTHREAD;
+}
+
 enum connect_verdict {
 	CONNECT_REFUSE = 0,
 	CONNECT_PASS = 1,
@@ -71,6 +78,10 @@ static __always_inline int connect_decide(struct bpf_sock_addr *ctx, __u8 dest[1
 	if (!smtpl_local && gate_is_local(dest)) {
 		stats_add(sessions_local, 1);
 		return CONNECT_PASS;
+	}
+	if (connect_joins()) {
+		stats_add(mptcp_joins, 1);
+		return CONNECT_REFUSE;
 	}
 	s = connect_session(ctx);
 	if (!s)
@@ -179,7 +190,7 @@ int smtpl_egress(struct __sk_buff *skb)
 	if (!sk || !packet_watched(sk))
 		return PACKET_PASS;
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
-	return s ? packet_egress(skb, s) : packet_unknown(skb);
+	return s ? packet_egress(skb, s) : PACKET_PASS;
 }
 
 SEC("cgroup_skb/ingress")

@@ -23,7 +23,7 @@
 	X(hole_drops, "reply packets dropped because one before them was missing")                 \
 	X(hole_resyncs, "times that a missing stretch of the stream was given up")                 \
 	X(ingress_races, "reply packets dropped because another CPU held the session")             \
-	X(mptcp_joins, "joining MPTCP subflows to a watched port, dropped")                        \
+	X(mptcp_joins, "joining MPTCP subflows to a watched port, refused")                        \
 	X(reply_malformed, "reply lines without a code")                                           \
 	X(refused_connects, "connects refused with an error")                                      \
 	X(redirected_connects, "connects redirected to the responder")                             \
