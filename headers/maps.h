@@ -90,6 +90,13 @@ struct smtpl_meta {
 	__u64 netns_cookie;    /* of the responder */
 	__u32 responder_port;  /* host order, on 127.0.0.1 and ::1; 0: no responder */
 	__u32 responder_port6; /* the same for ::1 */
+	/* The rule in force, as the controller last read it. */
+	__u32 observe; /* 1: mode = observe */
+	__u32 percent;
+	__u32 min_failures;
+	__u32 pad;
+	__u64 window_s;
+	__u64 suspend_s;
 };
 
 #endif

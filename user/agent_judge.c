@@ -106,7 +106,7 @@ static void order_suspend(struct agent *a, const struct state_order *order, uint
 }
 
 /* Take the suspension out of the maps and the database. 0 or -errno, logged */
-static int judge_lift(struct agent *a, const struct account_id *id, const char *why)
+static int judge_lift(struct agent *a, const struct account_id *id, bool by_hand, const char *why)
 {
 	char name[ACCOUNT_NAME_SIZE];
 	int err = enforce_release(a->maps, id);
@@ -116,6 +116,9 @@ static int judge_lift(struct agent *a, const struct account_id *id, const char *
 		log_error("%s cannot be released: %s", name, strerror(-err));
 		return err;
 	}
+	if (by_hand)
+		pipeline_release(a->pipeline, id);
+	agent_save(a); /* the empty window first: a crash in between must not judge by the old one */
 	err = state_delete_suspension(a->state, id);
 	if (err && err != -ENOENT)
 		log_error("the end of %s's suspension is not saved: %s", name, state_error(a->state));
@@ -129,8 +132,8 @@ static int order_carry_out(void *arg, const struct state_order *order)
 
 	if (order->suspend)
 		order_suspend(a, order, agent_now_ns());
-	else if (judge_lift(a, &order->account, "released by hand") == 0)
-		pipeline_release(a->pipeline, &order->account);
+	else
+		judge_lift(a, &order->account, true, "released by hand");
 	state_delete_order(a->state, order->id);
 	return 0;
 }
@@ -150,7 +153,7 @@ static int expire_one(void *arg, const struct state_suspension *s)
 	struct agent *a = arg;
 
 	if (s->kernel.until_ns <= agent_now_ns())
-		judge_lift(a, &s->account, "the suspension is over");
+		judge_lift(a, &s->account, false, "the suspension is over");
 	return 0;
 }
 

@@ -64,6 +64,11 @@ void agent_heartbeat(struct agent *a)
 	a->meta.heartbeat_ns = agent_now_ns();
 	a->meta.responder_port = a->responder.port;
 	a->meta.responder_port6 = a->responder.port6;
+	a->meta.observe = a->config.mode == CONFIG_OBSERVE;
+	a->meta.percent = a->config.rule.percent;
+	a->meta.min_failures = a->config.rule.min_failures;
+	a->meta.window_s = a->config.rule.window_s;
+	a->meta.suspend_s = a->config.rule.suspend_s;
 	err = bpf_maps_set_meta(a->maps, &a->meta);
 	if (err)
 		log_error("cannot write the heartbeat: %s", strerror(-err));

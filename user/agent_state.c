@@ -63,7 +63,7 @@ static int seed_suspension(void *arg, const struct state_suspension *s)
 	int err;
 
 	if (s->kernel.until_ns <= agent_now_ns())
-		return 0;
+		return pipeline_suspend(a->pipeline, &s->account, s->kernel.until_ns);
 	err = enforce_suspend(a->maps, &s->account, &s->kernel);
 	return err == -EPERM ? 0 : err;
 }
@@ -81,9 +81,12 @@ static int adopt_count(void *arg, const struct smtpl_count_key *key, const struc
 {
 	const struct smtpl_totals all = {count->delivered, count->deferred, count->failed,
 					 count->unknown};
+	struct state_count row = {.uid = key->uid, .kernel = *count, .accounted = all};
 	struct agent *a = arg;
+	int err = pipeline_restore_key(a->pipeline, key->uid, key->domain, &all);
 
-	return pipeline_restore_key(a->pipeline, key->uid, key->domain, &all);
+	memcpy(row.domain, key->domain, sizeof(row.domain));
+	return err ? err : state_put_count(a->state, &row);
 }
 
 static int remember_suspension(void *arg, const struct account_id *id,
@@ -91,7 +94,8 @@ static int remember_suspension(void *arg, const struct account_id *id,
 {
 	struct agent *a = arg;
 
-	if (s->until_ns <= agent_now_ns())
+	/* One that ended while nobody ran: what was before its end must leave the window. */
+	if (!s->until_ns || s->until_ns + a->config.rule.window_s * 1000000000ull <= agent_now_ns())
 		return 0;
 	return pipeline_suspend(a->pipeline, id, s->until_ns);
 }
@@ -120,6 +124,8 @@ static int restore_fresh(struct agent *a)
 		return -errno;
 	err = state_each_count(a->state, seed_count, a);
 	if (!err)
+		err = state_accept_counts(a->state);
+	if (!err)
 		err = state_each_suspension(a->state, seed_suspension, a);
 	return err ? err : state_put_generation(a->state, a->meta.generation);
 }
@@ -143,7 +149,15 @@ int agent_restore(struct agent *a)
 	if (!err)
 		err = state_each_window(a->state, restore_window, a);
 	if (!err)
+		err = state_begin(a->state);
+	if (!err) {
+		/* The generation and what is taken in of its maps are one truth. */
 		err = a->meta.schema == 0 ? restore_fresh(a) : restore_live(a);
+		if (!err)
+			err = state_commit(a->state);
+		else
+			state_rollback(a->state);
+	}
 	if (!err)
 		err = bpf_maps_each_uid(a->maps, remember_uid, a);
 	if (!err)

@@ -34,3 +34,13 @@ int state_put_generation(struct state *state, uint64_t generation)
 	sqlite3_finalize(statement);
 	return rc == SQLITE_DONE ? 0 : state_fail(state, rc, "noting the generation of the maps");
 }
+
+int state_accept_counts(struct state *state)
+{
+	int rc = sqlite3_exec(state->db,
+			      "UPDATE counts SET accounted_delivered = delivered, accounted_deferred ="
+			      " deferred, accounted_failed = failed, accounted_unknown = unknown",
+			      NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : state_fail(state, rc, "taking in the saved counts");
+}

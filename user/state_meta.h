@@ -12,4 +12,7 @@
 int state_get_generation(struct state *state, uint64_t *generation);
 int state_put_generation(struct state *state, uint64_t generation);
 
+/* All counts are taken in: the maps begin with them. */
+int state_accept_counts(struct state *state);
+
 #endif
