@@ -6,24 +6,25 @@
 
 Without a NAME all of these; each prints lines of `name value unit`, lines with # explain:
 
-    other       packets that are no mail, one-byte ping-pong and bulk on port 9999: BPF time a packet, and
-                the same of an empty program: the difference is what smtplimit costs (aim: below 30 ns)
+    other       packets that are no mail, one-byte ping-pong and bulk on port 9999: BPF time a
+                packet, and that of an empty program: the difference is smtplimit's (aim: < 30 ns)
     smtp        packets of mail, small mails and mails of 1 MiB: BPF time a packet and, all hooks
-                together, a mail
-    pingpong    round trips a second of TCP that is no mail, with the agent / without it (aim: 0.99)
-    small       small mails a second, with / without; one after the other, each with its own connection
+                together, a mail (the hook of socket states sees the whole machine)
+    pingpong    round trips a second of TCP that is no mail, with the agent / without (aim: 0.99)
+    small       small mails a second, with / without; one at a time, a connection each
     parallel    the same by 10 clients at once
     reused      the same, all mails of a client in one connection (aim for small mails: 0.97)
     large       mails of 1 MiB, with / without (aim: 0.99)
-    verdict     from the 550 that crosses the line leaving the remote host to the first connect that is
-                refused, and to the cut of the session that was open (aim: below 1 ms)
+    verdict     from the 550 that crosses the line leaving the remote host to the first connect that
+                is refused, and to the cut of the session that was open (aim: below 1 ms)
     session     kernel memory of an open session
     core        outcomes a second, and memory of an account (core.c)
 
-All of it runs in network namespaces of its own, over a veth pair. With and without alternate in pairs,
-and the median of the pairs' ratios counts: a busy machine slows both. Ratios are of the time by the
-clock and, steadier on a busy machine, of the CPU time of sender, receiver and agent. Without means
-unloaded: no program of this agent is left. Sender, receiver and agent share one CPU (not in verdict).
+All of it runs in network namespaces of its own, over a veth pair. With and without alternate in
+pairs, and the median of the pairs' ratios counts: a busy machine slows both. Ratios are of the time
+by the clock and, steadier on a busy machine, of the CPU time of sender, receiver and agent. Without
+means unloaded: no program of this agent is left. Sender, receiver and agent share one CPU (not in
+verdict): the agent gets none for free.
 """
 import argparse
 import os
@@ -37,7 +38,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import load  # noqa: E402
 import runstats  # noqa: E402
-from host import BUILD, REMOTE4, TREE, Host, bpftool, sh  # noqa: E402
+from host import BUILD, PYTHON, REMOTE4, TREE, Host, bpftool, sh  # noqa: E402
 from ktap import EXIT_SKIP, Skip  # noqa: E402
 
 PACKETS = ("smtpl_egress", "smtpl_ingress")
@@ -51,7 +52,7 @@ LARGE = ("-s", 2, "-d", "-l", 1 << 20)
 
 
 def show(name, value, unit):
-    print(f"{name} {value:.4g} {unit}" if value < 1000 else f"{name} {value:.0f} {unit}", flush=True)
+    print(name, f"{value:.4g}" if value < 1000 else f"{value:.0f}", unit, flush=True)
 
 
 def explain(text):
@@ -123,7 +124,7 @@ def cost(host, loaded, work, arguments):
 
 
 def ratios(name, unit, without, with_agent):
-    """The median of the pairs' ratios. Other work on this machine only adds: so the best of each, too."""
+    """The median of the pairs; as other work only ever adds time, the best of each as well."""
     pairs = [a / b for a, b in zip(without, with_agent)]
     low, median, high = statistics.quantiles(pairs, n=4)
     explain(f"{name}: {len(pairs)} pairs, quartiles {low:.3f} and {high:.3f}; best of each "
@@ -133,7 +134,7 @@ def ratios(name, unit, without, with_agent):
 
 
 def compare(name, host, options, work, *arguments):
-    """Speed with the agent / without it, by the clock and by CPU time. The order in a pair alternates."""
+    """Speed with the agent / without it, by the clock and by CPU time."""
     costs = {True: [], False: []}
     for loaded in (True, False):
         cost(host, loaded, work, arguments)
@@ -196,7 +197,7 @@ def option_memory(host):
 
 def figure_session(host, _options):
     host.start()
-    hold = [sys.executable, "-c", "import socket, sys; s = socket.create_connection((sys.argv[1], 25)); "
+    hold = [PYTHON, "-c", "import socket, sys; s = socket.create_connection((sys.argv[1], 25)); "
             "print(s.recv(3).decode(), flush=True); sys.stdin.read()", REMOTE4]
     client = host.popen_as(load.UID, hold, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     if client.stdout.readline() != "220\n":
@@ -230,7 +231,7 @@ def measure(name, options):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(description=__doc__, usage="bench.py [--pairs N] [--runs N] [NAME...]",
+    parser = argparse.ArgumentParser(description=__doc__, usage=argparse.SUPPRESS,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=15, help="pairs with and without (15)")
     parser.add_argument("--runs", type=int, default=40, help="runs of verdict (40)")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The traffic that bench.py measures with: mail from Postfix's smtp-source to smtp-sink, and TCP that
-is no mail. Each function runs one piece of it to its end and returns the Cost."""
+"""The traffic that bench.py measures with: mail from Postfix's smtp-source to smtp-sink, and TCP
+that is no mail. Each function runs one piece of it to its end and returns the Cost."""
 import resource
 import subprocess
 import time

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the kernel's own run statistics say of the BPF programs of one cgroup: runs and time of each.
+"""What the kernel's own run statistics say of BPF programs: how often each ran, and how long.
 
     with enabled():
         before = read(names)
@@ -52,8 +52,8 @@ def enabled():
 
 
 def pinned_programs(host):
-    """{name: id} of the agent that this host runs. Its pinned links tell: the same names may be those
-    of another test's agent, too."""
+    """{name: id} of the agent that this host runs. Its pinned links tell: the same names may be
+    those of another test's agent, too."""
     ids = {}
     for pin in sorted(host.pin("").glob("link_*")):
         link = json.loads(bpftool("-j", "link", "show", "pinned", pin))

@@ -6,9 +6,9 @@
  *
  * Is the remote server (listening in the network namespace NETNS) and the client (as UID, where it
  * was started) at once. The server refuses FAILURES recipients with 550 and notes the time right
- * before it sends the last 550. From then on the client tries to connect, again and again, and looks
- * at the session that is still open. Prints two times in nanoseconds: until a connect was refused or
- * redirected, and until the open session was cut.
+ * before it sends the last 550. From then on the client tries to connect, again and again, and
+ * looks at the session that is still open. Prints two times in nanoseconds: until a connect was
+ * refused or redirected, and until the open session was cut.
  */
 #include <arpa/inet.h>
 #include <errno.h>
