@@ -62,7 +62,8 @@ static __always_inline struct smtpl_count *count_of(const struct smtpl_session *
 	count_key(key, s, 0);
 	whole = count_get(key, &made);
 	made = false;
-	if (whole && (s->role == SMTPL_ROLE_RELAY || whole->domains < SMTPL_DOMAINS_PER_UID)) {
+	if (whole && whole->domains < (s->role == SMTPL_ROLE_RELAY ? SMTPL_DOMAINS_PER_RELAY :
+								     SMTPL_DOMAINS_PER_UID)) {
 		count_key(key, s, txn);
 		count = count_get(key, &made);
 	}

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * feed.h - feeds a stretch of payload to the parser, byte by byte but for what carries no command:
- * BDAT chunks are left out by their length, and of a message body in DATA only the first bytes and
- * the end of each segment are read (see feed_tail_suspicious). The end of data that stands in the
- * middle of a segment, with commands pipelined behind it, is found because the segment then ends
- * with a command line, or a part of one.
+ * feed.h - feeds a stretch of payload to the parser, byte by byte but for what carries no command: BDAT
+ * chunks are left out by their length, and a message body in DATA is searched, eight bytes at a time, for
+ * lines that begin with a dot, of which alone the parser gets to see the bytes: one may be the end of
+ * data, with commands behind it.
  */
 #ifndef SMTPL_FEED_H
 #define SMTPL_FEED_H
 
 #include "emit.h"
 
-#define FEED_ROUNDS 8        /* stretches left out in one segment; after that all bytes are read */
-#define FEED_BODY_HEAD 4     /* the end of data that began in the segment before ends here */
-#define FEED_BODY_SHORT 96   /* bodies up to this are read whole */
-#define FEED_END_OF_DATA 5   /* CRLF . CRLF */
+#define FEED_ROUNDS 32       /* stretches left out in one segment; after that all bytes are read */
+#define FEED_BODY_SHORT 64   /* the rest of a segment up to this is not searched but read */
+#define FEED_WORD 8          /* bytes searched at a time */
+#define FEED_LINE_END 2      /* CRLF */
 
 struct feed {
 	struct __sk_buff *skb;
@@ -106,6 +105,13 @@ static __always_inline void feed_client_event(struct smtpl_session *s, __u32 eve
 	}
 }
 
+/* In a body, and the end of data can't have begun before the next byte. What a server that refused DATA
+ * reads as commands is no body for long. */
+static __always_inline bool feed_may_search(const struct smtpl_session *s)
+{
+	return smtp_client_in_body(&s->smtp) && !s->smtp.c.match && !smtp_body_refused(&s->smtp);
+}
+
 static long feed_client_byte(__u32 index, struct feed *f)
 {
 	struct smtpl_session *s = f->s;
@@ -122,80 +128,58 @@ static long feed_client_byte(__u32 index, struct feed *f)
 		return 0;
 	if (smtp_client_chunk(&s->smtp))
 		return 1;
-	return c->pos >= c->hold && smtp_client_in_body(&s->smtp);
+	return c->pos >= c->hold && feed_may_search(s);
 }
 
-/* Step back from the end of the buffer to where its last line begins. */
-static long feed_tail_step(__u32 index, struct feed *f)
+/* The highest bit of each byte of `word` that is `byte`; and perhaps of others, but above such a one. */
+static __always_inline __u64 feed_bytes_equal(__u64 word, __u8 byte)
 {
-	struct session_way *way = &f->s->out;
-	__u32 before = way->cursor.line - 1;
+	const __u64 ones = 0x0101010101010101ull;
 
-	opaque_to_clang(before);
-	if (way->cursor.line == 0 || way->buf[before & (SESSION_BUF - 1)] == '\n')
-		return 1;
-	way->cursor.line--;
-	return 0;
+	word ^= ones * byte;
+	return (word - ones) & ~word & ones << 7;
 }
 
-#define FEED_WORD(a, b, c, d) ((__u32)(a) << 24 | (__u32)(b) << 16 | (__u32)(c) << 8 | (__u32)(d))
-
-/* Do the first `len` (0..4) bytes in `word`, upper case, highest first, begin a command? */
-static __always_inline bool feed_begins_verb(__u32 word, __u32 len)
+/* The first word of the buffer with a dot behind a line feed, which may stand at the end of the word
+ * before. The first byte in memory is the lowest of a word: little endian. */
+static __always_inline __u32 feed_dotted_word(const __u8 *buf)
 {
-	__u32 mask = len >= 4 ? ~0u : ~(~0u >> (len * 8));
+	__u64 before = 0;
+	__u32 at;
 
-#define VERB(a, b, c, d) ((word & mask) == (FEED_WORD(a, b, c, d) & mask))
-	return VERB('M', 'A', 'I', 'L') || VERB('R', 'C', 'P', 'T') || VERB('D', 'A', 'T', 'A') ||
-	       VERB('Q', 'U', 'I', 'T') || VERB('R', 'S', 'E', 'T') || VERB('B', 'D', 'A', 'T') ||
-	       VERB('N', 'O', 'O', 'P') || VERB('E', 'H', 'L', 'O') || VERB('H', 'E', 'L', 'O') ||
-	       VERB('S', 'T', 'A', 'R') || VERB('A', 'U', 'T', 'H') || VERB('V', 'R', 'F', 'Y') ||
-	       VERB('E', 'X', 'P', 'N') || VERB('H', 'E', 'L', 'P') || VERB('E', 'T', 'R', 'N');
-#undef VERB
+	for (at = 0; at < SESSION_BUF / FEED_WORD; at++) {
+		__u64 word = ((const __u64 *)buf)[at];
+		__u64 feeds = feed_bytes_equal(word, '\n');
+
+		if (feed_bytes_equal(word, '.') & (feeds << 8 | before >> 56))
+			break;
+		before = feeds;
+	}
+	return at;
 }
 
-/* Could the end of data stand before the last line of this segment? Then its last line is a command
- * or the beginning of one. A last line longer than the buffer is taken for body. */
-static __always_inline bool feed_tail_suspicious(struct feed *f)
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "feed_dotted_word");
+
+/* Search a buffer full of body. 1: the cursor is before what must be read, and holds on to its end. */
+static long feed_search_block(__u32 index, struct feed *f)
 {
 	struct session_way *way = &f->s->out;
 	struct session_cursor *c = &way->cursor;
-	__u32 n = c->len - c->pos, word = 0, len;
+	__u32 rest = c->len - c->pos, n = feed_read_size(rest), at;
 
-	if (n < 1)
-		return true;
-	n = feed_read_size(n);
-	if (bpf_skb_load_bytes(f->skb, c->off + c->len - n, way->buf, n))
-		return true;
-	c->line = n - 1; /* a line feed at the very end is of the last line, not before it */
-	bpf_loop(SESSION_BUF, feed_tail_step, f, 0);
-	if (c->line == 0)
-		return false;
-	len = n - c->line;
-	for (int i = 0; i < 4; i++) {
-		__u32 at = c->line + i;
-		__u8 byte;
-
-		opaque_to_clang(at);
-		byte = way->buf[at & (SESSION_BUF - 1)];
-		if (byte >= 'a' && byte <= 'z')
-			byte -= 'a' - 'A';
-		word = word << 8 | byte;
+	c->hold = c->len;
+	if (bpf_skb_load_bytes(f->skb, c->off + c->pos, way->buf, n))
+		return 1;
+	at = feed_dotted_word(way->buf) * FEED_WORD;
+	if (at < n) {
+		if (at)
+			c->pos += at - FEED_LINE_END;
+		c->hold = c->pos + FEED_LINE_END + FEED_WORD;
+		return 1;
 	}
-	/* A blank line behind the end of data would be a command too. */
-	if (word >> 24 == '\r' || word >> 24 == '\n')
-		return true;
-	return feed_begins_verb(word, len < 4 ? len : 4);
-}
-
-static __always_inline bool feed_ends_data(const struct feed *f)
-{
-	const struct session_cursor *c = &f->s->out.cursor;
-	char end[FEED_END_OF_DATA];
-
-	if (bpf_skb_load_bytes(f->skb, c->off + c->len - sizeof(end), end, sizeof(end)))
-		return false;
-	return end[0] == '\r' && end[1] == '\n' && end[2] == '.' && end[3] == '\r' && end[4] == '\n';
+	/* The CRLF before a dot may be the last bytes of this block, or of the segment. */
+	c->pos += n - FEED_LINE_END;
+	return n == rest;
 }
 
 /* In a body: leave out what carries nothing, or hold on to what must be read. */
@@ -204,24 +188,13 @@ static __always_inline void feed_body(struct feed *f)
 	struct session_cursor *c = &f->s->out.cursor;
 	__u32 rest = c->len - c->pos;
 
-	if (c->hold == 0) {
-		c->hold = c->pos + FEED_BODY_HEAD;
-		return;
-	}
 	if (rest <= FEED_BODY_SHORT) {
 		c->hold = c->len;
 		return;
 	}
-	if (feed_ends_data(f)) {
-		smtp_client_skip_body(&f->s->smtp);
-		feed_seek(c, c->len - FEED_END_OF_DATA);
-	} else if (!feed_tail_suspicious(f)) {
-		smtp_client_skip_body(&f->s->smtp);
-		feed_seek(c, c->len - FEED_BODY_HEAD);
-	} else {
-		feed_seek(c, c->pos);
-	}
-	c->hold = c->len;
+	bpf_loop(rest / (SESSION_BUF - FEED_LINE_END) + 1, feed_search_block, f, 0);
+	smtp_client_skip_body(&f->s->smtp);
+	feed_seek(c, c->pos);
 }
 
 static __always_inline void feed_leave_out(struct feed *f)
@@ -235,10 +208,8 @@ static __always_inline void feed_leave_out(struct feed *f)
 
 		smtp_client_skip_chunk(&f->s->smtp, n);
 		feed_seek(c, c->pos + n);
-	} else if (smtp_client_in_body(&f->s->smtp)) {
+	} else if (feed_may_search(f->s)) {
 		feed_body(f);
-	} else {
-		c->hold = 0;
 	}
 }
 

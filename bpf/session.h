@@ -25,7 +25,7 @@ struct session_cursor {
 	__u32 at;   /* next byte in buf */
 	__u32 fill; /* bytes in buf */
 	__u32 all;  /* leave nothing out any more */
-	__u32 line; /* where the last line of buf begins */
+	__u32 pad;
 };
 
 struct session_way {
@@ -34,7 +34,7 @@ struct session_way {
 	__u8 drops;   /* ingress: segments behind a hole, dropped in a row */
 	__u16 pad;
 	struct session_cursor cursor;
-	__u8 buf[SESSION_BUF];
+	__u8 buf[SESSION_BUF] __attribute__((aligned(8)));
 };
 
 struct smtpl_session {

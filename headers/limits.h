@@ -31,10 +31,13 @@
 /* Recipients of one message that the controller remembers by name until the message is decided. */
 #define SMTPL_RCPTS_PER_MESSAGE 4096
 
-/* Domains that one direct sender may have in smtpl_counts; further ones count under "". */
-#define SMTPL_DOMAINS_PER_UID 1024
-
 #define SMTPL_COUNTS_MAX 131072
+
+/* Domains that one uid may have in smtpl_counts; further ones count under "". Any customer can make a
+ * mail server use domains without end, so that is bounded as well: others keep their room. */
+#define SMTPL_DOMAINS_PER_UID 256
+#define SMTPL_DOMAINS_PER_RELAY (SMTPL_COUNTS_MAX / 4)
+
 #define SMTPL_UIDS_MAX 65536
 #define SMTPL_DOMAINS_MAX 65536
 #define SMTPL_LOCALS_MAX 4096

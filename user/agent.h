@@ -6,6 +6,7 @@
 #ifndef SMTPL_AGENT_H
 #define SMTPL_AGENT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "bpf.h"
@@ -25,6 +26,11 @@ struct agent {
 	struct responder responder;
 	struct cutter cutter;
 	struct smtpl_meta meta;
+	struct state_suspension *unsaved; /* suspensions in force that are not in the database yet */
+	size_t unsaved_count;
+	size_t unsaved_room;
+	int64_t order_done; /* the newest order carried out: never twice */
+	sigset_t signals;
 	int lock_fd;
 	int epoll_fd;
 	int signal_fd;
@@ -34,7 +40,10 @@ struct agent {
 	uint64_t ticks;
 	uint64_t ring_full;    /* as of the last look: more of it means lost events */
 	uint64_t snapshot_ns;  /* when the map was last read */
-	uint64_t saved_ns;     /* counts changed later than this are not saved yet */
+	size_t unseeded;       /* saved counts that found no room at the start */
+	size_t save_bytes;     /* of windows, in the last save */
+	uint64_t save_tick;    /* when to save next */
+	uint64_t save_failed_ns; /* when a failed save was last logged; 0: the last one was good */
 	uint64_t responder_ns; /* when the responder was last started */
 	bool snapshot;         /* being taken: the ring is read up to the mark */
 	uint64_t snapshot_mark;
@@ -45,10 +54,11 @@ uint64_t agent_now_ns(void); /* boot time */
 /* agent_state.c - what was saved, and saving. 0 or -errno, having logged why. */
 int agent_state_open(struct agent *a);
 int agent_restore(struct agent *a);
-void agent_save(struct agent *a);
+/* On failure everything stays to be saved by the next one. */
+int agent_save(struct agent *a);
 /* Read the map of counts when events were lost, or it is due; healing follows once the ring was read
- * up to where it stood then. */
-void agent_snapshot(struct agent *a, bool due);
+ * up to where it stood then. True: it was read. */
+bool agent_snapshot(struct agent *a, bool due);
 void agent_snapshot_finish(struct agent *a);
 
 /* agent_hosts.c - who is a relay or exempt, and which addresses are this host's. */
@@ -59,7 +69,14 @@ int agent_apply_locals(struct agent *a);
 void agent_on_suspend(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns);
 enum smtpl_role agent_role(void *arg, uint32_t uid);
 void agent_orders(struct agent *a);
+/* Note what ended by itself. */
 void agent_expire(struct agent *a);
+/* Clear ended suspensions out of the kernel's maps that the database does not know. */
+void agent_sweep(struct agent *a);
+/* End a suspension before its time; the account's window begins empty. */
+void agent_lift(struct agent *a, const struct account_id *id, const char *why);
+/* Put the suspensions that are not in the database yet. Within a transaction. 0 or -errno */
+int agent_put_unsaved(struct agent *a);
 
 /* agent_responder.c - the child that speaks the refusal. */
 void agent_responder_start(struct agent *a);

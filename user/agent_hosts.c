@@ -10,7 +10,7 @@
 #include "log.h"
 
 struct uid_list {
-	uint32_t uid[SMTPL_USERS_MAX];
+	uint32_t uid[2 * SMTPL_USERS_MAX + 1]; /* relays, exempts and root */
 	size_t count;
 };
 
@@ -47,15 +47,17 @@ static int collect_stale(void *arg, const uint32_t *uid, const struct smtpl_uid 
 
 static int role_set(struct agent *a, uint32_t uid)
 {
+	const struct account_id id = {.kind = ACCOUNT_UID, .uid = uid};
 	struct smtpl_uid value = {};
 	int err = bpf_maps_get_uid(a->maps, uid, &value);
 
 	if (err && err != -ENOENT)
 		return err;
 	value.role = role_wanted(&a->config, uid);
-	/* What became a relay is no longer a refused sender. */
-	if (value.role != SMTPL_ROLE_DIRECT)
+	if (value.role != SMTPL_ROLE_DIRECT && value.suspension.until_ns) {
+		agent_lift(a, &id, "a relay or exempt user now");
 		memset(&value.suspension, 0, sizeof(value.suspension));
+	}
 	if (value.role == SMTPL_ROLE_DIRECT && !value.suspension.until_ns)
 		return bpf_maps_set_uid(a->maps, uid, NULL);
 	return bpf_maps_set_uid(a->maps, uid, &value);

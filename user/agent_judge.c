@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "agent.h"
 #include "enforce.h"
@@ -34,6 +35,44 @@ static void cut_sessions(struct agent *a, const struct account_id *id, const cha
 			    strerror(-err));
 }
 
+/* Many accounts may cross the line at once: they are written together, by the next save. */
+static int unsaved_add(struct agent *a, const struct state_suspension *s)
+{
+	if (a->unsaved_count == a->unsaved_room) {
+		size_t room = a->unsaved_room ? 2 * a->unsaved_room : 16;
+		void *grown = reallocarray(a->unsaved, room, sizeof(*a->unsaved));
+
+		if (!grown)
+			return -ENOMEM;
+		a->unsaved = grown;
+		a->unsaved_room = room;
+	}
+	a->unsaved[a->unsaved_count++] = *s;
+	return 0;
+}
+
+static bool same_account(const struct account_id *a, const struct account_id *b)
+{
+	return a->kind == b->kind && (a->kind == ACCOUNT_UID ? a->uid == b->uid :
+							       strcmp(a->domain, b->domain) == 0);
+}
+
+static void unsaved_remove(struct agent *a, const struct account_id *id)
+{
+	for (size_t i = 0; i < a->unsaved_count; i++)
+		if (same_account(&a->unsaved[i].account, id))
+			a->unsaved[i--] = a->unsaved[--a->unsaved_count];
+}
+
+int agent_put_unsaved(struct agent *a)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < a->unsaved_count && !err; i++)
+		err = state_put_suspension(a->state, &a->unsaved[i]);
+	return err;
+}
+
 /* 0 or -errno, logged */
 static int judge_suspend(struct agent *a, const struct state_suspension *s)
 {
@@ -51,10 +90,9 @@ static int judge_suspend(struct agent *a, const struct state_suspension *s)
 		return err;
 	}
 	cut_sessions(a, &s->account, name);
-	err = state_put_suspension(a->state, s);
-	if (err)
-		log_error("the suspension of %s would not outlive a reboot: %s", name,
-			  state_error(a->state));
+	if (unsaved_add(a, s))
+		log_error("the suspension of %s would not outlive a reboot: no memory", name);
+	a->save_tick = 0;
 	log_notice("%s is suspended for %llu s: %s", name,
 		   (unsigned long long)((s->kernel.until_ns - s->kernel.since_ns) / S_TO_NS), s->reason);
 	return 0;
@@ -105,35 +143,59 @@ static void order_suspend(struct agent *a, const struct state_order *order, uint
 		pipeline_suspend(a->pipeline, &order->account, s.kernel.until_ns);
 }
 
-/* Take the suspension out of the maps and the database. 0 or -errno, logged */
-static int judge_lift(struct agent *a, const struct account_id *id, bool by_hand, const char *why)
+/* Out of the maps: the account may send again. 0 or -errno, logged */
+static int judge_open(struct agent *a, const struct account_id *id, const char *why)
 {
 	char name[ACCOUNT_NAME_SIZE];
 	int err = enforce_release(a->maps, id);
 
 	account_name(id, name, sizeof(name));
-	if (err) {
+	if (err)
 		log_error("%s cannot be released: %s", name, strerror(-err));
-		return err;
+	else
+		log_notice("%s may send again: %s", name, why);
+	return err;
+}
+
+/* Out of the database, once the window that begins empty is in it: a crash in between must not judge
+ * the account by the old one. */
+static void judge_forget(struct agent *a, const struct account_id *ids, size_t count)
+{
+	int err = agent_save(a);
+
+	if (!err)
+		err = state_begin(a->state);
+	for (size_t i = 0; i < count && !err; i++) {
+		err = state_delete_suspension(a->state, &ids[i]);
+		err = err == -ENOENT ? 0 : err;
 	}
-	if (by_hand)
-		pipeline_release(a->pipeline, id);
-	agent_save(a); /* the empty window first: a crash in between must not judge by the old one */
-	err = state_delete_suspension(a->state, id);
-	if (err && err != -ENOENT)
-		log_error("the end of %s's suspension is not saved: %s", name, state_error(a->state));
-	log_notice("%s may send again: %s", name, why);
-	return 0;
+	if (!err)
+		err = state_commit(a->state);
+	else
+		state_rollback(a->state);
+}
+
+void agent_lift(struct agent *a, const struct account_id *id, const char *why)
+{
+	if (judge_open(a, id, why))
+		return;
+	pipeline_release(a->pipeline, id);
+	unsaved_remove(a, id);
+	judge_forget(a, id, 1);
 }
 
 static int order_carry_out(void *arg, const struct state_order *order)
 {
 	struct agent *a = arg;
 
-	if (order->suspend)
-		order_suspend(a, order, agent_now_ns());
-	else
-		judge_lift(a, &order->account, true, "released by hand");
+	if (order->id > a->order_done) {
+		a->order_done = order->id;
+		if (order->suspend)
+			order_suspend(a, order, agent_now_ns());
+		else
+			agent_lift(a, &order->account, "released by hand");
+		agent_save(a);
+	}
 	state_delete_order(a->state, order->id);
 	return 0;
 }
@@ -142,25 +204,74 @@ void agent_orders(struct agent *a)
 {
 	int err = state_each_order(a->state, order_carry_out, a);
 
-	if (err)
+	if (err && err != -EBUSY)
 		log_error("cannot read the orders: %s", state_error(a->state));
 }
 
-/* The kernel lets the account through since then, and the pipeline has begun a new window by itself:
- * mail may be in it already. */
-static int expire_one(void *arg, const struct state_suspension *s)
-{
-	struct agent *a = arg;
+#define ENDED_MAX 256 /* handled at once; the rest in a second */
 
-	if (s->kernel.until_ns <= agent_now_ns())
-		judge_lift(a, &s->account, false, "the suspension is over");
+struct ended {
+	struct account_id id[ENDED_MAX];
+	size_t count;
+	uint64_t now_ns;
+};
+
+static int ended_note(struct ended *e, const struct account_id *id, uint64_t until_ns)
+{
+	if (until_ns <= e->now_ns && e->count < ENDED_MAX)
+		e->id[e->count++] = *id;
 	return 0;
 }
 
+static int ended_row(void *arg, const struct state_suspension *s)
+{
+	return ended_note(arg, &s->account, s->kernel.until_ns);
+}
+
+/* The kernel lets the account through since then, and the pipeline begins a new window by itself:
+ * mail may be in it already. */
 void agent_expire(struct agent *a)
 {
-	int err = state_each_suspension(a->state, expire_one, a);
+	static struct ended ended; /* too large for the stack */
+	int err;
 
-	if (err)
+	ended.count = 0;
+	ended.now_ns = agent_now_ns();
+	err = state_each_suspension(a->state, ended_row, &ended);
+	if (err && err != -EBUSY)
 		log_error("cannot read the suspensions: %s", state_error(a->state));
+	for (size_t i = 0; i < ended.count; i++) {
+		judge_open(a, &ended.id[i], "the suspension is over");
+		unsaved_remove(a, &ended.id[i]);
+	}
+	if (ended.count)
+		judge_forget(a, ended.id, ended.count);
+}
+
+static int ended_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
+{
+	const struct account_id id = {.kind = ACCOUNT_UID, .uid = *uid};
+
+	return value->role == SMTPL_ROLE_DIRECT ? ended_note(arg, &id, value->suspension.until_ns) : 0;
+}
+
+static int ended_domain(void *arg, const struct smtpl_domain_key *key,
+			const struct smtpl_suspension *value)
+{
+	struct account_id id = {.kind = ACCOUNT_DOMAIN};
+
+	memcpy(id.domain, key->domain, sizeof(id.domain));
+	return ended_note(arg, &id, value->until_ns);
+}
+
+void agent_sweep(struct agent *a)
+{
+	static struct ended ended; /* too large for the stack */
+
+	ended.count = 0;
+	ended.now_ns = agent_now_ns();
+	bpf_maps_each_uid(a->maps, ended_uid, &ended);
+	bpf_maps_each_domain(a->maps, ended_domain, &ended);
+	for (size_t i = 0; i < ended.count; i++)
+		enforce_release(a->maps, &ended.id[i]);
 }

@@ -11,6 +11,7 @@
 #include "agent.h"
 #include "enforce.h"
 #include "log.h"
+#include "sandbox.h"
 
 #define NS_PER_S 1000000000ll
 #define RESPONDER_RESTART_NS (5 * 1000000000ull)
@@ -79,8 +80,10 @@ void agent_heartbeat(struct agent *a)
 void agent_responder_start(struct agent *a)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &a->responder};
-	int err = responder_start(&a->responder);
+	int err;
 
+	sandbox_hide_mappings();
+	err = responder_start(&a->responder);
 	a->responder_ns = agent_now_ns();
 	if (err) {
 		memset(&a->responder, 0, sizeof(a->responder));

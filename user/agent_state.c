@@ -14,6 +14,14 @@
 
 #define SNAPSHOT_EVERY_NS (60 * 1000000000ull)
 
+/* Every account whose window changed is written whole: the more that is, the less often. */
+#define SAVE_TICKS_MIN      2 /* 200 ms */
+#define SAVE_TICKS_MORE     48
+#define SAVE_TICKS_FAILED   10
+#define SAVE_BYTES_PER_TICK 16384
+#define SAVE_BUSY_MS        50 /* another process holds the database: the next save comes soon */
+#define SAVE_LOG_NS         (60 * 1000000000ull)
+
 int agent_state_open(struct agent *a)
 {
 	char path[PATH_MAX + sizeof("/" STATE_FILE)];
@@ -25,6 +33,8 @@ int agent_state_open(struct agent *a)
 		log_error("%s: %s", path, state_error(NULL));
 	else if (state_error(a->state)[0])
 		log_warning("%s", state_error(a->state));
+	if (!err)
+		state_set_busy_ms(a->state, SAVE_BUSY_MS);
 	return err;
 }
 
@@ -54,6 +64,10 @@ static int seed_count(void *arg, const struct state_count *count)
 	seed.last_ns = 0;
 	memcpy(key.domain, count->domain, sizeof(key.domain));
 	err = bpf_maps_set_count(a->maps, &key, &seed);
+	if (err == -E2BIG) {
+		a->unseeded++;
+		return 0;
+	}
 	return err ? err : pipeline_restore_key(a->pipeline, count->uid, count->domain, &all);
 }
 
@@ -76,17 +90,18 @@ static int restore_count(void *arg, const struct state_count *count)
 	return pipeline_restore_key(a->pipeline, count->uid, count->domain, &count->accounted);
 }
 
-/* The database knows nothing of these maps: what they hold now is where it begins. */
+/* The database knows nothing of these maps: what they hold now is where it begins. A put that fails
+ * makes the commit fail. */
 static int adopt_count(void *arg, const struct smtpl_count_key *key, const struct smtpl_count *count)
 {
 	const struct smtpl_totals all = {count->delivered, count->deferred, count->failed,
 					 count->unknown};
 	struct state_count row = {.uid = key->uid, .kernel = *count, .accounted = all};
 	struct agent *a = arg;
-	int err = pipeline_restore_key(a->pipeline, key->uid, key->domain, &all);
 
 	memcpy(row.domain, key->domain, sizeof(row.domain));
-	return err ? err : state_put_count(a->state, &row);
+	state_put_count(a->state, &row);
+	return pipeline_restore_key(a->pipeline, key->uid, key->domain, &all);
 }
 
 static int remember_suspension(void *arg, const struct account_id *id,
@@ -116,6 +131,17 @@ static int remember_domain(void *arg, const struct smtpl_domain_key *key,
 	return remember_suspension(arg, &id, value);
 }
 
+/* The account's own domain is told to people while it is suspended. */
+static int remember_name(void *arg, const struct state_suspension *s)
+{
+	struct agent *a = arg;
+	struct account *account = accounts_find(pipeline_accounts(a->pipeline), &s->account);
+
+	if (account && s->domain[0])
+		accounts_set_own_domain(account, s->domain);
+	return 0;
+}
+
 static int restore_fresh(struct agent *a)
 {
 	int err;
@@ -124,22 +150,34 @@ static int restore_fresh(struct agent *a)
 		return -errno;
 	err = state_each_count(a->state, seed_count, a);
 	if (!err)
-		err = state_accept_counts(a->state);
-	if (!err)
 		err = state_each_suspension(a->state, seed_suspension, a);
-	return err ? err : state_put_generation(a->state, a->meta.generation);
+	if (a->unseeded)
+		log_warning("%zu saved counts found no room in the maps", a->unseeded);
+	return err;
 }
 
-static int restore_live(struct agent *a)
+/* What is taken in of the maps and their generation are one truth: one transaction. */
+static int restore_counts(struct agent *a)
 {
 	uint64_t generation = 0;
+	bool fresh = a->meta.schema == 0;
 	int err = state_get_generation(a->state, &generation);
 
-	if (!err && generation == a->meta.generation)
+	if (err)
+		return err;
+	if (!fresh && generation == a->meta.generation)
 		return state_each_count(a->state, restore_count, a);
+	err = state_begin(a->state);
+	if (!err || state_is_full(err))
+		err = fresh ? restore_fresh(a) : bpf_maps_each_count(a->maps, adopt_count, a);
 	if (!err)
-		err = bpf_maps_each_count(a->maps, adopt_count, a);
-	return err ? err : state_put_generation(a->state, a->meta.generation);
+		err = fresh ? state_accept_counts(a->state) : 0;
+	if (!err)
+		err = state_put_generation(a->state, a->meta.generation);
+	if (!err)
+		return state_commit(a->state);
+	state_rollback(a->state);
+	return err;
 }
 
 int agent_restore(struct agent *a)
@@ -149,19 +187,18 @@ int agent_restore(struct agent *a)
 	if (!err)
 		err = state_each_window(a->state, restore_window, a);
 	if (!err)
-		err = state_begin(a->state);
-	if (!err) {
-		/* The generation and what is taken in of its maps are one truth. */
-		err = a->meta.schema == 0 ? restore_fresh(a) : restore_live(a);
-		if (!err)
-			err = state_commit(a->state);
-		else
-			state_rollback(a->state);
+		err = restore_counts(a);
+	/* A full disk must not keep the host without a limit. */
+	if (state_is_full(err)) {
+		log_warning("cannot write to the state database: %s", state_error(a->state));
+		err = 0;
 	}
 	if (!err)
 		err = bpf_maps_each_uid(a->maps, remember_uid, a);
 	if (!err)
 		err = bpf_maps_each_domain(a->maps, remember_domain, a);
+	if (!err)
+		err = state_each_suspension(a->state, remember_name, a);
 	if (err)
 		log_error("cannot take up the saved state: %s (%s)", strerror(-err),
 			  state_error(a->state));
@@ -191,25 +228,58 @@ static int save_account(void *arg, const struct account *account)
 	const struct account_id id = accounts_id(account);
 	struct agent *a = arg;
 
+	a->save_bytes += window_bytes(&account->window);
 	return state_put_window(a->state, &id, accounts_own_domain(account), &account->window);
 }
 
-void agent_save(struct agent *a)
+static int save_all(struct agent *a)
 {
 	int err = state_begin(a->state);
 
+	if (err)
+		return err;
+	err = agent_put_unsaved(a);
 	if (!err)
 		err = pipeline_each_dirty_key(a->pipeline, save_key, a);
 	if (!err)
 		err = pipeline_each_dirty_account(a->pipeline, save_account, a);
 	if (!err)
-		err = state_commit(a->state);
-	else
-		state_rollback(a->state);
-	if (!err)
-		pipeline_saved(a->pipeline);
-	else
-		log_error("cannot save, trying again: %s", state_error(a->state));
+		return state_commit(a->state);
+	state_rollback(a->state);
+	return err;
+}
+
+/* A full disk is not helped by a log that fills it. */
+static void save_failed(struct agent *a)
+{
+	uint64_t now = agent_now_ns();
+
+	a->save_tick = a->ticks + SAVE_TICKS_FAILED;
+	if (a->save_failed_ns && now - a->save_failed_ns < SAVE_LOG_NS)
+		return;
+	a->save_failed_ns = now;
+	log_error("cannot save, trying on: %s", state_error(a->state));
+}
+
+int agent_save(struct agent *a)
+{
+	size_t ticks;
+	int err;
+
+	a->save_bytes = 0;
+	err = save_all(a);
+	if (err) {
+		save_failed(a);
+		return err;
+	}
+	pipeline_saved(a->pipeline);
+	a->unsaved_count = 0;
+	if (a->save_failed_ns)
+		log_notice("saving works again");
+	a->save_failed_ns = 0;
+	ticks = a->save_bytes / SAVE_BYTES_PER_TICK;
+	a->save_tick = a->ticks + SAVE_TICKS_MIN + (ticks < SAVE_TICKS_MORE ? ticks : SAVE_TICKS_MORE);
+	return 0;
 }
 
 /* --- healing -------------------------------------------------------------------------------- */
@@ -222,21 +292,22 @@ static int snapshot_key(void *arg, const struct smtpl_count_key *key, const stru
 	return 0;
 }
 
-void agent_snapshot(struct agent *a, bool due)
+bool agent_snapshot(struct agent *a, bool due)
 {
 	uint64_t now = agent_now_ns();
 	struct smtpl_stats stats;
 
 	if (a->snapshot || bpf_maps_stats(a->maps, &stats))
-		return;
+		return false;
 	if (!due && stats.ring_full == a->ring_full && now - a->snapshot_ns < SNAPSHOT_EVERY_NS)
-		return;
+		return false;
 	a->ring_full = stats.ring_full;
 	a->snapshot_ns = now;
 	pipeline_snapshot_begin(a->pipeline);
 	bpf_maps_each_count(a->maps, snapshot_key, a);
 	a->snapshot_mark = bpf_ring_mark(a->bpf);
 	a->snapshot = true;
+	return true;
 }
 
 void agent_snapshot_finish(struct agent *a)

@@ -207,21 +207,6 @@ int bpf_attach(struct bpf *bpf, char *error, size_t error_size)
 	return err;
 }
 
-void bpf_hide_from_children(void)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	char line[512];
-
-	while (maps && fgets(line, sizeof(line), maps)) {
-		unsigned long from, to;
-
-		if (strstr(line, "anon_inode:bpf-map") && sscanf(line, "%lx-%lx", &from, &to) == 2)
-			madvise((void *)from, to - from, MADV_DONTFORK);
-	}
-	if (maps)
-		fclose(maps);
-}
-
 void bpf_free(struct bpf *bpf)
 {
 	size_t page = sysconf(_SC_PAGESIZE);

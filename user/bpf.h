@@ -87,9 +87,6 @@ bool bpf_made_maps(const struct bpf *bpf); /* the maps are new: nothing of an ea
 /* Change what can change while attached: ports, local. */
 void bpf_set_watch(struct bpf *bpf, const struct config *config);
 
-/* Keep the mapped settings and ring out of children that are forked from now on. */
-void bpf_hide_from_children(void);
-
 /* Where the responder listens on 127.0.0.1 and ::1, 0: nowhere. Packets only; connects follow
  * smtpl_meta. */
 void bpf_set_responder(struct bpf *bpf, uint16_t port, uint16_t port6);

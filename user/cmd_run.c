@@ -25,7 +25,6 @@
 #include "sandbox.h"
 
 #define TICK_NS (100 * 1000000)
-#define TICKS_SAVE 2    /* status is never older than this */
 #define TICKS_SECOND 10
 
 uint64_t agent_now_ns(void)
@@ -55,19 +54,16 @@ static int watch(struct agent *a, int fd, void *tag)
 	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-static int open_signals(void)
+/* Blocked before the lock is taken: whoever finds the lock held may send one at once. */
+static void block_signals(sigset_t *set)
 {
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGUSR1);
-	if (sigprocmask(SIG_BLOCK, &set, NULL))
-		return -1;
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	sigaddset(set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static int open_timer(void)
@@ -87,7 +83,7 @@ static int start_loop(struct agent *a)
 	int err = 0;
 
 	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	a->signal_fd = open_signals();
+	a->signal_fd = signalfd(-1, &a->signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	a->timer_fd = open_timer();
 	a->locals_fd = locals_open();
 	if (a->epoll_fd < 0)
@@ -98,6 +94,8 @@ static int start_loop(struct agent *a)
 		err = watch(a, a->timer_fd, &a->timer_fd);
 	if (!err && a->locals_fd >= 0)
 		err = watch(a, a->locals_fd, &a->locals_fd);
+	else if (!err)
+		log_warning("new addresses of this host will not be noticed: %s", strerror(-a->locals_fd));
 	if (err)
 		log_error("cannot start: %s", strerror(-err));
 	return err;
@@ -168,7 +166,6 @@ static int start_attach(struct agent *a)
 	char error[1024] = "";
 	int err = bpf_ring_open(a->bpf, on_ring, a);
 
-	bpf_hide_from_children();
 	if (!err)
 		err = watch(a, bpf_ring_fd(a->bpf), &a->bpf);
 	if (err)
@@ -201,7 +198,6 @@ static int start(struct agent *a)
 		err = steps[i](a);
 	if (err)
 		return err;
-	bpf_hide_from_children();
 	agent_responder_start(a);
 	err = start_meta(a);
 	if (!err)
@@ -226,6 +222,7 @@ static void finish(struct agent *a)
 		bpf_maps_set_meta(a->maps, &a->meta);
 		agent_save(a);
 	}
+	free(a->unsaved);
 	pipeline_free(a->pipeline);
 	state_close(a->state);
 	bpf_free(a->bpf);
@@ -285,7 +282,8 @@ static void on_second(struct agent *a)
 	pipeline_tick(a->pipeline, agent_now_ns());
 	agent_expire(a);
 	agent_orders(a);
-	agent_snapshot(a, false);
+	if (agent_snapshot(a, false))
+		agent_sweep(a);
 }
 
 /* Events of delivered mail wake nobody: they are read here. */
@@ -300,7 +298,7 @@ static void on_timer(struct agent *a)
 	if (a->ticks % TICKS_SECOND == 0)
 		on_second(a);
 	agent_snapshot_finish(a);
-	if (a->ticks % TICKS_SAVE == 0)
+	if (a->ticks >= a->save_tick)
 		agent_save(a);
 }
 
@@ -359,11 +357,16 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		log_error("run takes no argument, not \"%s\"", argv[1]);
 		return CMD_USAGE;
 	}
+	if (geteuid() != 0) {
+		log_error("run must be started by root");
+		return CMD_FAILED;
+	}
 	a.config_file = cli->config_file;
 	if (config_read(a.config_file, &a.config, error, sizeof(error))) {
 		log_error("%s", error);
 		return CMD_FAILED;
 	}
+	block_signals(&a.signals);
 	err = daemon_lock(a.config.run, &a.lock_fd);
 	if (err) {
 		if (err == -EBUSY)

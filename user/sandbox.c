@@ -9,9 +9,12 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -222,4 +225,20 @@ int sandbox_daemon(const unsigned int *keep, size_t count)
 					    i))
 			return -EINVAL;
 	return capng_apply(CAPNG_SELECT_ALL) ? -EPERM : 0;
+}
+
+void sandbox_hide_mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[PATH_MAX + 128];
+
+	while (maps && fgets(line, sizeof(line), maps)) {
+		unsigned long from, to;
+		char mode[5];
+
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) == 3 && mode[1] == 'w' && mode[3] == 's')
+			madvise((void *)from, to - from, MADV_DONTFORK);
+	}
+	if (maps)
+		fclose(maps);
 }

@@ -36,6 +36,12 @@ struct sandbox {
 int sandbox_enter(const struct sandbox *sandbox);
 
 /*
+ * Keep what is mapped as shared and writable by now (the ring and the settings of the BPF programs, the
+ * index of the database's log) out of every child forked later.
+ */
+void sandbox_hide_mappings(void);
+
+/*
  * Drop every capability of the calling process that is not in `keep`, from the bounding set too.
  * One in `keep` that the process does not have is left out. 0 or -errno.
  */

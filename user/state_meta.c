@@ -3,6 +3,7 @@
  * state_meta.c - which maps the state database belongs to. Read and written once a start, so the
  * statements are not kept.
  */
+#include <errno.h>
 #include "state_db.h"
 #include "state_meta.h"
 
@@ -43,4 +44,14 @@ int state_accept_counts(struct state *state)
 			      NULL, NULL, NULL);
 
 	return rc == SQLITE_OK ? 0 : state_fail(state, rc, "taking in the saved counts");
+}
+
+void state_set_busy_ms(struct state *state, int ms)
+{
+	sqlite3_busy_timeout(state->db, ms);
+}
+
+bool state_is_full(int err)
+{
+	return err == -ENOSPC || err == -EROFS;
 }

@@ -12,6 +12,12 @@
 int state_get_generation(struct state *state, uint64_t *generation);
 int state_put_generation(struct state *state, uint64_t generation);
 
+/* How long a call waits for another process that holds the database; then it is -EBUSY. */
+void state_set_busy_ms(struct state *state, int ms);
+
+/* Is the error of the disk's making: nothing can be written, but all can be read? */
+bool state_is_full(int err);
+
 /* All counts are taken in: the maps begin with them. */
 int state_accept_counts(struct state *state);
 
