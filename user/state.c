@@ -43,7 +43,7 @@ static const char schema_sql[] =
 	" PRIMARY KEY (kind, uid, domain)) WITHOUT ROWID;"
 	"CREATE TABLE maps (id INTEGER PRIMARY KEY, generation INTEGER);"
 	"CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER, uid INTEGER,"
-	" domain TEXT, suspend INTEGER, for_s INTEGER, reason TEXT);"
+	" domain TEXT, suspend INTEGER, for_s INTEGER, reason TEXT, created_wall_s INTEGER);"
 	"PRAGMA application_id = " TEXT_OF(STATE_APPLICATION) ";"
 	"PRAGMA user_version = " TEXT_OF(STATE_SCHEMA);
 

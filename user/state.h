@@ -43,6 +43,7 @@ struct state_order {
 	bool suspend;       /* else release */
 	uint64_t for_s;     /* suspend */
 	char reason[256];
+	int64_t created_wall_s; /* Unix time at which it was given */
 };
 
 /* A suspension as it is told to people. */
@@ -113,5 +114,10 @@ int state_each_order(struct state *state, int (*each)(void *arg, const struct st
 		     void *arg);
 int state_delete_order(struct state *state, int64_t id);
 int state_order_pending(struct state *state, int64_t id);
+
+/* Whoever gave an order waits for seconds, and was told when they had passed: one that is older, or of
+ * a clock that was set back since, must not be carried out any more. */
+#define STATE_ORDER_FRESH_S 60
+bool state_order_stale(const struct state_order *order, int64_t now_wall_s);
 
 #endif

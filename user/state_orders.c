@@ -16,6 +16,7 @@ int state_put_order(struct state *state, const struct state_order *order, int64_
 	state_row_int(&row, order->suspend);
 	state_row_int(&row, order->for_s);
 	state_row_text(&row, order->reason, sizeof(order->reason));
+	state_row_int(&row, order->created_wall_s);
 	r = state_row_write(&row, true);
 	if (!r)
 		*id = sqlite3_last_insert_rowid(state->db);
@@ -25,7 +26,7 @@ int state_put_order(struct state *state, const struct state_order *order, int64_
 static bool get_order(struct state_row *row, struct state_order *order)
 {
 	int64_t suspend, for_s;
-	bool account;
+	bool account, reason;
 
 	order->id = state_get_int(row);
 	account = state_get_account(row, &order->account);
@@ -33,8 +34,9 @@ static bool get_order(struct state_row *row, struct state_order *order)
 	for_s = state_get_int(row);
 	order->suspend = suspend != 0;
 	order->for_s = for_s;
-	return account && (suspend == 0 || suspend == 1) && for_s >= 0 &&
-	       state_get_text(row, order->reason, sizeof(order->reason));
+	reason = state_get_text(row, order->reason, sizeof(order->reason));
+	order->created_wall_s = state_get_int(row);
+	return account && (suspend == 0 || suspend == 1) && for_s >= 0 && reason;
 }
 
 /* One look-up for each order: no statement is open while the callback writes. */
@@ -92,4 +94,12 @@ int state_order_pending(struct state *state, int64_t id)
 	r = state_row_next(&row);
 	state_row_end(&row);
 	return r;
+}
+
+bool state_order_stale(const struct state_order *order, int64_t now_wall_s)
+{
+	int64_t age_s;
+
+	return __builtin_sub_overflow(now_wall_s, order->created_wall_s, &age_s) ||
+	       age_s > STATE_ORDER_FRESH_S || age_s < -STATE_ORDER_FRESH_S;
 }

@@ -217,6 +217,7 @@ static void expect_order(const struct state_order *is, const struct state_order 
 	assert_int_equal(is->suspend, want->suspend);
 	assert_int_equal(is->for_s, want->for_s);
 	assert_string_equal(is->reason, want->reason);
+	assert_int_equal(is->created_wall_s, want->created_wall_s);
 }
 
 static void orders_queue(void **unused)
@@ -224,8 +225,9 @@ static void orders_queue(void **unused)
 	struct state *cli = open_at(&first_boot, STATE_WRITE);
 	struct state *daemon = open_at(&first_boot, STATE_WRITE);
 	struct state_order one = { .account = uid_account(1000), .suspend = true, .for_s = 60,
-				   .reason = "phish" };
-	struct state_order two = { .account = domain_account("b.example") };
+				   .reason = "phish", .created_wall_s = WALL_S };
+	struct state_order two = { .account = domain_account("b.example"),
+				   .created_wall_s = WALL_S + 1 };
 	struct state_order got[3] = { 0 }, *next = got;
 
 	(void)unused;
@@ -246,6 +248,22 @@ static void orders_queue(void **unused)
 	assert_true(one.id > two.id);
 	state_close(cli);
 	state_close(daemon);
+}
+
+static void old_orders_are_stale(void **unused)
+{
+	const struct state_order order = { .created_wall_s = WALL_S }, never = { 0 };
+	const struct state_order end = { .created_wall_s = INT64_MAX };
+
+	(void)unused;
+	assert_false(state_order_stale(&order, WALL_S));
+	assert_false(state_order_stale(&order, WALL_S + STATE_ORDER_FRESH_S));
+	assert_true(state_order_stale(&order, WALL_S + STATE_ORDER_FRESH_S + 1));
+	/* The clock was set back: nobody knows how old it is. */
+	assert_false(state_order_stale(&order, WALL_S - STATE_ORDER_FRESH_S));
+	assert_true(state_order_stale(&order, WALL_S - STATE_ORDER_FRESH_S - 1));
+	assert_true(state_order_stale(&never, WALL_S));
+	assert_true(state_order_stale(&end, -2));
 }
 
 /* Visible together, and not before. */
@@ -343,6 +361,7 @@ int main(void)
 		STATE_TEST(suspension_round_trip),
 		STATE_TEST(suspension_moves_with_the_boot),
 		STATE_TEST(orders_queue),
+		STATE_TEST(old_orders_are_stale),
 		STATE_TEST(transaction_is_one),
 		STATE_TEST(failed_put_fails_the_commit),
 		STATE_TEST(durable_is_synced),
