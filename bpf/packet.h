@@ -207,7 +207,8 @@ static __always_inline int packet_reply(struct __sk_buff *skb, struct smtpl_sess
 }
 
 /* The answer to our own SYN: what it acknowledges was sent. */
-static __always_inline bool packet_answers_syn(const struct smtpl_session *s, const struct packet *p)
+static __always_inline bool packet_answers_syn(const struct smtpl_session *s,
+					       const struct packet *p)
 {
 	__u32 acked = p->ack - s->iss;
 

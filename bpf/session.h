@@ -25,7 +25,6 @@ struct session_cursor {
 	__u32 at;   /* next byte in buf */
 	__u32 fill; /* bytes in buf */
 	__u32 all;  /* leave nothing out any more */
-	__u32 pad;
 };
 
 struct session_way {

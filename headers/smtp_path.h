@@ -135,14 +135,8 @@ SMTP_INLINE __u32 smtp_path_plain(struct smtp_client *c, __u32 byte)
 }
 
 /* One byte of the path. 1: it ended with this byte. */
-SMTP_API __u32 smtp_path_byte(struct smtp_session *ss, __u32 byte)
+SMTP_INLINE __u32 smtp_path_byte(struct smtp_client *c, __u32 byte)
 {
-	struct smtp_client *c;
-
-	if (!ss)
-		return 0;
-	c = &ss->c;
-	byte &= 0xff;
 	if (c->path == SMTP_PATH_START) {
 		if (smtp_is_blank(byte))
 			return 0;

@@ -136,13 +136,8 @@ SMTP_INLINE void smtp_reply_begin(struct smtp_server *s)
 }
 
 /* One byte of a reply line before its text. */
-SMTP_API __u32 smtp_server_head(struct smtp_session *ss, __u32 byte)
+SMTP_INLINE void smtp_server_head(struct smtp_server *s, __u32 byte)
 {
-	struct smtp_server *s;
-
-	if (!ss)
-		return 0;
-	s = &ss->s;
 	if (!s->begun)
 		smtp_reply_begin(s);
 	if (s->line < SMTP_REPLY_SEPARATOR)
@@ -151,7 +146,6 @@ SMTP_API __u32 smtp_server_head(struct smtp_session *ss, __u32 byte)
 		smtp_separator_byte(s, byte);
 	else
 		smtp_enhanced_byte(s, byte);
-	return 0;
 }
 
 SMTP_INLINE __u32 smtp_fifo_head(struct smtp_session *ss)
@@ -257,7 +251,7 @@ SMTP_INLINE __u32 smtp_server_hello(struct smtp_session *ss, __u32 byte)
 }
 
 /* One byte from the server. Returns enum smtp_server_event. */
-SMTP_API __u32 smtp_server_byte(struct smtp_session *ss, __u32 byte)
+SMTP_INLINE __u32 smtp_server_byte(struct smtp_session *ss, __u32 byte)
 {
 	struct smtp_server *s;
 
@@ -280,7 +274,7 @@ SMTP_API __u32 smtp_server_byte(struct smtp_session *ss, __u32 byte)
 	if (s->line == SMTP_REPLY_TEXT)
 		smtp_text_add(s, byte);
 	else if (s->line != SMTP_REPLY_SKIP)
-		smtp_server_head(ss, byte);
+		smtp_server_head(s, byte);
 	return SMTP_SERVER_NONE;
 }
 
