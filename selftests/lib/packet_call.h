@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_call.h - what lib/packet_world.h and prog/packet.bpf.c say to each other: the argument of the
- * program `call`, and the packet of the program `egress_large`.
+ * packet_call.h - what lib/packet_world.h and prog/packet.bpf.c say to each other: the argument
+ * of the program `call`.
  */
 #ifndef SELFTESTS_PACKET_CALL_H
 #define SELFTESTS_PACKET_CALL_H
@@ -25,16 +25,5 @@ struct packet_call {
 
 #define PACKET_CALL_COOKIE 77 /* of the session's socket */
 #define PACKET_CALL_DEST   5  /* last byte of its destination, the others are zero */
-
-/* BPF_PROG_TEST_RUN takes no more than a page, so a larger packet is put together by the program: from
- * this, or, where there is no such packet, from what it was called with. */
-#define PACKET_LARGE_BYTES 65536
-#define PACKET_LARGE_BLOCK 1024
-
-struct packet_large {
-	__u32 len;
-	__u32 pad;
-	__u8 bytes[PACKET_LARGE_BYTES];
-};
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_trace.h - what a session must amount to: the parser compiled here, fed byte by byte and left
- * nothing out of, and its events, counts and oddities, written down in the words in which
+ * packet_trace.h - what a session must amount to: the parser compiled here, fed byte by byte and
+ * left nothing out of, and its events, counts and oddities, written down in the words in which
  * packet_world.h writes down those of the kernel.
  */
 #ifndef SELFTESTS_PACKET_TRACE_H
@@ -35,12 +35,12 @@ struct trace {
 	__u32 error; /* of the socket at its end */
 };
 
-/* --- one line an event -------------------------------------------------------------------------- */
+/* --- one line an event ---------------------------------------------------------------------- */
 
 static inline void trace_path(struct text *to, const struct smtpl_event_path *e)
 {
-	text_printf(to, "%s %u/%u %016llx <", e->head.type == SMTPL_EVENT_MAIL ? "MAIL" : "RCPT", e->txn,
-		    e->rcpt, (unsigned long long)e->hash);
+	text_printf(to, "%s %u/%u %016llx <", e->head.type == SMTPL_EVENT_MAIL ? "MAIL" : "RCPT",
+		    e->txn, e->rcpt, (unsigned long long)e->hash);
 	trace_bytes(to, e->addr, sizeof(e->addr));
 	text_printf(to, ">\n");
 }
@@ -89,7 +89,7 @@ static inline void trace_stats(struct text *to, const struct smtpl_stats *stats)
 #undef TRACE_STAT
 }
 
-/* --- counting ----------------------------------------------------------------------------------- */
+/* --- counting ------------------------------------------------------------------------------- */
 
 static inline struct smtpl_count *trace_count_of(struct trace *t, const char *domain)
 {
@@ -153,21 +153,22 @@ static inline void trace_decided(struct trace *t, const struct smtp_decision *d)
 	trace_outcome(&t->events, &e);
 }
 
-/* --- feeding ------------------------------------------------------------------------------------ */
+/* --- feeding -------------------------------------------------------------------------------- */
 
 static inline void trace_said(struct trace *t, __u32 event)
 {
 	const struct smtp_client *c = &t->ss.c;
 	const struct smtp_sender *sender = trace_sender(&t->ss, c->txn);
 	struct smtpl_event_path e = { .txn = c->txn, .hash = c->hash };
+	const struct smtp_decision unknown = { .outcome = SMTP_UNKNOWN, .count = 1, .lost = 1,
+					       .subject = SMTP_SUBJECT_RCPT, .txn = c->txn,
+					       .null_sender = sender->null_sender,
+					       .rcpt = sender->rcpts };
 
 	if (event == SMTP_CLIENT_OPAQUE) {
 		trace_opaque(t);
 	} else if (event == SMTP_CLIENT_RCPT_UNKNOWN) {
-		trace_decided(t, &(struct smtp_decision){ .outcome = SMTP_UNKNOWN, .count = 1, .lost = 1,
-							  .subject = SMTP_SUBJECT_RCPT, .txn = c->txn,
-							  .null_sender = sender->null_sender,
-							  .rcpt = sender->rcpts });
+		trace_decided(t, &unknown);
 	} else if (event) {
 		e.head.type = event == SMTP_CLIENT_MAIL ? SMTPL_EVENT_MAIL : SMTPL_EVENT_RCPT;
 		e.rcpt = event == SMTP_CLIENT_RCPT ? sender->rcpts : 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * packet.bpf.c - the packet path of smtplimit as it is, but for one session that lies in an array and not
- * in the storage of a socket: BPF_PROG_TEST_RUN has no TCP socket to give.
+ * packet.bpf.c - the packet path of smtplimit as it is, but for one session that lies in an array
+ * and not in the storage of a socket: BPF_PROG_TEST_RUN has no TCP socket to give.
  */
 #include "kernel.h"
 #include "packet.h"
@@ -14,14 +14,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct smtpl_session);
 } packet_session SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct packet_large);
-} packet_large SEC(".maps");
 
 static __always_inline struct smtpl_session *session(void)
 {
@@ -46,39 +38,13 @@ int ingress(struct __sk_buff *skb)
 	return s ? packet_ingress(skb, s) : PACKET_DROP;
 }
 
-struct large_copy {
-	struct __sk_buff *skb;
-	struct packet_large *large;
-};
-
-static long large_block(__u32 index, struct large_copy *copy)
-{
-	__u32 off = index * PACKET_LARGE_BLOCK, n = copy->large->len - off;
-
-	opaque_to_clang(off);
-	if (off > PACKET_LARGE_BYTES - PACKET_LARGE_BLOCK)
-		return 1;
-	if (n > PACKET_LARGE_BLOCK)
-		n = PACKET_LARGE_BLOCK;
-	opaque_to_clang(n);
-	if (n < 1 || n > PACKET_LARGE_BLOCK)
-		return 1;
-	return bpf_skb_store_bytes(copy->skb, off, copy->large->bytes + off, n, 0) != 0;
-}
-
-/* Of a type that sees packets from the IP header on, as cgroup_skb does, and may make them longer. */
-SEC("lwt_xmit")
+/* BPF_PROG_TEST_RUN takes no more than a page: larger packets come as what a socket is sent. */
+SEC("socket")
 int egress_large(struct __sk_buff *skb)
 {
 	struct smtpl_session *s = session();
-	struct large_copy copy = {.skb = skb};
-	__u32 zero = 0;
 
-	copy.large = bpf_map_lookup_elem(&packet_large, &zero);
-	if (!s || !copy.large || bpf_skb_change_tail(skb, copy.large->len, 0))
-		return -1;
-	bpf_loop(PACKET_LARGE_BYTES / PACKET_LARGE_BLOCK, large_block, &copy, 0);
-	return packet_egress(skb, s);
+	return s && packet_egress(skb, s) == PACKET_PASS ? skb->len : 0;
 }
 
 static __always_inline void call_open(struct smtpl_session *s, const struct packet_call *call)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_tcp_test.c - what TCP does beside the bytes of a stream: handshakes, holes, resets, headers that
- * are none; and how a session ends: once, whoever holds it, cut off by a suspension or not.
+ * packet_tcp_test.c - what TCP does beside the bytes of a stream: handshakes, holes, resets,
+ * headers that are none; and how a session ends: once, whoever holds it, cut off by a suspension
+ * or not.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,7 @@ static void connect_named(struct world *w)
 		world_answer(w, ok);
 }
 
-/* --- handshakes --------------------------------------------------------------------------------- */
+/* --- handshakes ----------------------------------------------------------------------------- */
 
 static void test_data_on_the_syn(void **state)
 {
@@ -130,7 +131,7 @@ static void test_wrap_everywhere(void **state)
 	}
 }
 
-/* --- holes, and what ends a stream -------------------------------------------------------------- */
+/* --- holes, and what ends a stream ---------------------------------------------------------- */
 
 static void drop_ahead(struct world *w, int times)
 {
@@ -192,7 +193,7 @@ static void test_fin_with_data_and_reset(void **state)
 	assert_true(world_agrees(w, "FIN with data"));
 }
 
-/* --- packets that are none ---------------------------------------------------------------------- */
+/* --- packets that are none ------------------------------------------------------------------ */
 
 static __u8 broken[WORLD_SMALL];
 
@@ -284,16 +285,15 @@ static void test_broken_headers(void **state)
 	w->shape = (struct shape){ 0 };
 }
 
-/* --- the end of a session ----------------------------------------------------------------------- */
+/* --- the end of a session ------------------------------------------------------------------- */
 
 static void test_the_end_comes_once(void **state)
 {
 	struct world *w = *state;
-	struct packet_call end = { .what = PACKET_CALL_CLOSE, .how = SMTP_END_CLIENT };
 
 	connect_named(w);
 	world_end(w, true);
-	assert_int_equal(world_call(w, end), 0);
+	world_close(w, SMTP_END_CLIENT, 0);
 	assert_true(world_agrees(w, "the end comes once"));
 }
 
@@ -306,9 +306,8 @@ static void test_the_end_while_a_reply_is_read(void **state)
 	assert_int_equal(world_segment(w, false, 0, ok, strlen(ok)), WORLD_DROP);
 	w->trace.stats.ingress_races++;
 	assert_int_equal(world_segment(w, false, -8, ok, 0), WORLD_PASS);
-	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_CLOSE, .error = 104,
-							     .how = SMTP_END_LOST }), 0);
-	assert_int_equal(ring_buffer__consume(w->ring), 3); /* MAIL and RCPT: nothing is settled yet */
+	world_close(w, SMTP_END_LOST, 104);
+	assert_int_equal(ring_buffer__consume(w->ring), 3); /* MAIL, RCPT: nothing is settled yet */
 	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_RELEASE }), 0);
 	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_RELEASE }), 0);
 	trace_end(&w->trace, SMTP_END_LOST, 104);
@@ -323,8 +322,7 @@ static void test_a_relay_that_never_named_a_sender(void **state)
 	world_open(w, 1, 1);
 	relay.uid = w->uid;
 	assert_int_equal(world_call(w, relay), 0);
-	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_CLOSE, .error = 111,
-							     .how = SMTP_END_LOST }), 0);
+	world_close(w, SMTP_END_LOST, 111);
 	text_printf(&w->trace.events, "CLOSE\n");
 	assert_true(world_agrees(w, "a relay that never named a sender"));
 }
@@ -352,11 +350,12 @@ static void test_a_suspension_cuts_what_is_open(void **state)
 	assert_int_equal(world_segment(w, true, 0, rcpt, strlen(rcpt)), WORLD_DROP);
 	assert_int_equal(world_segment(w, true, 0, NULL, 0), WORLD_DROP);
 	assert_int_equal(world_segment(w, false, 0, ok, strlen(ok)), WORLD_DROP);
-	w->trace.stats.refused_packets += 3;
+	broken_from(w, true);
+	assert_int_equal(world_run(w, w->egress, broken, 30), WORLD_DROP);
+	w->trace.stats.refused_packets += 4;
 	rst.seq = w->out;
 	assert_int_equal(world_packet(w, true, &rst), WORLD_PASS);
-	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_CLOSE, .error = 103,
-							     .how = SMTP_END_LOST }), 0);
+	world_close(w, SMTP_END_LOST, 103);
 	/* Its two recipients are no outcome: they were refused. */
 	w->trace.stats.refused_attempts += 2;
 	trace_count_of(&w->trace, (char[SMTPL_DOMAIN_SIZE]){ 0 })->refused += 2;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_test.c - the packet path by the dialogues of selftests/corpus, cut to segments in every way that
- * TCP knows: whatever the segments, the events, counts and oddities are those of the bytes.
+ * packet_test.c - the packet path by the dialogues of selftests/corpus, cut to segments in every
+ * way that TCP knows: whatever the segments, the events, counts and oddities are those of the
+ * bytes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,7 +60,7 @@ static void send_strays(struct play *p, bool out)
 	static const int32_t off[] = { -100000, -0x40000000, INT32_MIN, (1 << 20) + 1, INT32_MAX };
 
 	for (size_t i = 0; i < (out ? 2 : 5); i++)
-		assert_int_equal(world_segment(p->w, out, off[i], junk, sizeof(junk) - 1), WORLD_PASS);
+		assert_int_equal(world_segment(p->w, out, off[i], junk, strlen(junk)), WORLD_PASS);
 }
 
 /* What comes behind the segment of n bytes comes first. */
@@ -88,8 +89,9 @@ static size_t send_segment(struct play *p, bool out, const char *bytes, size_t l
 	if (p->manner == MANNER_OVERLAP) {
 		back = chance(p, 40);
 		back = back < said->len - n ? back : said->len - n;
-		assert_int_equal(world_segment(p->w, out, -(int32_t)back, said->bytes + said->len - n - back,
-					       n + back), WORLD_PASS);
+		bytes = said->bytes + said->len - n;
+		assert_int_equal(world_segment(p->w, out, -(int32_t)back, bytes - back, n + back),
+				 WORLD_PASS);
 		world_sent(p->w, out, bytes, n);
 		return n;
 	}
@@ -169,7 +171,8 @@ static bool play(struct world *w, const struct dialogue *d, enum manner manner, 
 	/* Both directions soon wrap. */
 	world_connect(w, -chance(&p, 200), -chance(&p, 200));
 	play_steps(&p, d);
-	snprintf(what, sizeof(what), "%s (line %u), manner %u, seed %u", d->name, d->line, manner, seed);
+	snprintf(what, sizeof(what), "%s (line %u), manner %u, seed %u", d->name, d->line, manner,
+		 seed);
 	good = world_agrees(w, what);
 	free(p.said[0].bytes);
 	free(p.said[1].bytes);
