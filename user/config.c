@@ -33,6 +33,8 @@ struct reading {
 	unsigned int line; /* the one that inih has; from 1 */
 	unsigned int lines[CONFIG_KEYS]; /* where each key was set; 0: nowhere */
 	bool indented; /* the line begins with a blank */
+	bool paths_only; /* inih sees nothing but [paths] */
+	bool hidden; /* of them: the line stands elsewhere */
 	const struct config_key *last; /* what an indented line continues; NULL after a [section] */
 	unsigned int error_line; /* 0: none yet */
 	char *error;
@@ -119,19 +121,40 @@ static void check_section(struct reading *r, const char *line)
 	r->last = NULL;
 }
 
+/* Does a line stand outside [paths]? A misspelt [paths] is one, so that it is told and not passed over. */
+static bool is_hidden(struct reading *r, const char *line, size_t length)
+{
+	const char *first = line, *end = line + length, *near;
+	char section[QUOTE_SIZE];
+
+	while (first < end && isspace((unsigned char)*first))
+		first++;
+	if (first == end || *first != '[' || (first > line && r->last))
+		return r->hidden;
+	snprintf(section, sizeof(section), "%.*s", (int)(end - first - 1), first + 1);
+	section[strcspn(section, "]\r")] = '\0';
+	near = config_section_nearest(section);
+	r->hidden = !near || strcmp(near, "paths") != 0;
+	r->last = NULL;
+	return r->hidden;
+}
+
 /* inih's reader, like fgets(3): the next line with its newline, NULL at the end or an error. */
 static char *next_line(char *line, int line_size, void *arg)
 {
 	struct reading *r = arg;
-	const char *newline, *first;
+	const char *newline, *first, *begin = r->at;
 	size_t length;
 
-	if (r->error_line || r->at == r->end)
+	if (r->error_line || begin == r->end)
 		return NULL;
-	newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
-	length = (size_t)((newline ? newline : r->end) - r->at);
+	newline = memchr(begin, '\n', (size_t)(r->end - begin));
+	length = (size_t)((newline ? newline : r->end) - begin);
 	r->line++;
-	if (memchr(r->at, '\0', length)) {
+	r->at += length + (newline != NULL);
+	if (r->paths_only && is_hidden(r, begin, length))
+		length = 0;
+	if (memchr(begin, '\0', length)) {
 		fail(r, r->line, "a zero byte: want a text file");
 		return NULL;
 	}
@@ -141,9 +164,8 @@ static char *next_line(char *line, int line_size, void *arg)
 		     line_size - 2);
 		return NULL;
 	}
-	memcpy(line, r->at, length);
+	memcpy(line, begin, length);
 	memcpy(line + length, "\n", 2);
-	r->at += length + (newline != NULL);
 	r->indented = isspace((unsigned char)line[0]);
 	first = line + strspn(line, " \t\r\v\f");
 	line[length] = '\0';
@@ -274,11 +296,12 @@ static int load(struct reading *r, const char *file)
 	return result;
 }
 
-static int read_config(const char *file, struct config *c, unsigned int lines[CONFIG_KEYS],
-		       char *error, size_t error_size)
+static int read_config(const char *file, bool paths_only, struct config *c,
+		       unsigned int lines[CONFIG_KEYS], char *error, size_t error_size)
 {
 	char printable[QUOTE_SIZE * 4];
-	struct reading r = {.file = printable, .c = c, .error = error, .error_size = error_size};
+	struct reading r = {.file = printable, .c = c, .error = error, .error_size = error_size,
+			    .paths_only = paths_only, .hidden = paths_only};
 	int result;
 
 	log_escape(file, strlen(file), 1, printable, sizeof(printable));
@@ -309,7 +332,22 @@ int config_read(const char *file, struct config *c, char *error, size_t error_si
 {
 	unsigned int lines[CONFIG_KEYS];
 
-	return read_config(file, c, lines, error, error_size);
+	return read_config(file, false, c, lines, error, error_size);
+}
+
+int config_read_paths(const char *file, struct config *c, char *error, size_t error_size)
+{
+	char in_paths[CONFIG_ERROR_SIZE];
+	unsigned int lines[CONFIG_KEYS];
+
+	if (!read_config(file, false, c, lines, error, error_size))
+		return 0;
+	if (read_config(file, true, c, lines, in_paths, sizeof(in_paths))) {
+		snprintf(error, error_size, "%s", in_paths);
+		return -1;
+	}
+	c->paths_only = true;
+	return 1;
 }
 
 static void print_from(const char *file, unsigned int line, char *from, size_t from_size)
@@ -382,7 +420,7 @@ int config_print(const char *file, bool json, FILE *out, char *error, size_t err
 	struct config c;
 	int result;
 
-	if (read_config(file, &c, lines, error, error_size))
+	if (read_config(file, false, &c, lines, error, error_size))
 		return -1;
 	result = json ? print_json(file, &c, lines, out) : print_text(file, &c, lines, out);
 	if (result)

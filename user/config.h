@@ -52,6 +52,7 @@ struct config {
 	char state[PATH_MAX];
 	char run[PATH_MAX];
 	char bpffs[PATH_MAX];
+	bool paths_only; /* by config_read_paths(): the rest of the file could not be read */
 };
 
 /* The defaults of every key; relay users resolved from the passwd database. */
@@ -61,6 +62,10 @@ void config_defaults(struct config *c);
  * Returns 0, or -1 with one line in `error`: "FILE:LINE: what, in quotes, and what is right", *c
  * then unspecified and nothing else touched. */
 int config_read(const char *file, struct config *c, char *error, size_t error_size);
+
+/* The same for what needs no more than the paths: after an error outside of [paths] all other
+ * settings are the defaults, c->paths_only is set, and it returns 1 with the error. */
+int config_read_paths(const char *file, struct config *c, char *error, size_t error_size);
 
 /* `smtplimit config`: each effective setting with the file and line, or "default", it came from.
  * Errors as config_read(), with nothing printed. */
