@@ -22,6 +22,12 @@ enum cmd_exit {
 	CMD_USAGE = 2,
 };
 
+struct config;
+
+/* Of status, suspend, release and unload: are we root, and the [paths] of the configuration; what else
+ * is wrong with the file is a warning. CMD_DONE, or CMD_FAILED, having said why. */
+int cmd_begin(const struct cli *cli, const char *command, struct config *config);
+
 int cmd_status(struct cli *cli, int argc, char **argv);
 int cmd_run(struct cli *cli, int argc, char **argv);
 int cmd_suspend(struct cli *cli, int argc, char **argv);

@@ -7,7 +7,6 @@
 #include <linux/limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include "bpf.h"
 #include "cmd.h"
 #include "config.h"
@@ -57,10 +56,15 @@ static int each_suspension(void *arg, const struct state_suspension *suspension)
 
 static int read_maps(struct status *s, struct bpf_maps *maps)
 {
-	int r = bpf_maps_meta(maps, &s->meta);
+	struct smtpl_meta meta;
+	int r = bpf_maps_meta(maps, &meta);
 
-	if (!r)
-		r = bpf_maps_stats(maps, &s->stats);
+	if (r)
+		return r;
+	status_meta(s, &meta);
+	if (!s->loaded)
+		return 0;
+	r = bpf_maps_stats(maps, &s->stats);
 	if (!r)
 		r = bpf_maps_each_uid(maps, each_uid, s);
 	if (!r)
@@ -88,14 +92,15 @@ static int gather_kernel(struct status *s)
 	int r = bpf_maps_open(c->bpffs, &maps);
 
 	if (!r) {
-		s->loaded = true;
 		r = read_maps(s, maps);
 		bpf_maps_close(maps);
 	} else if (r == -ENOENT) {
-		r = config_roles(s, &c->relays, SMTPL_ROLE_RELAY);
-		if (!r)
-			r = config_roles(s, &c->exempts, SMTPL_ROLE_EXEMPT);
+		r = 0;
 	}
+	if (!r && !s->loaded)
+		r = config_roles(s, &c->relays, SMTPL_ROLE_RELAY);
+	if (!r && !s->loaded)
+		r = config_roles(s, &c->exempts, SMTPL_ROLE_EXEMPT);
 	if (r == -EPROTO)
 		log_error("the maps below \"%s\" are of another version: ask that version, or end it "
 			  "with its `smtplimit unload`", c->bpffs);
@@ -174,7 +179,6 @@ static int status_show(struct status *s, bool json)
 
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
-	char error[CONFIG_ERROR_SIZE];
 	static struct config config;
 	struct state_clock now;
 	struct status s;
@@ -185,14 +189,9 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 			  argv[1]);
 		return CMD_USAGE;
 	}
-	if (config_read(cli->config_file, &config, error, sizeof(error))) {
-		log_error("%s", error);
-		return CMD_FAILED;
-	}
-	if (geteuid()) {
-		log_error("status reads BPF maps and needs root: want sudo smtplimit status");
-		return CMD_FAILED;
-	}
+	r = cmd_begin(cli, argv[0], &config);
+	if (r)
+		return r;
 	state_clock_read(&now);
 	status_begin(&s, &config, now.boot_ns, now.wall_ns);
 	r = status_show(&s, cli->json);

@@ -19,6 +19,39 @@
 void status_begin(struct status *s, const struct config *config, int64_t boot_ns, int64_t wall_ns)
 {
 	*s = (struct status){ .config = config, .boot_ns = boot_ns, .wall_ns = wall_ns };
+	s->rule = config->rule;
+	s->mode = config->mode;
+}
+
+struct verdict_rule status_rule(const struct smtpl_meta *meta, const struct config *config)
+{
+	if (!meta->schema)
+		return config->rule;
+	return (struct verdict_rule){
+		.window_s = meta->window_s,
+		.suspend_s = meta->suspend_s,
+		.percent = meta->percent,
+		.min_failures = meta->min_failures,
+	};
+}
+
+static bool rules_equal(const struct verdict_rule *a, const struct verdict_rule *b)
+{
+	return a->window_s == b->window_s && a->suspend_s == b->suspend_s &&
+	       a->percent == b->percent && a->min_failures == b->min_failures;
+}
+
+void status_meta(struct status *s, const struct smtpl_meta *meta)
+{
+	const struct config *c = s->config;
+
+	if (!meta->schema)
+		return;
+	s->loaded = true;
+	s->meta = *meta;
+	s->rule = status_rule(meta, c);
+	s->mode = meta->observe ? CONFIG_OBSERVE : CONFIG_ENFORCE;
+	s->file_differs = !c->paths_only && (s->mode != c->mode || !rules_equal(&s->rule, &c->rule));
 }
 
 static void account_free(struct status_account *a)
@@ -245,7 +278,7 @@ int status_window(struct status *s, const struct account_id *id, struct window *
 	struct window_counts counts;
 	struct status_account *a;
 
-	window_slide(window, s->boot_ns / NS_PER_S, s->config->rule.window_s);
+	window_slide(window, s->boot_ns / NS_PER_S, s->rule.window_s);
 	counts = window_counts(window);
 	if (!counts.delivered && !counts.deferred && !counts.failed)
 		return 0;

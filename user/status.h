@@ -2,8 +2,8 @@
 /*
  * status.h - what `smtplimit status` tells, in one structure that text and JSON are printed from.
  *
- * Filled from the pinned maps and the state database: begin, every uid first (it says who is a
- * relay), then the rest in any order, then finish. What is enforced is what the maps say; without
+ * Filled from the pinned maps and the state database: begin, meta, every uid (it says who is a relay),
+ * then the rest in any order, then finish. What is enforced is what the maps say; without
  * maps (nothing loaded) the saved suspensions stand for them. Pure but for the passwd database: the
  * clocks are arguments.
  */
@@ -20,6 +20,7 @@
 #include "account.h"
 #include "config.h"
 #include "state.h"
+#include "verdict.h"
 #include "window.h"
 
 #define STATUS_PROBLEMS_MAX 8
@@ -49,8 +50,11 @@ struct status {
 	const struct config *config;
 	int64_t boot_ns;
 	int64_t wall_ns;
-	bool loaded;      /* there are pinned maps: meta and stats are set */
-	pid_t daemon_pid; /* 0: none */
+	struct verdict_rule rule; /* in force; nothing loaded: the file's */
+	enum config_mode mode;    /* the same */
+	bool file_differs;        /* from the rule in force */
+	bool loaded;              /* maps and hooks: meta and stats are set */
+	pid_t daemon_pid;         /* 0: none */
 	struct smtpl_meta meta;
 	struct smtpl_stats stats;
 	uint64_t relay_sessions;
@@ -66,6 +70,13 @@ struct status {
 
 void status_begin(struct status *s, const struct config *config, int64_t boot_ns, int64_t wall_ns);
 void status_end(struct status *s);
+
+/* What the daemon last wrote, and with it the rule in force. A start that never got to attaching has
+ * left maps with a schema of 0: that is not loaded. */
+void status_meta(struct status *s, const struct smtpl_meta *meta);
+
+/* The rule in force: as the daemon last read it, the file's where nothing is loaded. */
+struct verdict_rule status_rule(const struct smtpl_meta *meta, const struct config *config);
 
 /* Each returns 0 or -ENOMEM. */
 int status_uid(struct status *s, uint32_t uid, const struct smtpl_uid *value);

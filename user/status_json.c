@@ -135,16 +135,15 @@ static json_t *json_problems(const struct status *s)
 
 int status_print_json(const struct status *s, FILE *out)
 {
-	const struct config *c = s->config;
 	json_t *root;
 	int r;
 
 	root = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o}", "version",
 			 SMTPLIMIT_VERSION, "mode",
-			 c->mode == CONFIG_OBSERVE ? "observe" : "enforce", "window_s",
-			 (json_int_t)c->rule.window_s, "percent", (int)c->rule.percent,
-			 "min_failures", (int)c->rule.min_failures, "suspend_s",
-			 (json_int_t)c->rule.suspend_s, "loaded", s->loaded, "daemon",
+			 s->mode == CONFIG_OBSERVE ? "observe" : "enforce", "window_s",
+			 (json_int_t)s->rule.window_s, "percent", (int)s->rule.percent,
+			 "min_failures", (int)s->rule.min_failures, "suspend_s",
+			 (json_int_t)s->rule.suspend_s, "loaded", s->loaded, "daemon",
 			 json_daemon(s), "accounts", json_accounts(s), "stats",
 			 json_stats(&s->stats), "problems", json_problems(s));
 	if (!root)

@@ -148,16 +148,18 @@ static void print_accounts(const struct status *s, FILE *out)
 
 static void print_rule(const struct status *s, FILE *out)
 {
-	const struct config *c = s->config;
 	char window[32], suspend[32];
 
-	config_duration_text(c->rule.window_s, window, sizeof(window));
-	config_duration_text(c->rule.suspend_s, suspend, sizeof(suspend));
+	config_duration_text(s->rule.window_s, window, sizeof(window));
+	config_duration_text(s->rule.suspend_s, suspend, sizeof(suspend));
 	fprintf(out,
 		"smtplimit %s, mode %s: suspended for %s when %u%% or more of the mails in %s, and at "
 		"least %u, are deferred or fail\n",
-		SMTPLIMIT_VERSION, c->mode == CONFIG_OBSERVE ? "observe" : "enforce", suspend,
-		c->rule.percent, window, c->rule.min_failures);
+		SMTPLIMIT_VERSION, s->mode == CONFIG_OBSERVE ? "observe" : "enforce", suspend,
+		s->rule.percent, window, s->rule.min_failures);
+	if (s->file_differs)
+		fprintf(out, "the file says otherwise: %s\n",
+			s->daemon_pid > 0 ? "reload" : "the next start takes it up");
 }
 
 static void print_daemon(const struct status *s, FILE *out)

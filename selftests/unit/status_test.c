@@ -3,144 +3,11 @@
  * status_test.c - what status makes of entries and rows, whole JSON against whole JSON, and that
  * nothing untrusted reaches the terminal as it is.
  */
-#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <cmocka.h>
-#include "status.h"
-
-#define NS INT64_C(1000000000)
-#define BOOT_S 10000
-#define WALL_S INT64_C(1795269900) /* 2026-11-21T14:05:00Z */
-
-/* Uids without a passwd entry, so that their names are the same on every host. */
-#define ALICE 4000001
-#define BOB   4000002
-#define RELAY 4000010
-#define OTHER 4000011
-#define GUEST 4000020
-
-static struct config config;
-static struct status status;
-
-static int begin(void **unused)
-{
-	(void)unused;
-	config = (struct config){ .rule = { 3600, 1800, 50, 5 } };
-	status_begin(&status, &config, BOOT_S * NS, WALL_S * NS);
-	status.loaded = true;
-	return 0;
-}
-
-static int end(void **unused)
-{
-	(void)unused;
-	status_end(&status);
-	return 0;
-}
-
-static void role(uint32_t uid, enum smtpl_role role)
-{
-	struct smtpl_uid value = { .role = role };
-
-	assert_int_equal(status_uid(&status, uid, &value), 0);
-}
-
-static void count(uint32_t uid, const char *domain, struct smtpl_count value)
-{
-	struct smtpl_count_key key = { .uid = uid };
-
-	memcpy(key.domain, domain, strlen(domain));
-	assert_int_equal(status_count(&status, &key, &value), 0);
-}
-
-static struct account_id domain_account(const char *domain)
-{
-	struct account_id id = { .kind = ACCOUNT_DOMAIN };
-
-	memcpy(id.domain, domain, strlen(domain));
-	return id;
-}
-
-static struct account_id uid_account(uint32_t uid)
-{
-	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
-}
-
-/* Mails `age_s` seconds old. */
-static void window(struct account_id id, int64_t age_s, uint32_t delivered, uint32_t deferred,
-		   uint32_t failed)
-{
-	struct window_slot slot = { BOOT_S - age_s, delivered, deferred, failed };
-	struct window w = { 0 };
-
-	assert_int_equal(window_restore_slot(&w, &slot), 0);
-	assert_int_equal(status_window(&status, &id, &w), 0);
-	window_clear(&w);
-}
-
-static void suspended_uid(uint32_t uid, struct smtpl_suspension suspension)
-{
-	struct smtpl_uid value = { .suspension = suspension };
-
-	assert_int_equal(status_uid(&status, uid, &value), 0);
-}
-
-static json_t *status_json(void)
-{
-	char *bytes = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&bytes, &size);
-	json_t *json;
-
-	assert_int_equal(status_finish(&status), 0);
-	assert_int_equal(status_print_json(&status, f), 0);
-	fclose(f);
-	for (size_t i = 0; i < size; i++)
-		assert_true(bytes[i] == '\n' || (unsigned char)bytes[i] >= ' ');
-	json = json_loadb(bytes, size, 0, NULL);
-	assert_non_null(json);
-	free(bytes);
-	return json;
-}
-
-static char *status_string(void)
-{
-	char *bytes = NULL;
-	size_t size = 0;
-	FILE *f = open_memstream(&bytes, &size);
-
-	assert_int_equal(status_finish(&status), 0);
-	status_print_text(&status, f);
-	fclose(f);
-	assert_int_equal(strlen(bytes), size);
-	return bytes;
-}
-
-static void expect_json(json_t *is, const char *expected)
-{
-	json_error_t error;
-	json_t *want = json_loads(expected, JSON_DECODE_ANY, &error);
-
-	if (!want)
-		fail_msg("the expectation, line %d: %s", error.line, error.text);
-	if (!json_equal(is, want))
-		fail_msg("is   %s\nwant %s", json_dumps(is, JSON_SORT_KEYS | JSON_REAL_PRECISION(4)),
-			 json_dumps(want, JSON_SORT_KEYS));
-	json_decref(want);
-}
-
-static void expect_accounts(const char *expected)
-{
-	json_t *root = status_json();
-
-	expect_json(json_object_get(root, "accounts"), expected);
-	json_decref(root);
-}
+#include "status_fixture.h"
 
 #define STATS_NONE(name, text) ", \"" #name "\": 0"
 
@@ -282,7 +149,6 @@ static void saved_rows_stand_for_maps(void **unused)
 	struct state_suspension row = saved(domain_account("x.example"), "phish", 1);
 
 	(void)unused;
-	status.loaded = false;
 	assert_int_equal(status_suspension(&status, &row), 0);
 	expect_accounts(saved_domain);
 }
@@ -389,7 +255,6 @@ static void nothing_loaded_is_said(void **unused)
 	char *text;
 
 	(void)unused;
-	status.loaded = false;
 	text = status_string();
 	assert_non_null(strstr(text, "smtplimit is not loaded on this host; start it with: "
 				     "smtplimit run\n"));
@@ -397,8 +262,6 @@ static void nothing_loaded_is_said(void **unused)
 	free(text);
 	expect_accounts("[]");
 }
-
-#define STATUS_TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
 
 int main(void)
 {
@@ -409,12 +272,12 @@ int main(void)
 		STATUS_TEST(windows_are_slid_to_now),
 		STATUS_TEST(over_is_not_suspended),
 		STATUS_TEST(saved_rows_tell_why),
-		STATUS_TEST(saved_rows_stand_for_maps),
+		STATUS_TEST_UNLOADED(saved_rows_stand_for_maps),
 		STATUS_TEST(reason_without_a_row),
 		STATUS_TEST(worst_is_first),
 		STATUS_TEST(hostile_bytes_are_escaped),
 		STATUS_TEST(text_is_told),
-		STATUS_TEST(nothing_loaded_is_said),
+		STATUS_TEST_UNLOADED(nothing_loaded_is_said),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
