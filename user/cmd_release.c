@@ -17,7 +17,7 @@ int cmd_release(struct cli *cli, int argc, char **argv)
 		log_error("release takes one account: want smtplimit release ACCOUNT");
 		return CMD_USAGE;
 	}
-	r = order_begin(&order, cli, argv[1]);
+	r = order_begin(&order, cli, argv[0], argv[1]);
 	if (r == CMD_DONE) {
 		suspended = order_suspended(&order, &suspension);
 		if (suspended)

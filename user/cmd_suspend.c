@@ -77,10 +77,10 @@ int cmd_suspend(struct cli *cli, int argc, char **argv)
 
 	if (r != CMD_DONE)
 		return r;
-	r = order_begin(&order, cli, arguments.account);
+	r = order_begin(&order, cli, argv[0], arguments.account);
 	if (r == CMD_DONE) {
 		order.what.suspend = true;
-		order.what.for_s = arguments.for_s ? arguments.for_s : order.config.rule.suspend_s;
+		order.what.for_s = arguments.for_s ? arguments.for_s : order.rule.suspend_s;
 		snprintf(order.what.reason, sizeof(order.what.reason), "%s", arguments.reason);
 		r = order_run(&order);
 	}

@@ -31,6 +31,18 @@ static int daemon_end(const char *run, int *lock_fd)
 	return err;
 }
 
+static int say_not_ended(const char *run, int err)
+{
+	pid_t pid = daemon_pid(run);
+
+	if (err == -EBUSY && pid > 0)
+		log_error("the daemon (pid %d) was told to end and has not for %d s, it may be stuck: "
+			  "kill -9 %d, then unload again", (int)pid, UNLOAD_WAIT_MS / 1000, (int)pid);
+	else
+		log_error("cannot end the daemon: \"%s/lock\": %s", run, strerror(-err));
+	return CMD_FAILED;
+}
+
 int cmd_unload(struct cli *cli, int argc, char **argv)
 {
 	static struct config config;
@@ -41,16 +53,12 @@ int cmd_unload(struct cli *cli, int argc, char **argv)
 		log_error("unload takes no argument, not \"%s\"", argv[1]);
 		return CMD_USAGE;
 	}
-	if (config_read(cli->config_file, &config, error, sizeof(error))) {
-		log_error("%s", error);
-		return CMD_FAILED;
-	}
+	err = cmd_begin(cli, argv[0], &config);
+	if (err)
+		return err;
 	err = daemon_end(config.run, &lock_fd);
-	if (err) {
-		log_error("the daemon (pid %d) does not end: %s", (int)daemon_pid(config.run),
-			  strerror(-err));
-		return CMD_FAILED;
-	}
+	if (err)
+		return say_not_ended(config.run, err);
 	err = bpf_unload(config.bpffs, error, sizeof(error));
 	if (err == -ENOENT)
 		log_notice("nothing is loaded below \"%s\"", config.bpffs);

@@ -42,13 +42,23 @@ static int usage_error(const char *word, const char *problem)
 	return CMD_USAGE;
 }
 
-/* Take -c FILE and -j out of argv, wherever they stand; "--" ends the search. */
+/* Is what follows the value of an option of `suspend`? getopt_long(3) takes these words cut short. */
+static bool takes_value(const char *word)
+{
+	size_t length = strlen(word);
+
+	return length > 2 && (!strncmp(word, "--for", length) || !strncmp(word, "--reason", length));
+}
+
+/* Take -c FILE and -j out of argv, wherever they stand but as a value; "--" ends the search. */
 static int take_options(struct cli *cli, int *argc, char **argv)
 {
 	int kept = 0, i;
 
 	for (i = 0; i < *argc && strcmp(argv[i], "--"); i++) {
-		if (!strcmp(argv[i], "-j"))
+		if (i && takes_value(argv[i - 1]))
+			argv[kept++] = argv[i];
+		else if (!strcmp(argv[i], "-j"))
 			cli->json = true;
 		else if (strcmp(argv[i], "-c"))
 			argv[kept++] = argv[i];

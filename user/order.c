@@ -39,21 +39,35 @@ static int open_state(struct order *o)
 	return r;
 }
 
-int order_begin(struct order *o, const struct cli *cli, const char *account)
+/* Maps that a start left which never got to attaching are written like others, since the next start
+ * takes them up. */
+static int open_maps(struct order *o)
+{
+	struct smtpl_meta meta = { 0 };
+	int r = bpf_maps_open(o->config.bpffs, &o->maps);
+
+	if (!r)
+		r = bpf_maps_meta(o->maps, &meta);
+	o->loaded = !r && meta.schema;
+	o->rule = status_rule(&meta, &o->config);
+	return r;
+}
+
+int order_begin(struct order *o, const struct cli *cli, const char *command, const char *account)
 {
 	char error[CONFIG_ERROR_SIZE];
 	int r;
 
-	*o = (struct order){ .cli = cli };
-	if (config_read(cli->config_file, &o->config, error, sizeof(error)) ||
-	    account_parse(account, &o->what.account, error, sizeof(error))) {
+	*o = (struct order){ .cli = cli, .what.created_wall_s = time(NULL) };
+	r = cmd_begin(cli, command, &o->config);
+	if (r)
+		return r;
+	if (account_parse(account, &o->what.account, error, sizeof(error))) {
 		log_error("%s", error);
 		return CMD_FAILED;
 	}
 	account_name(&o->what.account, o->name, sizeof(o->name));
-	if (geteuid())
-		return fail(o->name, "this needs root: want it behind sudo");
-	r = bpf_maps_open(o->config.bpffs, &o->maps);
+	r = open_maps(o);
 	if (r == -EPROTO)
 		return fail(o->config.bpffs, "what is loaded is of another version of smtplimit: ask "
 			    "that version");
@@ -142,7 +156,7 @@ static int find_window(void *arg, const struct account_id *account, const char *
 {
 	const struct figures *f = arg;
 	struct state_suspension *s = f->suspension;
-	const struct verdict_rule *rule = &f->order->config.rule;
+	const struct verdict_rule *rule = &f->order->rule;
 	bool found = account_equal(account, &s->account);
 
 	if (found) {
@@ -185,7 +199,7 @@ static int suspend_here(struct order *o)
 		state_each_window(o->state, find_window, &figures);
 	s.kernel.since_ns = now.boot_ns;
 	s.kernel.until_ns = now.boot_ns + o->what.for_s * NS_PER_S;
-	s.kernel.min = o->config.rule.min_failures;
+	s.kernel.min = o->rule.min_failures;
 	s.kernel.by_hand = 1;
 	snprintf(s.reason, sizeof(s.reason), "%s",
 		 o->what.reason[0] ? o->what.reason : "by hand");
@@ -235,28 +249,51 @@ static int wait_for_daemon(struct order *o, int64_t id)
 	return r ? r : -ETIME;
 }
 
-/* -ESRCH: the order is taken back, to be carried out here. */
+/* The daemon may be at it in this moment, so that not even an order taken back means that nothing has
+ * changed. */
+static int not_confirmed(const struct order *o, int waited, bool taken_back)
+{
+	const char *left = taken_back ? "the order is taken back" :
+					"the order stays for the daemon, for a minute";
+	pid_t pid = daemon_pid(o->config.run);
+
+	if (waited == -ETIME && pid > 0)
+		log_error("%s: not confirmed: the daemon (pid %d) has not answered for %d s; %s: see "
+			  "`smtplimit status` and its log", o->name, (int)pid, ORDER_WAIT_S, left);
+	else
+		log_error("%s: not confirmed: cannot wait for the daemon: %s; %s: see `smtplimit "
+			  "status`", o->name, strerror(-waited), left);
+	return CMD_FAILED;
+}
+
+/* -ESRCH: the daemon is gone, and the order to be carried out here. */
 static int run_by_daemon(struct order *o)
 {
 	int64_t id = 0;
-	int r;
+	int r, taken_back;
 
-	if (!o->state || state_put_order(o->state, &o->what, &id))
-		return fail("cannot leave the order for the daemon", state_error(o->state));
+	if (!o->state || state_put_order(o->state, &o->what, &id)) {
+		log_error("%s: cannot leave the order for the daemon: %s: stop the daemon (systemctl "
+			  "stop smtplimit), then this command works on the maps", o->name,
+			  state_error(o->state));
+		return CMD_FAILED;
+	}
 	r = wait_for_daemon(o, id);
 	if (!r)
 		return CMD_DONE;
+	taken_back = state_delete_order(o->state, id);
 	/* Gone already: it was carried out after all. */
-	if (state_delete_order(o->state, id) == -ENOENT)
+	if (taken_back == -ENOENT)
 		return CMD_DONE;
-	if (r == -ESRCH)
-		return r;
-	if (r == -ETIME)
-		log_error("the daemon (pid %d) has not answered for %d s: nothing is changed, see its "
-			  "log", (int)daemon_pid(o->config.run), ORDER_WAIT_S);
-	else
-		log_error("cannot tell the daemon: %s", strerror(-r));
-	return CMD_FAILED;
+	return r == -ESRCH ? r : not_confirmed(o, r, !taken_back);
+}
+
+static int run_here(struct order *o)
+{
+	if (state_order_stale(&o->what, time(NULL)))
+		return fail(o->name, "this was asked for more than a minute ago: ask again");
+	o->by_itself = true;
+	return o->what.suspend ? suspend_here(o) : release_here(o);
 }
 
 static int run_here_or_there(struct order *o)
@@ -269,7 +306,7 @@ static int run_here_or_there(struct order *o)
 		log_error("%s/lock: %s", o->config.run, strerror(-r));
 		return CMD_FAILED;
 	}
-	r = o->what.suspend ? suspend_here(o) : release_here(o);
+	r = run_here(o);
 	close(fd);
 	return r;
 }
@@ -331,10 +368,12 @@ static void print_text(const struct order *o, const struct state_suspension *s, 
 	}
 	printf("%s is suspended until %s: %s\n", o->name, until,
 	       log_escape(s->reason, sizeof(s->reason), 1, reason, sizeof(reason)));
-	if (!o->maps)
+	if (!o->loaded)
 		printf("smtplimit is not loaded: nothing is refused before: smtplimit run\n");
 	else if (o->what.account.kind == ACCOUNT_DOMAIN)
 		printf("mail servers do not ask smtplimit yet: mail of this domain is still sent\n");
+	else if (o->by_itself)
+		printf("no daemon runs: open sessions are not ended, their packets are dropped\n");
 }
 
 void order_print(struct order *o, bool changed)

@@ -19,13 +19,17 @@ struct order {
 	struct config config;
 	struct state_order what;
 	char name[ACCOUNT_NAME_SIZE];
-	struct bpf_maps *maps; /* NULL: nothing is loaded */
+	struct bpf_maps *maps; /* NULL: there are none */
 	struct state *state;   /* NULL: it cannot be opened, which is said only where it matters */
+	struct verdict_rule rule; /* in force */
+	bool loaded;    /* maps and hooks: what is in the maps is in force */
+	bool by_itself; /* carried out by the command: no daemon runs */
 };
 
-/* The configuration, who is meant, the maps and the state. CMD_DONE, or what to exit with, said on
+/* The paths, who is meant, the maps and the state. CMD_DONE, or what to exit with, said on
  * stderr. order_end() in any case. */
-int order_begin(struct order *o, const struct cli *cli, const char *account);
+int order_begin(struct order *o, const struct cli *cli, const char *command,
+		const char *account);
 void order_end(struct order *o);
 
 /* Carry it out. CMD_DONE, or what to exit with, said on stderr. */

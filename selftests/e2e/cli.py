@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every command in text and JSON with its exit status, with and without a daemon; configuration errors
 and the reload."""
+import concurrent.futures
 import json
 import re
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -11,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import compare  # noqa: E402
 import ktap  # noqa: E402
 import scenes  # noqa: E402
+from host import bpftool  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from scenes import running  # noqa: E402
 from system import wait_for  # noqa: E402
@@ -38,6 +41,15 @@ def fails(host, status, *arguments, words=(), conf=None):
     for word in words:
         true(word in done.stderr, f"no {word!r} in: {done.stderr!r}")
     return done.stderr
+
+
+def warned(host, words, *arguments, conf):
+    """The command ends with 0, having warned in one line; its output."""
+    done = host.cli(*arguments, conf=conf)
+    equal((done.returncode, len(done.stderr.splitlines())), (0, 1), f"{arguments}: {done}")
+    for word in words:
+        true(word in done.stderr, f"no {word!r} in: {done.stderr!r}")
+    return done.stdout
 
 
 def prepare(host):
@@ -129,6 +141,17 @@ def test_suspend_and_release(host):
     wait_for(lambda: not host.suspended("games"), 10, "release")
 
 
+def test_options_of_main_as_values(host):
+    text = ok(host, "suspend", "games", "--for", "10m", "--reason", "-j")
+    true(text.startswith("games is suspended until "), f"not text: {text}")
+    true(text.splitlines()[0].endswith(": -j"), f"the reason: {text}")
+    told = json.loads(ok(host, "suspend", "games", "--reas", "-c", "-j"))
+    equal((told["account"], told["suspended"], told["reason"]), ("games", True, "-c"), "told")
+    fails(host, 2, "suspend", "games", "--for", "-j", words=['"-j"'])
+    told = json.loads(ok(host, "release", "-j", "games"))
+    equal((told["suspended"], told["changed"]), (False, True), "told")
+
+
 def test_one_daemon_at_a_time(host):
     first, log = host.daemon, host.log_path
     done = host.cli("run")
@@ -149,8 +172,10 @@ def test_hostile_bytes_never_reach_the_terminal(host):
 
 
 def test_not_root(host):
-    done = host.run_as(65534, [host.binary, "-c", host.conf, "status"])
-    equal((done.returncode, len(done.stderr.splitlines())), (1, 1), f"status of nobody: {done}")
+    for arguments in (["status"], ["suspend", "games"], ["release", "games"], ["unload"]):
+        done = host.run_as(65534, [host.binary, "-c", host.conf, *arguments])
+        equal((done.returncode, done.stderr), (1, f"smtplimit: {arguments[0]} needs root: want sudo "
+                                               f"smtplimit {arguments[0]}\n"), "as nobody")
 
 
 def bad_file(host, text):
@@ -164,12 +189,47 @@ def test_bad_configuration_names_file_and_line(host):
                              (3, "[watch]\n\nport = 25\n", "port"), (2, "[watch]\nports = 0\n", "0"),
                              (2, "[limit]\nmode = maybe\n", "maybe"), (1, "[nonsense]\nx = 1\n", "nonsense")):
         path = bad_file(host, text)
-        for command in ("config", "run", "status"):
+        for command in ("config", "run", "check"):
             said = fails(host, 1, command, conf=path)
             found = re.search(rf"{re.escape(str(path))}:(\d+): (.*)", said)
             true(found and word in found[2], f"{command}: {said!r}")
             true(int(found[1]) in (line, line + (word == "nonsense")), f"line of {text!r}: {said!r}")
     fails(host, 1, "config", conf=host.dir / "missing.conf", words=["missing.conf"])
+
+
+def test_typo_leaves_what_needs_only_paths(host):
+    whole = host.conf.read_text(encoding="ascii")
+    typo = f"[limit]\nmin_failures = 5x\n{whole}"
+    path = bad_file(host, typo)
+    words = [f"{path}:2: min_failures", "[paths]"]
+    shown = json.loads(warned(host, words, "-j", "status", conf=path))
+    equal(shown["accounts"], host.status()["accounts"], "accounts")
+    true("otherwise" not in warned(host, words, "status", conf=path), "differs from what is not read")
+    warned(host, words, "suspend", "games", "--for", "10m", conf=path)
+    scenes.is_suspended(host, GAMES)
+    warned(host, words, "release", "games", conf=path)
+    scenes.is_not_suspended(host, GAMES)
+    path = bad_file(host, typo.replace("state = ", "state "))
+    for arguments in (["status"], ["suspend", "games"], ["release", "games"], ["unload"]):
+        fails(host, 1, *arguments, conf=path, words=[f"{path}:", "state "])
+
+
+def test_status_shows_what_is_in_force(host):
+    def rule():
+        status = host.status()
+        return status["mode"], status["percent"], status["window_s"]
+
+    host.write_conf({"limit": {"mode": "observe", "percent": 60, "window": "30m"}})
+    equal(rule(), ("enforce", 50, 3600), "before the reload")
+    text = ok(host, "status")
+    true("the file says otherwise: reload\n" in text and "mode enforce" in text, f"status:\n{text}")
+    true(" percent = 60 " in ok(host, "config"), "config does not show the file")
+    host.daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: rule() == ("observe", 60, 1800), 10, "the new settings")
+    true("otherwise" not in ok(host, "status"), "differs after the reload")
+    host.write_conf({"limit": {"mode": "enforce", "percent": 50, "window": "60m"}})
+    host.daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: rule() == ("enforce", 50, 3600), 10, "the old settings")
 
 
 def test_reload(host):
@@ -205,7 +265,8 @@ def test_reading_and_orders_without_a_daemon():
         check_status(host)
         ok(host, "config")
         ok(host, "check")
-        ok(host, "suspend", "games", "--for", "10m")
+        text = ok(host, "suspend", "games", "--for", "10m")
+        true("no daemon runs: open sessions are not ended" in text, f"nothing of sessions:\n{text}")
         account = scenes.is_suspended(host, GAMES)
         true(not scenes.delivered(scenes.good(host, GAMES, 1)), "sent while suspended")
         host.start()
@@ -227,8 +288,61 @@ def test_status_before_the_first_run_and_after_unload():
         true(done.returncode in (0, 1) and len(done.stderr.splitlines()) <= 1, f"status: {done}")
 
 
+def lock_database(host):
+    """Nobody else can write until the connection is closed."""
+    connection = sqlite3.connect(host.dir / "state" / "state.db", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
+
+
+def test_locked_database():
+    with running(None, prepare) as host:
+        lock = lock_database(host)
+        fails(host, 1, "suspend", "games", words=["games", "cannot leave", "systemctl stop smtplimit"])
+        host.kill()
+        fails(host, 1, "suspend", "games", words=["games is suspended, but that is not saved"])
+        true(scenes.kernel_suspension(host, GAMES), "not suspended in the maps")
+        lock.close()
+        ok(host, "release", "games")
+        scenes.is_not_suspended(host, GAMES)
+
+
+def test_stuck_daemon():
+    with running(None, prepare) as host, concurrent.futures.ThreadPoolExecutor() as pool:
+        pid = host.daemon.pid
+        host.daemon.send_signal(signal.SIGSTOP)
+        waiting = [pool.submit(fails, host, 1, "suspend", "games", words=["not confirmed", f"pid {pid}"]),
+                   pool.submit(fails, host, 1, "unload",
+                               words=[f"pid {pid}", f"kill -9 {pid}", "unload again"])]
+        for done in waiting:
+            done.result()
+        host.kill()
+        ok(host, "unload")
+        equal(host.status()["loaded"], False, "loaded")
+
+
+def forget_schema(host):
+    """Leave the maps as a start does that ends before it attaches."""
+    path = host.pin("smtpl_meta")
+    entry = json.loads(bpftool("-j", "map", "dump", "pinned", path))[0]
+    bpftool("map", "update", "pinned", path, "key", *entry["key"], "value", *["0"] * 4,
+            *entry["value"][4:])
+
+
+def test_start_that_never_attached():
+    with running(None, prepare) as host:
+        host.kill()
+        forget_schema(host)
+        equal(host.status()["loaded"], False, "loaded")
+        true("smtplimit is not loaded on this host" in ok(host, "status"), "status")
+        true("smtplimit is not loaded" in ok(host, "suspend", "games"), "suspend")
+        ok(host, "release", "games")
+        equal(scenes.kernel_suspension(host, GAMES), None, "suspension that the next start takes up")
+
+
 if __name__ == "__main__":
     alone = [test_reading_and_orders_without_a_daemon,
-             test_status_before_the_first_run_and_after_unload]
+             test_status_before_the_first_run_and_after_unload, test_locked_database,
+             test_stuck_daemon, test_start_that_never_attached]
     together = [f for f in ktap.tests(globals()) if f not in alone]
     ktap.main(together, scenes.running(None, prepare), alone)
