@@ -84,6 +84,34 @@ static __always_inline void count_touch(struct smtpl_count *count)
 	count->last_ns = bpf_ktime_get_boot_ns();
 }
 
+/* One sender must not fill the ring that tells of all: what is beyond its share is counted all the same,
+ * and healed from the totals. Two CPUs may overwrite each other's update: the share is not exact. */
+static __always_inline bool event_share(const struct smtpl_session *s)
+{
+	struct smtpl_count_key key = {.uid = s->uid}; /* on the stack, see count_key */
+	__u64 now = bpf_ktime_get_boot_ns();
+	struct smtpl_count *whole;
+
+	if (s->role == SMTPL_ROLE_RELAY)
+		return true;
+	whole = bpf_map_lookup_elem(&smtpl_counts, &key);
+	if (!whole)
+		return true;
+	if (whole->event_ns > now + SMTPL_EVENT_BURST_NS) {
+		stats_add(events_over, 1);
+		return false;
+	}
+	whole->event_ns = (whole->event_ns > now ? whole->event_ns : now) + SMTPL_EVENT_COST_NS;
+	return true;
+}
+
+/* NULL: the caller counts it by stats_add(ring_full, 1). It must look at the result once only: 6.1 does
+ * not know, the second time, that memory is not NULL. */
+static __always_inline void *event_reserve(const struct smtpl_session *s, __u64 size)
+{
+	return event_share(s) ? bpf_ringbuf_reserve(&smtpl_events, size, 0) : NULL;
+}
+
 static __always_inline void event_head(struct smtpl_event *head, const struct smtpl_session *s,
 				       __u32 type)
 {
@@ -164,7 +192,7 @@ __attribute__((noinline)) int emit_outcome(struct smtpl_session *s, struct smtp_
 		stats_add(null_sender, d->count);
 		return 0;
 	}
-	event = bpf_ringbuf_reserve(&smtpl_events, sizeof(*event), 0);
+	event = event_reserve(s, sizeof(*event));
 	count = count_of(s, d->txn, &key, d->count);
 	if (!event) {
 		struct smtpl_totals unread;
@@ -192,7 +220,7 @@ __attribute__((noinline)) int emit_path(struct smtpl_session *s, __u32 rcpt)
 
 	if (!s)
 		return 0;
-	event = bpf_ringbuf_reserve(&smtpl_events, sizeof(*event), 0);
+	event = event_reserve(s, sizeof(*event));
 	if (!event) {
 		stats_add(ring_full, 1);
 		return 0;
@@ -202,13 +230,13 @@ __attribute__((noinline)) int emit_path(struct smtpl_session *s, __u32 rcpt)
 	event->rcpt = rcpt;
 	event->hash = s->smtp.c.hash;
 	__builtin_memcpy(event->addr, s->smtp.c.addr, sizeof(event->addr));
-	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(event, event_wakeup(SMTP_OUTCOME_NONE));
 	return 0;
 }
 
 static __always_inline void emit_open(struct smtpl_session *s)
 {
-	struct smtpl_event_open *event = bpf_ringbuf_reserve(&smtpl_events, sizeof(*event), 0);
+	struct smtpl_event_open *event = event_reserve(s, sizeof(*event));
 
 	if (!event) {
 		stats_add(ring_full, 1);
@@ -225,7 +253,7 @@ static __always_inline void emit_open(struct smtpl_session *s)
 
 static __always_inline void emit_close(struct smtpl_session *s)
 {
-	struct smtpl_event_close *event = bpf_ringbuf_reserve(&smtpl_events, sizeof(*event), 0);
+	struct smtpl_event_close *event = event_reserve(s, sizeof(*event));
 
 	if (!event) {
 		stats_add(ring_full, 1);

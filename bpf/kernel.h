@@ -17,12 +17,20 @@
 #define SMTPL_IPPROTO_HOPOPTS 0
 #define SMTPL_IPPROTO_ROUTING 43
 #define SMTPL_IPPROTO_DSTOPTS 60
+#define SMTPL_LOOPBACK_IFINDEX 1 /* include/linux/if.h LOOPBACK_IFINDEX: lo in every namespace */
+#define SMTPL_TCPOPT_EOL      0
+#define SMTPL_TCPOPT_NOP      1
+#define SMTPL_TCPOPT_MPTCP    30 /* RFC 8684 */
+#define SMTPL_MPTCP_JOIN      1
 #define SMTPL_PF_KTHREAD      0x00200000 /* include/linux/sched.h */
 
 #define SMTPL_TCP_FIN 0x01
 #define SMTPL_TCP_SYN 0x02
 #define SMTPL_TCP_RST 0x04
 #define SMTPL_TCP_ACK 0x10
+#define SMTPL_TCP_URG 0x20
+
+#define SMTPL_AF_INET6 10
 
 /* include/net/tcp_states.h; BPF_TCP_* of linux/bpf.h are the same numbers, asserted there. */
 enum smtpl_tcp_state {
@@ -41,6 +49,9 @@ struct sock_common {
 struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
+	struct {
+		unsigned int val;
+	} sk_uid;
 };
 struct task_struct {
 	unsigned int flags;

@@ -101,6 +101,29 @@ static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
 	return 0;
 }
 
+/* Is this the SYN of a further MPTCP subflow? Its bytes would be a part of another connection's. */
+static __always_inline bool packet_joins(struct __sk_buff *skb, const struct packet *p)
+{
+	__u32 off = p->tcp + sizeof(struct packet_tcp_header);
+
+	for (int i = 0; i < 40 && off < p->payload; i++) {
+		__u8 opt[3] = {};
+
+		if (bpf_skb_load_bytes(skb, off, opt, 1) || opt[0] == SMTPL_TCPOPT_EOL)
+			return false;
+		if (opt[0] == SMTPL_TCPOPT_NOP) {
+			off++;
+			continue;
+		}
+		if (bpf_skb_load_bytes(skb, off, opt, sizeof(opt)) || opt[1] < 2)
+			return false;
+		if (opt[0] == SMTPL_TCPOPT_MPTCP && opt[2] >> 4 == SMTPL_MPTCP_JOIN)
+			return true;
+		off += opt[1];
+	}
+	return false;
+}
+
 /* Tell the controller who stands behind a connection to the responder, before it is accepted. */
 static __always_inline int packet_redirected(struct __sk_buff *skb, const struct smtpl_session *s)
 {
@@ -159,6 +182,12 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 	if (!parsed)
 		return PACKET_PASS;
 	if (p.flags & SMTPL_TCP_SYN) {
+		if (packet_joins(skb, &p)) {
+			/* connected for another process: by a path manager, or by `ip mptcp` */
+			s->end = SMTP_END_CLIENT;
+			stats_add(mptcp_joins, 1);
+			return PACKET_DROP;
+		}
 		if (!s->out.synced)
 			s->iss = p.seq;
 		p.seq++;
@@ -167,8 +196,12 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 		s->out.seq = p.seq;
 		s->out.synced = 1;
 	}
+	if (p.flags & SMTPL_TCP_ACK)
+		s->acked = p.ack;
 	if (p.len == 0 || !packet_trim(&p, s->out.seq))
 		return PACKET_PASS;
+	if (p.flags & SMTPL_TCP_URG)
+		s->smtp.c.desync = 1; /* the server leaves out the urgent byte, this cannot */
 	if (p.seq != s->out.seq) {
 		/* Our own stack sends in order; a hole means that bytes left unseen. */
 		stats_add(hole_resyncs, 1);
@@ -190,7 +223,8 @@ static __always_inline int packet_reply(struct __sk_buff *skb, struct smtpl_sess
 	ahead = p->seq - s->in.seq;
 	if (ahead > PACKET_SEQ_NEAR)
 		return PACKET_PASS;
-	if (ahead && s->in.drops < SMTPL_HOLE_DROPS_MAX) {
+	/* What our TCP has acknowledged never comes again: waiting for it would stall the session. */
+	if (ahead && s->in.drops < SMTPL_HOLE_DROPS_MAX && (__s32)(s->acked - s->in.seq) <= 0) {
 		/* Once TCP holds it the peer never sends it again: make it come back in order. */
 		s->in.drops++;
 		stats_add(hole_drops, 1);

@@ -49,6 +49,7 @@ struct smtpl_session {
 	__u32 port; /* destination, host order */
 	__u8 dest[16]; /* destination that the client asked for, v4-mapped for IPv4 */
 	__u32 iss;     /* the SYN's sequence number */
+	__u32 acked;   /* by our own TCP to the server: it holds all before; written by egress */
 	__u32 lock;    /* 1: held */
 	__u32 end;     /* enum smtp_end, once the socket is closed; 0: open */
 	__u32 error;   /* of the socket at its end */

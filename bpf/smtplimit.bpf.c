@@ -22,6 +22,24 @@ static __always_inline void connect_fill(struct smtpl_session *s, struct bpf_soc
 	__builtin_memcpy(s->dest, dest, sizeof(s->dest));
 }
 
+enum connect_verdict {
+	CONNECT_REFUSE = 0,
+	CONNECT_PASS = 1,
+	CONNECT_REDIRECT = 2, /* to `to` and `to_port` */
+};
+
+/* No session can be made. A user can bring that about (net.core.optmem_max is charged for socket options
+ * as well), and a connection without a session is neither counted nor cut: a direct sender gets none. */
+static __always_inline int connect_unfollowed(void)
+{
+	if (gate_role(bpf_get_current_uid_gid()) != SMTPL_ROLE_DIRECT)
+		return CONNECT_PASS;
+	stats_add(refused_connects, 1);
+	if (smtpl_has_set_retval)
+		bpf_set_retval(-ENOBUFS);
+	return CONNECT_REFUSE;
+}
+
 /* A socket that was connected before is connected anew: its old session is over. */
 static __always_inline struct smtpl_session *connect_session(struct bpf_sock_addr *ctx)
 {
@@ -60,12 +78,6 @@ static __always_inline bool connect_joins(void)
 	return bpf_get_current_task_btf()->flags & SMTPL_PF_KTHREAD;
 }
 
-enum connect_verdict {
-	CONNECT_REFUSE = 0,
-	CONNECT_PASS = 1,
-	CONNECT_REDIRECT = 2, /* to `to` and `to_port` */
-};
-
 /* dest: where to, and on CONNECT_REDIRECT where to instead. */
 static __always_inline int connect_decide(struct bpf_sock_addr *ctx, __u8 dest[16], __u32 *to_port)
 {
@@ -76,6 +88,8 @@ static __always_inline int connect_decide(struct bpf_sock_addr *ctx, __u8 dest[1
 	if (ctx->protocol != SMTPL_IPPROTO_TCP || !watched_port(port))
 		return CONNECT_PASS;
 	if (!smtpl_local && gate_is_local(dest)) {
+		if (ctx->sk)
+			bpf_sk_storage_delete(&smtpl_session, ctx->sk);
 		stats_add(sessions_local, 1);
 		return CONNECT_PASS;
 	}
@@ -85,7 +99,7 @@ static __always_inline int connect_decide(struct bpf_sock_addr *ctx, __u8 dest[1
 	}
 	s = connect_session(ctx);
 	if (!s)
-		return gate_refuses(bpf_get_current_uid_gid()) ? CONNECT_REFUSE : CONNECT_PASS;
+		return connect_unfollowed();
 	connect_fill(s, ctx, dest, port);
 	if (gate_refuses(s->uid)) {
 		*to_port = connect_refuse(ctx, s, dest);
@@ -132,13 +146,18 @@ int smtpl_connect6(struct bpf_sock_addr *ctx)
 	return verdict != CONNECT_REFUSE;
 }
 
+static __always_inline bool to_responder(__u32 port)
+{
+	return port && (port == smtpl_responder_port || port == smtpl_responder_port6);
+}
+
 /* A redirected client sees the peer that it asked for. */
 static __always_inline const struct smtpl_session *getpeername_session(struct bpf_sock_addr *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
 	const struct smtpl_session *s;
 
-	if (!sk)
+	if (!sk || !to_responder(bpf_ntohs(sk->dst_port)))
 		return NULL;
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
 	return s && s->redirected ? s : NULL;
@@ -178,7 +197,31 @@ static __always_inline bool packet_watched(const struct bpf_sock *sk)
 {
 	__u32 port = bpf_ntohs(sk->dst_port);
 
-	return watched_port(port) || port == smtpl_responder_port || port == smtpl_responder_port6;
+	return watched_port(port) || to_responder(port);
+}
+
+/* A connection without a session was open before the agent. Whose it is, is known by its creator: enough
+ * to cut it. bpf_get_socket_uid() would tell the uid as a container sees it, that of somebody else here. */
+static __always_inline int packet_unfollowed(struct __sk_buff *skb, struct bpf_sock *sk)
+{
+	__u32 dest[4] = {0, 0, bpf_htonl(0xffff), sk->dst_ip4};
+	struct sock *tp;
+
+	if (skb->ifindex == SMTPL_LOOPBACK_IFINDEX || !watched_port(bpf_ntohs(sk->dst_port)))
+		return PACKET_PASS;
+	tp = (struct sock *)bpf_skc_to_tcp_sock(sk);
+	if (!tp || !gate_refuses(tp->sk_uid.val))
+		return PACKET_PASS;
+	if (sk->family == SMTPL_AF_INET6) {
+		dest[0] = sk->dst_ip6[0];
+		dest[1] = sk->dst_ip6[1];
+		dest[2] = sk->dst_ip6[2];
+		dest[3] = sk->dst_ip6[3];
+	}
+	if (!smtpl_local && gate_is_local((__u8 *)dest))
+		return PACKET_PASS;
+	stats_add(refused_packets, 1);
+	return PACKET_DROP;
 }
 
 SEC("cgroup_skb/egress")
@@ -190,7 +233,7 @@ int smtpl_egress(struct __sk_buff *skb)
 	if (!sk || !packet_watched(sk))
 		return PACKET_PASS;
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
-	return s ? packet_egress(skb, s) : PACKET_PASS;
+	return s ? packet_egress(skb, s) : packet_unfollowed(skb, sk);
 }
 
 SEC("cgroup_skb/ingress")
@@ -214,8 +257,7 @@ static __always_inline __u32 state_end(const struct smtpl_session *s, int old, i
 	return s->client_first || old == SMTPL_TCP_ESTABLISHED ? SMTP_END_CLIENT : SMTP_END_LOST;
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(smtpl_state, struct sock *sk, int old, int new)
+static __always_inline int state_changed(struct sock *sk, int old, int new)
 {
 	struct smtpl_session *s;
 
@@ -233,6 +275,21 @@ int BPF_PROG(smtpl_state, struct sock *sk, int old, int new)
 	else if (new == SMTPL_TCP_CLOSE && old != SMTPL_TCP_CLOSE)
 		session_close(s, state_end(s, old, sk->sk_err), sk->sk_err);
 	return 0;
+}
+
+/* Twice: a trace point leaves out a program that it interrupts on the same CPU (recursion_misses), as a
+ * softirq does a closing process. Only one of the two can be interrupted; the second to run finds the
+ * work done. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(smtpl_state, struct sock *sk, int old, int new)
+{
+	return state_changed(sk, old, new);
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(smtpl_state2, struct sock *sk, int old, int new)
+{
+	return state_changed(sk, old, new);
 }
 
 /* Ends the open sessions of smtpl_destroy_uid, in the network namespace of the reader. */

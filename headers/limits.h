@@ -42,6 +42,10 @@
 #define SMTPL_DOMAINS_MAX 65536
 #define SMTPL_LOCALS_MAX 4096
 #define SMTPL_REDIRECTS_MAX 16384
+/* A direct sender's share of the ring: an event each 50 us, 200 ms of them at once. */
+#define SMTPL_EVENT_COST_NS 50000ull
+#define SMTPL_EVENT_BURST_NS 200000000ull
+
 #define SMTPL_RING_BYTES_DEFAULT (4u << 20)
 
 /* Ingress segments behind a hole that are dropped in a row, before the direction gives up. */

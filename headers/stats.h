@@ -17,7 +17,8 @@
 	X(null_sender, "attempts with the null sender, never counted against anybody")             \
 	X(callouts, "recipients accepted and dropped before DATA (address checks)")                \
 	X(too_many_rcpts, "recipients put off by the server's own limit per message (x.5.3)")      \
-	X(ring_full, "events lost because the ring buffer was full; their counts are kept")        \
+	X(ring_full, "events lost because there was no room; their counts are kept")               \
+	X(events_over, "of these, events of a sender beyond its share of the ring")                \
 	X(counts_full, "attempts counted nowhere because smtpl_counts was full")                   \
 	X(domains_over, "attempts counted under \"\" because the sender used too many domains")    \
 	X(hole_drops, "reply packets dropped because one before them was missing")                 \

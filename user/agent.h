@@ -39,11 +39,13 @@ struct agent {
 	bool stop;
 	uint64_t ticks;
 	uint64_t ring_full;    /* as of the last look: more of it means lost events */
+	uint64_t snapshot_cost_ns; /* what the last reading of the map took */
 	uint64_t snapshot_ns;  /* when the map was last read */
 	size_t unseeded;       /* saved counts that found no room at the start */
 	size_t save_bytes;     /* of windows, in the last save */
 	uint64_t save_tick;    /* when to save next */
-	uint64_t save_failed_ns; /* when a failed save was last logged; 0: the last one was good */
+	uint64_t save_failed_ns; /* when a failed save was last logged */
+	bool save_failed;        /* logged, and none was good since */
 	uint64_t responder_ns; /* when the responder was last started */
 	bool snapshot;         /* being taken: the ring is read up to the mark */
 	uint64_t snapshot_mark;

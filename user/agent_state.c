@@ -13,6 +13,7 @@
 #include "state_meta.h"
 
 #define SNAPSHOT_EVERY_NS (60 * 1000000000ull)
+#define SNAPSHOT_REST     10 /* reading the map takes at most this part of the time */
 
 /* Every account whose window changed is written whole: the more that is, the less often. */
 #define SAVE_TICKS_MIN      2 /* 200 ms */
@@ -33,9 +34,11 @@ int agent_state_open(struct agent *a)
 		log_error("%s: %s", path, state_error(NULL));
 	else if (state_error(a->state)[0])
 		log_warning("%s", state_error(a->state));
-	if (!err)
-		state_set_busy_ms(a->state, SAVE_BUSY_MS);
-	return err;
+	if (err)
+		return err;
+	state_set_busy_ms(a->state, SAVE_BUSY_MS);
+	state_keep_files(a->state);
+	return 0;
 }
 
 /* --- restoring ------------------------------------------------------------------------------ */
@@ -77,7 +80,7 @@ static int seed_suspension(void *arg, const struct state_suspension *s)
 	int err;
 
 	if (s->kernel.until_ns <= agent_now_ns())
-		return pipeline_suspend(a->pipeline, &s->account, s->kernel.until_ns);
+		return 0;
 	err = enforce_suspend(a->maps, &s->account, &s->kernel);
 	return err == -EPERM ? 0 : err;
 }
@@ -129,6 +132,19 @@ static int remember_domain(void *arg, const struct smtpl_domain_key *key,
 
 	memcpy(id.domain, key->domain, sizeof(id.domain));
 	return remember_suspension(arg, &id, value);
+}
+
+/* The kernel knows nothing of it any more, the database does: it ended, but the daemon died before
+ * the window that begins empty was saved. */
+static int remember_ended(void *arg, const struct state_suspension *s)
+{
+	uint64_t now = agent_now_ns(), until = s->kernel.until_ns;
+	struct smtpl_suspension kernel;
+	struct agent *a = arg;
+
+	if (enforce_lookup(a->maps, &s->account, now, &kernel) != -ENOENT)
+		return 0;
+	return pipeline_suspend(a->pipeline, &s->account, until < now ? until : now);
 }
 
 /* The account's own domain is told to people while it is suspended. */
@@ -194,6 +210,8 @@ int agent_restore(struct agent *a)
 		err = 0;
 	}
 	if (!err)
+		err = state_each_suspension(a->state, remember_ended, a);
+	if (!err)
 		err = bpf_maps_each_uid(a->maps, remember_uid, a);
 	if (!err)
 		err = bpf_maps_each_domain(a->maps, remember_domain, a);
@@ -249,7 +267,7 @@ static int save_all(struct agent *a)
 	return err;
 }
 
-/* A full disk is not helped by a log that fills it. */
+/* A full disk is not helped by a log that fills it, nor one that is full every other second. */
 static void save_failed(struct agent *a)
 {
 	uint64_t now = agent_now_ns();
@@ -258,6 +276,7 @@ static void save_failed(struct agent *a)
 	if (a->save_failed_ns && now - a->save_failed_ns < SAVE_LOG_NS)
 		return;
 	a->save_failed_ns = now;
+	a->save_failed = true;
 	log_error("cannot save, trying on: %s", state_error(a->state));
 }
 
@@ -274,9 +293,9 @@ int agent_save(struct agent *a)
 	}
 	pipeline_saved(a->pipeline);
 	a->unsaved_count = 0;
-	if (a->save_failed_ns)
+	if (a->save_failed)
 		log_notice("saving works again");
-	a->save_failed_ns = 0;
+	a->save_failed = false;
 	ticks = a->save_bytes / SAVE_BYTES_PER_TICK;
 	a->save_tick = a->ticks + SAVE_TICKS_MIN + (ticks < SAVE_TICKS_MORE ? ticks : SAVE_TICKS_MORE);
 	return 0;
@@ -299,13 +318,15 @@ bool agent_snapshot(struct agent *a, bool due)
 
 	if (a->snapshot || bpf_maps_stats(a->maps, &stats))
 		return false;
-	if (!due && stats.ring_full == a->ring_full && now - a->snapshot_ns < SNAPSHOT_EVERY_NS)
+	if (!due && now - a->snapshot_ns < (stats.ring_full == a->ring_full ? SNAPSHOT_EVERY_NS :
+							       SNAPSHOT_REST * a->snapshot_cost_ns))
 		return false;
 	a->ring_full = stats.ring_full;
 	a->snapshot_ns = now;
 	pipeline_snapshot_begin(a->pipeline);
 	bpf_maps_each_count(a->maps, snapshot_key, a);
 	a->snapshot_mark = bpf_ring_mark(a->bpf);
+	a->snapshot_cost_ns = agent_now_ns() - now;
 	a->snapshot = true;
 	return true;
 }

@@ -33,9 +33,8 @@ struct bpf {
 	const uint64_t *ring_consumer;
 	char bpffs[PATH_MAX];
 	char cgroup[PATH_MAX];
-	uint16_t ports[SMTPL_PORTS_MAX];
-	size_t ports_count;
 	bool made_maps;
+	int pin_lock;
 };
 
 /* libbpf's own words, kept for the one line that tells why a load failed. */
@@ -108,8 +107,6 @@ void bpf_set_watch(struct bpf *bpf, const struct config *config)
 		if (bpf->skel->bss->smtpl_ports[i] != bits[i])
 			__atomic_store_n(&bpf->skel->bss->smtpl_ports[i], bits[i], __ATOMIC_RELAXED);
 	bpf->skel->bss->smtpl_local = config->local;
-	memcpy(bpf->ports, config->ports, sizeof(bpf->ports));
-	bpf->ports_count = config->ports_count;
 }
 
 void bpf_set_responder(struct bpf *bpf, uint16_t port, uint16_t port6)
@@ -143,6 +140,9 @@ static int bpf_load_steps(struct bpf *bpf, const struct config *config, char *er
 	err = bpf_pin_prepare(config->bpffs, pin_root, &bpf->made_maps, error, error_size);
 	if (err)
 		return err;
+	bpf->pin_lock = bpf_pin_lock(config->bpffs, error, error_size);
+	if (bpf->pin_lock < 0)
+		return bpf->pin_lock;
 	err = skel_open(bpf, pin_root, config->ring_bytes);
 	if (err) {
 		snprintf(error, error_size, "cannot open the programs: %s", strerror(-err));
@@ -171,6 +171,7 @@ int bpf_load(const struct config *config, struct bpf **bpf, char *error, size_t 
 
 	if (!b)
 		return -ENOMEM;
+	b->pin_lock = -1;
 	snprintf(b->bpffs, sizeof(b->bpffs), "%s", config->bpffs);
 	snprintf(b->cgroup, sizeof(b->cgroup), "%s", config->cgroup);
 	err = bpf_load_steps(b, config, error, error_size);
@@ -189,6 +190,7 @@ int bpf_attach(struct bpf *bpf, char *error, size_t error_size)
 	struct smtplimit_bpf *skel = bpf->skel;
 	const struct bpf_link_want wants[] = {
 		{skel->progs.smtpl_state, "link_state", false},
+		{skel->progs.smtpl_state2, "link_state2", false},
 		{skel->progs.smtpl_ingress, "link_ingress", true},
 		{skel->progs.smtpl_egress, "link_egress", true},
 		{skel->progs.smtpl_getpeer4, "link_getpeername4", true},
@@ -221,7 +223,15 @@ void bpf_free(struct bpf *bpf)
 	bpf_link__destroy(bpf->destroy);
 	bpf_maps_close(bpf->maps);
 	smtplimit_bpf__destroy(bpf->skel);
+	if (bpf->pin_lock >= 0)
+		close(bpf->pin_lock);
 	free(bpf);
+}
+
+void bpf_after_fork(struct bpf *bpf)
+{
+	close(bpf->pin_lock);
+	bpf->pin_lock = -1;
 }
 
 struct bpf_maps *bpf_get_maps(struct bpf *bpf)
@@ -288,7 +298,7 @@ int bpf_destroy_sessions(struct bpf *bpf, uint32_t uid)
 {
 	if (bpf->features.sock_destroy)
 		return destroy_by_iterator(bpf, uid);
-	return destroy_by_netlink(uid, bpf->ports, bpf->ports_count);
+	return destroy_by_netlink(uid, (const uint64_t *)bpf->skel->bss->smtpl_ports);
 }
 
 int bpf_try_load(struct bpf_features *features, char *error, size_t error_size)

@@ -80,6 +80,9 @@ int bpf_attach(struct bpf *bpf, char *error, size_t error_size);
 /* Close this process's handles. What is pinned stays in the kernel. */
 void bpf_free(struct bpf *bpf);
 
+/* In a child that goes on using it: the pin directory is locked by the parent alone. */
+void bpf_after_fork(struct bpf *bpf);
+
 struct bpf_maps *bpf_get_maps(struct bpf *bpf);
 const struct bpf_features *bpf_get_features(const struct bpf *bpf);
 bool bpf_made_maps(const struct bpf *bpf); /* the maps are new: nothing of an earlier start */

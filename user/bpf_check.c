@@ -59,7 +59,7 @@ static void check_bpffs(const struct check *c, const struct config *config)
 		met = true;
 		snprintf(why, sizeof(why), "not mounted yet; `smtplimit run` mounts it");
 	} else if (!met) {
-		snprintf(why, sizeof(why), "mount one: mount -t bpf bpf %s", parent);
+		snprintf(why, sizeof(why), "mount one: mount -t bpf -o mode=0700 bpf %s", parent);
 	}
 	check_say(c, "BPF file system", met, true, why);
 }

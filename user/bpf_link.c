@@ -16,6 +16,17 @@
 #include "bpf_link.h"
 #include "cgroup.h"
 
+#define FRESH "_new" /* behind the pin of a link that has not its name yet */
+
+/* Left by a start that was killed before it gave the link its name: it is attached all the same. */
+static void link_drop_fresh(const char *path)
+{
+	char fresh[PATH_MAX + sizeof(FRESH)];
+
+	snprintf(fresh, sizeof(fresh), "%s" FRESH, path);
+	unlink(fresh);
+}
+
 /* Is the pinned link attached to this very cgroup? One of a removed cgroup has id 0. */
 static bool link_is_of(int link_fd, int cgroup_fd)
 {
@@ -42,7 +53,7 @@ static int link_switch(const struct bpf_link_want *want, const char *path, int c
 
 static int link_make(const struct bpf_link_want *want, const char *path, int cgroup_fd)
 {
-	char fresh[PATH_MAX + sizeof("_new")];
+	char fresh[PATH_MAX + sizeof(FRESH)];
 	struct bpf_link *link;
 	int err;
 
@@ -50,8 +61,7 @@ static int link_make(const struct bpf_link_want *want, const char *path, int cgr
 			      bpf_program__attach(want->prog);
 	if (!link)
 		return -errno;
-	snprintf(fresh, sizeof(fresh), "%s_new", path);
-	unlink(fresh); /* left by a start that was killed right here */
+	snprintf(fresh, sizeof(fresh), "%s" FRESH, path);
 	err = bpf_link__pin(link, fresh);
 	if (!err && rename(fresh, path)) {
 		err = -errno;
@@ -84,6 +94,7 @@ int bpf_link_attach_all(const struct bpf_link_want *wants, size_t count, const c
 		int err;
 
 		snprintf(path, sizeof(path), "%s/" SMTPL_PIN_DIR "/%s", bpffs, wants[i].pin);
+		link_drop_fresh(path);
 		first = access(path, F_OK) != 0;
 		err = link_switch(&wants[i], path, cgroup_fd);
 		if (err == -ENOENT) {

@@ -11,6 +11,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -46,16 +47,40 @@ static int bpffs_ensure(const char *bpffs, char *error, size_t error_size)
 	if (strcmp(parent, BPFFS_USUAL) == 0 && mount("bpf", parent, "bpf", 0, "mode=0700") == 0)
 		return 0;
 	snprintf(error, error_size,
-		 "\"%s\" is not on a BPF file system; mount one: mount -t bpf bpf %s", bpffs, parent);
+		 "\"%s\" is not on a BPF file system; mount one: mount -t bpf -o mode=0700 bpf %s",
+		 bpffs, parent);
 	return -ENODEV;
 }
 
+/* In a BPF file system that anyone may write to, somebody could have been there before. */
 static int make_directory(const char *path, char *error, size_t error_size)
 {
-	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+	struct stat st;
+
+	if (mkdir(path, 0700) && errno != EEXIST) {
+		snprintf(error, error_size, "cannot make \"%s\": %s", path, strerror(errno));
+		return -errno;
+	}
+	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == 0 && !(st.st_mode & 022))
 		return 0;
-	snprintf(error, error_size, "cannot make \"%s\": %s", path, strerror(errno));
-	return -errno;
+	snprintf(error, error_size,
+		 "\"%s\" must be a directory of root that nobody else can write to; remove it", path);
+	return -EPERM;
+}
+
+int bpf_pin_lock(const char *bpffs, char *error, size_t error_size)
+{
+	int fd = open(bpffs, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	int err;
+
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	err = -errno;
+	if (fd >= 0)
+		close(fd);
+	snprintf(error, error_size, err == -EWOULDBLOCK ? "another smtplimit uses \"%s\"" : "\"%s\": %s",
+		 bpffs, strerror(-err));
+	return err;
 }
 
 int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], bool *made_maps, char *error,
@@ -131,19 +156,13 @@ static int unlink_all(DIR *dir, const char *prefix, int *removed)
 	return 0;
 }
 
-int bpf_unload(const char *bpffs, char *error, size_t error_size)
+static int unload_locked(const char *bpffs, const char *pin_root)
 {
-	char pin_root[PATH_MAX];
+	DIR *dir = opendir(pin_root);
 	int removed = 0, err;
-	DIR *dir;
 
-	snprintf(pin_root, sizeof(pin_root), "%s/" SMTPL_PIN_DIR, bpffs);
-	dir = opendir(pin_root);
-	if (!dir) {
-		err = -errno;
-		snprintf(error, error_size, "\"%s\": %s", pin_root, strerror(-err));
-		return err;
-	}
+	if (!dir)
+		return -errno;
 	err = unlink_all(dir, "link_", &removed);
 	if (!err)
 		err = unlink_all(dir, "smtpl_", &removed);
@@ -152,7 +171,21 @@ int bpf_unload(const char *bpffs, char *error, size_t error_size)
 		err = -errno;
 	if (!err && rmdir(bpffs) && errno != EBUSY && errno != ENOTEMPTY)
 		err = -errno;
+	return err;
+}
+
+int bpf_unload(const char *bpffs, char *error, size_t error_size)
+{
+	char pin_root[PATH_MAX];
+	int lock = bpf_pin_lock(bpffs, error, error_size);
+	int err;
+
+	if (lock < 0)
+		return lock;
+	snprintf(pin_root, sizeof(pin_root), "%s/" SMTPL_PIN_DIR, bpffs);
+	err = unload_locked(bpffs, pin_root);
 	if (err)
 		snprintf(error, error_size, "cannot remove \"%s\": %s", pin_root, strerror(-err));
+	close(lock);
 	return err;
 }

@@ -16,6 +16,10 @@ struct bpf_object;
 int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], bool *made_maps, char *error,
 		    size_t error_size);
 
+/* Nobody else loads or unloads below <bpffs> while the returned descriptor is open. -errno: with one
+ * line in `error`. */
+int bpf_pin_lock(const char *bpffs, char *error, size_t error_size);
+
 /* Unpin the ring, the sessions and other maps that live shorter than a mail where their size has
  * changed: libbpf makes them anew. What the lost ring held is healed from the totals. */
 void bpf_pin_drop_unfit(struct bpf_object *obj);

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <mntent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,7 +15,16 @@
 #include <unistd.h>
 #include "cgroup.h"
 
-/* The mount point of the v2 hierarchy's root, or "" . */
+/* Every cgroup but the root of the hierarchy has this file. */
+static bool cgroup_is_root(const char *path)
+{
+	char file[PATH_MAX + sizeof("/cgroup.events")];
+
+	snprintf(file, sizeof(file), "%s/cgroup.events", path);
+	return access(file, F_OK) != 0;
+}
+
+/* Where the v2 hierarchy's root is mounted; in a container, where the first part of it is; else "". */
 static void cgroup_find_root(char path[PATH_MAX])
 {
 	struct mntent entry;
@@ -25,10 +35,9 @@ static void cgroup_find_root(char path[PATH_MAX])
 	if (!mounts)
 		return;
 	while (getmntent_r(mounts, &entry, line, sizeof(line)))
-		if (strcmp(entry.mnt_type, "cgroup2") == 0) {
+		if (strcmp(entry.mnt_type, "cgroup2") == 0 &&
+		    (!path[0] || (!cgroup_is_root(path) && cgroup_is_root(entry.mnt_dir))))
 			snprintf(path, PATH_MAX, "%s", entry.mnt_dir);
-			break;
-		}
 	endmntent(mounts);
 }
 

@@ -109,6 +109,7 @@ static void cutter_child(struct bpf *bpf, int fd, pid_t parent)
 	static const unsigned int keep[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_BPF, CAP_PERFMON,
 					    CAP_NET_ADMIN};
 
+	bpf_after_fork(bpf);
 	prctl(PR_SET_NAME, "smtplimit-cut");
 	signal(SIGINT, SIG_IGN);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent ||

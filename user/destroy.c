@@ -44,14 +44,24 @@ static int diag_send(int fd, int type, int flags, int family, const struct inet_
 	return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
 }
 
-static bool wanted(const struct inet_diag_msg *m, uint32_t uid, const uint16_t *ports, size_t count)
+/* Loopback, or this host's own address: then both ends are the same. */
+static bool is_local(const struct inet_diag_msg *m)
 {
-	if (m->idiag_uid != uid)
-		return false;
-	for (size_t i = 0; i < count; i++)
-		if (ntohs(m->id.idiag_dport) == ports[i])
-			return true;
-	return false;
+	const struct in6_addr *to = (const struct in6_addr *)m->id.idiag_dst;
+	uint32_t v4 = ntohl(m->idiag_family == AF_INET ? m->id.idiag_dst[0] : m->id.idiag_dst[3]);
+
+	if (memcmp(m->id.idiag_src, m->id.idiag_dst, sizeof(m->id.idiag_dst)) == 0)
+		return true;
+	if (m->idiag_family == AF_INET || IN6_IS_ADDR_V4MAPPED(to))
+		return v4 >> 24 == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(to);
+}
+
+static bool wanted(const struct inet_diag_msg *m, uint32_t uid, const uint64_t *ports)
+{
+	uint16_t port = ntohs(m->id.idiag_dport);
+
+	return m->idiag_uid == uid && ports[port / 64] >> port % 64 & 1 && !is_local(m);
 }
 
 static void batch_add(struct destroy_batch *batch, const struct inet_diag_sockid *id)
@@ -64,7 +74,7 @@ static void batch_add(struct destroy_batch *batch, const struct inet_diag_sockid
 }
 
 /* 1: more follows, 0: done, -errno */
-static int dump_part(int fd, uint32_t uid, const uint16_t *ports, size_t ports_count,
+static int dump_part(int fd, uint32_t uid, const uint64_t *ports,
 		     struct destroy_batch *batch)
 {
 	_Alignas(struct nlmsghdr) char buf[32768];
@@ -80,7 +90,7 @@ static int dump_part(int fd, uint32_t uid, const uint16_t *ports, size_t ports_c
 			return 0;
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-		if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(*m)) && wanted(m, uid, ports, ports_count))
+		if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(*m)) && wanted(m, uid, ports))
 			batch_add(batch, &m->id);
 	}
 	return 1;
@@ -102,7 +112,7 @@ static int destroy_one(int fd, int family, const struct inet_diag_sockid *id)
 	return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
 }
 
-static int destroy_family(int fd, int family, uint32_t uid, const uint16_t *ports, size_t ports_count)
+static int destroy_family(int fd, int family, uint32_t uid, const uint64_t *ports)
 {
 	struct destroy_batch batch;
 	int destroyed = 0, err;
@@ -113,7 +123,7 @@ static int destroy_family(int fd, int family, uint32_t uid, const uint16_t *port
 		err = diag_send(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, family, NULL);
 		if (err)
 			return err;
-		while ((err = dump_part(fd, uid, ports, ports_count, &batch)) > 0)
+		while ((err = dump_part(fd, uid, ports, &batch)) > 0)
 			;
 		for (size_t i = 0; !err && i < batch.count; i++) {
 			err = destroy_one(fd, family, &batch.id[i]);
@@ -124,15 +134,15 @@ static int destroy_family(int fd, int family, uint32_t uid, const uint16_t *port
 	return err ? err : destroyed;
 }
 
-int destroy_by_netlink(uint32_t uid, const uint16_t *ports, size_t ports_count)
+int destroy_by_netlink(uint32_t uid, const uint64_t *ports)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	int v4, v6;
 
 	if (fd < 0)
 		return -errno;
-	v4 = destroy_family(fd, AF_INET, uid, ports, ports_count);
-	v6 = destroy_family(fd, AF_INET6, uid, ports, ports_count);
+	v4 = destroy_family(fd, AF_INET, uid, ports);
+	v6 = destroy_family(fd, AF_INET6, uid, ports);
 	close(fd);
 	if (v4 < 0)
 		return v4;

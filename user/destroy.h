@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 /* End every TCP socket of the caller's network namespace that `uid` made and that is connected, or
- * connecting, to one of the ports. Returns how many, or -errno: -EOPNOTSUPP where the kernel was built
+ * connecting, to another host and one of the ports (a bit each of 65536). Returns how many, or -errno: -EOPNOTSUPP where the kernel was built
  * without CONFIG_INET_DIAG_DESTROY. */
-int destroy_by_netlink(uint32_t uid, const uint16_t *ports, size_t ports_count);
+int destroy_by_netlink(uint32_t uid, const uint64_t *ports);
 
 #endif
