@@ -30,8 +30,8 @@ struct smtpl_count {
 	__u64 opaque;  /* sessions */
 	__u64 refused; /* connects that smtplimit turned away */
 	__u64 last_ns; /* when anything here last changed */
-	__u64 event_ns; /* in the "" entry: how far its share of the ring is used up */
 	__u64 domains; /* in the "" entry: domains of the uid that have an entry */
+	__u64 event_ns; /* in the "" entry: how far its share of the ring is used up */
 };
 
 /* What a suspension says, wherever it is kept. Not suspended: until_ns is 0 or in the past. */

@@ -24,7 +24,7 @@ static void whole_object(void **unused)
 	suspended_uid(ALICE, (struct smtpl_suspension){ (BOOT_S - 60) * NS, (BOOT_S + 1740) * NS, 7,
 							5, 58, 0 });
 	count(ALICE, "", (struct smtpl_count){ .connections = 9, .opaque = 1, .refused = 2 });
-	count(ALICE, "b.example", (struct smtpl_count){ 1, 5, 3, 4, 2, 0, 0, 9, 0 });
+	count(ALICE, "b.example", (struct smtpl_count){ 1, 5, 3, 4, 2, 0, 0, 9, 0, 0 });
 	count(ALICE, "a.example", (struct smtpl_count){ .delivered = 10 });
 	window(uid_account(ALICE), 10, 5, 3, 4);
 	root = status_json();
