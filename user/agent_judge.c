@@ -214,6 +214,7 @@ struct ended {
 	struct account_id id[ENDED_MAX];
 	size_t count;
 	uint64_t now_ns;
+	const struct agent *agent;
 };
 
 static int ended_note(struct ended *e, const struct account_id *id, uint64_t until_ns)
@@ -223,9 +224,27 @@ static int ended_note(struct ended *e, const struct account_id *id, uint64_t unt
 	return 0;
 }
 
+/* The row alone does not tell: it may be of a suspension before the one in force, which could not be
+ * saved yet, or of one that was lifted when the database could not be written. */
 static int ended_row(void *arg, const struct state_suspension *s)
 {
-	return ended_note(arg, &s->account, s->kernel.until_ns);
+	struct ended *e = arg;
+	struct smtpl_suspension now;
+
+	if (enforce_lookup(e->agent->maps, &s->account, e->now_ns, &now) == -ENOENT)
+		ended_note(e, &s->account, 0);
+	return 0;
+}
+
+/* Said once, however often it takes to get it out of the database. */
+static void ended_open(struct agent *a, const struct account_id *id)
+{
+	struct smtpl_suspension over = {};
+
+	enforce_lookup(a->maps, id, agent_now_ns(), &over);
+	if (over.until_ns)
+		judge_open(a, id, "the suspension is over");
+	unsaved_remove(a, id);
 }
 
 /* The kernel lets the account through since then, and the pipeline begins a new window by itself:
@@ -237,13 +256,12 @@ void agent_expire(struct agent *a)
 
 	ended.count = 0;
 	ended.now_ns = agent_now_ns();
+	ended.agent = a;
 	err = state_each_suspension(a->state, ended_row, &ended);
 	if (err && err != -EBUSY)
 		log_error("cannot read the suspensions: %s", state_error(a->state));
-	for (size_t i = 0; i < ended.count; i++) {
-		judge_open(a, &ended.id[i], "the suspension is over");
-		unsaved_remove(a, &ended.id[i]);
-	}
+	for (size_t i = 0; i < ended.count; i++)
+		ended_open(a, &ended.id[i]);
 	if (ended.count)
 		judge_forget(a, ended.id, ended.count);
 }

@@ -51,6 +51,13 @@ void state_set_busy_ms(struct state *state, int ms)
 	sqlite3_busy_timeout(state->db, ms);
 }
 
+void state_keep_files(struct state *state)
+{
+	int keep = 1;
+
+	sqlite3_file_control(state->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+}
+
 bool state_is_full(int err)
 {
 	return err == -ENOSPC || err == -EROFS;
