@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import re
+import sqlite3
 import time
 
 import clients
@@ -124,6 +125,37 @@ def delivered(result):
 
 def is_delivered(result):
     true(delivered(result), f"not delivered: {result}")
+
+
+def heartbeat(host):
+    """When the daemon last renewed its heartbeat, in seconds of boot time."""
+    return host.map("smtpl_meta")[0]["heartbeat_ns"] / 1e9
+
+
+def looked(host, times=1):
+    """Wait until the daemon has begun and finished its look at what time changes, once a second."""
+    for _ in range(times + 1):
+        last = heartbeat(host)
+        wait_for(lambda: heartbeat(host) != last, 10, "the daemon's heartbeat")
+
+
+def database(host, write=False):
+    """A connection to the state database, beside the daemon's."""
+    file = host.dir / "state" / "state.db"
+    return contextlib.closing(sqlite3.connect(f"file:{file}?mode={'rw' if write else 'ro'}", uri=True,
+                                              timeout=20, isolation_level=None))
+
+
+def saved(host, query, *arguments):
+    """Rows of the state database."""
+    with database(host) as db:
+        return db.execute(query, arguments).fetchall()
+
+
+def suspension_saved(host, uid):
+    """(until_ns, reason) of an account's suspension in the state database, or None."""
+    rows = saved(host, "SELECT until_ns, reason FROM suspensions WHERE kind = 1 AND uid = ?", uid)
+    return rows[0] if rows else None
 
 
 def iso(text):

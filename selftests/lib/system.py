@@ -32,9 +32,9 @@ def setns(path, kind):
         os.close(fd)
 
 
-def mount(source, target, kind, flags=0):
+def mount(source, target, kind, flags=0, data=None):
     _call("mount", source.encode(), target.encode(), kind.encode() if kind else None,
-          ctypes.c_ulong(flags), None)
+          ctypes.c_ulong(flags), data.encode() if data else None)
 
 
 def umount(target):
