@@ -245,8 +245,8 @@ static void text_is_told(void **unused)
 "TOTAL: attempts delivered/deferred/failed since counting began; the columns before it: mails in "
 "the window\n"
 "\n"
-"ring_full                      12  events lost because the ring buffer was full; their counts are "
-"kept\n");
+"ring_full                      12  events lost because there was no room; their counts are "
+			"kept\n");
 	free(text);
 }
 
