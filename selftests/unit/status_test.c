@@ -246,7 +246,7 @@ static void text_is_told(void **unused)
 "the window\n"
 "\n"
 "ring_full                      12  events lost because there was no room; their counts are "
-			"kept\n");
+"kept\n");
 	free(text);
 }
 
