@@ -49,6 +49,7 @@ $(O)/user/%.o: user/%.c | $(O)/user
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(O)/user/bpf.o: $(O)/smtplimit.skel.h
+$(O)/user/bpf_domains.o: $(O)/domains.skel.h
 
 $(O)/%.skel.h: $(O)/%.bpf.o
 	$(call say,SKEL,$@)
@@ -79,4 +80,4 @@ clean:
 	rm -rf $(O)
 .PHONY: install uninstall clean
 
--include $(OBJ:.o=.d) $(O)/smtplimit.bpf.d
+-include $(OBJ:.o=.d) $(O)/smtplimit.bpf.d $(O)/domains.bpf.d

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "cutter.h"
 #include "pipeline.h"
+#include "prune.h"
 #include "responder.h"
 #include "state.h"
 
@@ -49,6 +50,8 @@ struct agent {
 	uint64_t responder_ns; /* when the responder was last started */
 	bool snapshot;         /* being taken: the ring is read up to the mark */
 	uint64_t snapshot_mark;
+	struct prune prune; /* as of the last reading of the map */
+	uint64_t prune_ns;
 };
 
 uint64_t agent_now_ns(void); /* boot time */
@@ -79,6 +82,9 @@ void agent_sweep(struct agent *a);
 void agent_lift(struct agent *a, const struct account_id *id, const char *why);
 /* Put the suspensions that are not in the database yet. Within a transaction. 0 or -errno */
 int agent_put_unsaved(struct agent *a);
+
+/* agent_prune.c - after a reading of the map: when room in it is short, forget what is idle. */
+void agent_prune(struct agent *a);
 
 /* agent_responder.c - the child that speaks the refusal. */
 void agent_responder_start(struct agent *a);

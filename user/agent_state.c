@@ -307,6 +307,7 @@ static int snapshot_key(void *arg, const struct smtpl_count_key *key, const stru
 {
 	struct agent *a = arg;
 
+	prune_note(&a->prune, key, count);
 	pipeline_snapshot_key(a->pipeline, key->uid, key->domain, count);
 	return 0;
 }
@@ -323,6 +324,7 @@ bool agent_snapshot(struct agent *a, bool due)
 		return false;
 	a->ring_full = stats.ring_full;
 	a->snapshot_ns = now;
+	prune_begin(&a->prune);
 	pipeline_snapshot_begin(a->pipeline);
 	bpf_maps_each_count(a->maps, snapshot_key, a);
 	a->snapshot_mark = bpf_ring_mark(a->bpf);

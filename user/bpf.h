@@ -54,11 +54,26 @@ int bpf_maps_set_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       const struct smtpl_count *count);
 int bpf_maps_get_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       struct smtpl_count *count);
+/* Put an entry where there is none: -EEXIST, -E2BIG. Take one out, as it is at that moment: a program
+ * that has it in its hands right then counts into the void. */
+int bpf_maps_add_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
+		       const struct smtpl_count *count);
+int bpf_maps_take_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
+			struct smtpl_count *count);
 int bpf_maps_get_redirect(struct bpf_maps *maps, const struct smtpl_redirect_key *key,
 			  struct smtpl_redirect *value);
 int bpf_maps_set_local(struct bpf_maps *maps, const struct smtpl_local_key *key, bool present);
 int bpf_maps_each_local(struct bpf_maps *maps,
 			int (*each)(void *arg, const struct smtpl_local_key *key), void *arg);
+
+/* Add to `domains` in the "" entries of uids, down to 0, while programs count in them. Entries that
+ * are not there are passed over. 0 or -errno. */
+struct bpf_domains_change {
+	uint32_t uid;
+	int32_t by;
+};
+int bpf_maps_change_domains(struct bpf_maps *maps, const struct bpf_domains_change *changes,
+			    size_t count);
 
 /* --- the loaded agent --------------------------------------------------------------------- */
 

@@ -93,27 +93,61 @@ static int map_delete(const struct bpf_maps *maps, enum map_kind kind, const voi
 	return 0;
 }
 
-/* The key after *key, or the first one. A key that was deleted meanwhile starts the walk anew; the
- * bound keeps a busy map from making that endless. */
-static int map_each(const struct bpf_maps *maps, enum map_kind kind, void *key, void *next,
-		    size_t key_size, void *value, int (*each)(void *arg, const void *key, const void *value),
-		    void *arg, size_t bound)
-{
-	const void *at = NULL;
-	int err;
+#define WALK_BATCH 512
 
-	for (size_t i = 0; i < bound; i++) {
-		if (bpf_map_get_next_key(maps->fd[kind], at, next))
-			return errno == ENOENT ? 0 : -errno;
-		memcpy(key, next, key_size);
-		at = key;
-		if (map_get(maps, kind, key, value))
-			continue;
-		err = each(arg, key, value);
-		if (err)
+struct walk {
+	int fd;
+	size_t key_size;
+	size_t value_size;
+	char *keys; /* WALK_BATCH of each */
+	char *values;
+	int (*each)(void *arg, const void *key, const void *value);
+	void *arg;
+};
+
+static int walk_entries(const struct walk *w, size_t count)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = w->each(w->arg, w->keys + i * w->key_size, w->values + i * w->value_size);
+	return err;
+}
+
+/* Bucket by bucket: every kernel with a ring buffer (5.8) can do that (5.6), and a busy map cannot
+ * make it endless. */
+static int walk_batches(const struct walk *w)
+{
+	uint32_t from, *in = NULL;
+
+	for (;;) {
+		uint32_t count = WALK_BATCH;
+		int err, end = bpf_map_lookup_batch(w->fd, in, &from, w->keys, w->values, &count, NULL) ?
+				       errno : 0;
+
+		if (end && end != ENOENT)
+			return -end;
+		err = walk_entries(w, count);
+		if (err || end)
 			return err;
+		in = &from;
 	}
-	return 0;
+}
+
+static int map_each(const struct bpf_maps *maps, enum map_kind kind, size_t key_size,
+		    size_t value_size, int (*each)(void *arg, const void *key, const void *value),
+		    void *arg)
+{
+	struct walk w = {maps->fd[kind], key_size, value_size, NULL, NULL, each, arg};
+	int err = -ENOMEM;
+
+	w.keys = calloc(WALK_BATCH, key_size);
+	w.values = calloc(WALK_BATCH, value_size);
+	if (w.keys && w.values)
+		err = walk_batches(&w);
+	free(w.keys);
+	free(w.values);
+	return err;
 }
 
 struct each_count {
@@ -134,11 +168,9 @@ int bpf_maps_each_count(struct bpf_maps *maps,
 			void *arg)
 {
 	struct each_count e = {each, arg};
-	struct smtpl_count_key key, next;
-	struct smtpl_count count;
 
-	return map_each(maps, MAP_COUNTS, &key, &next, sizeof(key), &count, each_count, &e,
-			2 * SMTPL_COUNTS_MAX);
+	return map_each(maps, MAP_COUNTS, sizeof(struct smtpl_count_key), sizeof(struct smtpl_count),
+			each_count, &e);
 }
 
 struct each_uid {
@@ -158,11 +190,8 @@ int bpf_maps_each_uid(struct bpf_maps *maps,
 		      void *arg)
 {
 	struct each_uid e = {each, arg};
-	struct smtpl_uid value;
-	uint32_t key, next;
 
-	return map_each(maps, MAP_UIDS, &key, &next, sizeof(key), &value, each_uid, &e,
-			2 * SMTPL_UIDS_MAX);
+	return map_each(maps, MAP_UIDS, sizeof(uint32_t), sizeof(struct smtpl_uid), each_uid, &e);
 }
 
 struct each_domain {
@@ -184,11 +213,9 @@ int bpf_maps_each_domain(struct bpf_maps *maps,
 			 void *arg)
 {
 	struct each_domain e = {each, arg};
-	struct smtpl_domain_key key, next;
-	struct smtpl_suspension value;
 
-	return map_each(maps, MAP_DOMAINS, &key, &next, sizeof(key), &value, each_domain, &e,
-			2 * SMTPL_DOMAINS_MAX);
+	return map_each(maps, MAP_DOMAINS, sizeof(struct smtpl_domain_key),
+			sizeof(struct smtpl_suspension), each_domain, &e);
 }
 
 struct each_local {
@@ -208,11 +235,9 @@ int bpf_maps_each_local(struct bpf_maps *maps,
 			int (*each)(void *arg, const struct smtpl_local_key *key), void *arg)
 {
 	struct each_local e = {each, arg};
-	struct smtpl_local_key key, next;
-	uint32_t value;
 
-	return map_each(maps, MAP_LOCALS, &key, &next, sizeof(key), &value, each_local, &e,
-			2 * SMTPL_LOCALS_MAX);
+	return map_each(maps, MAP_LOCALS, sizeof(struct smtpl_local_key), sizeof(uint32_t), each_local,
+			&e);
 }
 
 int bpf_maps_stats(struct bpf_maps *maps, struct smtpl_stats *sum)
@@ -291,6 +316,18 @@ int bpf_maps_set_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       const struct smtpl_count *count)
 {
 	return map_set(maps, MAP_COUNTS, key, count);
+}
+
+int bpf_maps_add_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
+		       const struct smtpl_count *count)
+{
+	return bpf_map_update_elem(maps->fd[MAP_COUNTS], key, count, BPF_NOEXIST) ? -errno : 0;
+}
+
+int bpf_maps_take_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
+			struct smtpl_count *count)
+{
+	return bpf_map_lookup_and_delete_elem(maps->fd[MAP_COUNTS], key, count) ? -errno : 0;
 }
 
 int bpf_maps_get_redirect(struct bpf_maps *maps, const struct smtpl_redirect_key *key,

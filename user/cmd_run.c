@@ -223,6 +223,7 @@ static void finish(struct agent *a)
 		agent_save(a);
 	}
 	free(a->unsaved);
+	prune_free(&a->prune);
 	pipeline_free(a->pipeline);
 	state_close(a->state);
 	bpf_free(a->bpf);
@@ -282,8 +283,10 @@ static void on_second(struct agent *a)
 	pipeline_tick(a->pipeline, agent_now_ns());
 	agent_expire(a);
 	agent_orders(a);
-	if (agent_snapshot(a, false))
+	if (agent_snapshot(a, false)) {
 		agent_sweep(a);
+		agent_prune(a);
+	}
 }
 
 /* Events of delivered mail wake nobody: they are read here. */

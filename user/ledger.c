@@ -79,14 +79,36 @@ static void ledger_grow(struct ledger *l)
 	l->buckets_count = count;
 }
 
+static uint32_t key_hash(const struct ledger *l, uint32_t uid, const char *domain, size_t length)
+{
+	return hash_pair(hash_bytes(l->seed, domain, length), uid);
+}
+
+/* Where the chain points to the key, or ends without it. */
+static struct ledger_key **key_at(const struct ledger *l, uint32_t hash, uint32_t uid,
+				  const char *domain, size_t length)
+{
+	struct ledger_key **at = &l->buckets[hash & (l->buckets_count - 1)];
+
+	while (*at && ((*at)->hash != hash || (*at)->uid != uid ||
+		       strncmp((*at)->domain, domain, length + 1)))
+		at = &(*at)->chain;
+	return at;
+}
+
+struct ledger_key *ledger_find(const struct ledger *l, uint32_t uid, const char *domain)
+{
+	size_t length = strnlen(domain, SMTPL_DOMAIN_SIZE - 1);
+
+	return *key_at(l, key_hash(l, uid, domain, length), uid, domain, length);
+}
+
 int ledger_get(struct ledger *l, uint32_t uid, const char *domain, struct ledger_key **key)
 {
 	size_t length = strnlen(domain, SMTPL_DOMAIN_SIZE - 1);
-	uint32_t hash = hash_pair(hash_bytes(l->seed, domain, length), uid);
-	struct ledger_key *k = l->buckets[hash & (l->buckets_count - 1)];
+	uint32_t hash = key_hash(l, uid, domain, length);
+	struct ledger_key *k = *key_at(l, hash, uid, domain, length);
 
-	while (k && (k->hash != hash || k->uid != uid || strncmp(k->domain, domain, length + 1)))
-		k = k->chain;
 	if (!k) {
 		k = calloc(1, sizeof(*k) + length + 1);
 		if (!k)
@@ -183,6 +205,27 @@ static bool key_complete(const struct ledger_key *key)
 		if (ledger_missing(key, o) > 0)
 			return false;
 	return true;
+}
+
+bool ledger_settled(const struct ledger_key *key)
+{
+	return !key->dirty && !key->open && key_complete(key);
+}
+
+int ledger_forget(struct ledger *l, uint32_t uid, const char *domain)
+{
+	size_t length = strnlen(domain, SMTPL_DOMAIN_SIZE - 1);
+	struct ledger_key **at = key_at(l, key_hash(l, uid, domain, length), uid, domain, length);
+	struct ledger_key *key = *at;
+
+	if (!key)
+		return -ENOENT;
+	if (!ledger_settled(key))
+		return -EBUSY;
+	*at = key->chain;
+	free(key);
+	l->count--;
+	return 0;
 }
 
 bool ledger_read(struct ledger *l, struct ledger_key *key, const struct smtpl_totals *totals,

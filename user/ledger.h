@@ -47,6 +47,12 @@ size_t ledger_count(const struct ledger *l);
 
 /* The key, made where there is none; keys stay, as they do in the kernel's map. 0 or -ENOMEM. */
 int ledger_get(struct ledger *l, uint32_t uid, const char *domain, struct ledger_key **key);
+/* The key, or NULL. */
+struct ledger_key *ledger_find(const struct ledger *l, uint32_t uid, const char *domain);
+/* Nothing of the key waits: to be saved, to come, to be healed. */
+bool ledger_settled(const struct ledger_key *key);
+/* The kernel's map has forgotten the key: forget it as well. 0, -ENOENT, or -EBUSY: not settled. */
+int ledger_forget(struct ledger *l, uint32_t uid, const char *domain);
 
 static inline struct ledger_entry *ledger_entry(struct ledger_key *key, enum smtp_outcome outcome)
 {

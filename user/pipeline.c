@@ -2,7 +2,7 @@
 /*
  * pipeline.c - from what the kernel reports to a verdict: sessions give an outcome its mails, the
  * ledger says whether it is new, the judge takes it from there. Below, in this order: events, time
- * and people, healing, saving.
+ * and people, healing, forgetting, saving.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -220,6 +220,26 @@ void pipeline_snapshot_end(struct pipeline *p, uint64_t now_ns)
 	for (key = ledger_open(p->ledger); key; key = key->open_next)
 		judge_charged(&p->judge, key->uid, key->domain, now_ns);
 	ledger_close(p->ledger);
+}
+
+/* ---- forgetting ---- */
+
+bool pipeline_key_settled(const struct pipeline *p, uint32_t uid, const char *domain,
+			  const struct smtpl_count *count)
+{
+	const struct ledger_key *key = ledger_find(p->ledger, uid, domain);
+	struct smtpl_totals accounted;
+
+	if (!key || !ledger_settled(key))
+		return false;
+	accounted = ledger_accounted(key);
+	return accounted.delivered == count->delivered && accounted.deferred == count->deferred &&
+	       accounted.failed == count->failed && accounted.unknown == count->unknown;
+}
+
+int pipeline_forget_key(struct pipeline *p, uint32_t uid, const char *domain)
+{
+	return ledger_forget(p->ledger, uid, domain);
 }
 
 /* ---- saving ---- */

@@ -12,6 +12,7 @@
 #ifndef SMTPL_PIPELINE_H
 #define SMTPL_PIPELINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "../headers/event.h"
@@ -67,6 +68,13 @@ void pipeline_snapshot_begin(struct pipeline *p);
 int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
 			  const struct smtpl_count *count);
 void pipeline_snapshot_end(struct pipeline *p, uint64_t now_ns);
+
+/* Before a key is taken out of the map: all of `count` is taken in and saved, nothing is to come. */
+bool pipeline_key_settled(const struct pipeline *p, uint32_t uid, const char *domain,
+			  const struct smtpl_count *count);
+/* It was taken out of the map: should it come back, it begins at zero. 0; -ENOENT: not known; -EBUSY:
+ * it is to be saved, or attempts of a reading are still to come or missing. */
+int pipeline_forget_key(struct pipeline *p, uint32_t uid, const char *domain);
 
 /* Before the first event and snapshot: what was saved. restore_window takes over *window (empty
  * afterwards), -ENOMEM leaves it. A key of the map that is not restored counts as never taken in:

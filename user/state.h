@@ -92,6 +92,7 @@ void state_rollback(struct state *state);
 int state_put_window(struct state *state, const struct account_id *account, const char *own_domain,
 		     const struct window *window); /* an empty one deletes the row */
 int state_put_count(struct state *state, const struct state_count *count);
+int state_delete_count(struct state *state, uint32_t uid, const char *domain);
 int state_put_suspension(struct state *state, const struct state_suspension *suspension);
 int state_delete_suspension(struct state *state, const struct account_id *account);
 

@@ -25,6 +25,7 @@ static const char *const statement_sql[] = {
 				" refused, last_ns, domains, accounted_delivered,"
 				" accounted_deferred, accounted_failed, accounted_unknown) VALUES"
 				" (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[STATE_SQL_DELETE_COUNT] = "DELETE FROM counts WHERE (uid, domain) = (?, ?)",
 	[STATE_SQL_EACH_COUNT] = "SELECT uid, domain, " STAMP
 				 ", connections, delivered, deferred, failed, unknown, opaque,"
 				 " refused, last_ns, domains, accounted_delivered,"

@@ -131,6 +131,18 @@ int state_put_count(struct state *state, const struct state_count *count)
 	return state_row_write(&row, false);
 }
 
+int state_delete_count(struct state *state, uint32_t uid, const char *domain)
+{
+	struct state_row row;
+	int r = state_row(state, STATE_SQL_DELETE_COUNT, &row);
+
+	if (r)
+		return r;
+	state_row_int(&row, uid);
+	state_row_text(&row, domain, SMTPL_DOMAIN_SIZE);
+	return state_row_write(&row, false);
+}
+
 /* A boot time moved into this boot, or 0 where that is before it. */
 static bool move_time(int64_t ns, int64_t shift_ns, __u64 *moved_ns)
 {
@@ -153,6 +165,7 @@ static bool get_count(struct state_row *row, const struct state_clock *now,
 				  &a->delivered, &a->deferred, &a->failed, &a->unknown };
 	int64_t shift_ns;
 
+	*count = (struct state_count){ 0 }; /* what is not saved */
 	if (!state_get_u32(row, &count->uid) ||
 	    !state_get_text(row, count->domain, sizeof(count->domain)) ||
 	    !state_get_shift(row, now, &shift_ns))

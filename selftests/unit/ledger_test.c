@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <errno.h>
 #include <stdio.h>
 #include "ledger.h"
 
@@ -87,12 +88,55 @@ static void test_open(void **state)
 	ledger_free(l);
 }
 
+/* Only what waits for nothing goes, and it comes back with nothing. */
+static void test_forget(void **state)
+{
+	const struct smtpl_totals two = { .failed = 2 };
+	struct ledger *l = ledger_new(1);
+	struct ledger_key *key = key_of(l, 1, "a.example");
+	char domain[32];
+
+	(void)state;
+	assert_int_equal(ledger_forget(l, 1, "b.example"), -ENOENT);
+	assert_int_equal(ledger_forget(l, 2, "a.example"), -ENOENT);
+	ledger_take(l, key, SMTP_FAILED, 1, 1);
+	assert_int_equal(ledger_forget(l, 1, "a.example"), -EBUSY); /* dirty */
+	ledger_saved(l);
+	ledger_read(l, key, &two, 0);
+	assert_false(key->dirty);
+	assert_int_equal(ledger_forget(l, 1, "a.example"), -EBUSY); /* one is missing */
+	ledger_heal(l, key, SMTP_FAILED, 1);
+	ledger_saved(l);
+	assert_int_equal(ledger_forget(l, 1, "a.example"), -EBUSY); /* open */
+	ledger_close(l);
+	assert_ptr_equal(ledger_find(l, 1, "a.example"), key);
+	assert_int_equal(ledger_forget(l, 1, "a.example"), 0);
+	assert_null(ledger_find(l, 1, "a.example"));
+	assert_int_equal(ledger_count(l), 0);
+	assert_int_equal(ledger_accounted(key_of(l, 1, "a.example")).failed, 0);
+	for (uint32_t i = 0; i < 1000; i++) { /* from anywhere in a chain */
+		snprintf(domain, sizeof(domain), "d%u.example", i);
+		key_of(l, 3, domain)->last_ns = i;
+	}
+	for (uint32_t i = 0; i < 1000; i += 2) {
+		snprintf(domain, sizeof(domain), "d%u.example", i);
+		assert_int_equal(ledger_forget(l, 3, domain), 0);
+	}
+	for (uint32_t i = 0; i < 1000; i++) {
+		snprintf(domain, sizeof(domain), "d%u.example", i);
+		key = ledger_find(l, 3, domain);
+		assert_int_equal(key ? key->last_ns : 0, i % 2 ? i : 0);
+	}
+	ledger_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_open),
+		cmocka_unit_test(test_forget),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -3,6 +3,7 @@
  * pipeline_save_test.c - what the pipeline gives to be saved and takes back, what it forgets, and
  * what it does without memory.
  */
+#include <errno.h>
 #include "nomem.h"
 #include "pipeline_events.h"
 
@@ -141,6 +142,44 @@ static void test_accounts_go(void **state)
 	assert_int_equal(pipeline_stats(f->p).collected, 20000);
 }
 
+/* A key that the map has forgotten begins at zero; one of which anything waits stays. */
+static void test_keys_go(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(pipeline_forget_key(f->p, ALICE, "a.example"), -ENOENT);
+	assert_false(pipeline_key_settled(f->p, ALICE, "a.example", &f->count));
+	anonymous(f, SMTP_FAILED, 4);
+	assert_int_equal(pipeline_forget_key(f->p, ALICE, "a.example"), -EBUSY);
+	assert_false(pipeline_key_settled(f->p, ALICE, "a.example", &f->count));
+	pipeline_saved(f->p);
+	assert_true(pipeline_key_settled(f->p, ALICE, "a.example", &f->count));
+	f->count.failed++; /* its event is in the ring */
+	assert_false(pipeline_key_settled(f->p, ALICE, "a.example", &f->count));
+	f->count.failed--;
+	pipeline_snapshot_begin(f->p);
+	f->count.delivered++;
+	pipeline_snapshot_key(f->p, ALICE, "a.example", &f->count);
+	pipeline_saved(f->p);
+	assert_int_equal(pipeline_forget_key(f->p, ALICE, "a.example"), -EBUSY);
+	pipeline_snapshot_end(f->p, f->now * NS);
+	pipeline_saved(f->p);
+	assert_window(f, 1, 0, 4);
+	assert_int_equal(pipeline_forget_key(f->p, ALICE, "a.example"), 0);
+	assert_int_equal(pipeline_stats(f->p).keys, 0);
+	/* Anew, with totals that were taken in before: they are others. */
+	f->count = (struct smtpl_count){ 0 };
+	f->now += 7200;
+	anonymous(f, SMTP_FAILED, 4);
+	assert_window(f, 0, 0, 4);
+	assert_int_equal(f->suspended, 0);
+	anonymous(f, SMTP_FAILED, 1);
+	assert_int_equal(f->suspended, 1);
+	snapshot(f);
+	assert_int_equal(pipeline_stats(f->p).resets, 0);
+	assert_int_equal(pipeline_stats(f->p).late, 0);
+}
+
 /* What found no memory is missing, and the next snapshot takes it in. */
 static void test_no_memory(void **state)
 {
@@ -174,6 +213,7 @@ int main(void)
 		TEST(test_dirty),
 		TEST(test_restored_verdicts),
 		TEST(test_accounts_go),
+		TEST(test_keys_go),
 		TEST(test_no_memory),
 	};
 

@@ -149,6 +149,27 @@ static void count_round_trip(void **unused)
 	state_close(state);
 }
 
+static void count_delete(void **unused)
+{
+	struct state_count in = { .uid = 1000, .domain = "a.example" }, out;
+	struct state *state = open_at(&first_boot, STATE_WRITE);
+	int rows = 0;
+
+	(void)unused;
+	assert_int_equal(state_put_count(state, &in), 0);
+	in.uid = 1001;
+	assert_int_equal(state_put_count(state, &in), 0);
+	assert_int_equal(state_begin(state), 0);
+	assert_int_equal(state_delete_count(state, 1000, "a.example"), 0);
+	assert_int_equal(state_delete_count(state, 1001, "a.exampl"), 0); /* not there */
+	assert_int_equal(state_commit(state), 0);
+	assert_int_equal(state_each_count(state, count_row, &rows), 0);
+	assert_int_equal(rows, 1);
+	assert_int_equal(state_each_count(state, keep_count, &out), 0);
+	assert_int_equal(out.uid, 1001);
+	state_close(state);
+}
+
 static void suspension_round_trip(void **unused)
 {
 	struct state_suspension in = suspension_sample(), out;
@@ -358,6 +379,7 @@ int main(void)
 		STATE_TEST(window_empty_deletes),
 		STATE_TEST(window_moves_with_the_boot),
 		STATE_TEST(count_round_trip),
+		STATE_TEST(count_delete),
 		STATE_TEST(suspension_round_trip),
 		STATE_TEST(suspension_moves_with_the_boot),
 		STATE_TEST(orders_queue),
