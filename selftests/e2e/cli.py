@@ -288,9 +288,9 @@ def test_status_before_the_first_run_and_after_unload():
         true(done.returncode in (0, 1) and len(done.stderr.splitlines()) <= 1, f"status: {done}")
 
 
-def lock_database(host):
+def lock_database(host, timeout=5):
     """Nobody else can write until the connection is closed."""
-    connection = sqlite3.connect(host.dir / "state" / "state.db", isolation_level=None)
+    connection = sqlite3.connect(host.dir / "state" / "state.db", isolation_level=None, timeout=timeout)
     connection.execute("BEGIN IMMEDIATE")
     return connection
 
@@ -307,10 +307,26 @@ def test_locked_database():
         scenes.is_not_suspended(host, GAMES)
 
 
+def stop_between_writes(host):
+    """Stop the daemon (SIGSTOP) where it does not hold the database."""
+    def stopped():
+        host.daemon.send_signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{host.daemon.pid}/stat")
+        wait_for(lambda: stat.read_text(encoding="ascii").rpartition(")")[2].split()[0] == "T", 10,
+                 "the daemon to stop")
+        try:
+            lock_database(host, timeout=0).close()
+        except sqlite3.OperationalError:
+            host.daemon.send_signal(signal.SIGCONT)
+            return False
+        return True
+    wait_for(stopped, 10, "the daemon to stop without the database")
+
+
 def test_stuck_daemon():
     with running(None, prepare) as host, concurrent.futures.ThreadPoolExecutor() as pool:
         pid = host.daemon.pid
-        host.daemon.send_signal(signal.SIGSTOP)
+        stop_between_writes(host)
         waiting = [pool.submit(fails, host, 1, "suspend", "games", words=["not confirmed", f"pid {pid}"]),
                    pool.submit(fails, host, 1, "unload",
                                words=[f"pid {pid}", f"kill -9 {pid}", "unload again"])]
