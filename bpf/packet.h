@@ -181,6 +181,11 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 		return PACKET_DROP;
 	if (!parsed)
 		return PACKET_PASS;
+	if (p.flags & SMTPL_TCP_URG) {
+		/* The server leaves out the urgent byte: with it "RC!PT" is no command here, but there. */
+		stats_add(urgent_packets, 1);
+		return PACKET_DROP;
+	}
 	if (p.flags & SMTPL_TCP_SYN) {
 		if (packet_joins(skb, &p)) {
 			/* connected for another process: by a path manager, or by `ip mptcp` */
@@ -200,8 +205,6 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 		s->acked = p.ack;
 	if (p.len == 0 || !packet_trim(&p, s->out.seq))
 		return PACKET_PASS;
-	if (p.flags & SMTPL_TCP_URG)
-		s->smtp.c.desync = 1; /* the server leaves out the urgent byte, this cannot */
 	if (p.seq != s->out.seq) {
 		/* Our own stack sends in order; a hole means that bytes left unseen. */
 		stats_add(hole_resyncs, 1);

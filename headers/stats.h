@@ -25,6 +25,7 @@
 	X(hole_resyncs, "times that a missing stretch of the stream was given up")                 \
 	X(ingress_races, "reply packets dropped because another CPU held the session")             \
 	X(mptcp_joins, "joining MPTCP subflows to a watched port, refused")                        \
+	X(urgent_packets, "packets with TCP urgent data, of no use but to hide, dropped")           \
 	X(reply_malformed, "reply lines without a code")                                           \
 	X(refused_connects, "connects refused with an error")                                      \
 	X(redirected_connects, "connects redirected to the responder")                             \

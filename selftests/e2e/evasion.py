@@ -12,6 +12,7 @@ import ktap  # noqa: E402
 import scenes  # noqa: E402
 from host import REMOTE4, REMOTE6  # noqa: E402
 from ktap import equal, true  # noqa: E402
+from system import wait_for  # noqa: E402
 
 FIRST_UID = 20001
 BYSTANDER, OWNER = 20090, 20091
@@ -35,6 +36,24 @@ for line in ['EHLO u%d.test' % os.getuid(), 'MAIL FROM:<user@fork.test>',
         os.wait()
         sys.exit(0)
     ask(line)
+"""
+
+URGENT = """
+import os, socket, sys
+s = socket.create_connection((sys.argv[1], 25))
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+f = s.makefile('rb')
+def reply():
+    while f.readline()[3:4] == b'-': pass
+reply()
+for line in b'EHLO u%d.test' % os.getuid(), b'MAIL FROM:<user@one.test>':
+    s.sendall(line + b'\\r\\n')
+    reply()
+s.sendall(b'RC')
+s.send(b'!', socket.MSG_OOB)
+s.sendall(b'PT TO:<r550-a@far.test>\\r\\n')
+print('sent')
+reply()
 """
 
 
@@ -127,6 +146,17 @@ def test_setuid_wrapper(host):
     counted_and_refused(host, uid, send)
     scenes.is_delivered(scenes.good(host, OWNER, 1))
     equal(host.tally().total(OWNER)["connections"], 1, "connections of the program's owner")
+
+
+def test_urgent_data(host):
+    """A server reads "RC!PT" without the urgent byte, so that is not to get there."""
+    uid = FIRST_UID + 13
+    client = scenes.converse(host, URGENT, uid, REMOTE4)
+    equal(client.stdout.readline(), "sent\n", "the client")
+    wait_for(lambda: host.status()["stats"]["urgent_packets"] > 1, 10, "urgent data to be seen twice")
+    heard = [s["bytes"] for s in scenes.arrivals(host, uid)]
+    equal(heard, [len(f"EHLO u{uid}.test\r\nMAIL FROM:<user@one.test>\r\nRC")], "bytes that arrived")
+    equal(host.tally().total(uid)["failed"], 0, "failed")
 
 
 def test_replies_in_any_cut(host):

@@ -172,6 +172,25 @@ static void test_bodies_of_an_offloaded_packet(void **state)
 	cut_all(*state, 60000, 37);
 }
 
+/* A body sent along with DATA that the server refuses: it reads commands from the next line on. */
+static void test_a_refused_body(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t size = 1; size < 4000; size = size * 3 + 1) {
+		size_t len = write_body(BODY_VERBS, size);
+
+		world_connect(w, 1000, 2000);
+		world_answer(w, "220 mx\r\n");
+		world_say(w, "MAIL FROM:<a@one>\r\nRCPT TO:<c@x>\r\nDATA\r\nThis is bod");
+		world_answer(w, "250 ok\r\n250 ok\r\n554 no\r\n");
+		world_send(w, true, stream, len);
+		world_send(w, true, stream, len);
+		world_end(w, true);
+		assert_true(world_agrees(w, "a refused body"));
+	}
+}
+
 /* --- BDAT ----------------------------------------------------------------------------------- */
 
 static void begin_chunks(struct world *w)
@@ -227,14 +246,14 @@ static void test_large_chunks(void **state)
 	head = sprintf(stream, "BDAT 55000\r\n");
 	for (len = head; len < head + 55000; len++)
 		stream[len] = "\r\n.\r\nQUIT\r\n"[len % 11];
-	len += sprintf(stream + len, "BDAT 0\r\nBDAT 600 LAST\r\n");
+	len += sprintf(stream + len, "RCPT TO:<late@x>\r\nBDAT 0\r\nBDAT 600 LAST\r\n");
 	memset(stream + len, '\n', 600);
 	len += 600 + sprintf(stream + len + 600, MAIL2);
 	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
 		begin_chunks(w);
 		world_send(w, true, stream, cuts[i]);
 		world_send(w, true, stream + cuts[i], len - cuts[i]);
-		answer_chunks(w, 2);
+		answer_chunks(w, 3);
 		assert_true(world_agrees(w, "large chunks"));
 	}
 }
@@ -285,6 +304,7 @@ int main(void)
 		cmocka_unit_test(test_short_bodies),
 		cmocka_unit_test(test_bodies_of_a_packet),
 		cmocka_unit_test(test_bodies_of_an_offloaded_packet),
+		cmocka_unit_test(test_a_refused_body),
 		cmocka_unit_test(test_a_thousand_chunks_of_a_byte),
 		cmocka_unit_test(test_large_chunks),
 		cmocka_unit_test(test_any_stream),

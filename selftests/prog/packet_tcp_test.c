@@ -180,7 +180,7 @@ static void test_fin_with_data_and_reset(void **state)
 {
 	struct world *w = *state;
 	struct packet_spec fin = { .flags = TCP_FIN | TCP_ACK, .bytes = "550 no\r\n", .len = 8 };
-	struct packet_spec rst = { .flags = TCP_RST | TCP_ACK, .bytes = "550 no\r\n", .len = 8 };
+	struct packet_spec rst = { .flags = TCP_RST | TCP_ACK, .bytes = "421 go\r\n", .len = 8 };
 
 	connect_named(w);
 	world_say(w, rcpt);
@@ -191,6 +191,38 @@ static void test_fin_with_data_and_reset(void **state)
 	assert_int_equal(world_packet(w, false, &fin), WORLD_PASS);
 	world_end(w, true);
 	assert_true(world_agrees(w, "FIN with data"));
+}
+
+/* The urgent byte is none of the server's stream: no such packet gets there. */
+static void test_urgent_data(void **state)
+{
+	struct world *w = *state;
+	struct packet_spec urgent = { .flags = TCP_URG | TCP_ACK, .bytes = "!", .len = 1 };
+
+	connect_named(w);
+	world_say(w, "RC");
+	urgent.seq = w->out;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(world_packet(w, true, &urgent), WORLD_DROP);
+	w->trace.stats.urgent_packets += 3;
+	world_end(w, true);
+	assert_true(world_agrees(w, "urgent data"));
+}
+
+/* What our TCP has taken never comes again: who waits for it waits for ever. */
+static void test_a_hole_that_tcp_has_filled(void **state)
+{
+	struct world *w = *state;
+
+	connect_named(w);
+	drop_ahead(w, 1);
+	w->in += 3;
+	assert_int_equal(world_segment(w, true, 0, NULL, 0), WORLD_PASS); /* acknowledges them */
+	assert_int_equal(world_segment(w, false, 0, "250 no\r\n", 8), WORLD_PASS);
+	w->in += 8;
+	trace_hole(&w->trace);
+	world_end(w, false);
+	assert_true(world_agrees(w, "a hole that TCP has filled"));
 }
 
 /* --- packets that are none ------------------------------------------------------------------ */
@@ -374,6 +406,8 @@ int main(void)
 		cmocka_unit_test(test_the_bound_is_of_drops_in_a_row),
 		cmocka_unit_test(test_a_hole_in_what_was_sent),
 		cmocka_unit_test(test_fin_with_data_and_reset),
+		cmocka_unit_test(test_urgent_data),
+		cmocka_unit_test(test_a_hole_that_tcp_has_filled),
 		cmocka_unit_test(test_broken_headers),
 		cmocka_unit_test(test_the_end_comes_once),
 		cmocka_unit_test(test_the_end_while_a_reply_is_read),
