@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "agent.h"
 #include "enforce.h"
 #include "log.h"
@@ -188,7 +189,9 @@ static int order_carry_out(void *arg, const struct state_order *order)
 {
 	struct agent *a = arg;
 
-	if (order->id > a->order_done) {
+	if (state_order_stale(order, time(NULL))) {
+		log_warning("an order from before the daemon's time is not carried out");
+	} else if (order->id > a->order_done) {
 		a->order_done = order->id;
 		if (order->suspend)
 			order_suspend(a, order, agent_now_ns());
