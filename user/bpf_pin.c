@@ -15,12 +15,16 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 #include "bpf.h"
 #include "bpf_maps.h"
 #include "bpf_pin.h"
 
 #define BPFFS_USUAL "/sys/fs/bpf"
+
+#define LOCK_WAIT_MS 2000
+#define LOCK_POLL_MS 10
 
 static bool is_bpffs(const char *path)
 {
@@ -68,12 +72,25 @@ static int make_directory(const char *path, char *error, size_t error_size)
 	return -EPERM;
 }
 
+/* A child that a killed daemon had just forked may hold the lock for a moment more. 0 or -1, errno */
+static int wait_for_lock(int fd)
+{
+	const struct timespec poll = {.tv_nsec = LOCK_POLL_MS * 1000000L};
+	int r = flock(fd, LOCK_EX | LOCK_NB);
+
+	for (int ms = 0; r && errno == EWOULDBLOCK && ms < LOCK_WAIT_MS; ms += LOCK_POLL_MS) {
+		nanosleep(&poll, NULL);
+		r = flock(fd, LOCK_EX | LOCK_NB);
+	}
+	return r;
+}
+
 int bpf_pin_lock(const char *bpffs, char *error, size_t error_size)
 {
 	int fd = open(bpffs, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	int err;
 
-	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+	if (fd >= 0 && wait_for_lock(fd) == 0)
 		return fd;
 	err = -errno;
 	if (fd >= 0)
