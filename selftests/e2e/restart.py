@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -154,7 +155,8 @@ def test_saved_totals_ahead_of_the_window():
 
 def release_in_the_middle(host):
     """Killed when the kernel lets the account through, and who gave the order, too."""
-    child = host.popen_as(0, [host.binary, "-c", host.conf, "release", f"uid:{ALICE}"], cgroup=False)
+    child = host.popen_as(0, [host.binary, "-c", host.conf, "release", f"uid:{ALICE}"], cgroup=False,
+                          stdout=subprocess.DEVNULL)
     wait_for(lambda: not scenes.kernel_suspension(host, ALICE), 10, "the release")
     host.kill()
     child.kill()
