@@ -45,7 +45,7 @@ struct ledger *ledger_new(uint64_t seed);
 void ledger_free(struct ledger *l);
 size_t ledger_count(const struct ledger *l);
 
-/* The key, made where there is none; keys stay, as they do in the kernel's map. 0 or -ENOMEM. */
+/* The key, made where there is none. 0 or -ENOMEM. */
 int ledger_get(struct ledger *l, uint32_t uid, const char *domain, struct ledger_key **key);
 /* The key, or NULL. */
 struct ledger_key *ledger_find(const struct ledger *l, uint32_t uid, const char *domain);

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A relay's share of smtpl_counts is used up by domains that nobody uses any more: they are forgotten,
-the oldest first, and nothing else changes. A domain that had no room has some again, and one that
-comes back begins at zero.
+"""A relay's share of smtpl_counts is used up by domains that nobody uses any more: they are
+forgotten, the oldest first, and nothing else changes. A domain that had no room has some again, and
+one that comes back begins at zero.
 
-Idle is what has not changed for more than an hour, but this host may have booted just now: the daemon
-that prunes runs in a time namespace where three hours more have gone by."""
+Idle is what has not changed for more than an hour, but this host may have booted just now: the
+daemon that prunes runs in a time namespace where three hours more have gone by."""
+import contextlib
 import ctypes
 import os
 import sqlite3
@@ -16,6 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import ktap  # noqa: E402
 import scenes  # noqa: E402
+import system  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from system import wait_for  # noqa: E402
 
@@ -23,7 +25,7 @@ RELAY, ALICE, BOB = 38, 20001, 20002
 RELAY_SHARE, SHARE = 131072 // 4, 256   # headers/limits.h
 AT_ONCE, THIRD = 4096, SHARE // 3
 AHEAD_S = 3 * 3600
-AHEAD = ("unshare", "-T", "--boottime", AHEAD_S)
+CLONE_NEWTIME = 0x80
 YOUNG = [f"young{n}.test" for n in range(10)]
 HAD = {"connections": 0, "delivered": 2, "deferred": 1, "failed": 3, "unknown": 1}
 OPTIONS = {"limit": {"window": "5m", "suspend": "5m"}, "watch": {"relay_users": "list"}}
@@ -33,6 +35,18 @@ def check(result, what):
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), what)
     return result
+
+
+@contextlib.contextmanager
+def ahead():
+    """Children that are started in here live AHEAD_S later. (Not by unshare(1), which would have to
+    fork: on older kernels exec enters no time namespace.)"""
+    system.unshare(CLONE_NEWTIME)
+    try:
+        Path("/proc/self/timens_offsets").write_text(f"boottime {AHEAD_S} 0\n", encoding="ascii")
+        yield
+    finally:
+        system.setns("/proc/self/ns/time", CLONE_NEWTIME)
 
 
 class Counts:
@@ -97,7 +111,8 @@ def test_without_room_a_domain_is_counted_nowhere(host):
 
 def test_the_oldest_are_forgotten_and_nothing_else_changes(host):
     before = host.counts()
-    host.start(wrapper=AHEAD)
+    with ahead():
+        host.start()
     wait_for(lambda: "room was short" in host.log(), 90, "room to be made")
     alice, relay = SHARE - THIRD + 1, AT_ONCE - (SHARE - 1)     # all of hers are among the oldest
     true(f"{alice + relay} idle" in host.log(), f"not as many: {host.log()}")
@@ -112,7 +127,7 @@ def test_the_oldest_are_forgotten_and_nothing_else_changes(host):
     for uid, count in left.items():
         before[uid, ""]["domains"] = count
     equal({key for key in after if after[key] != before[key]}, set(), "entries that changed")
-    equal(saved_keys(host), set(after), "keys in the database")
+    equal(sorted(saved_keys(host) ^ set(after))[:5], [], "keys only in the map or the database")
 
 
 def test_a_domain_has_room_again_and_is_judged(host):
