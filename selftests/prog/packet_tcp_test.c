@@ -300,6 +300,51 @@ static void break_ip6(struct world *w, bool out)
 	ignored(w, out, len);
 }
 
+/* A SYN with TCP options of its own. */
+static int syn_with(const struct world *w, const char *options)
+{
+	struct packet_spec p = { .seq = w->out, .flags = TCP_SYN };
+	size_t len;
+
+	memset(broken, 0, sizeof(broken));
+	len = packet_build(broken, &w->shape, &p);
+	memcpy(broken + len - w->shape.options, options, w->shape.options);
+	return world_run(w, w->egress, broken, len);
+}
+
+/* A further MPTCP subflow carries parts of another connection: it is dropped, and no outcome. */
+static void test_joining_subflows(void **state)
+{
+	static const char *const joins[] = {
+		"\x1e\x0c\x10.........", "\x01\x01\x02\x04..\x1e\x06\x11...",
+	};
+	static const char *const others[] = {
+		"\x1e\x0c\x00.........",      /* MP_CAPABLE */
+		"\x01\x00\x1e\x0c\x10.......", /* behind the end, or what is no option */
+		"\x02\x00\x1e\x0c\x10.......",
+		"\x03\x03.\x1e\x01\x10......",
+		"\x02\x0c\x1e\x0c\x10.......", /* within another */
+		"\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x1e",
+	};
+	struct world *w = *state;
+
+	w->shape = (struct shape){ .v6 = true, .options = 12, .extensions = 1 };
+	for (size_t i = 0; i < sizeof(joins) / sizeof(joins[0]); i++) {
+		world_open(w, 1000, 2000);
+		assert_int_equal(syn_with(w, joins[i]), WORLD_DROP);
+		w->trace.stats.mptcp_joins++;
+		world_close(w, SMTP_END_LOST, 110);
+		assert_true(world_agrees(w, "a joining subflow"));
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		world_open(w, 1000, 2000);
+		assert_int_equal(syn_with(w, others[i]), WORLD_PASS);
+		world_end(w, true);
+		assert_true(world_agrees(w, "no joining subflow"));
+	}
+	w->shape = (struct shape){ 0 };
+}
+
 static void test_broken_headers(void **state)
 {
 	struct world *w = *state;
@@ -408,6 +453,7 @@ int main(void)
 		cmocka_unit_test(test_fin_with_data_and_reset),
 		cmocka_unit_test(test_urgent_data),
 		cmocka_unit_test(test_a_hole_that_tcp_has_filled),
+		cmocka_unit_test(test_joining_subflows),
 		cmocka_unit_test(test_broken_headers),
 		cmocka_unit_test(test_the_end_comes_once),
 		cmocka_unit_test(test_the_end_while_a_reply_is_read),
