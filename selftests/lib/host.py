@@ -328,7 +328,8 @@ class Host:
     def map(self, name):
         """A pinned map as bpftool shows it: {key: value}; struct keys become tuples."""
         dump = json.loads(bpftool("-j", "map", "dump", "pinned", self.pin(name)))
-        return {key_of(e["key"]): e["value"] for e in (e.get("formatted", e) for e in dump)}
+        return {key_of(e["key"]): e["value"] for e in (e.get("formatted", e) for e in dump)
+                if not vanished(e["value"])}
 
     def counts(self):
         """The pinned map smtpl_counts: {(uid, domain): {field: value}}."""
@@ -337,6 +338,11 @@ class Host:
 
 def bpftool(*arguments):
     return sh(shutil.which("bpftool") or "/usr/sbin/bpftool", *arguments)
+
+
+def vanished(value):
+    """bpftool found the key, and a moment later no value: it was deleted meanwhile."""
+    return isinstance(value, dict) and value.keys() == {"error"}
 
 
 def key_of(key):
