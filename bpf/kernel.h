@@ -24,7 +24,6 @@
 #define SMTPL_MPTCP_JOIN      1
 #define SMTPL_PF_KTHREAD      0x00200000 /* include/linux/sched.h */
 
-#define SMTPL_TCP_FIN 0x01
 #define SMTPL_TCP_SYN 0x02
 #define SMTPL_TCP_RST 0x04
 #define SMTPL_TCP_ACK 0x10

@@ -5,6 +5,9 @@
  *
  * Who writes what: egress (under the socket's lock) the fields of `out` and smtp.c; whoever holds
  * `lock` (ingress, or the end of the session) those of `in` and smtp.s; connect the rest, once.
+ *
+ * Sessions outlive an upgrade where their size stays: a change of layout that keeps the size is a new
+ * SMTPL_SCHEMA.
  */
 #ifndef SMTPL_SESSION_H
 #define SMTPL_SESSION_H

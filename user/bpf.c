@@ -33,7 +33,6 @@ struct bpf {
 	const uint64_t *ring_consumer;
 	char bpffs[PATH_MAX];
 	char cgroup[PATH_MAX];
-	bool made_maps;
 	int pin_lock;
 };
 
@@ -137,7 +136,7 @@ static int bpf_load_steps(struct bpf *bpf, const struct config *config, char *er
 	char pin_root[PATH_MAX];
 	int err;
 
-	err = bpf_pin_prepare(config->bpffs, pin_root, &bpf->made_maps, error, error_size);
+	err = bpf_pin_prepare(config->bpffs, pin_root, error, error_size);
 	if (err)
 		return err;
 	bpf->pin_lock = bpf_pin_lock(config->bpffs, error, error_size);
@@ -237,16 +236,6 @@ void bpf_after_fork(struct bpf *bpf)
 struct bpf_maps *bpf_get_maps(struct bpf *bpf)
 {
 	return bpf->maps;
-}
-
-const struct bpf_features *bpf_get_features(const struct bpf *bpf)
-{
-	return &bpf->features;
-}
-
-bool bpf_made_maps(const struct bpf *bpf)
-{
-	return bpf->made_maps;
 }
 
 int bpf_ring_open(struct bpf *bpf, int (*each)(void *arg, void *data, size_t size), void *arg)

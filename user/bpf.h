@@ -99,8 +99,6 @@ void bpf_free(struct bpf *bpf);
 void bpf_after_fork(struct bpf *bpf);
 
 struct bpf_maps *bpf_get_maps(struct bpf *bpf);
-const struct bpf_features *bpf_get_features(const struct bpf *bpf);
-bool bpf_made_maps(const struct bpf *bpf); /* the maps are new: nothing of an earlier start */
 
 /* Change what can change while attached: ports, local. */
 void bpf_set_watch(struct bpf *bpf, const struct config *config);

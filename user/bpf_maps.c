@@ -19,11 +19,6 @@ static const char *const map_names[MAP_KINDS] = {
 	[MAP_META] = "smtpl_meta",
 };
 
-const char *bpf_maps_name(enum map_kind kind)
-{
-	return map_names[kind];
-}
-
 static int maps_check_schema(struct bpf_maps *maps)
 {
 	struct smtpl_meta meta;

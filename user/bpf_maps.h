@@ -20,6 +20,4 @@ struct bpf_maps {
 	int fd[MAP_KINDS];
 };
 
-const char *bpf_maps_name(enum map_kind kind);
-
 #endif

@@ -100,7 +100,7 @@ int bpf_pin_lock(const char *bpffs, char *error, size_t error_size)
 	return err;
 }
 
-int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], bool *made_maps, char *error,
+int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], char *error,
 		    size_t error_size)
 {
 	struct bpf_maps *maps;
@@ -114,7 +114,6 @@ int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], bool *made_maps,
 	if (err)
 		return err;
 	err = bpf_maps_open(bpffs, &maps);
-	*made_maps = err == -ENOENT;
 	if (!err)
 		bpf_maps_close(maps);
 	if (!err || err == -ENOENT)

@@ -6,15 +6,13 @@
 #define SMTPL_BPF_PIN_H
 
 #include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
 
 struct bpf_object;
 
 /* Make <bpffs>/v1, mounting a BPF file system where there is none, and check that what is pinned
- * there is of this schema. pin_root gets the directory, *made_maps whether it holds no maps yet. */
-int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], bool *made_maps, char *error,
-		    size_t error_size);
+ * there is of this schema. pin_root gets the directory. */
+int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], char *error, size_t error_size);
 
 /* Nobody else loads or unloads below <bpffs> while the returned descriptor is open. -errno: with one
  * line in `error`. */
