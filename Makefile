@@ -34,6 +34,8 @@ OBJ := $(SRC:%.c=$(O)/%.o)
 LIB := $(O)/libsmtplimit.a
 
 all: $(O)/smtplimit
+# Kept, though only a step on the way: for bpftool and the curious.
+.SECONDARY: $(patsubst bpf/%.c,$(O)/%.o,$(wildcard bpf/*.bpf.c))
 .PHONY: all
 
 $(O)/smtplimit: $(O)/user/main.o $(LIB)
