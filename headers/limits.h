@@ -25,7 +25,8 @@
 /* Commands sent and not yet answered, in one session. Power of two. */
 #define SMTP_FIFO_DEPTH 1024
 
-/* Transactions whose MAIL is not answered, plus the current one, in one session. Power of two. */
+/* Senders remembered in one session: of the current transaction, of those whose MAIL is not answered (two
+ * of 4), and one slot kept free for a session that turns desync. Power of two. */
 #define SMTP_SENDERS 4
 
 /* Recipients of one message that the controller remembers by name until the message is decided. */

@@ -10,7 +10,7 @@
 #include "window.h"
 
 struct verdict_rule {
-	int64_t window_s;      /* 60..86400 */
+	int64_t window_s;      /* 1..86400 */
 	int64_t suspend_s;     /* 1..2592000 */
 	uint32_t percent;      /* 1..100 */
 	uint32_t min_failures; /* 1..1000000 */

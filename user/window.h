@@ -6,7 +6,7 @@
  * a record older than the newest second is put where it belongs, one older than the window is
  * dropped. With length 3600 and the clock at second 5000, seconds 1401..5000 are inside.
  *
- * Mails, not attempts (see DESIGN words in README): a deferral with a known identity opens a
+ * Mails, not attempts (see "What counts" in README): a deferral with a known identity opens a
  * pending mail; a further deferral of it moves the mail to the later second; delivered or failed
  * closes it and replaces the deferral. A pending mail whose second has left the window is
  * forgotten. At WINDOW_PENDING_MAX the oldest pending mail is forgotten and stays counted as
