@@ -75,13 +75,14 @@ static __always_inline void feed_seek(struct session_cursor *c, __u32 pos)
 static __always_inline void feed_unknown_rcpt(struct smtpl_session *s)
 {
 	__u32 txn = s->smtp.c.txn;
+	const struct smtp_sender *sender = smtp_sender_of(&s->smtp, txn);
 	struct smtp_decision d = {
 		.outcome = SMTP_UNKNOWN,
 		.subject = SMTP_SUBJECT_RCPT,
-		.null_sender = s->smtp.c.senders[txn & (SMTP_SENDERS - 1)].null_sender,
+		.null_sender = sender->null_sender,
 		.lost = 1,
 		.txn = txn,
-		.rcpt = s->smtp.c.senders[txn & (SMTP_SENDERS - 1)].rcpts,
+		.rcpt = sender->rcpts,
 		.count = 1,
 	};
 
@@ -95,7 +96,7 @@ static __always_inline void feed_client_event(struct smtpl_session *s, __u32 eve
 		emit_path(s, 0);
 		break;
 	case SMTP_CLIENT_RCPT:
-		emit_path(s, s->smtp.c.senders[s->smtp.c.txn & (SMTP_SENDERS - 1)].rcpts);
+		emit_path(s, smtp_sender_of(&s->smtp, s->smtp.c.txn)->rcpts);
 		break;
 	case SMTP_CLIENT_RCPT_UNKNOWN:
 		feed_unknown_rcpt(s);
