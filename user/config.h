@@ -28,10 +28,27 @@
 #define CONFIG_RING_MAX_BYTES   (64u << 20)
 /* A socket below the run directory ("/socketmap") must fit into sockaddr_un. */
 #define CONFIG_RUN_MAX 90
+#define CONFIG_REFRESH_MIN_S 1
+#define CONFIG_REFRESH_MAX_S (24 * 3600)
 
 enum config_mode {
 	CONFIG_ENFORCE = 0,
 	CONFIG_OBSERVE = 1,
+};
+
+enum config_source {
+	CONFIG_SOURCE_AUTO = 0,
+	CONFIG_SOURCE_NONE,
+	CONFIG_SOURCE_CPANEL,
+	CONFIG_SOURCE_DIRECTADMIN,
+	CONFIG_SOURCE_HESTIA,
+	CONFIG_SOURCE_FILE,
+	CONFIG_SOURCE_COMMAND,
+};
+
+enum config_relay {
+	CONFIG_RELAY_HOOK = 0, /* a suspended account's mail is left to the mail server's hooks */
+	CONFIG_RELAY_RESET = 1, /* its sessions are reset in the kernel */
 };
 
 struct config_uids {
@@ -49,6 +66,16 @@ struct config {
 	bool local;            /* watch loopback and the host's own addresses too */
 	char cgroup[PATH_MAX]; /* "auto", or a directory of a cgroup v2 hierarchy */
 	uint32_t ring_bytes;   /* power of two, at least a page */
+	/* [accounts]: who owns a domain */
+	enum config_source source;
+	char owners_file[PATH_MAX];
+	char owners_command[PATH_MAX]; /* run by /bin/sh; "": none */
+	int64_t owners_refresh_s;      /* how often the command is run */
+	bool count_forwards;
+	/* [feed]: what mail servers tell. postfix: "auto", "off", "journal" or the path of the log. */
+	bool feed_exim;
+	char feed_postfix[PATH_MAX];
+	enum config_relay relay; /* [refuse] */
 	char state[PATH_MAX];
 	char run[PATH_MAX];
 	char bpffs[PATH_MAX];

@@ -23,7 +23,22 @@
 
 struct pipeline;
 
+/* What a mail server told of one recipient (feed.h), once it is known who pays. */
+struct pipeline_told {
+	uint32_t relay_uid;
+	enum smtp_outcome outcome;
+	bool charged;              /* false: nobody pays (null sender, forward) */
+	bool refused;              /* by smtplimit at the server: not an outcome, counted as refused */
+	struct account_id account; /* charged */
+	const char *domain;        /* sender domain in key form, "": none */
+	uint64_t sender_hash;      /* of the addresses, as in struct smtpl_event_path */
+	uint64_t rcpt_hash;
+	uint64_t time_ns;          /* boot time of the outcome */
+};
+
 struct pipeline_ops {
+	/* The uid that owns a sender domain; false: nobody known. */
+	bool (*owner)(void *arg, const char *domain, uint32_t *uid);
 	enum smtpl_role (*role)(void *arg, uint32_t uid);
 	/* The account has crossed the line. Called once a crossing: it is already marked, until
 	 * a->until_ns, as suspended (in observe mode: as seen). May call pipeline_release(). */
@@ -41,6 +56,22 @@ void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum
 /* One record of the ring, aligned as it lies there. Returns 0; -EPROTO: not one of ours, ignored
  * and counted; -ENOMEM: what could not be taken in stays missing, and the next reading heals it. */
 int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t now_ns);
+
+/*
+ * A relay whose server tells of its deliveries (a feed) is charged by what it tells; what the kernel
+ * saw of it (the wire) is set aside and compared. Wire outcomes wait for the telling: when none has
+ * come PIPELINE_FEED_GRACE_NS after one, the feed is taken for stopped, what waits is charged, and
+ * so is the wire from then on, until the feed tells again. Nothing is ever charged twice: what the
+ * wire has charged is passed over when it is told late.
+ */
+#define PIPELINE_FEED_GRACE_NS (30 * 1000000000ull)
+/* 0; -ENOMEM: not taken in, and lost. */
+int pipeline_tell(struct pipeline *p, const struct pipeline_told *told, uint64_t now_ns);
+/* The feed of this relay runs: before the first telling, where what happened meanwhile will be told
+ * (a log that is read on from where it was left). */
+void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
+/* Its source is known to be gone: the wire takes over at once. */
+void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns);
 
 /* Call about once a second: suspensions end, accounts are judged whose percentage rose because
  * delivered mails left the window, idle sessions and empty accounts are forgotten. Bounded work a
