@@ -26,6 +26,7 @@ struct pipeline;
 /* What a mail server told of one recipient (feed.h), once it is known who pays. */
 struct pipeline_told {
 	uint32_t relay_uid;
+	uint32_t mta;              /* enum feed_mta */
 	enum smtp_outcome outcome;
 	bool charged;              /* false: nobody pays (null sender, forward) */
 	bool refused;              /* by smtplimit at the server: not an outcome, counted as refused */
