@@ -55,6 +55,9 @@ struct agent {
 };
 
 uint64_t agent_now_ns(void); /* boot time */
+int64_t agent_wall_ns(uint64_t boot_ns);
+/* Never later than now, nor before the boot. */
+uint64_t agent_boot_ns(int64_t wall_ns);
 
 /* agent_state.c - what was saved, and saving. 0 or -errno, having logged why. */
 int agent_state_open(struct agent *a);
@@ -69,6 +72,8 @@ void agent_snapshot_finish(struct agent *a);
 /* agent_hosts.c - who is a relay or exempt, and which addresses are this host's. */
 int agent_apply_roles(struct agent *a);
 int agent_apply_locals(struct agent *a);
+/* Loopback, or an address of this host. */
+bool agent_is_local(void *arg, const uint8_t addr[16]);
 
 /* agent_judge.c - carrying out verdicts and orders, and their end. */
 void agent_on_suspend(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns);
@@ -90,6 +95,8 @@ void agent_prune(struct agent *a);
 void agent_responder_start(struct agent *a);
 void agent_responder_serve(struct agent *a);
 void agent_responder_stop(struct agent *a);
+/* Is the account suspended? Then the figures of the text, and its own domain. */
+bool agent_refusal(struct agent *a, const struct account_id *id, struct responder_answer *answer);
 /* Tell the kernel side that we are alive, and where the responder is. */
 void agent_heartbeat(struct agent *a);
 

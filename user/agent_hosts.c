@@ -129,15 +129,29 @@ static int local_gone(void *arg, const struct smtpl_local_key *key)
 	return 0;
 }
 
+static struct local_set local_now; /* as of the last reading */
+
+bool agent_is_local(void *arg, const uint8_t addr[16])
+{
+	static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff}, loopback6[16] = {[15] = 1};
+	struct smtpl_local_key key;
+
+	(void)arg;
+	memcpy(key.addr, addr, sizeof(key.addr));
+	if (memcmp(addr, v4_mapped, sizeof(v4_mapped)) == 0 && addr[12] == 127)
+		return true;
+	return memcmp(addr, loopback6, sizeof(loopback6)) == 0 || locals_hold(&local_now, &key);
+}
+
 int agent_apply_locals(struct agent *a)
 {
-	static struct local_set now, gone; /* too large for the stack */
-	struct local_set *sets[2] = {&now, &gone};
+	static struct local_set gone; /* too large for the stack */
+	struct local_set *sets[2] = {&local_now, &gone};
 	int err;
 
-	now.agent = a;
-	now.count = gone.count = 0;
-	err = locals_read(local_add, &now);
+	local_now.agent = a;
+	local_now.count = gone.count = 0;
+	err = locals_read(local_add, &local_now);
 	if (!err)
 		err = bpf_maps_each_local(a->maps, local_gone, sets);
 	for (size_t i = 0; i < gone.count && !err; i++)

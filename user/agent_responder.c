@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include "agent.h"
 #include "enforce.h"
 #include "log.h"
@@ -15,14 +14,6 @@
 
 #define NS_PER_S 1000000000ll
 #define RESPONDER_RESTART_NS (5 * 1000000000ull)
-
-static int64_t wall_of(uint64_t boot_ns)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (now.tv_sec * NS_PER_S + now.tv_nsec + (int64_t)(boot_ns - agent_now_ns())) / NS_PER_S;
-}
 
 /* The domain for the text where the refused mail has none: the account's own, else its name. */
 static void own_domain(struct agent *a, const struct account_id *id, char *domain, size_t size)
@@ -35,12 +26,26 @@ static void own_domain(struct agent *a, const struct account_id *id, char *domai
 	log_escape(own[0] ? own : name, SMTPL_DOMAIN_SIZE, 0, domain, size);
 }
 
+bool agent_refusal(struct agent *a, const struct account_id *id, struct responder_answer *answer)
+{
+	struct smtpl_suspension suspension;
+
+	if (enforce_lookup(a->maps, id, agent_now_ns(), &suspension))
+		return false;
+	answer->known = 1;
+	answer->bad = suspension.bad;
+	answer->min = suspension.min;
+	answer->percent = suspension.percent;
+	answer->until_wall_s = agent_wall_ns(suspension.until_ns) / NS_PER_S;
+	own_domain(a, id, answer->domain, sizeof(answer->domain));
+	return true;
+}
+
 static void who_is_it(void *arg, const struct responder_question *question,
 		      struct responder_answer *answer)
 {
 	struct smtpl_redirect_key key = {.port = question->port};
 	struct account_id id = {.kind = ACCOUNT_UID};
-	struct smtpl_suspension suspension;
 	struct smtpl_redirect who;
 	struct agent *a = arg;
 
@@ -48,14 +53,7 @@ static void who_is_it(void *arg, const struct responder_question *question,
 	if (bpf_maps_get_redirect(a->maps, &key, &who))
 		return;
 	id.uid = who.uid;
-	if (enforce_lookup(a->maps, &id, agent_now_ns(), &suspension))
-		return;
-	answer->known = 1;
-	answer->bad = suspension.bad;
-	answer->min = suspension.min;
-	answer->percent = suspension.percent;
-	answer->until_wall_s = wall_of(suspension.until_ns);
-	own_domain(a, &id, answer->domain, sizeof(answer->domain));
+	agent_refusal(a, &id, answer);
 }
 
 void agent_heartbeat(struct agent *a)

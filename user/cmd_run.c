@@ -35,6 +35,27 @@ uint64_t agent_now_ns(void)
 	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
+/* What to add to boot time for Unix time, as of now: the wall clock may be set at any moment. */
+static int64_t wall_ahead_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * 1000000000ll + now.tv_nsec - (int64_t)agent_now_ns();
+}
+
+int64_t agent_wall_ns(uint64_t boot_ns)
+{
+	return (int64_t)boot_ns + wall_ahead_ns();
+}
+
+uint64_t agent_boot_ns(int64_t wall_ns)
+{
+	int64_t boot_ns = wall_ns - wall_ahead_ns(), now_ns = (int64_t)agent_now_ns();
+
+	return boot_ns < 0 ? 0 : boot_ns < now_ns ? boot_ns : now_ns;
+}
+
 /* --- starting ------------------------------------------------------------------------------- */
 
 static int on_ring(void *arg, void *data, size_t size)
