@@ -67,14 +67,13 @@ static const char *quote(const char *bytes, size_t size, char quoted[QUOTE_SIZE]
 static void fail_unknown_key(struct reading *r, const char *section, const char *name)
 {
 	const struct config_key *near = config_key_nearest(name);
-	char quoted[QUOTE_SIZE], list[128];
+	char quoted[QUOTE_SIZE], list[128], sections[128];
 
 	quote(name, strlen(name), quoted);
 	config_key_list(section, list, sizeof(list));
+	config_section_list(sections, sizeof(sections));
 	if (!config_section_known(section))
-		fail(r, r->line,
-		     "\"%s\" stands in no section: want [limit], [watch] or [paths] above it",
-		     quoted);
+		fail(r, r->line, "\"%s\" stands in no section: want %s above it", quoted, sections);
 	else if (near && strcmp(near->section, section))
 		fail(r, r->line,
 		     "unknown key \"%s\" in [%s]: did you mean \"%s\" of [%s]? [%s] has %s", quoted,
@@ -90,14 +89,14 @@ static void fail_unknown_key(struct reading *r, const char *section, const char 
 static void fail_unknown_section(struct reading *r, const char *section)
 {
 	const char *near = config_section_nearest(section);
-	char quoted[QUOTE_SIZE];
+	char quoted[QUOTE_SIZE], sections[128];
 
 	quote(section, strlen(section), quoted);
+	config_section_list(sections, sizeof(sections));
 	if (near)
 		fail(r, r->line, "unknown section \"%s\": did you mean [%s]?", quoted, near);
 	else
-		fail(r, r->line, "unknown section \"%s\": want [limit], [watch] or [paths]",
-		     quoted);
+		fail(r, r->line, "unknown section \"%s\": want %s", quoted, sections);
 }
 
 /* A line whose first character is '[', for what inih takes without a word. */
@@ -259,6 +258,9 @@ static void check_whole(struct reading *r)
 	if (!r->c->ports_count)
 		fail(r, line_of(r, "watch", "ports"),
 		     "ports = \"\": want at least one port from 1 to 65535");
+	if (r->c->source == CONFIG_SOURCE_COMMAND && !r->c->owners_command[0])
+		fail(r, line_of(r, "accounts", "source"),
+		     "source = \"command\": want command = and what to run in [accounts] as well");
 	for (size_t i = 0; i < r->c->exempts.count; i++) {
 		id.uid = r->c->exempts.uid[i];
 		if (!config_uids_has(&r->c->relays, id.uid))

@@ -28,6 +28,15 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 	{ "watch", "cgroup", &config_type_cgroup, AT(cgroup), 0, PATH_LENGTH_MAX },
 	{ "watch", "ring", &config_type_size, AT(ring_bytes),
 	  CONFIG_RING_MIN_BYTES, CONFIG_RING_MAX_BYTES },
+	{ "accounts", "source", &config_type_source, AT(source), 0, 0 },
+	{ "accounts", "file", &config_type_file, AT(owners_file), 0, PATH_LENGTH_MAX },
+	{ "accounts", "command", &config_type_command, AT(owners_command), 0, PATH_LENGTH_MAX },
+	{ "accounts", "refresh", &config_type_duration, AT(owners_refresh_s),
+	  CONFIG_REFRESH_MIN_S, CONFIG_REFRESH_MAX_S },
+	{ "accounts", "count_forwards", &config_type_bool, AT(count_forwards), 0, 0 },
+	{ "feed", "exim", &config_type_bool, AT(feed_exim), 0, 0 },
+	{ "feed", "postfix", &config_type_log, AT(feed_postfix), 0, PATH_LENGTH_MAX },
+	{ "refuse", "relay", &config_type_relay, AT(relay), 0, 0 },
 	{ "paths", "state", &config_type_path, AT(state), 0, PATH_LENGTH_MAX },
 	{ "paths", "run", &config_type_path, AT(run), 0, CONFIG_RUN_MAX },
 	{ "paths", "bpffs", &config_type_path, AT(bpffs), 0, PATH_LENGTH_MAX },
@@ -49,6 +58,10 @@ void config_defaults(struct config *c)
 	config_uids_default(&c->relays);
 	c->ring_bytes = SMTPL_RING_BYTES_DEFAULT;
 	snprintf(c->cgroup, sizeof(c->cgroup), "auto");
+	snprintf(c->owners_file, sizeof(c->owners_file), "/etc/smtplimit/domains");
+	c->owners_refresh_s = 300;
+	c->feed_exim = true;
+	snprintf(c->feed_postfix, sizeof(c->feed_postfix), "auto");
 	snprintf(c->state, sizeof(c->state), "/var/lib/smtplimit");
 	snprintf(c->run, sizeof(c->run), "/run/smtplimit");
 	snprintf(c->bpffs, sizeof(c->bpffs), "/sys/fs/bpf/smtplimit");
@@ -127,4 +140,20 @@ void config_key_list(const char *section, char *list, size_t list_size)
 		if (!strcmp(config_keys[i].section, section))
 			used += (size_t)snprintf(list + used, list_size - used, "%s%s",
 						 used ? ", " : "", config_keys[i].name);
+}
+
+void config_section_list(char *list, size_t list_size)
+{
+	const char *last = config_keys[CONFIG_KEYS - 1].section, *section = "";
+	size_t used = 0;
+
+	list[0] = '\0';
+	for (size_t i = 0; i < CONFIG_KEYS && used < list_size; i++) {
+		if (!strcmp(config_keys[i].section, section))
+			continue;
+		section = config_keys[i].section;
+		used += (size_t)snprintf(list + used, list_size - used, "%s[%s]",
+					 !used ? "" : strcmp(section, last) ? ", " : " or ",
+					 section);
+	}
 }

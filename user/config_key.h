@@ -16,7 +16,7 @@ struct config_key {
 	int64_t max;   /* the same; a path: its length */
 };
 
-#define CONFIG_KEYS 14
+#define CONFIG_KEYS 22
 extern const struct config_key config_keys[CONFIG_KEYS];
 
 /* NULL: there is none. */
@@ -28,6 +28,9 @@ const struct config_key *config_key_nearest(const char *name);
 /* The same for sections. */
 const char *config_section_nearest(const char *section);
 bool config_section_known(const char *section);
+
+/* "[limit], [watch] ... or [paths]" */
+void config_section_list(char *list, size_t list_size);
 
 /* "mode, window, percent ..." of a section */
 void config_key_list(const char *section, char *list, size_t list_size);

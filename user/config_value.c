@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_value.c - single values of /etc/smtplimit.conf: numbers, durations, sizes, switches and
- * paths. The lists are in config_list.c.
+ * config_value.c - single values of /etc/smtplimit.conf: words, numbers, durations, sizes, switches,
+ * paths and commands. The lists are in config_list.c.
  */
 #include "config_key.h"
 
@@ -10,12 +10,38 @@
 
 #include "log.h"
 
-static const char *const mode_names[] = {
+/* A new value of an enum lacks its word where `last` is not the last of them. */
+#define WORDS_OF(names, last)                                                                      \
+	_Static_assert(sizeof(names) / sizeof((names)[0]) == (last) + 2, "a value lacks a word")
+
+static const char *const mode_words[] = {
 	[CONFIG_ENFORCE] = "enforce",
 	[CONFIG_OBSERVE] = "observe",
+	NULL,
 };
-_Static_assert(sizeof(mode_names) / sizeof(mode_names[0]) == CONFIG_OBSERVE + 1,
-	       "a mode lacks a name");
+WORDS_OF(mode_words, CONFIG_OBSERVE);
+
+static const char *const source_words[] = {
+	[CONFIG_SOURCE_AUTO] = "auto",
+	[CONFIG_SOURCE_NONE] = "none",
+	[CONFIG_SOURCE_CPANEL] = "cpanel",
+	[CONFIG_SOURCE_DIRECTADMIN] = "directadmin",
+	[CONFIG_SOURCE_HESTIA] = "hestia",
+	[CONFIG_SOURCE_FILE] = "file",
+	[CONFIG_SOURCE_COMMAND] = "command",
+	NULL,
+};
+WORDS_OF(source_words, CONFIG_SOURCE_COMMAND);
+
+static const char *const relay_words[] = {
+	[CONFIG_RELAY_HOOK] = "hook",
+	[CONFIG_RELAY_RESET] = "reset",
+	NULL,
+};
+WORDS_OF(relay_words, CONFIG_RELAY_RESET);
+
+static const char *const cgroup_words[] = {"auto", NULL};
+static const char *const log_words[] = {"auto", "off", "journal", NULL};
 
 static void *field(const struct config_key *key, struct config *c)
 {
@@ -42,36 +68,79 @@ int config_digits(const char **text, int64_t *number)
 	return 0;
 }
 
-static int read_mode(const struct config_key *key, const char *text, struct config *c, char *why,
-		     size_t why_size)
+/* "enforce or observe"; `more`: what else is right, "": nothing. */
+static void list_words(const char *const *words, const char *more, char *list, size_t list_size)
 {
-	(void)key;
-	for (size_t i = 0; i < sizeof(mode_names) / sizeof(mode_names[0]); i++) {
-		if (strcmp(text, mode_names[i]))
-			continue;
-		c->mode = (enum config_mode)i;
-		return 0;
+	size_t used = 0;
+
+	list[0] = '\0';
+	for (size_t i = 0; words[i] && used < list_size; i++) {
+		const char *between = !i ? "" : words[i + 1] || *more ? ", " : " or ";
+
+		used += (size_t)snprintf(list + used, list_size - used, "%s%s", between, words[i]);
 	}
-	snprintf(why, why_size, "want enforce or observe");
+	if (*more && used < list_size)
+		snprintf(list + used, list_size - used, ", or %s", more);
+}
+
+/* -1: it is none of them. */
+static int word_index(const char *const *words, const char *text)
+{
+	for (int i = 0; words[i]; i++)
+		if (!strcmp(text, words[i]))
+			return i;
 	return -1;
 }
 
-static void write_mode(const struct config_key *key, const struct config *c, FILE *out)
+_Static_assert(sizeof(enum config_mode) == sizeof(unsigned int) &&
+		       sizeof(enum config_source) == sizeof(unsigned int) &&
+		       sizeof(enum config_relay) == sizeof(unsigned int),
+	       "words are kept in fields of this size");
+
+static int read_word(const struct config_key *key, const char *text, struct config *c, char *why,
+		     size_t why_size)
 {
-	(void)key;
-	fputs(mode_names[c->mode], out);
+	int index = word_index(key->type->words, text);
+	char list[128];
+
+	if (index < 0) {
+		list_words(key->type->words, "", list, sizeof(list));
+		snprintf(why, why_size, "want %s", list);
+		return -1;
+	}
+	*(unsigned int *)field(key, c) = (unsigned int)index;
+	return 0;
 }
 
-static json_t *json_mode(const struct config_key *key, const struct config *c)
+static void write_word(const struct config_key *key, const struct config *c, FILE *out)
 {
-	(void)key;
-	return json_string(mode_names[c->mode]);
+	fputs(key->type->words[*(const unsigned int *)field_const(key, c)], out);
+}
+
+static json_t *json_word(const struct config_key *key, const struct config *c)
+{
+	return json_string(key->type->words[*(const unsigned int *)field_const(key, c)]);
 }
 
 const struct config_type config_type_mode = {
-	.read = read_mode,
-	.write = write_mode,
-	.json = json_mode,
+	.read = read_word,
+	.write = write_word,
+	.json = json_word,
+	.words = mode_words,
+};
+
+const struct config_type config_type_source = {
+	.read = read_word,
+	.write = write_word,
+	.json = json_word,
+	.words = source_words,
+};
+
+const struct config_type config_type_relay = {
+	.read = read_word,
+	.write = write_word,
+	.json = json_word,
+	.words = relay_words,
 };
 
 int config_duration(const char *text, int64_t min_s, int64_t max_s, int64_t *seconds, char *want,
@@ -240,15 +309,36 @@ static bool path_is_clean(const char *path)
 	       !strcmp(log_escape(path, strlen(path), 1, printable, sizeof(printable)), path);
 }
 
+/* One of the words that the type has besides, or nothing that could be a path. 1: a path. */
+static int read_path_word(const struct config_key *key, const char *text, struct config *c,
+			  char *why, size_t why_size)
+{
+	char more[64], list[128];
+
+	if (!key->type->words || text[0] == '/')
+		return 1;
+	if (word_index(key->type->words, text) >= 0) {
+		snprintf(field(key, c), (size_t)key->max + 1, "%s", text);
+		return 0;
+	}
+	snprintf(more, sizeof(more), "the absolute path of %s", key->type->path);
+	list_words(key->type->words, more, list, sizeof(list));
+	snprintf(why, why_size, "want %s", list);
+	return -1;
+}
+
 static int read_path(const struct config_key *key, const char *text, struct config *c, char *why,
 		     size_t why_size)
 {
+	int result = read_path_word(key, text, c, why, why_size);
 	size_t length = strlen(text);
 	char *path = field(key, c);
 
+	if (result <= 0)
+		return result;
 	if (!path_is_clean(text)) {
-		snprintf(why, why_size,
-			 "want an absolute path of a directory, not /, of printable characters");
+		snprintf(why, why_size, "want an absolute path of %s, not /, of printable characters",
+			 key->type->path);
 		return -1;
 	}
 	while (text[length - 1] == '/')
@@ -263,37 +353,101 @@ static int read_path(const struct config_key *key, const char *text, struct conf
 	return 0;
 }
 
-static void write_path(const struct config_key *key, const struct config *c, FILE *out)
+static void write_text(const struct config_key *key, const struct config *c, FILE *out)
 {
 	fputs(field_const(key, c), out);
 }
 
-static json_t *json_path(const struct config_key *key, const struct config *c)
+static json_t *json_text(const struct config_key *key, const struct config *c)
 {
 	return json_string(field_const(key, c));
 }
 
 const struct config_type config_type_path = {
 	.read = read_path,
-	.write = write_path,
-	.json = json_path,
+	.write = write_text,
+	.json = json_text,
+	.path = "a directory",
 };
 
-static int read_cgroup(const struct config_key *key, const char *text, struct config *c, char *why,
-		       size_t why_size)
-{
-	if (!strcmp(text, "auto")) {
-		snprintf(c->cgroup, sizeof(c->cgroup), "auto");
-		return 0;
-	}
-	if (text[0] == '/')
-		return read_path(key, text, c, why, why_size);
-	snprintf(why, why_size, "want auto, or the absolute path of a cgroup v2 directory");
-	return -1;
-}
+const struct config_type config_type_file = {
+	.read = read_path,
+	.write = write_text,
+	.json = json_text,
+	.path = "a file",
+};
 
 const struct config_type config_type_cgroup = {
-	.read = read_cgroup,
-	.write = write_path,
-	.json = json_path,
+	.read = read_path,
+	.write = write_text,
+	.json = json_text,
+	.words = cgroup_words,
+	.path = "a cgroup v2 directory",
+};
+
+const struct config_type config_type_log = {
+	.read = read_path,
+	.write = write_text,
+	.json = json_text,
+	.words = log_words,
+	.path = "a log file",
+};
+
+/* Printable, but a backslash is fine: nothing escapes a command that is shown. */
+static bool command_is_clean(const char *text)
+{
+	char printable[2 * PATH_MAX];
+	size_t length = strlen(text);
+
+	for (const char *c = text; *c; c++)
+		length += *c == '\\';
+	return strlen(log_escape(text, strlen(text), 1, printable, sizeof(printable))) == length;
+}
+
+/* Where a comment begins, which inih leaves in place on all lines but the first. */
+static size_t command_length(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < length; i++)
+		if (text[i] == ';' && (!i || text[i - 1] == ' ' || text[i - 1] == '\t'))
+			length = i;
+	while (length && (text[length - 1] == ' ' || text[length - 1] == '\t'))
+		length--;
+	return length;
+}
+
+/* Each line goes on behind a blank. */
+static int read_command(const struct config_key *key, const char *text, struct config *c, char *why,
+			size_t why_size)
+{
+	char *command = field(key, c);
+	size_t used = strlen(command), length = command_length(text);
+
+	if (!command_is_clean(text)) {
+		snprintf(why, why_size, "want a command of printable characters");
+		return -1;
+	}
+	if (!length)
+		return 0;
+	if (used + (used > 0) + length > (size_t)key->max) {
+		snprintf(why, why_size, "want at most %" PRId64 " bytes, not %zu", key->max,
+			 used + (used > 0) + length);
+		return -1;
+	}
+	snprintf(command + used, (size_t)key->max + 1 - used, "%s%.*s", used ? " " : "", (int)length,
+		 text);
+	return 0;
+}
+
+static void clear_command(const struct config_key *key, struct config *c)
+{
+	*(char *)field(key, c) = '\0';
+}
+
+const struct config_type config_type_command = {
+	.read = read_command,
+	.write = write_text,
+	.json = json_text,
+	.clear = clear_command,
 };

@@ -22,17 +22,26 @@ struct config_type {
 	void (*write)(const struct config_key *key, const struct config *c, FILE *out);
 	/* The field for machines: durations in seconds, sizes in bytes, users by name. */
 	json_t *(*json)(const struct config_key *key, const struct config *c);
-	/* Lists only: empty the field. read() adds to it, one line of the file after the other. */
+	/* Lists and commands: empty the field. read() adds to it, one line of the file after the other. */
 	void (*clear)(const struct config_key *key, struct config *c);
+	/* The words of an enum, in its order, or those that may stand in place of a path. Ends with
+	 * a NULL. */
+	const char *const *words;
+	const char *path; /* what a path is of: "a directory" */
 };
 
 extern const struct config_type config_type_mode;
+extern const struct config_type config_type_source;
+extern const struct config_type config_type_relay;
 extern const struct config_type config_type_duration;
 extern const struct config_type config_type_number;
 extern const struct config_type config_type_size;
 extern const struct config_type config_type_bool;
 extern const struct config_type config_type_path;
+extern const struct config_type config_type_file;
 extern const struct config_type config_type_cgroup;
+extern const struct config_type config_type_log;
+extern const struct config_type config_type_command;
 extern const struct config_type config_type_ports;
 extern const struct config_type config_type_users;
 

@@ -65,6 +65,17 @@ static void check_config(const struct config *c)
 		for (size_t j = 0; j < c->relays.count; j++)
 			REQUIRE(c->exempts.uid[i] != c->relays.uid[j]);
 
+	REQUIRE(c->source <= CONFIG_SOURCE_COMMAND && c->relay <= CONFIG_RELAY_RESET);
+	REQUIRE(c->source != CONFIG_SOURCE_COMMAND || c->owners_command[0]);
+	REQUIRE(strlen(c->owners_command) <= PATH_MAX - 64);
+	for (const char *byte = c->owners_command; *byte; byte++)
+		REQUIRE((unsigned char)*byte >= 0x20 && *byte != 0x7f);
+	REQUIRE(c->owners_refresh_s >= CONFIG_REFRESH_MIN_S);
+	REQUIRE(c->owners_refresh_s <= CONFIG_REFRESH_MAX_S);
+	check_path(c->owners_file, PATH_MAX - 1);
+	if (strcmp(c->feed_postfix, "auto") && strcmp(c->feed_postfix, "off") &&
+	    strcmp(c->feed_postfix, "journal"))
+		check_path(c->feed_postfix, PATH_MAX - 1);
 	if (strcmp(c->cgroup, "auto"))
 		check_path(c->cgroup, PATH_MAX - 1);
 	check_path(c->state, PATH_MAX - 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_test.c - every key, its range from both sides, the exact words of every error, and what is
- * printed. The lists are in config_list_test.c.
+ * config_test.c - every key, what is wrong with a file as such, in exact words, and what is printed.
+ * Single values are in config_value_test.c, the lists in config_list_test.c.
  */
 #include "config_fixture.h"
 
@@ -30,6 +30,14 @@ static void test_defaults(void **state)
 	assert_false(c.local);
 	assert_string_equal(c.cgroup, "auto");
 	assert_int_equal(c.ring_bytes, 4 << 20);
+	assert_int_equal(c.source, CONFIG_SOURCE_AUTO);
+	assert_string_equal(c.owners_file, "/etc/smtplimit/domains");
+	assert_string_equal(c.owners_command, "");
+	assert_int_equal(c.owners_refresh_s, 300);
+	assert_false(c.count_forwards);
+	assert_true(c.feed_exim);
+	assert_string_equal(c.feed_postfix, "auto");
+	assert_int_equal(c.relay, CONFIG_RELAY_HOOK);
 	assert_string_equal(c.state, "/var/lib/smtplimit");
 	assert_string_equal(c.run, "/run/smtplimit");
 	assert_string_equal(c.bpffs, "/sys/fs/bpf/smtplimit");
@@ -57,6 +65,18 @@ static void test_every_key(void **state)
 				    "ring = 64k\n"
 				    "[paths]\n"
 				    "state = /srv/a b/\n"
+				    "[accounts]\n"
+				    "source = command\n"
+				    "file = /srv/domains\n"
+				    "command = mysql -N -e 'select \\t'\n"
+				    "  a | sort ; sorted\n"
+				    "refresh = 24h\n"
+				    "count_forwards = yes\n"
+				    "[feed]\n"
+				    "exim = no\n"
+				    "postfix = /var/log/mail.log\n"
+				    "[refuse]\n"
+				    "relay = reset\n"
 				    "[limit]\n"
 				    "[paths]\n"
 				    "run = /run/x\n"
@@ -80,6 +100,14 @@ static void test_every_key(void **state)
 	assert_true(c.local);
 	assert_string_equal(c.cgroup, "/sys/fs/cgroup/test");
 	assert_int_equal(c.ring_bytes, 65536);
+	assert_int_equal(c.source, CONFIG_SOURCE_COMMAND);
+	assert_string_equal(c.owners_file, "/srv/domains");
+	assert_string_equal(c.owners_command, "mysql -N -e 'select \\t' a | sort");
+	assert_int_equal(c.owners_refresh_s, 86400);
+	assert_true(c.count_forwards);
+	assert_false(c.feed_exim);
+	assert_string_equal(c.feed_postfix, "/var/log/mail.log");
+	assert_int_equal(c.relay, CONFIG_RELAY_RESET);
 	assert_string_equal(c.state, "/srv/a b");
 	assert_string_equal(c.run, "/run/x");
 	assert_string_equal(c.bpffs, "/sys/fs/bpf/x");
@@ -95,6 +123,7 @@ static void test_ranges(void **state)
 		"[limit]\npercent = 1",     "[limit]\nmin_failures = 1000000",
 		"[watch]\nring = 4k",       "[watch]\nring = 64m",
 		"[watch]\nring = 8192",     "[watch]\nrelay_users = 4294967294",
+		"[accounts]\nrefresh = 1s", "[accounts]\nrefresh = 24h",
 	};
 
 	(void)state;
@@ -102,139 +131,6 @@ static void test_ranges(void **state)
 		read_good(good[i]);
 	assert_int_equal(read_good("[limit]\nsuspend = 720h").rule.suspend_s, 2592000);
 	assert_int_equal(read_good("[watch]\nring = 64m").ring_bytes, 67108864);
-}
-
-static void test_durations(void **state)
-{
-	static const char *const bad[] = {
-		"0s",
-		"0h",
-		"25h",
-		"1441m",
-		"86401s",
-		"60",
-		"1d",
-		"1.5h",
-		"-60m",
-		"+60m",
-		"60M",
-		"m",
-		"60ms",
-		"1h30m",
-		"60 m",
-		"99999999999999999999s",
-		"9223372036854775807h",
-	};
-	char text[64], expected[256];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		snprintf(text, sizeof(text), "[limit]\nwindow = %s\n", bad[i]);
-		snprintf(expected, sizeof(expected),
-			 "t.conf:2: window = \"%s\": want a whole number with s, m or h, like 60m, "
-			 "from 1s to 24h",
-			 bad[i]);
-		expect_error(text, expected);
-	}
-	expect_error("[limit]\nsuspend =\n",
-		     "t.conf:2: suspend = \"\": want a whole number with s, m or h, like 60m, "
-		     "from 1s to 720h");
-	expect_error(
-		"[limit]\nsuspend = 43201m\n",
-		"t.conf:2: suspend = \"43201m\": want a whole number with s, m or h, like 60m, "
-		"from 1s to 720h");
-}
-
-static void test_duration_text(void **state)
-{
-	static const struct {
-		int64_t seconds;
-		const char *text;
-	} cases[] = {
-		{1, "1s"},         {59, "59s"},       {60, "1m"},   {90, "90s"},
-		{3600, "60m"},     {5400, "90m"},     {7200, "2h"}, {86400, "24h"},
-		{86399, "86399s"}, {2592000, "720h"}, {0, "0s"},
-	};
-	char text[32], want[128];
-	int64_t seconds;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		config_duration_text(cases[i].seconds, text, sizeof(text));
-		assert_string_equal(text, cases[i].text);
-		assert_int_equal(config_duration(text, 0, 2592000, &seconds, want, sizeof(want)),
-				 0);
-		assert_int_equal(seconds, cases[i].seconds);
-	}
-}
-
-static void test_numbers(void **state)
-{
-	static const char *const bad[] = {"0",   "101",  "150", "-1",  "+5",
-					  "50%", "0x10", "5e1", "1 0", "18446744073709551666"};
-	char text[64], expected[256];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		snprintf(text, sizeof(text), "[limit]\n\npercent = %s\n", bad[i]);
-		snprintf(expected, sizeof(expected),
-			 "t.conf:3: percent = \"%s\": want a whole number from 1 to 100", bad[i]);
-		expect_error(text, expected);
-	}
-	expect_error("[limit]\nmin_failures = 1000001",
-		     "t.conf:2: min_failures = \"1000001\": want a whole number from 1 to 1000000");
-	expect_error("[limit]\nmode = Observe",
-		     "t.conf:2: mode = \"Observe\": want enforce or observe");
-	expect_error("[watch]\nlocal = true", "t.conf:2: local = \"true\": want yes or no");
-}
-
-static void test_sizes(void **state)
-{
-	static const char *const bad[] = {"2k",  "128m", "5k", "0",   "4095",
-					  "4kb", "k",    "1g", "-4k", "18014398509481988k"};
-	char text[64], expected[256];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		snprintf(text, sizeof(text), "[watch]\nring = %s\n", bad[i]);
-		snprintf(expected, sizeof(expected),
-			 "t.conf:2: ring = \"%s\": want a power of two, in bytes or with k or m, "
-			 "from 4k to 64m",
-			 bad[i]);
-		expect_error(text, expected);
-	}
-}
-
-static void test_paths(void **state)
-{
-	static const char *const bad[] = {
-		"run/x", "", "/", "//", "\"/run/x\"", "/run/\x1b[2J", "/run/\xff", "/run/a\\b"};
-	static const char *const shown[] = {
-		"run/x", "", "/", "//", "\"/run/x\"", "/run/\\x1b[2J", "/run/\\xff", "/run/a\\\\b"};
-	char text[256], expected[256], path[128];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		snprintf(text, sizeof(text), "[paths]\nstate = %s\n", bad[i]);
-		snprintf(expected, sizeof(expected),
-			 "t.conf:2: state = \"%s\": want an absolute path of a directory, not /, "
-			 "of printable characters",
-			 shown[i]);
-		expect_error(text, expected);
-	}
-	expect_error("[watch]\ncgroup = user.slice",
-		     "t.conf:2: cgroup = \"user.slice\": want auto, or the absolute path of a "
-		     "cgroup v2 directory");
-
-	memset(path, 'x', sizeof(path));
-	path[0] = '/';
-	path[CONFIG_RUN_MAX] = '\0';
-	snprintf(text, sizeof(text), "[paths]\nrun = %s/\n", path);
-	assert_string_equal(read_good(text).run, path);
-	snprintf(text, sizeof(text), "[paths]\nrun = %sy\n", path);
-	snprintf(expected, sizeof(expected),
-		 "t.conf:2: run = \"%sy\": want at most 90 bytes, not 91", path);
-	expect_error(text, expected);
 }
 
 static void test_unknown_names(void **state)
@@ -256,10 +152,11 @@ static void test_unknown_names(void **state)
 	expect_error("[limits]\n", "t.conf:1: unknown section \"limits\": did you mean [limit]?");
 	expect_error(
 		"[limit]\n[x\xe2\x80\xae]\n",
-		"t.conf:2: unknown section \"x\\xe2\\x80\\xae\": want [limit], [watch] or [paths]");
+		"t.conf:2: unknown section \"x\\xe2\\x80\\xae\": want [limit], [watch], [accounts], "
+		"[feed], [refuse] or [paths]");
 	expect_error("percent = 5\n",
-		     "t.conf:1: \"percent\" stands in no section: want [limit], [watch] or [paths] "
-		     "above it");
+		     "t.conf:1: \"percent\" stands in no section: want [limit], [watch], [accounts], "
+		     "[feed], [refuse] or [paths] above it");
 }
 
 static void test_lines(void **state)
@@ -366,6 +263,14 @@ static void test_print(void **state)
 				  "[watch] local = no                           # default\n"
 				  "[watch] cgroup = auto                        # default\n"
 				  "[watch] ring = 4m                            # default\n"
+				  "[accounts] source = auto                     # default\n"
+				  "[accounts] file = /etc/smtplimit/domains     # default\n"
+				  "[accounts] command =                         # default\n"
+				  "[accounts] refresh = 5m                      # default\n"
+				  "[accounts] count_forwards = no               # default\n"
+				  "[feed] exim = yes                            # default\n"
+				  "[feed] postfix = auto                        # default\n"
+				  "[refuse] relay = hook                        # default\n"
 				  "[paths] state = /var/lib/smtplimit           # default\n"
 				  "[paths] run = /run/smtplimit                 # default\n"
 				  "[paths] bpffs = /sys/fs/bpf/smtplimit        # default\n");
@@ -386,6 +291,8 @@ static void test_print_json(void **state)
 		"{s:{s:{s:s,s:s},s:{s:i,s:s},s:{s:i,s:s},s:{s:i,s:s},s:{s:i,s:s}},"
 		"s:{s:{s:[i,i,i],s:s},s:{s:[s,s,s],s:s},s:{s:[],s:s},s:{s:b,s:s},s:{s:s,s:s},s:{s:"
 		"i,s:s}},"
+		"s:{s:{s:s,s:s},s:{s:s,s:s},s:{s:s,s:s},s:{s:i,s:s},s:{s:b,s:s}},"
+		"s:{s:{s:b,s:s},s:{s:s,s:s}},s:{s:{s:s,s:s}},"
 		"s:{s:{s:s,s:s},s:{s:s,s:s},s:{s:s,s:s}}}",
 		"limit", "mode", "value", "enforce", "from", "default", "window", "value", 7200,
 		"from", "t.conf:3", "percent", "value", 55, "from", "t.conf:2", "min_failures",
@@ -393,7 +300,13 @@ static void test_print_json(void **state)
 		"ports", "value", 25, 465, 587, "from", "default", "relay_users", "value", "root",
 		"mail", "postfix", "from", "default", "exempt_users", "value", "from", "default",
 		"local", "value", 0, "from", "default", "cgroup", "value", "auto", "from",
-		"default", "ring", "value", 4 << 20, "from", "default", "paths", "state", "value",
+		"default", "ring", "value", 4 << 20, "from", "default", "accounts", "source",
+		"value", "auto", "from", "default", "file", "value", "/etc/smtplimit/domains",
+		"from", "default", "command", "value", "", "from", "default", "refresh", "value",
+		300, "from", "default", "count_forwards", "value", 0, "from", "default", "feed",
+		"exim", "value", 1, "from", "default", "postfix", "value", "auto", "from",
+		"default", "refuse", "relay", "value", "hook", "from", "default", "paths", "state",
+		"value",
 		"/var/lib/smtplimit", "from", "default", "run", "value", "/run/smtplimit", "from",
 		"default", "bpffs", "value", "/sys/fs/bpf/smtplimit", "from", "default");
 	assert_non_null(expected);
@@ -442,14 +355,12 @@ static void test_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),      cmocka_unit_test(test_every_key),
-		cmocka_unit_test(test_ranges),        cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_duration_text), cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_sizes),         cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_unknown_names), cmocka_unit_test(test_lines),
-		cmocka_unit_test(test_files),         cmocka_unit_test(test_error_is_cut),
-		cmocka_unit_test(test_print),         cmocka_unit_test(test_print_json),
-		cmocka_unit_test(test_print_error),   cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_ranges),     cmocka_unit_test(test_unknown_names),
+		cmocka_unit_test(test_lines),      cmocka_unit_test(test_files),
+		cmocka_unit_test(test_error_is_cut), cmocka_unit_test(test_print),
+		cmocka_unit_test(test_print_json), cmocka_unit_test(test_print_error),
+		cmocka_unit_test(test_keys),
 	};
 
 	return run_config_tests(tests, sizeof(tests) / sizeof(tests[0]));
