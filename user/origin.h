@@ -10,9 +10,9 @@
  *	uid	the caller of sendmail(1)
  *	client	a connection from this host: the uid that opened it
  *	sender	the envelope sender's domain: its owner, or the domain itself
- * A mail server's own uid, and root's, say nothing: the next one is asked. The sender's domain is not
- * asked for mail that another host brought in without authentication when it is only passed on
- * (a forward): that is nobody's, unless forwards count; then it is the forwarder's.
+ * A mail server's own uid, and root's, say nothing: the next one is asked. Mail that is only passed
+ * on (a forward) is nobody's, unless forwards count, then the forwarder's; but what somebody sends to
+ * a list of his own is his. A domain that root or a mail server owns pays for itself.
  */
 #ifndef SMTPL_ORIGIN_H
 #define SMTPL_ORIGIN_H
@@ -28,10 +28,11 @@ enum origin_known {
 	ORIGIN_HAS_CLIENT = 1 << 2,
 	ORIGIN_HAS_CALLER = 1 << 3, /* the uid behind the client, found already: `caller` */
 	ORIGIN_REDIRECTED = 1 << 4, /* the recipient came out of an alias or forward of `forwarder` */
-	ORIGIN_INTERNAL = 1 << 5, /* made by the mail server itself: a bounce, a forwarded copy */
+	ORIGIN_INTERNAL = 1 << 5,  /* made by the server itself: a bounce, a forwarded copy */
+	ORIGIN_NO_SENDER = 1 << 6, /* no sender was named: "" is not the null sender */
 };
 
-/* Fixed size: handed over by processes that parse what untrusted peers say. Strings end with a NUL,
+/* Fixed size: handed over by processes that parse what untrusted peers say. Strings end with a NUL
  * and hold untrusted bytes. */
 struct origin {
 	uint32_t known; /* of enum origin_known */
