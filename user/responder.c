@@ -9,8 +9,6 @@
  */
 #include <errno.h>
 #include <netdb.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +17,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
+#include "child.h"
 #include "responder.h"
 #include "responder_server.h"
 
@@ -27,7 +25,6 @@
 #define PORT_LAST 600
 #define BACKLOG 512
 #define FASTOPEN_QUEUE 64
-#define START_TIMEOUT_MS 5000
 #define ANSWERS_PER_CALL 64
 
 static const struct responder_bounds bounds = {
@@ -148,69 +145,33 @@ static int open_listeners(struct responder *r, struct responder_sockets *k)
 	return 0;
 }
 
-static void close_sockets(const struct responder_sockets *k)
+static void close_listeners(const struct responder_sockets *k)
 {
-	close(k->parent);
 	close(k->listen4);
 	if (k->listen6 >= 0)
 		close(k->listen6);
 }
 
-/* The child's word that it is locked in, or why not. */
-static int await_child(int fd)
+static int run_child(void *arg, int fd, pid_t parent)
 {
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
-	int err;
-	int n;
+	struct responder_sockets *k = arg;
 
-	do
-		n = poll(&ready, 1, START_TIMEOUT_MS);
-	while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n < 0 ? -errno : -ETIMEDOUT;
-	return recv(fd, &err, sizeof(err), MSG_DONTWAIT) == sizeof(err) ? err : -ECHILD;
-}
-
-static int start_child(struct responder *r, const struct responder_sockets *k)
-{
-	pid_t self = getpid();
-	int err;
-
-	r->pid = fork();
-	if (r->pid < 0)
-		return -errno;
-	if (r->pid == 0)
-		_exit(responder_server(k, &bounds, self));
-	err = await_child(r->fd);
-	if (err) {
-		kill(r->pid, SIGKILL);
-		waitpid(r->pid, NULL, 0);
-	}
-	return err;
+	k->parent = fd;
+	return responder_server(k, &bounds, parent);
 }
 
 int responder_start(struct responder *r)
 {
 	struct responder_sockets k = {-1, -1, -1};
 	struct responder made = {0};
-	int pair[2];
 	int err;
 
 	err = open_listeners(&made, &k);
 	if (err)
 		return err;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair)) {
-		err = -errno;
-		close_sockets(&k);
-		return err;
-	}
-	made.fd = pair[0];
-	k.parent = pair[1];
-	err = start_child(&made, &k);
-	close_sockets(&k);
-	if (err)
-		close(made.fd);
-	else
+	err = child_start(run_child, &k, &made.pid, &made.fd);
+	close_listeners(&k);
+	if (!err)
 		*r = made;
 	return err;
 }
@@ -253,9 +214,6 @@ void responder_stop(struct responder *r)
 {
 	if (r->pid <= 0)
 		return;
-	close(r->fd);
-	kill(r->pid, SIGKILL);
-	while (waitpid(r->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	child_stop(&r->pid, &r->fd);
 	*r = (struct responder){.fd = -1};
 }

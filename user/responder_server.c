@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <seccomp.h>
+#include "child.h"
 #include "responder.h"
 #include "responder_server.h"
 #include "responder_smtp.h"
@@ -77,14 +78,6 @@ struct server {
 	unsigned int waiting;   /* clients in CLIENT_NEW */
 	unsigned int in_flight; /* questions without an answer yet */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
 
 /* What epoll gives back: a client's place below its question's id, so that an event of the one
  * who had the place before is known as such; the three fixed sockets lie behind the places. */
@@ -431,7 +424,7 @@ static int serve(struct server *s)
 		n = epoll_wait(s->epoll, events, WAKE_EVENTS, s->open ? (int)wait_ms : -1);
 		if (n < 0 && errno != EINTR)
 			return 1;
-		s->now_ms = now_ms();
+		s->now_ms = child_now_ms();
 		for (i = 0; i < n; i++)
 			if (!handle(s, &events[i]))
 				return 0;
@@ -485,7 +478,5 @@ int responder_server(const struct responder_sockets *sockets, const struct respo
 
 	if (!err)
 		err = lock_in(&s, parent);
-	if (send(sockets->parent, &err, sizeof(err), MSG_NOSIGNAL) != sizeof(err) || err)
-		return 1;
-	return serve(&s);
+	return child_locked_in(sockets->parent, err) ? serve(&s) : 1;
 }

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * child.c - the start and the end of the daemon's sandboxed children.
+ */
+#include "child.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define START_TIMEOUT_MS 5000
+
+/* The child's word that it is locked in, or why not. */
+static int await_child(int fd)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	int err;
+	int n;
+
+	do
+		n = poll(&ready, 1, START_TIMEOUT_MS);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : -ETIMEDOUT;
+	return recv(fd, &err, sizeof(err), MSG_DONTWAIT) == sizeof(err) ? err : -ECHILD;
+}
+
+static int start_on(const int pair[2], child_main run, void *arg, pid_t *pid)
+{
+	pid_t self = getpid();
+	pid_t child = fork();
+	int err;
+
+	if (child < 0)
+		return -errno;
+	if (child == 0)
+		_exit(run(arg, pair[1], self));
+	err = await_child(pair[0]);
+	if (err) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+		return err;
+	}
+	*pid = child;
+	return 0;
+}
+
+int child_start(child_main run, void *arg, pid_t *pid, int *fd)
+{
+	int pair[2];
+	int err;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	err = start_on(pair, run, arg, pid);
+	close(pair[1]);
+	if (err)
+		close(pair[0]);
+	else
+		*fd = pair[0];
+	return err;
+}
+
+bool child_locked_in(int fd, int err)
+{
+	return send(fd, &err, sizeof(err), MSG_NOSIGNAL) == sizeof(err) && err == 0;
+}
+
+void child_stop(pid_t *pid, int *fd)
+{
+	if (*pid <= 0)
+		return;
+	close(*fd);
+	kill(*pid, SIGKILL);
+	while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	*pid = 0;
+	*fd = -1;
+}
+
+int64_t child_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
