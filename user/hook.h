@@ -39,6 +39,7 @@ struct hook_context {
 	const struct config *config;
 	const char *root;   /* "" or a directory that stands for /, for servers in a root of their own */
 	const char *binary; /* path of smtplimit, as the mail server will run it */
+	const char *config_file; /* for -c, likewise; NULL: CONFIG_FILE_DEFAULT */
 	const char *directory; /* of the server's configuration; NULL: find it */
 };
 
