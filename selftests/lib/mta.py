@@ -54,6 +54,7 @@ class Mta:
     name = user = None
     removed = ()
     submission_port = 587
+    has_auth = True
 
     def __init__(self, host):
         self.host = host
@@ -138,6 +139,14 @@ class Mta:
         return self.tree.read(f"var/mail/{name}")
 
     log_path = "var/log/mail.log"
+
+
+def make_sasldb(tree):
+    """Cyrus SASL's own file of passwords."""
+    program("saslpasswd2")
+    for name in USERS:
+        tree.run(["saslpasswd2", "-p", "-c", "-u", HOSTNAME, name], stdin=SECRET, check=True)
+    tree.own("etc/sasldb2", "root:root", 0o600)
 
 
 class Exim(Mta):
@@ -231,13 +240,10 @@ class Postfix(Mta):
         tree = self.tree
         tree.write("etc/postfix/sasl/smtpd.conf", "pwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
                    "mech_list: PLAIN LOGIN\n")
-        for name in USERS:
-            tree.run(["saslpasswd2", "-p", "-c", "-u", HOSTNAME, name], stdin=SECRET, check=True)
-        for path in ("etc", "var/spool/postfix/etc"):
-            tree.directory(path, "root:root", 0o755)
-            shutil.copy(tree.path("etc/sasldb2"), tree.path(f"{path}/sasldb2.new"))
-            tree.path(f"{path}/sasldb2.new").rename(tree.path(f"{path}/sasldb2"))
-            tree.own(f"{path}/sasldb2", "root:postfix", 0o640)
+        make_sasldb(tree)
+        tree.directory("var/spool/postfix/etc", "root:root", 0o755)
+        shutil.copy(tree.path("etc/sasldb2"), tree.path("var/spool/postfix/etc/sasldb2"))
+        tree.own("var/spool/postfix/etc/sasldb2", "root:postfix", 0o640)
 
     def configure(self):
         self.tree.write("etc/postfix/main.cf",
@@ -250,4 +256,113 @@ class Postfix(Mta):
         return ["postfix", "start-fg"]
 
 
-SERVERS = [Exim, Postfix]
+class Opensmtpd(Mta):
+    """Its own schedule of retries cannot be shortened: run_queue(). It offers AUTH inside TLS alone, and
+    Debian 12's, made for another OpenSSL, fails in every TLS handshake: there is no SMTP AUTH."""
+    name, user = "opensmtpd", "opensmtpd"
+    queue_command = ["smtpctl", "show", "queue"]
+    queue_entry = re.compile(r"^([0-9a-f]{16})\|", re.MULTILINE)
+    run_queue_command = ["smtpctl", "schedule", "all"]
+    has_auth = False
+
+    def __init__(self, host):
+        super().__init__(host)
+        tree = self.tree
+        tree.directory("var/lib/opensmtpd/empty", "root:root", 0o755)
+        tree.directory("var/spool/smtpd", "root:root", 0o711)
+        for name, owner, mode in (("offline", "root:opensmtpq", 0o770),
+                                  ("purge", "opensmtpq:root", 0o700), ("queue", "opensmtpq:root", 0o700)):
+            tree.directory(f"var/spool/smtpd/{name}", owner, mode)
+        tree.own("usr/sbin/smtpctl", "root:opensmtpq", 0o2755)
+        tree.own("usr/libexec/opensmtpd/mail.local", "root:mail", 0o2755)
+        self.listen = ""        # options of the listeners, as `filter NAME`
+        self.before = ""        # lines before them
+
+    def configure(self):
+        lines = f"""table aliases file:/etc/aliases
+table locals {{ {", ".join(f'"{name}"' for name in LOCAL_DOMAINS)} }}
+{self.before}
+listen on socket {self.listen}
+listen on 0.0.0.0 port 25 hostname {HOSTNAME} {self.listen}
+action "local" mbox alias <aliases>
+action "relay" relay helo "{self.helo}"
+match from any for domain <locals> action "local"
+match from local for any action "relay"
+"""
+        self.tree.write("etc/smtpd.conf", lines)
+        self.tree.run(["smtpd", "-n"], check=True)
+
+    def daemon_command(self):
+        return ["smtpd", "-d"]
+
+    def log(self):
+        return self.output()
+
+
+class Sendmail(Mta):
+    """Debian's sendmail.mc without what keeps clients waiting. mc: lines to add."""
+    name, user = "sendmail", "root"
+    queue_command = ["sh", "-c", "sendmail -bp; sendmail -bp -Ac"]
+    queue_entry = re.compile(r"^(\w{14})[*X-]? +\d+ ", re.MULTILINE)
+    run_queue_command = ["sh", "-c", "sendmail -q; sendmail -q -Ac"]
+    left_out = re.compile(r".*(greet_pause|ratecontrol|conncontrol|CONNECTION_RATE|/m4/dialup|"
+                          r"/m4/provider|DAEMON_OPTIONS).*\n")
+
+    def __init__(self, host):
+        super().__init__(host)
+        tree = self.tree
+        program("m4")
+        for path, owner, mode in (
+                ("usr/libexec/sendmail/sendmail", "root:smmsp", 0o2755),
+                ("var/spool/mqueue", "root:smmta", 0o2750),
+                ("var/spool/mqueue-client", "smmsp:smmsp", 0o2770),
+                ("var/lib/sendmail", "root:root", 0o755), ("run/sendmail", "root:smmta", 0o2755),
+                ("run/sendmail/mta", "root:smmta", 0o2755), ("run/sendmail/stampdir", "root:smmsp", 0o2775),
+                ("run/sendmail/msp", "smmsp:smmsp", 0o2775)):
+            (tree.own if path.startswith("usr") else tree.directory)(path, owner, mode)
+        for name in ("sbin/sendmail", "sbin/sendmail-mta", "sbin/sendmail-msp", "lib/sendmail",
+                     "bin/mailq", "bin/newaliases"):
+            tree.path(f"usr/{name}").unlink(missing_ok=True)
+            tree.path(f"usr/{name}").symlink_to("/usr/libexec/sendmail/sendmail")
+        # Debian's, sensible-mda, wants procmail, and mail.local a setgid program to lock with.
+        tree.write("usr/sbin/deliver", '#!/bin/sh\nexec cat >>"/var/mail/$1"\n', 0o755)
+        tree.directory("var/mail", "root:mail", 0o1777)
+        tree.directory("var/lib/sendmail/host_status", "root:root", 0o755)
+        tree.write("etc/mail/local-host-names", "\n".join(LOCAL_DOMAINS) + "\n")
+        tree.write("etc/mail/relay-domains", "127.0.0.1\n")
+        tree.write("etc/mail/access", "Connect:localhost RELAY\n")
+        tree.write("etc/mail/aliases", "postmaster: root\n")
+        tree.write("etc/sasl2/Sendmail.conf", "pwcheck_method: auxprop\nauxprop_plugin: sasldb\n"
+                   "mech_list: PLAIN LOGIN\n")
+        make_sasldb(tree)
+        self.mc = ""
+
+    def configure(self):
+        tree = self.tree
+        text = self.left_out.sub("", tree.read("usr/share/sendmail/cf/debian/sendmail.mc"))
+        own = f"""DAEMON_OPTIONS(`Family=inet, Name=MTA-v4, Port=smtp')dnl
+DAEMON_OPTIONS(`Family=inet, Name=MSP-v4, Port=submission, M=E')dnl
+define(`confDOMAIN_NAME', `{HOSTNAME}')dnl
+define(`confHELO_NAME', `{self.helo}')dnl
+define(`confAUTH_MECHANISMS', `PLAIN LOGIN')dnl
+TRUST_AUTH_MECH(`PLAIN LOGIN')dnl
+define(`confTO_CONNECT', `5s')dnl
+define(`confTO_IDENT', `0')dnl
+define(`LOCAL_MAILER_PATH', `/usr/sbin/deliver')dnl
+define(`LOCAL_MAILER_ARGS', `deliver $u')dnl
+define(`LOCAL_MAILER_FLAGS', `S')dnl
+{self.mc}
+MAILER_DEFINITIONS
+"""
+        tree.write("etc/mail/sendmail.mc", text.replace("MAILER_DEFINITIONS\n", own, 1))
+        tree.write("etc/mail/submit.mc", tree.read("usr/share/sendmail/cf/debian/submit.mc"))
+        for name in ("sendmail", "submit"):
+            tree.run(["sh", "-c", f"m4 /etc/mail/{name}.mc > /etc/mail/{name}.cf"], check=True)
+        tree.run(["sh", "-c", "makemap hash /etc/mail/access < /etc/mail/access"], check=True)
+        tree.run(["newaliases"], check=True)
+
+    def daemon_command(self):
+        return ["/usr/sbin/sendmail-mta", "-bD", "-q1s"]
+
+
+SERVERS = [Exim, Postfix, Opensmtpd, Sendmail]

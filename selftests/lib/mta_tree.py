@@ -39,6 +39,7 @@ DOMAINS = {f"{name}.test": name for name in USERS}
 
 HOSTS = f"""127.0.0.1 localhost
 {host_.SENDER4[0]} {HOSTNAME} mail
+{host_.SENDER4[1]} other.sender.test
 """
 
 # Take datagrams at /dev/log and write them as rsyslogd does.
@@ -85,7 +86,8 @@ def add_users(host):
 
 class Dns:
     """A name server (dnsmasq) on the remote host. domains: {name: [addresses]}: each address is an MX
-    host of its own, mx1.NAME, mx2.NAME, ..., asked in this order. What is not listed does not exist."""
+    host of its own, mx1.NAME, mx2.NAME, ..., asked in this order. The customers' domains are there as
+    well. Other names do not exist."""
 
     def __init__(self, host, domains):
         self.host = host
@@ -93,7 +95,8 @@ class Dns:
                    "--pid-file=", "--no-resolv", "--no-hosts", "--bind-interfaces", "--port=53",
                    f"--listen-address={host_.REMOTE4}", "--log-facility=-", "--local=/test/",
                    "--local=/in-addr.arpa/", "--local=/ip6.arpa/"]
-        for name, addresses in domains.items():
+        own = {name: [host_.SENDER4[0]] for name in DOMAINS}
+        for name, addresses in {**own, **domains}.items():
             for n, address in enumerate(addresses, 1):
                 command += [f"--mx-host={name},mx{n}.{name},{n * 10}",
                             f"--host-record=mx{n}.{name},{address}"]
