@@ -188,6 +188,8 @@ __attribute__((noinline)) int emit_outcome(struct smtpl_session *s, struct smtp_
 
 	if (!s || !d)
 		return 0;
+	if (s->cut && d->txn == s->smtp.c.txn)
+		return 0; /* refused, and counted so */
 	if (d->null_sender) {
 		stats_add(null_sender, d->count);
 		return 0;

@@ -8,7 +8,7 @@
 #ifndef SMTPL_FEED_H
 #define SMTPL_FEED_H
 
-#include "emit.h"
+#include "gate.h"
 
 #define FEED_ROUNDS 256      /* stretches left out in one segment; after that all bytes are read */
 #define FEED_BODY_SHORT 64   /* the rest of a segment up to this is not searched but read */
@@ -93,7 +93,8 @@ static __always_inline void feed_client_event(struct smtpl_session *s, __u32 eve
 {
 	switch (event) {
 	case SMTP_CLIENT_MAIL:
-		emit_path(s, 0);
+		if (!smtpl_relay_reset || s->role != SMTPL_ROLE_RELAY || !gate_cut(s))
+			emit_path(s, 0);
 		break;
 	case SMTP_CLIENT_RCPT:
 		emit_path(s, smtp_sender_of(&s->smtp, s->smtp.c.txn)->rcpts);
@@ -124,8 +125,11 @@ static __always_inline long feed_client_byte(struct feed *f)
 	if (byte < 0)
 		return 1;
 	event = smtp_client_byte(&s->smtp, byte);
-	if (event)
+	if (event) {
 		feed_client_event(s, event);
+		if (s->cut)
+			return 1;
+	}
 	if (c->all)
 		return 0;
 	if (smtp_client_chunk(&s->smtp))
@@ -228,7 +232,7 @@ static long feed_client_round(__u32 index, struct feed *f)
 {
 	struct session_cursor *c = &f->s->out.cursor;
 
-	if (c->pos >= c->len || f->s->smtp.s.opaque || f->s->smtp.c.opaque)
+	if (c->pos >= c->len || f->s->smtp.s.opaque || f->s->smtp.c.opaque || f->s->cut)
 		return 1;
 	if (index < FEED_ROUNDS)
 		feed_leave_out(f);

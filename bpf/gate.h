@@ -10,7 +10,7 @@
 
 #define SMTPL_PORT_SMTPS 465 /* the client speaks TLS at once: no text can be given */
 
-/* Root and mail servers can never be refused, whatever a map says. */
+/* Root and mail servers can never be refused as such, whatever a map says. */
 static __always_inline bool gate_refuses(__u32 uid)
 {
 	const struct smtpl_uid *entry;
@@ -89,6 +89,45 @@ static __always_inline void gate_count_refused(struct smtpl_session *s, __u64 n)
 		return;
 	__sync_fetch_and_add(&count->refused, n);
 	count_touch(count);
+}
+
+static __always_inline bool gate_domain_refused(const char *domain)
+{
+	const struct smtpl_suspension *suspension = bpf_map_lookup_elem(&smtpl_domains, domain);
+
+	return suspension && suspension->until_ns > bpf_ktime_get_boot_ns();
+}
+
+/* Refuse the message that a mail server's session has just begun, if its domain is suspended: one
+ * attempt, as when a server refuses MAIL. Global, so that it is verified once. */
+__attribute__((noinline)) int gate_cut(struct smtpl_session *s)
+{
+	struct smtpl_event_cut *event;
+	struct smtpl_count_key key;
+	struct smtpl_count *count;
+
+	if (!s)
+		return 0;
+	count_key(&key, s, s->smtp.c.txn);
+	if (!key.domain[0] || !gate_domain_refused(key.domain))
+		return 0;
+	s->cut = 1;
+	stats_add(sessions_cut, 1);
+	stats_add(refused_attempts, 1);
+	event = event_reserve(s, sizeof(*event));
+	if (event) {
+		event_head(&event->head, s, SMTPL_EVENT_CUT);
+		__builtin_memcpy(event->domain, key.domain, sizeof(event->domain));
+		bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
+	} else {
+		stats_add(ring_full, 1);
+	}
+	count = count_of(s, s->smtp.c.txn, &key, 1);
+	if (count) {
+		__sync_fetch_and_add(&count->refused, 1);
+		count_touch(count);
+	}
+	return 1;
 }
 
 #endif

@@ -41,9 +41,16 @@ enum smtpl_tcp_state {
 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+struct net {
+	__u64 net_cookie; /* since 5.12 */
+};
+typedef struct {
+	struct net *net;
+} possible_net_t;
 struct sock_common {
 	__be16 skc_dport;
 	unsigned short skc_family;
+	possible_net_t skc_net;
 };
 struct sock {
 	struct sock_common __sk_common;

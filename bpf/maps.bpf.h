@@ -50,10 +50,33 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SMTPL_REDIRECTS_MAX);
-	__type(key, struct smtpl_redirect_key);
-	__type(value, struct smtpl_redirect);
+	__type(key, struct smtpl_endpoint);
+	__type(value, struct smtpl_caller);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } smtpl_redirs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SMTPL_CALLERS_MAX);
+	__type(key, struct smtpl_caller_key);
+	__type(value, struct smtpl_caller);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} smtpl_callers SEC(".maps");
+
+/* Of a socket connected to this host's own mail server: who did that. */
+struct smtpl_call {
+	__u64 netns_cookie;
+	__u32 uid;
+	__u32 pid;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct smtpl_call);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} smtpl_call SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -90,6 +113,7 @@ __u64 smtpl_ports[65536 / 64]; /* watched ports, a bit each */
 __u32 smtpl_responder_port;    /* host order: redirected packets go there; 0: none */
 __u32 smtpl_responder_port6;
 __u32 smtpl_local;       /* 1: this host's own addresses are watched too */
+__u32 smtpl_relay_reset; /* 1: [refuse] relay = reset */
 __u32 smtpl_destroy_uid; /* whose sessions iter/tcp ends */
 
 static __always_inline bool watched_port(__u32 port)

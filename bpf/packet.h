@@ -26,6 +26,7 @@ struct packet {
 	__u32 seq;
 	__u32 ack;
 	__u16 sport; /* host order */
+	__u16 dport;
 	__u8 flags;
 	__u8 v4;
 };
@@ -97,6 +98,7 @@ static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
 	p->seq = bpf_ntohl(tcp.seq);
 	p->ack = bpf_ntohl(tcp.ack);
 	p->sport = bpf_ntohs(tcp.sport);
+	p->dport = bpf_ntohs(tcp.dport);
 	p->flags = tcp.flags;
 	return 0;
 }
@@ -124,22 +126,29 @@ static __always_inline bool packet_joins(struct __sk_buff *skb, const struct pac
 	return false;
 }
 
+/* The packet's source, or its destination. *end is zero. */
+static __always_inline void packet_end(struct __sk_buff *skb, const struct packet *p, bool source,
+				       struct smtpl_endpoint *end)
+{
+	if (p->v4) {
+		end->addr[10] = end->addr[11] = 0xff;
+		bpf_skb_load_bytes(skb, source ? 12 : 16, end->addr + 12, 4);
+	} else {
+		bpf_skb_load_bytes(skb, source ? 8 : 24, end->addr, 16);
+	}
+	end->port = source ? p->sport : p->dport;
+}
+
 /* Tell the controller who stands behind a connection to the responder, before it is accepted. */
 static __always_inline int packet_redirected(struct __sk_buff *skb, const struct smtpl_session *s)
 {
-	struct smtpl_redirect who = {.uid = s->uid, .pid = s->pid};
-	struct smtpl_redirect_key key = {};
+	struct smtpl_caller who = {.uid = s->uid, .pid = s->pid};
+	struct smtpl_endpoint key = {};
 	struct packet p = {};
 
 	if (packet_parse(skb, &p) || !(p.flags & SMTPL_TCP_SYN))
 		return PACKET_PASS;
-	if (p.v4) {
-		key.addr[10] = key.addr[11] = 0xff;
-		bpf_skb_load_bytes(skb, 12, key.addr + 12, 4);
-	} else {
-		bpf_skb_load_bytes(skb, 8, key.addr, 16);
-	}
-	key.port = p.sport;
+	packet_end(skb, &p, true, &key);
 	who.time_ns = bpf_ktime_get_boot_ns();
 	bpf_map_update_elem(&smtpl_redirs, &key, &who, BPF_ANY);
 	return PACKET_PASS;
@@ -149,6 +158,16 @@ static __always_inline int packet_redirected(struct __sk_buff *skb, const struct
 static __always_inline bool packet_refused(const struct smtpl_session *s, const struct packet *p)
 {
 	if (p->flags & SMTPL_TCP_RST || !gate_refuses(s->uid)) /* no flags: it could not be parsed */
+		return false;
+	stats_add(refused_packets, 1);
+	return true;
+}
+
+/* The same for a mail server's session that was cut. What the remote host says is still read: it may
+ * be about the message before. */
+static __always_inline bool packet_cut(const struct smtpl_session *s, const struct packet *p)
+{
+	if (!s->cut || p->flags & SMTPL_TCP_RST)
 		return false;
 	stats_add(refused_packets, 1);
 	return true;
@@ -177,7 +196,7 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 	if (s->redirected)
 		return packet_redirected(skb, s);
 	parsed = packet_parse(skb, &p) == 0;
-	if (packet_refused(s, &p))
+	if (packet_refused(s, &p) || packet_cut(s, &p))
 		return PACKET_DROP;
 	if (!parsed)
 		return PACKET_PASS;
@@ -212,7 +231,7 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 	}
 	feed_client(skb, s, p.payload, p.len);
 	s->out.seq = p.seq + p.len;
-	return PACKET_PASS;
+	return packet_cut(s, &p) ? PACKET_DROP : PACKET_PASS;
 }
 
 /* The caller holds the lock; the packet carries payload. */

@@ -61,6 +61,7 @@ struct smtpl_session {
 	__u8 established;
 	__u8 client_first; /* the client closed before the server did */
 	__u8 server_first;
+	__u8 cut; /* a mail server's, whose newest message is of a suspended domain; written by egress */
 };
 
 /* The receiving side and the end of a session exclude each other. Never waits: who does not get the

@@ -5,7 +5,7 @@
  * suspended is turned away at connect, and cut where it was open.
  */
 #include "kernel.h"
-#include "packet.h"
+#include "caller.h"
 
 static __always_inline void connect_fill(struct smtpl_session *s, struct bpf_sock_addr *ctx,
 					 const __u8 dest[16], __u32 port)
@@ -49,6 +49,7 @@ static __always_inline struct smtpl_session *connect_session(struct bpf_sock_add
 	if (!sk)
 		return NULL;
 	bpf_sk_storage_delete(&smtpl_session, sk);
+	bpf_sk_storage_delete(&smtpl_call, sk);
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s)
 		stats_add(session_nomem, 1);
@@ -90,6 +91,8 @@ static __always_inline int connect_decide(struct bpf_sock_addr *ctx, __u8 dest[1
 	if (!smtpl_local && gate_is_local(dest)) {
 		if (ctx->sk)
 			bpf_sk_storage_delete(&smtpl_session, ctx->sk);
+		if (!connect_joins())
+			caller_mark(ctx);
 		stats_add(sessions_local, 1);
 		return CONNECT_PASS;
 	}
@@ -233,6 +236,8 @@ int smtpl_egress(struct __sk_buff *skb)
 	if (!sk || !packet_watched(sk))
 		return PACKET_PASS;
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
+	if (skb->ifindex == SMTPL_LOOPBACK_IFINDEX)
+		caller_note(skb, sk, s);
 	return s ? packet_egress(skb, s) : packet_unfollowed(skb, sk);
 }
 
@@ -292,7 +297,7 @@ int BPF_PROG(smtpl_state2, struct sock *sk, int old, int new)
 	return state_changed(sk, old, new);
 }
 
-/* Ends the open sessions of smtpl_destroy_uid, in the network namespace of the reader. */
+/* Ends the refused open sessions of smtpl_destroy_uid, in the network namespace of the reader. */
 SEC("iter/tcp")
 int smtpl_destroy(struct bpf_iter__tcp *ctx)
 {
@@ -302,7 +307,7 @@ int smtpl_destroy(struct bpf_iter__tcp *ctx)
 	if (!sk)
 		return 0;
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
-	if (!s || s->uid != smtpl_destroy_uid || s->redirected || !gate_refuses(s->uid))
+	if (!s || s->uid != smtpl_destroy_uid || s->redirected || !(s->cut || gate_refuses(s->uid)))
 		return 0;
 	if (bpf_sock_destroy(sk) == 0)
 		bpf_seq_write(ctx->meta->seq, "x", 1);

@@ -22,6 +22,7 @@ enum smtpl_event_type {
 	SMTPL_EVENT_RCPT = 3,
 	SMTPL_EVENT_OUTCOME = 4,
 	SMTPL_EVENT_CLOSE = 5,
+	SMTPL_EVENT_CUT = 6,
 };
 
 struct smtpl_event {
@@ -77,6 +78,14 @@ struct smtpl_event_outcome {
 
 struct smtpl_event_close {
 	struct smtpl_event head;
+};
+
+/* A mail server's session began a message of a suspended domain and was cut ([refuse] relay =
+ * reset): its packets are dropped, its socket is for the controller to end. In place of the MAIL
+ * event, once a session. */
+struct smtpl_event_cut {
+	struct smtpl_event head;
+	char domain[SMTPL_DOMAIN_SIZE];
 };
 
 #endif

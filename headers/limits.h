@@ -43,6 +43,9 @@
 #define SMTPL_DOMAINS_MAX 65536
 #define SMTPL_LOCALS_MAX 4096
 #define SMTPL_REDIRECTS_MAX 16384
+/* Two a connection. One that was pushed out is there again with its connection's next data. */
+#define SMTPL_CALLERS_MAX 32768
+
 /* A direct sender's share of the ring: an event each 50 us, 200 ms of them at once. */
 #define SMTPL_EVENT_COST_NS 50000ull
 #define SMTPL_EVENT_BURST_NS 200000000ull

@@ -28,7 +28,7 @@ struct smtpl_count {
 	__u64 failed;
 	__u64 unknown;
 	__u64 opaque;  /* sessions */
-	__u64 refused; /* connects that smtplimit turned away */
+	__u64 refused; /* connects, and messages of a mail server, that smtplimit turned away */
 	__u64 last_ns; /* when anything here last changed */
 	__u64 domains; /* in the "" entry: domains of the uid that have an entry */
 	__u64 event_ns; /* in the "" entry: how far its share of the ring is used up */
@@ -67,16 +67,29 @@ struct smtpl_local_key {
 	__u8 addr[16];
 };
 
-/* smtpl_redirects: who stands behind a connection to the responder. Key: the client's end of it. */
-struct smtpl_redirect_key {
+/* One end of a connection. */
+struct smtpl_endpoint {
 	__u8 addr[16]; /* v4-mapped for IPv4, network order */
 	__u32 port;    /* host order */
 };
 
-struct smtpl_redirect {
-	__u32 uid;
-	__u32 pid;
-	__u64 time_ns;
+/* Who stands behind a connection. */
+struct smtpl_caller {
+	__u32 uid; /* of the process that connected */
+	__u32 pid; /* 0: not known, and uid is that of the socket's creator */
+	__u64 time_ns; /* when it was noted */
+};
+
+/* smtpl_redirs: connections to the responder. Key: struct smtpl_endpoint, the client's end. */
+
+/* smtpl_callers: connections from this host to a watched port of its own. An entry is there before the
+ * server can accept, and before it gets any byte. Connections to two servers can have the same
+ * client's end at once: so each has one entry with both ends, exact, and one whose `server` is zero,
+ * which is of the connection that spoke last. */
+struct smtpl_caller_key {
+	__u64 netns_cookie; /* of the client's network namespace; 127.0.0.1 is in each */
+	struct smtpl_endpoint client;
+	struct smtpl_endpoint server;
 };
 
 /* smtpl_meta: one entry. */

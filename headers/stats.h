@@ -13,6 +13,7 @@
 	X(sessions, "sessions opened to a watched port")                                           \
 	X(sessions_desync, "sessions whose commands and replies no longer matched")                \
 	X(sessions_local, "sessions to this host itself, left alone")                              \
+	X(callers_lost, "connections to this host's own mail server whose caller is not known for sure")   \
 	X(session_nomem, "sessions not followed for want of kernel memory")                        \
 	X(null_sender, "attempts with the null sender, never counted against anybody")             \
 	X(callouts, "recipients accepted and dropped before DATA (address checks)")                \
@@ -30,7 +31,8 @@
 	X(refused_connects, "connects refused with an error")                                      \
 	X(redirected_connects, "connects redirected to the responder")                             \
 	X(refused_packets, "packets of suspended senders dropped on open sockets")                 \
-	X(refused_attempts, "attempts that a suspension cut off in an open session")
+	X(refused_attempts, "attempts that a suspension cut off in an open session")               \
+	X(sessions_cut, "sessions of mail servers reset for the sake of a suspended domain")
 
 struct smtpl_stats {
 #define SMTPL_STAT_FIELD(name, text) __u64 name;

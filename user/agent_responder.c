@@ -44,9 +44,9 @@ bool agent_refusal(struct agent *a, const struct account_id *id, struct responde
 static void who_is_it(void *arg, const struct responder_question *question,
 		      struct responder_answer *answer)
 {
-	struct smtpl_redirect_key key = {.port = question->port};
+	struct smtpl_endpoint key = {.port = question->port};
 	struct account_id id = {.kind = ACCOUNT_UID};
-	struct smtpl_redirect who;
+	struct smtpl_caller who;
 	struct agent *a = arg;
 
 	memcpy(key.addr, question->addr, sizeof(key.addr));

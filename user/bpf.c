@@ -106,6 +106,7 @@ void bpf_set_watch(struct bpf *bpf, const struct config *config)
 		if (bpf->skel->bss->smtpl_ports[i] != bits[i])
 			__atomic_store_n(&bpf->skel->bss->smtpl_ports[i], bits[i], __ATOMIC_RELAXED);
 	bpf->skel->bss->smtpl_local = config->local;
+	bpf->skel->bss->smtpl_relay_reset = config->relay == CONFIG_RELAY_RESET;
 }
 
 void bpf_set_responder(struct bpf *bpf, uint16_t port, uint16_t port6)
@@ -288,6 +289,13 @@ int bpf_destroy_sessions(struct bpf *bpf, uint32_t uid)
 	if (bpf->features.sock_destroy)
 		return destroy_by_iterator(bpf, uid);
 	return destroy_by_netlink(uid, (const uint64_t *)bpf->skel->bss->smtpl_ports);
+}
+
+int bpf_destroy_cut(struct bpf *bpf, uint32_t uid, const uint64_t *cookies, size_t count)
+{
+	if (bpf->features.sock_destroy)
+		return destroy_by_iterator(bpf, uid);
+	return destroy_cookies_by_netlink(cookies, count);
 }
 
 int bpf_try_load(struct bpf_features *features, char *error, size_t error_size)

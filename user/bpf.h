@@ -60,8 +60,12 @@ int bpf_maps_add_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       const struct smtpl_count *count);
 int bpf_maps_take_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 			struct smtpl_count *count);
-int bpf_maps_get_redirect(struct bpf_maps *maps, const struct smtpl_redirect_key *key,
-			  struct smtpl_redirect *value);
+int bpf_maps_get_redirect(struct bpf_maps *maps, const struct smtpl_endpoint *key,
+			  struct smtpl_caller *caller);
+/* Who on this host made a connection to its mail server. key->server zero: the server's end is not
+ * known; then of all connections with that client's end the one that spoke last. */
+int bpf_maps_get_caller(struct bpf_maps *maps, const struct smtpl_caller_key *key,
+			struct smtpl_caller *caller);
 int bpf_maps_set_local(struct bpf_maps *maps, const struct smtpl_local_key *key, bool present);
 int bpf_maps_each_local(struct bpf_maps *maps,
 			int (*each)(void *arg, const struct smtpl_local_key *key), void *arg);
@@ -100,7 +104,7 @@ void bpf_after_fork(struct bpf *bpf);
 
 struct bpf_maps *bpf_get_maps(struct bpf *bpf);
 
-/* Change what can change while attached: ports, local. */
+/* Change what can change while attached: ports, local, relay. */
 void bpf_set_watch(struct bpf *bpf, const struct config *config);
 
 /* Where the responder listens on 127.0.0.1 and ::1, 0: nowhere. Packets only; connects follow
@@ -116,8 +120,12 @@ int bpf_ring_read(struct bpf *bpf);
 uint64_t bpf_ring_mark(const struct bpf *bpf);
 bool bpf_ring_passed(const struct bpf *bpf, uint64_t mark);
 
-/* End every open session of a uid in the caller's network namespace. Sockets ended, or -errno. */
+/* End every open session of a refused uid in the caller's network namespace. Sockets ended, or -errno. */
 int bpf_destroy_sessions(struct bpf *bpf, uint32_t uid);
+
+/* End the sessions of a mail server's uid that were cut (smtpl_event_cut), those of these cookies at
+ * least. Otherwise the same. */
+int bpf_destroy_cut(struct bpf *bpf, uint32_t uid, const uint64_t *cookies, size_t count);
 
 /* Remove every program, link, map and pin below <bpffs>. 0; -ENOENT: there was nothing. */
 int bpf_unload(const char *bpffs, char *error, size_t error_size);

@@ -16,7 +16,7 @@
 static const char *const map_names[MAP_KINDS] = {
 	[MAP_COUNTS] = "smtpl_counts", [MAP_UIDS] = "smtpl_uids",     [MAP_DOMAINS] = "smtpl_domains",
 	[MAP_LOCALS] = "smtpl_locals", [MAP_REDIRS] = "smtpl_redirs", [MAP_STATS] = "smtpl_stats",
-	[MAP_META] = "smtpl_meta",
+	[MAP_META] = "smtpl_meta",     [MAP_CALLERS] = "smtpl_callers",
 };
 
 static int maps_check_schema(struct bpf_maps *maps)
@@ -37,7 +37,8 @@ static int maps_open_pins(struct bpf_maps *maps, const char *bpffs)
 
 		snprintf(path, sizeof(path), "%s/" SMTPL_PIN_DIR "/%s", bpffs, map_names[kind]);
 		maps->fd[kind] = bpf_obj_get(path);
-		if (maps->fd[kind] < 0)
+		/* An earlier version, of the same schema, had no map of callers. */
+		if (maps->fd[kind] < 0 && !(kind == MAP_CALLERS && errno == ENOENT))
 			return -errno;
 	}
 	return maps_check_schema(maps);
@@ -325,10 +326,16 @@ int bpf_maps_take_count(struct bpf_maps *maps, const struct smtpl_count_key *key
 	return bpf_map_lookup_and_delete_elem(maps->fd[MAP_COUNTS], key, count) ? -errno : 0;
 }
 
-int bpf_maps_get_redirect(struct bpf_maps *maps, const struct smtpl_redirect_key *key,
-			  struct smtpl_redirect *value)
+int bpf_maps_get_redirect(struct bpf_maps *maps, const struct smtpl_endpoint *key,
+			  struct smtpl_caller *caller)
 {
-	return map_get(maps, MAP_REDIRS, key, value);
+	return map_get(maps, MAP_REDIRS, key, caller);
+}
+
+int bpf_maps_get_caller(struct bpf_maps *maps, const struct smtpl_caller_key *key,
+			struct smtpl_caller *caller)
+{
+	return maps->fd[MAP_CALLERS] < 0 ? -ENOENT : map_get(maps, MAP_CALLERS, key, caller);
 }
 
 int bpf_maps_set_local(struct bpf_maps *maps, const struct smtpl_local_key *key, bool present)

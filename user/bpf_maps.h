@@ -13,6 +13,7 @@ enum map_kind {
 	MAP_REDIRS,
 	MAP_STATS,
 	MAP_META,
+	MAP_CALLERS,
 	MAP_KINDS,
 };
 

@@ -144,8 +144,9 @@ static bool map_fits(const struct bpf_map *map, const char *path)
 
 void bpf_pin_drop_unfit(struct bpf_object *obj)
 {
-	static const char *const short_lived[] = {"smtpl_events", "smtpl_session", "smtpl_redirs",
-						  "smtpl_locals", "smtpl_stats"};
+	static const char *const short_lived[] = {"smtpl_events", "smtpl_session", "smtpl_call",
+						  "smtpl_redirs", "smtpl_callers", "smtpl_locals",
+						  "smtpl_stats"};
 
 	for (size_t i = 0; i < sizeof(short_lived) / sizeof(*short_lived); i++) {
 		const struct bpf_map *map = bpf_object__find_map_by_name(obj, short_lived[i]);

@@ -58,11 +58,23 @@ uint64_t agent_boot_ns(int64_t wall_ns)
 
 /* --- starting ------------------------------------------------------------------------------- */
 
+static void on_cut(struct agent *a, const struct smtpl_event *head)
+{
+	int err = cutter_cut_session(&a->cutter, head->uid, head->cookie);
+
+	if (err)
+		log_warning("a session of uid %u is not ended, its packets are dropped: %s", head->uid,
+			    strerror(-err));
+}
+
 static int on_ring(void *arg, void *data, size_t size)
 {
+	const struct smtpl_event *head = data;
+	uint64_t now_ns = agent_now_ns();
 	struct agent *a = arg;
 
-	pipeline_event(a->pipeline, data, size, agent_now_ns());
+	if (pipeline_event(a->pipeline, data, size, now_ns) == 0 && head->type == SMTPL_EVENT_CUT)
+		on_cut(a, head);
 	return 0;
 }
 

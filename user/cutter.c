@@ -11,6 +11,7 @@
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,19 @@
 #include "sandbox.h"
 
 #define CUTTER_NETNS_MAX 4096 /* namespaces visited at the most */
+#define CUTTER_BATCH 64 /* sessions ended in one walk */
+
+struct cutter_order {
+	uint64_t cookie; /* 0: all of a refused uid */
+	uint32_t uid;
+	uint32_t pad;
+};
+
+struct cutter_work {
+	uint32_t uid;
+	uint64_t cookies[CUTTER_BATCH];
+	size_t count; /* 0: all of a refused uid */
+};
 
 struct netns_seen {
 	ino_t ino[CUTTER_NETNS_MAX];
@@ -57,17 +71,18 @@ static int netns_of(struct netns_seen *seen, const char *pid)
 	return -1;
 }
 
-static int cut_here(struct bpf *bpf, uint32_t uid)
+static int cut_here(struct bpf *bpf, const struct cutter_work *work)
 {
-	int count = bpf_destroy_sessions(bpf, uid);
+	int count = work->count ? bpf_destroy_cut(bpf, work->uid, work->cookies, work->count) :
+				  bpf_destroy_sessions(bpf, work->uid);
 
 	if (count < 0)
 		log_warning("open sessions of uid %u could not be ended, their packets are dropped: %s",
-			    uid, strerror(-count));
+			    work->uid, strerror(-count));
 	return count > 0 ? count : 0;
 }
 
-static void cut_everywhere(struct bpf *bpf, uint32_t uid)
+static void cut_everywhere(struct bpf *bpf, const struct cutter_work *work)
 {
 	static struct netns_seen seen; /* too large for the stack */
 	int count;
@@ -76,29 +91,51 @@ static void cut_everywhere(struct bpf *bpf, uint32_t uid)
 
 	seen.count = 0;
 	close(netns_of(&seen, "self"));
-	count = cut_here(bpf, uid);
+	count = cut_here(bpf, work);
 	proc = opendir("/proc");
 	while (proc && (entry = readdir(proc))) {
 		int fd = isdigit((unsigned char)entry->d_name[0]) ? netns_of(&seen, entry->d_name) : -1;
 
 		if (fd >= 0 && setns(fd, CLONE_NEWNET) == 0)
-			count += cut_here(bpf, uid);
+			count += cut_here(bpf, work);
 		if (fd >= 0)
 			close(fd);
 	}
 	if (proc)
 		closedir(proc);
 	if (count)
-		log_info("%d open sessions of uid %u ended", count, uid);
+		log_info("%d open sessions of uid %u ended", count, work->uid);
+}
+
+/* False: the parent is gone. */
+static bool work_next(int fd, struct cutter_work *work)
+{
+	struct cutter_order order;
+
+	if (recv(fd, &order, sizeof(order), 0) != sizeof(order))
+		return false;
+	work->uid = order.uid;
+	work->count = 0;
+	if (!order.cookie)
+		return true;
+	work->cookies[work->count++] = order.cookie;
+	/* One walk for what has gathered behind it. */
+	while (work->count < CUTTER_BATCH &&
+	       recv(fd, &order, sizeof(order), MSG_DONTWAIT | MSG_PEEK) == sizeof(order) &&
+	       order.uid == work->uid && order.cookie) {
+		work->cookies[work->count++] = order.cookie;
+		recv(fd, &order, sizeof(order), MSG_DONTWAIT);
+	}
+	return true;
 }
 
 static void cutter_loop(struct bpf *bpf, int fd)
 {
 	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	uint32_t uid;
+	struct cutter_work work;
 
-	while (recv(fd, &uid, sizeof(uid), 0) == sizeof(uid)) {
-		cut_everywhere(bpf, uid);
+	while (work_next(fd, &work)) {
+		cut_everywhere(bpf, &work);
 		if (setns(home, CLONE_NEWNET))
 			return;
 	}
@@ -143,11 +180,18 @@ int cutter_start(struct cutter *c, struct bpf *bpf)
 	return fcntl(c->fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
 }
 
-int cutter_cut(const struct cutter *c, uint32_t uid)
+int cutter_cut_session(const struct cutter *c, uint32_t uid, uint64_t cookie)
 {
+	const struct cutter_order order = {.cookie = cookie, .uid = uid};
+
 	if (c->fd < 0)
 		return -ENOTCONN;
-	return send(c->fd, &uid, sizeof(uid), MSG_NOSIGNAL) == sizeof(uid) ? 0 : -errno;
+	return send(c->fd, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order) ? 0 : -errno;
+}
+
+int cutter_cut(const struct cutter *c, uint32_t uid)
+{
+	return cutter_cut_session(c, uid, 0);
 }
 
 void cutter_stop(struct cutter *c)

@@ -2,7 +2,7 @@
 /*
  * cutter.h - the child process that ends the open sessions of a suspended account, in every network
  * namespace of the host. Sockets can only be walked from inside their namespace, so it keeps the
- * privilege to enter them, which the daemon gives up; all that it ever hears is a uid. And a walk over
+ * privilege to enter them, which the daemon gives up; all that it ever hears is numbers. And a walk over
  * the sockets of a large host takes time that the daemon has not.
  */
 #ifndef SMTPL_CUTTER_H
@@ -23,6 +23,9 @@ int cutter_start(struct cutter *c, struct bpf *bpf);
 /* Have the sessions of a uid ended, soon. The uid's suspension must be in the map already. 0 or -errno:
  * then the packets of the sessions are dropped all the same. */
 int cutter_cut(const struct cutter *c, uint32_t uid);
+
+/* Have a mail server's session ended that was cut (smtpl_event_cut). The same. */
+int cutter_cut_session(const struct cutter *c, uint32_t uid, uint64_t cookie);
 
 void cutter_stop(struct cutter *c);
 

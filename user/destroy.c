@@ -23,6 +23,14 @@ struct diag_request {
 	struct inet_diag_req_v2 diag;
 };
 
+/* Which sockets: those of the cookies, or without any those of the uid to the ports. */
+struct destroy_filter {
+	const uint64_t *cookies;
+	size_t count;
+	uint32_t uid;
+	const uint64_t *ports;
+};
+
 struct destroy_batch {
 	struct inet_diag_sockid id[DESTROY_BATCH];
 	size_t count;
@@ -57,11 +65,23 @@ static bool is_local(const struct inet_diag_msg *m)
 	return IN6_IS_ADDR_LOOPBACK(to);
 }
 
-static bool wanted(const struct inet_diag_msg *m, uint32_t uid, const uint64_t *ports)
+static bool has_cookie(const struct destroy_filter *f, const struct inet_diag_sockid *id)
+{
+	uint64_t cookie = (uint64_t)id->idiag_cookie[1] << 32 | id->idiag_cookie[0];
+
+	for (size_t i = 0; i < f->count; i++)
+		if (f->cookies[i] == cookie)
+			return true;
+	return false;
+}
+
+static bool wanted(const struct destroy_filter *f, const struct inet_diag_msg *m)
 {
 	uint16_t port = ntohs(m->id.idiag_dport);
 
-	return m->idiag_uid == uid && ports[port / 64] >> port % 64 & 1 && !is_local(m);
+	if (f->cookies)
+		return has_cookie(f, &m->id);
+	return m->idiag_uid == f->uid && f->ports[port / 64] >> port % 64 & 1 && !is_local(m);
 }
 
 static void batch_add(struct destroy_batch *batch, const struct inet_diag_sockid *id)
@@ -74,8 +94,7 @@ static void batch_add(struct destroy_batch *batch, const struct inet_diag_sockid
 }
 
 /* 1: more follows, 0: done, -errno */
-static int dump_part(int fd, uint32_t uid, const uint64_t *ports,
-		     struct destroy_batch *batch)
+static int dump_part(int fd, const struct destroy_filter *f, struct destroy_batch *batch)
 {
 	_Alignas(struct nlmsghdr) char buf[32768];
 	ssize_t n = recv(fd, buf, sizeof(buf), 0);
@@ -90,7 +109,7 @@ static int dump_part(int fd, uint32_t uid, const uint64_t *ports,
 			return 0;
 		if (h->nlmsg_type == NLMSG_ERROR)
 			return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-		if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(*m)) && wanted(m, uid, ports))
+		if (h->nlmsg_len >= NLMSG_LENGTH(sizeof(*m)) && wanted(f, m))
 			batch_add(batch, &m->id);
 	}
 	return 1;
@@ -112,7 +131,7 @@ static int destroy_one(int fd, int family, const struct inet_diag_sockid *id)
 	return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
 }
 
-static int destroy_family(int fd, int family, uint32_t uid, const uint64_t *ports)
+static int destroy_family(int fd, int family, const struct destroy_filter *f)
 {
 	struct destroy_batch batch;
 	int destroyed = 0, err;
@@ -123,7 +142,7 @@ static int destroy_family(int fd, int family, uint32_t uid, const uint64_t *port
 		err = diag_send(fd, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, family, NULL);
 		if (err)
 			return err;
-		while ((err = dump_part(fd, uid, ports, &batch)) > 0)
+		while ((err = dump_part(fd, f, &batch)) > 0)
 			;
 		for (size_t i = 0; !err && i < batch.count; i++) {
 			err = destroy_one(fd, family, &batch.id[i]);
@@ -134,17 +153,31 @@ static int destroy_family(int fd, int family, uint32_t uid, const uint64_t *port
 	return err ? err : destroyed;
 }
 
-int destroy_by_netlink(uint32_t uid, const uint64_t *ports)
+static int destroy_wanted(const struct destroy_filter *f)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	int v4, v6;
 
 	if (fd < 0)
 		return -errno;
-	v4 = destroy_family(fd, AF_INET, uid, ports);
-	v6 = destroy_family(fd, AF_INET6, uid, ports);
+	v4 = destroy_family(fd, AF_INET, f);
+	v6 = destroy_family(fd, AF_INET6, f);
 	close(fd);
 	if (v4 < 0)
 		return v4;
 	return v6 < 0 ? v6 : v4 + v6;
+}
+
+int destroy_by_netlink(uint32_t uid, const uint64_t *ports)
+{
+	const struct destroy_filter f = {.uid = uid, .ports = ports};
+
+	return destroy_wanted(&f);
+}
+
+int destroy_cookies_by_netlink(const uint64_t *cookies, size_t count)
+{
+	const struct destroy_filter f = {.cookies = cookies, .count = count};
+
+	return destroy_wanted(&f);
 }

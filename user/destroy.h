@@ -10,8 +10,11 @@
 #include <stdint.h>
 
 /* End every TCP socket of the caller's network namespace that `uid` made and that is connected, or
- * connecting, to another host and one of the ports (a bit each of 65536). Returns how many, or -errno: -EOPNOTSUPP where the kernel was built
- * without CONFIG_INET_DIAG_DESTROY. */
+ * connecting, to another host and one of the ports (a bit each of 65536). Returns how many, or
+ * -errno: -EOPNOTSUPP where the kernel was built without CONFIG_INET_DIAG_DESTROY. */
 int destroy_by_netlink(uint32_t uid, const uint64_t *ports);
+
+/* The same for the sockets that have these cookies (SO_COOKIE), wherever they go. */
+int destroy_cookies_by_netlink(const uint64_t *cookies, size_t count);
 
 #endif

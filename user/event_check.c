@@ -47,6 +47,11 @@ static bool outcome_valid(const struct smtpl_event_outcome *e)
 	       memchr(e->domain, 0, sizeof(e->domain)) != NULL;
 }
 
+static bool cut_valid(const struct smtpl_event_cut *e)
+{
+	return e->head.cookie && e->domain[0] && memchr(e->domain, 0, sizeof(e->domain));
+}
+
 bool event_valid(const void *data, size_t size, uint64_t now_ns)
 {
 	const struct smtpl_event *head = data;
@@ -63,6 +68,8 @@ bool event_valid(const void *data, size_t size, uint64_t now_ns)
 		return size >= sizeof(struct smtpl_event_outcome) && outcome_valid(data);
 	case SMTPL_EVENT_CLOSE:
 		return size >= sizeof(struct smtpl_event_close);
+	case SMTPL_EVENT_CUT:
+		return size >= sizeof(struct smtpl_event_cut) && cut_valid(data);
 	}
 	return false;
 }
