@@ -22,7 +22,8 @@
 struct suspended_writer;
 
 /* Write the file anew: begin, a line for each name, then commit, which replaces the old file
- * atomically (or leaves it when nothing differs). Mode 0644. abandon forgets it. 0 or -errno. */
+ * atomically (or leaves it when nothing differs). Mode 0644. abandon forgets it; after commit there
+ * is nothing left to forget. 0 or -errno. */
 int suspended_begin(const char *run, struct suspended_writer **writer);
 int suspended_add(struct suspended_writer *writer, const char *name, const char *text);
 int suspended_commit(struct suspended_writer *writer);

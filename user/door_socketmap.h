@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * door_socketmap.h - the socketmap protocol of Postfix (socketmap_table(5)) and Sendmail:
+ * netstrings "LENGTH:NAME KEY," ask, "LENGTH:OK DATA," or "9:NOTFOUND ," answer. Pure. The maps:
+ *
+ *	transport	a sender address, "@domain" too, for Postfix's
+ *			sender_dependent_default_transport_maps: "error:5.7.1 TEXT"
+ *	pickup		a header line, for header_checks of a cleanup(8) that serves pickup(8)
+ *			alone: "REJECT 5.7.1 TEXT" for "Received: by HOST (Postfix, from userid N)"
+ *	users		a login name, for authorized_submit_users: the whole text
+ *	ask		a question of door_line.h: the whole text
+ *
+ * Whatever is not suspended, or makes no sense, is not found: a key must never stop mail.
+ */
+#ifndef SMTPL_DOOR_SOCKETMAP_H
+#define SMTPL_DOOR_SOCKETMAP_H
+
+#include <stddef.h>
+#include "door_word.h"
+
+/* Longest request; of those longer than DOOR_LINE_MAX nothing is kept, and nothing found. Headers
+ * may have header_size_limit bytes, 102400. */
+#define DOOR_SOCKETMAP_MAX (1u << 20)
+#define DOOR_SOCKETMAP_ANSWER_SIZE 1024
+
+enum door_map {
+	DOOR_MAP_NONE = 0,
+	DOOR_MAP_TRANSPORT,
+	DOOR_MAP_PICKUP,
+	DOOR_MAP_USERS,
+	DOOR_MAP_ASK,
+};
+
+/* Read the head "LENGTH:" of a netstring. Its size, *length set; 0: more bytes are needed; -EPROTO:
+ * not one, or longer than DOOR_SOCKETMAP_MAX. */
+int door_socketmap_head(const char *bytes, size_t size, size_t *length);
+
+/* Read what is in a netstring; changed, request[length] too. ASK with the origin; SAY: not found,
+ * or with DOOR_MAP_NONE no such map; MALFORMED. */
+enum door_step door_socketmap_request(char *request, size_t length, enum door_map *map,
+				      struct origin *o);
+
+/* `refusal` NULL: not found. DOOR_MAP_NONE: there is no such map. Returns the length. */
+size_t door_socketmap_answer(enum door_map map, const char *refusal,
+			     char answer[DOOR_SOCKETMAP_ANSWER_SIZE]);
+
+#endif
