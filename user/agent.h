@@ -12,6 +12,7 @@
 #include "bpf.h"
 #include "config.h"
 #include "cutter.h"
+#include "owners_watch.h"
 #include "pipeline.h"
 #include "prune.h"
 #include "responder.h"
@@ -52,6 +53,10 @@ struct agent {
 	uint64_t snapshot_mark;
 	struct prune prune; /* as of the last reading of the map */
 	uint64_t prune_ns;
+	struct owners_watch owners;
+	char owners_error[OWNERS_WATCH_ERROR_SIZE]; /* logged, and nothing was read since; "": none */
+	bool owners_unsaved;
+	uint64_t owners_save_ns; /* when to try to save them next */
 };
 
 uint64_t agent_now_ns(void); /* boot time */
@@ -87,6 +92,15 @@ void agent_sweep(struct agent *a);
 void agent_lift(struct agent *a, const struct account_id *id, const char *why);
 /* Put the suspensions that are not in the database yet. Within a transaction. 0 or -errno */
 int agent_put_unsaved(struct agent *a);
+
+/* agent_owners.c - which user owns a domain. start: with the privileges of root and the database open;
+ * 0, also when nothing could be read. poll: about once a second. reload: the settings have changed. */
+int agent_owners_start(struct agent *a);
+void agent_owners_poll(struct agent *a);
+void agent_owners_reload(struct agent *a, const struct config *before);
+void agent_owners_stop(struct agent *a);
+/* arg: the agent. domain: key form. */
+bool agent_owner(void *arg, const char *domain, uint32_t *uid);
 
 /* agent_prune.c - after a reading of the map: when room in it is short, forget what is idle. */
 void agent_prune(struct agent *a);

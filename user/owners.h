@@ -21,6 +21,11 @@ int owners_read(const struct config *config, const char *output, size_t output_s
 		struct owners **owners, char *error, size_t error_size);
 void owners_free(struct owners *owners);
 
+/* A table of saved rows: an empty one, to which rows are added before anybody else sees it. NULL
+ * without memory. 0; -EEXIST: the domain has an owner, who stays; -E2BIG, -ENOMEM. */
+struct owners *owners_new(void);
+int owners_add(struct owners *owners, const char *domain, uint32_t uid);
+
 /* domain: key form (account_domain_key). A subdomain that is not listed belongs to nobody. NULL
  * owners: an empty table. */
 bool owners_find(const struct owners *owners, const char *domain, uint32_t *uid);

@@ -51,6 +51,11 @@ static const char *const statement_sql[] = {
 				 " FROM orders WHERE id > ? ORDER BY id LIMIT 1",
 	[STATE_SQL_DELETE_ORDER] = "DELETE FROM orders WHERE id = ?",
 	[STATE_SQL_ORDER_PENDING] = "SELECT 1 FROM orders WHERE id = ?",
+	[STATE_SQL_PUT_OWNER] = ("INSERT INTO owners (domain, uid) VALUES (?, ?)"
+				 " ON CONFLICT (domain) DO UPDATE SET uid = excluded.uid"
+				 " WHERE uid IS NOT excluded.uid"),
+	[STATE_SQL_DELETE_OWNER] = "DELETE FROM owners WHERE domain = ?",
+	[STATE_SQL_EACH_OWNER] = "SELECT domain, uid FROM owners",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(*statement_sql) == STATE_STATEMENTS,
 	       "a statement without its SQL");
