@@ -24,6 +24,7 @@ enum account_state {
 
 struct account {
 	struct window window;
+	uint64_t since_ns;  /* boot time; not ACCOUNT_FREE: when that began */
 	uint64_t until_ns;  /* boot time; not ACCOUNT_FREE: when that ends */
 	uint64_t begins_ns; /* the window knows nothing before: when the last suspension ended */
 	int64_t check_s;    /* accounts.c: on the check list for this second; 0: not on it */

@@ -2,6 +2,7 @@
 /*
  * judge.c - attempts into windows, verdicts, and the beginning and end of suspensions.
  */
+#include <errno.h>
 #include <string.h>
 #include "judge.h"
 
@@ -10,22 +11,50 @@
 /* Accounts looked at in one tick; the others come first in the next. */
 #define TICK_CHECKS 8192
 
-/* Who pays; false: nobody. */
-static bool charged_id(const struct judge *j, uint32_t uid, const char *domain,
-		       struct account_id *id)
+static void pay_by_domain(struct payer *payer, const char *domain)
 {
-	*id = (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
-	switch (j->ops.role(j->arg, uid)) {
+	payer->id = (struct account_id){ .kind = ACCOUNT_DOMAIN };
+	memcpy(payer->id.domain, domain, strnlen(domain, sizeof(payer->id.domain) - 1));
+	payer->pays = payer->id.domain[0] != '\0';
+}
+
+static void pay_for_relay(const struct judge *j, const char *domain, struct payer *payer)
+{
+	uint32_t owner;
+
+	if (!j->ops.owner || !domain[0] || !j->ops.owner(j->arg, domain, &owner)) {
+		pay_by_domain(payer, domain);
+		return;
+	}
+	switch (j->ops.role(j->arg, owner)) {
 	case SMTPL_ROLE_DIRECT:
-		return true;
+		payer->id = (struct account_id){ .kind = ACCOUNT_UID, .uid = owner };
+		payer->pays = true;
+		break;
 	case SMTPL_ROLE_RELAY:
-		*id = (struct account_id){ .kind = ACCOUNT_DOMAIN };
-		memcpy(id->domain, domain, strnlen(domain, sizeof(id->domain) - 1));
-		return id->domain[0] != '\0';
+		pay_by_domain(payer, domain);
+		break;
 	case SMTPL_ROLE_EXEMPT:
 		break;
 	}
-	return false;
+}
+
+struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain)
+{
+	struct payer payer = { .id = { .kind = ACCOUNT_UID, .uid = uid } };
+
+	switch (j->ops.role(j->arg, uid)) {
+	case SMTPL_ROLE_DIRECT:
+		payer.pays = true;
+		break;
+	case SMTPL_ROLE_RELAY:
+		payer.relay = true;
+		pay_for_relay(j, domain, &payer);
+		break;
+	case SMTPL_ROLE_EXEMPT:
+		break;
+	}
+	return payer;
 }
 
 void judge_soon(struct judge *j, struct account *a)
@@ -39,17 +68,18 @@ static void check_at_end(struct judge *j, struct account *a)
 }
 
 static void account_mark(struct judge *j, struct account *a, enum account_state state,
-			 uint64_t until_ns)
+			 uint64_t since_ns, uint64_t until_ns)
 {
 	a->state = state;
+	a->since_ns = since_ns;
 	a->until_ns = until_ns;
 	accounts_mark_dirty(j->accounts, a);
 	check_at_end(j, a);
 }
 
-void judge_suspend(struct judge *j, struct account *a, uint64_t until_ns)
+void judge_suspend(struct judge *j, struct account *a, uint64_t since_ns, uint64_t until_ns)
 {
-	account_mark(j, a, ACCOUNT_SUSPENDED, until_ns);
+	account_mark(j, a, ACCOUNT_SUSPENDED, since_ns, until_ns);
 }
 
 void judge_release(struct judge *j, struct account *a, uint64_t end_ns)
@@ -103,19 +133,25 @@ static void account_judge(struct judge *j, struct account *a, uint64_t now_ns)
 		return;
 	}
 	account_mark(j, a, j->mode == CONFIG_OBSERVE ? ACCOUNT_OBSERVED : ACCOUNT_SUSPENDED,
-		     now_ns + j->rule.suspend_s * NS);
+		     now_ns, now_ns + j->rule.suspend_s * NS);
 	j->stats.suspensions++;
 	j->ops.suspend(j->arg, a, &v, now_ns);
 }
 
-void judge_charged(struct judge *j, uint32_t uid, const char *domain, uint64_t now_ns)
+void judge_charged(struct judge *j, const struct payer *payer, uint64_t now_ns)
 {
-	struct account_id id;
-	struct account *a =
-		charged_id(j, uid, domain, &id) ? accounts_find(j->accounts, &id) : NULL;
+	struct account *a = payer->pays ? accounts_find(j->accounts, &payer->id) : NULL;
 
 	if (a)
 		account_judge(j, a, now_ns);
+}
+
+void judge_charged_soon(struct judge *j, const struct payer *payer)
+{
+	struct account *a = payer->pays ? accounts_find(j->accounts, &payer->id) : NULL;
+
+	if (a)
+		judge_soon(j, a);
 }
 
 void judge_tick(struct judge *j, uint64_t now_ns)
@@ -149,19 +185,31 @@ static uint64_t window_take(struct window *w, const struct attempts *in, int64_t
 	return taken;
 }
 
-uint64_t judge_take(struct judge *j, const struct attempts *in, uint64_t now_ns)
+/* A mail server should have refused it, had it been asked. */
+static void note_bypass(struct judge *j, const struct account *a, const struct payer *payer,
+			const struct attempts *in)
 {
-	struct account_id id;
+	const struct told_counts bypass = { .bypass = in->count };
+
+	if (!payer->relay || a->state != ACCOUNT_SUSPENDED || in->time_ns < a->since_ns)
+		return;
+	j->stats.bypass += in->count;
+	told_add(j->told, &payer->id, in->domain, &bypass);
+}
+
+uint64_t judge_take(struct judge *j, const struct payer *payer, const struct attempts *in,
+		    uint64_t now_ns)
+{
 	struct account *a;
 	uint64_t taken;
 
 	if (in->outcome == SMTP_UNKNOWN)
 		return in->count;
-	if (!charged_id(j, in->uid, in->domain, &id)) {
+	if (!payer->pays) {
 		j->stats.not_judged += in->count;
 		return in->count;
 	}
-	if (accounts_get(j->accounts, &id, &a)) {
+	if (accounts_get(j->accounts, &payer->id, &a)) {
 		j->stats.nomem++;
 		return 0;
 	}
@@ -170,6 +218,7 @@ uint64_t judge_take(struct judge *j, const struct attempts *in, uint64_t now_ns)
 	/* The second: it came late, and is of a time before the suspension's end. */
 	if (a->state == ACCOUNT_SUSPENDED || in->time_ns < a->begins_ns) {
 		j->stats.while_suspended += in->count;
+		note_bypass(j, a, payer, in);
 		return in->count;
 	}
 	taken = window_take(&a->window, in, now_ns / NS, j->rule.window_s);
@@ -177,4 +226,37 @@ uint64_t judge_take(struct judge *j, const struct attempts *in, uint64_t now_ns)
 	if (taken < in->count)
 		j->stats.nomem++;
 	return taken;
+}
+
+static void note_told(struct judge *j, const struct pipeline_told *told)
+{
+	const struct told_counts one = {
+		.delivered = !told->refused && told->outcome == SMTP_DELIVERED,
+		.deferred = !told->refused && told->outcome == SMTP_DEFERRED,
+		.failed = !told->refused && told->outcome == SMTP_FAILED,
+		.unknown = !told->refused && told->outcome == SMTP_UNKNOWN,
+		.refused = told->refused,
+	};
+
+	told_add(j->told, &told->account, told->domain, &one);
+}
+
+int judge_tell(struct judge *j, const struct pipeline_told *told, uint64_t mail, uint64_t now_ns)
+{
+	const struct payer payer = { .id = told->account, .pays = told->charged, .relay = true };
+	const struct attempts in = { .domain = told->domain,
+				     .outcome = told->outcome,
+				     .count = 1,
+				     .mails = &mail,
+				     .known = 1,
+				     .time_ns = told->time_ns };
+
+	if (!told->charged)
+		return 0;
+	if (!told->refused && judge_take(j, &payer, &in, now_ns) == 0)
+		return -ENOMEM;
+	note_told(j, told);
+	if (!told->refused)
+		judge_charged(j, &payer, now_ns);
+	return 0;
 }

@@ -7,6 +7,7 @@
 #define SMTPL_JUDGE_H
 
 #include "pipeline.h"
+#include "told.h"
 
 struct judge {
 	struct pipeline_ops ops;
@@ -14,13 +15,20 @@ struct judge {
 	struct verdict_rule rule;
 	enum config_mode mode;
 	struct accounts *accounts;
+	struct told *told;
 	struct pipeline_stats stats;
+};
+
+/* Who pays for what a uid sends with a sender domain. */
+struct payer {
+	struct account_id id; /* pays */
+	bool pays;            /* false: nobody does */
+	bool relay;           /* it goes through a mail server */
 };
 
 /* Attempts that became one outcome, charged together. */
 struct attempts {
-	uint32_t uid;
-	const char *domain;
+	const char *domain; /* the sender's */
 	enum smtp_outcome outcome;
 	uint64_t count;
 	const uint64_t *mails; /* identities of the first `known` of them */
@@ -28,12 +36,20 @@ struct attempts {
 	uint64_t time_ns;
 };
 
+struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain);
+
 /* Put attempts into the window where they count. Returns how many are done with, counted or not;
  * fewer than attempts->count: no memory for the rest. */
-uint64_t judge_take(struct judge *j, const struct attempts *attempts, uint64_t now_ns);
+uint64_t judge_take(struct judge *j, const struct payer *payer, const struct attempts *attempts,
+		    uint64_t now_ns);
 
-/* Judge the account that pays for (uid, domain). */
-void judge_charged(struct judge *j, uint32_t uid, const char *domain, uint64_t now_ns);
+/* What a mail server told of one mail: into the window of who pays, into the counts, and judged. 0 or
+ * -ENOMEM with nothing done. */
+int judge_tell(struct judge *j, const struct pipeline_told *told, uint64_t mail, uint64_t now_ns);
+
+/* Judge the account that pays: now, or at the next tick. */
+void judge_charged(struct judge *j, const struct payer *payer, uint64_t now_ns);
+void judge_charged_soon(struct judge *j, const struct payer *payer);
 
 /* Judge what time has made due, forget what is empty. */
 void judge_tick(struct judge *j, uint64_t now_ns);
@@ -41,7 +57,7 @@ void judge_tick(struct judge *j, uint64_t now_ns);
 /* Look at the account again at the next tick. */
 void judge_soon(struct judge *j, struct account *a);
 
-void judge_suspend(struct judge *j, struct account *a, uint64_t until_ns);
+void judge_suspend(struct judge *j, struct account *a, uint64_t since_ns, uint64_t until_ns);
 /* The window begins empty at end_ns. */
 void judge_release(struct judge *j, struct account *a, uint64_t end_ns);
 

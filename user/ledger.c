@@ -126,9 +126,13 @@ int ledger_get(struct ledger *l, uint32_t uid, const char *domain, struct ledger
 	return 0;
 }
 
+/* More may wait than was taken in: of a key that fell back to zero. */
 static uint64_t entry_accounted(const struct ledger_key *key, enum smtp_outcome outcome)
 {
-	return key->entries[outcome - 1].before + key->entries[outcome - 1].after;
+	const struct ledger_entry *entry = &key->entries[outcome - 1];
+	uint64_t taken = entry->before + entry->after;
+
+	return entry->waiting < taken ? taken - entry->waiting : 0;
 }
 
 struct smtpl_totals ledger_accounted(const struct ledger_key *key)
@@ -141,6 +145,16 @@ struct smtpl_totals ledger_accounted(const struct ledger_key *key)
 	};
 }
 
+struct smtpl_totals ledger_aside(const struct ledger_key *key)
+{
+	return (struct smtpl_totals){
+		.delivered = key->entries[SMTP_DELIVERED - 1].aside,
+		.deferred = key->entries[SMTP_DEFERRED - 1].aside,
+		.failed = key->entries[SMTP_FAILED - 1].aside,
+		.unknown = key->entries[SMTP_UNKNOWN - 1].aside,
+	};
+}
+
 void ledger_restore(struct ledger_key *key, const struct smtpl_totals *accounted)
 {
 	memset(key->entries, 0, sizeof(key->entries));
@@ -148,6 +162,15 @@ void ledger_restore(struct ledger_key *key, const struct smtpl_totals *accounted
 	ledger_entry(key, SMTP_DEFERRED)->before = accounted->deferred;
 	ledger_entry(key, SMTP_FAILED)->before = accounted->failed;
 	ledger_entry(key, SMTP_UNKNOWN)->before = accounted->unknown;
+}
+
+void ledger_restore_aside(struct ledger_key *key, const struct smtpl_totals *aside)
+{
+	key->aside = true;
+	ledger_entry(key, SMTP_DELIVERED)->aside = aside->delivered;
+	ledger_entry(key, SMTP_DEFERRED)->aside = aside->deferred;
+	ledger_entry(key, SMTP_FAILED)->aside = aside->failed;
+	ledger_entry(key, SMTP_UNKNOWN)->aside = aside->unknown;
 }
 
 static void key_mark_dirty(struct ledger *l, struct ledger_key *key)
@@ -185,6 +208,28 @@ void ledger_take(struct ledger *l, struct ledger_key *key, enum smtp_outcome out
 	key_mark_dirty(l, key);
 }
 
+void ledger_wait(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
+		 uint64_t count)
+{
+	ledger_entry(key, outcome)->waiting += count;
+	key_mark_dirty(l, key);
+}
+
+void ledger_wait_over(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
+		      uint64_t count)
+{
+	ledger_entry(key, outcome)->waiting -= count;
+	key_mark_dirty(l, key);
+}
+
+void ledger_set_aside(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
+		      uint64_t count)
+{
+	key->aside = true;
+	ledger_entry(key, outcome)->aside += count;
+	key_mark_dirty(l, key);
+}
+
 /* Events handled so far had been counted when the total was read, so all of them are before it. */
 static bool entry_read(struct ledger_entry *entry, uint64_t total)
 {
@@ -196,6 +241,8 @@ static bool entry_read(struct ledger_entry *entry, uint64_t total)
 	grown = entry->before <= total;
 	if (!grown)
 		entry->before = total;
+	if (entry->aside > entry->before)
+		entry->aside = entry->before;
 	return grown;
 }
 
@@ -207,9 +254,17 @@ static bool key_complete(const struct ledger_key *key)
 	return true;
 }
 
+static bool key_waits(const struct ledger_key *key)
+{
+	for (enum smtp_outcome o = SMTP_DELIVERED; o < SMTP_OUTCOMES; o++)
+		if (key->entries[o - 1].waiting > 0)
+			return true;
+	return false;
+}
+
 bool ledger_settled(const struct ledger_key *key)
 {
-	return !key->dirty && !key->open && key_complete(key);
+	return !key->dirty && !key->open && key_complete(key) && !key_waits(key);
 }
 
 int ledger_forget(struct ledger *l, uint32_t uid, const char *domain)

@@ -9,6 +9,10 @@
  * has arrived or is known to be lost, S - (taken in so far of that part) attempts are missing.
  * Example: S = 10, 6 attempts were taken in before; then events arrive with totals 8 (of 1) and 11
  * (of 1). 7 of the first 10 are in, so 3 are missing; the eleventh waits for the next reading.
+ *
+ * Of what was taken in, a part may be set aside: charged to nobody, because a mail server tells of
+ * it; and a part may wait for that. What waits is not saved as taken in: whoever starts from the
+ * saved state finds it missing.
  */
 #ifndef SMTPL_LEDGER_H
 #define SMTPL_LEDGER_H
@@ -23,6 +27,8 @@ struct ledger_entry {
 	uint64_t reading; /* the kernel's total at the last reading */
 	uint64_t before;  /* taken in up to the reading */
 	uint64_t after;   /* taken in beyond it */
+	uint64_t waiting; /* of both: for a mail server to tell */
+	uint64_t aside;   /* of both: told */
 };
 
 struct ledger_key {
@@ -35,6 +41,7 @@ struct ledger_key {
 	uint32_t uid;
 	uint32_t hash;
 	bool dirty;
+	bool aside; /* something was set aside, once */
 	bool open; /* attempts of the reading are still to come, or missing */
 	char domain[];
 };
@@ -59,9 +66,20 @@ static inline struct ledger_entry *ledger_entry(struct ledger_key *key, enum smt
 	return &key->entries[outcome - 1];
 }
 
-/* What has been taken in, and the same set from a saved state. */
+/* What has been taken in and does not wait, and the same set from a saved state. */
 struct smtpl_totals ledger_accounted(const struct ledger_key *key);
 void ledger_restore(struct ledger_key *key, const struct smtpl_totals *accounted);
+/* What of it is set aside; set from a saved state after the former. */
+struct smtpl_totals ledger_aside(const struct ledger_key *key);
+void ledger_restore_aside(struct ledger_key *key, const struct smtpl_totals *aside);
+
+/* Attempts that are taken in, now or just before, begin to wait; end to; are set aside. */
+void ledger_wait(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
+		 uint64_t count);
+void ledger_wait_over(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
+		      uint64_t count);
+void ledger_set_aside(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
+		      uint64_t count);
 
 /* How many of the `count` attempts of an event with this total are not taken in yet: all, or, when
  * it is late for a reading that was made good without it, none. */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * pipeline.c - from what the kernel reports to a verdict: sessions give an outcome its mails, the
- * ledger says whether it is new, the judge takes it from there. Below, in this order: events, time
- * and people, healing, forgetting, saving.
+ * ledger says whether it is new, the judge takes it from there; a relay's go by its feed. Below, in
+ * this order: events, what mail servers tell, time and people, healing, forgetting, saving.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "event_check.h"
+#include "feeds.h"
 #include "judge.h"
 #include "ledger.h"
 #include "pipeline.h"
@@ -20,6 +21,7 @@ struct pipeline {
 	struct judge judge;
 	struct sessions *sessions;
 	struct ledger *ledger;
+	struct feeds *feeds;
 	uint64_t now_ns; /* the latest time seen */
 	bool snapshot;   /* begun and not ended */
 };
@@ -36,9 +38,11 @@ struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
 	p->judge.rule = *rule;
 	p->judge.mode = mode;
 	p->judge.accounts = accounts_new(ops->seed);
+	p->judge.told = told_new(ops->seed);
 	p->sessions = sessions_new(ops->seed);
 	p->ledger = ledger_new(ops->seed);
-	if (!p->judge.accounts || !p->sessions || !p->ledger) {
+	p->feeds = feeds_new(&p->judge, p->ledger, ops->seed);
+	if (!p->judge.accounts || !p->judge.told || !p->sessions || !p->ledger || !p->feeds) {
 		pipeline_free(p);
 		return NULL;
 	}
@@ -49,7 +53,9 @@ void pipeline_free(struct pipeline *p)
 {
 	if (!p)
 		return;
+	feeds_free(p->feeds);
 	accounts_free(p->judge.accounts);
+	told_free(p->judge.told);
 	sessions_free(p->sessions);
 	ledger_free(p->ledger);
 	free(p);
@@ -57,18 +63,33 @@ void pipeline_free(struct pipeline *p)
 
 /* ---- events ---- */
 
+/* Those of a session or a MAIL name no recipient. */
+static bool names_mails(const struct smtpl_event_outcome *e)
+{
+	return e->subject != SMTP_SUBJECT_SESSION && e->subject != SMTP_SUBJECT_MAIL;
+}
+
+/* Returns how many are done with. */
+static uint64_t take(struct pipeline *p, struct ledger_key *key, const struct payer *payer,
+		     const struct attempts *in, bool named, uint64_t now_ns)
+{
+	if (payer->relay)
+		return feeds_take(p->feeds, key, payer, in, named, now_ns);
+	return judge_take(&p->judge, payer, in, now_ns);
+}
+
 static int event_outcome(struct pipeline *p, const struct smtpl_event_outcome *e, uint64_t now_ns)
 {
-	struct attempts in = { .uid = e->head.uid,
-			       .domain = e->domain,
+	struct attempts in = { .domain = e->domain,
 			       .outcome = e->outcome,
 			       .time_ns = e->head.time_ns };
 	struct pipeline_stats *stats = &p->judge.stats;
 	uint64_t total = event_total(e), taken;
 	struct ledger_key *key;
+	struct payer payer;
 
 	in.known = sessions_decide(p->sessions, e, now_ns, &in.mails);
-	if (ledger_get(p->ledger, in.uid, in.domain, &key)) {
+	if (ledger_get(p->ledger, e->head.uid, e->domain, &key)) {
 		stats->nomem++;
 		return -ENOMEM;
 	}
@@ -76,11 +97,12 @@ static int event_outcome(struct pipeline *p, const struct smtpl_event_outcome *e
 	stats->late += e->count - in.count;
 	if (in.count == 0)
 		return 0;
-	taken = judge_take(&p->judge, &in, now_ns);
+	payer = judge_payer(&p->judge, e->head.uid, e->domain);
+	taken = take(p, key, &payer, &in, names_mails(e), now_ns);
 	ledger_take(p->ledger, key, in.outcome, total, taken);
 	stats->attempts += taken;
 	if (in.outcome == SMTP_DEFERRED || in.outcome == SMTP_FAILED)
-		judge_charged(&p->judge, in.uid, in.domain, now_ns);
+		judge_charged(&p->judge, &payer, now_ns);
 	return taken < in.count ? -ENOMEM : 0;
 }
 
@@ -121,11 +143,29 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
 	return 0;
 }
 
+/* ---- what mail servers tell ---- */
+
+int pipeline_tell(struct pipeline *p, const struct pipeline_told *told, uint64_t now_ns)
+{
+	return feeds_tell(p->feeds, told, time_seen(p, now_ns));
+}
+
+void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns)
+{
+	feeds_begin(p->feeds, relay_uid, mta, time_seen(p, now_ns));
+}
+
+void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns)
+{
+	feeds_end(p->feeds, relay_uid, time_seen(p, now_ns));
+}
+
 /* ---- time and people ---- */
 
 void pipeline_tick(struct pipeline *p, uint64_t now_ns)
 {
 	now_ns = time_seen(p, now_ns);
+	feeds_tick(p->feeds, now_ns);
 	judge_tick(&p->judge, now_ns);
 	sessions_expire(p->sessions, now_ns, SESSION_IDLE_NS, TICK_SESSIONS);
 }
@@ -146,7 +186,7 @@ int pipeline_suspend(struct pipeline *p, const struct account_id *id, uint64_t u
 
 	if (accounts_get(p->judge.accounts, id, &a))
 		return -ENOMEM;
-	judge_suspend(&p->judge, a, until_ns);
+	judge_suspend(&p->judge, a, p->now_ns, until_ns);
 	return 0;
 }
 
@@ -187,7 +227,8 @@ int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
 
 static void key_heal(struct pipeline *p, struct ledger_key *key, uint64_t now_ns)
 {
-	struct attempts in = { .uid = key->uid, .domain = key->domain, .time_ns = now_ns };
+	const struct payer payer = judge_payer(&p->judge, key->uid, key->domain);
+	struct attempts in = { .domain = key->domain, .time_ns = now_ns };
 
 	/* The count's last change is the latest time that any of it can have happened at: what was
 	 * lost while no controller ran is not taken for news. */
@@ -199,11 +240,18 @@ static void key_heal(struct pipeline *p, struct ledger_key *key, uint64_t now_ns
 		in.count = ledger_missing(key, in.outcome);
 		if (in.count == 0)
 			continue;
-		taken = judge_take(&p->judge, &in, now_ns);
+		taken = take(p, key, &payer, &in, false, now_ns);
 		ledger_heal(p->ledger, key, in.outcome, taken);
 		p->judge.stats.attempts += taken;
 		p->judge.stats.healed += taken;
 	}
+}
+
+static void key_judge(struct pipeline *p, const struct ledger_key *key, uint64_t now_ns)
+{
+	const struct payer payer = judge_payer(&p->judge, key->uid, key->domain);
+
+	judge_charged(&p->judge, &payer, now_ns);
 }
 
 void pipeline_snapshot_end(struct pipeline *p, uint64_t now_ns)
@@ -218,7 +266,7 @@ void pipeline_snapshot_end(struct pipeline *p, uint64_t now_ns)
 		key_heal(p, key, now_ns);
 	/* Only now: nobody is judged by a part of what was lost. */
 	for (key = ledger_open(p->ledger); key; key = key->open_next)
-		judge_charged(&p->judge, key->uid, key->domain, now_ns);
+		key_judge(p, key, now_ns);
 	ledger_close(p->ledger);
 }
 
@@ -271,6 +319,21 @@ int pipeline_restore_window(struct pipeline *p, const struct account_id *id, con
 	return 0;
 }
 
+int pipeline_restore_aside(struct pipeline *p, uint32_t uid, const char *domain,
+			   const struct smtpl_totals *aside)
+{
+	struct ledger_key *key = ledger_find(p->ledger, uid, domain);
+
+	if (key)
+		ledger_restore_aside(key, aside);
+	return 0;
+}
+
+int pipeline_restore_feed(struct pipeline *p, const struct pipeline_feed *feed, uint64_t now_ns)
+{
+	return feeds_restore(p->feeds, feed, time_seen(p, now_ns));
+}
+
 int pipeline_each_dirty_key(struct pipeline *p,
 			    int (*each)(void *arg, uint32_t uid, const char *domain,
 					const struct smtpl_totals *accounted),
@@ -298,8 +361,39 @@ int pipeline_each_dirty_account(struct pipeline *p,
 	return 0;
 }
 
+int pipeline_each_dirty_aside(struct pipeline *p,
+			      int (*each)(void *arg, uint32_t uid, const char *domain,
+					  const struct smtpl_totals *aside),
+			      void *arg)
+{
+	for (struct ledger_key *k = ledger_dirty(p->ledger); k; k = k->dirty_next) {
+		struct smtpl_totals aside = ledger_aside(k);
+		int err = k->aside ? each(arg, k->uid, k->domain, &aside) : 0;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int pipeline_each_dirty_feed(struct pipeline *p,
+			     int (*each)(void *arg, const struct pipeline_feed *feed), void *arg)
+{
+	return feeds_each_dirty(p->feeds, each, arg);
+}
+
+int pipeline_each_told(struct pipeline *p,
+		       int (*each)(void *arg, const struct account_id *account,
+				   const char *domain, const struct told_counts *counts),
+		       void *arg)
+{
+	return told_each(p->judge.told, each, arg);
+}
+
 void pipeline_saved(struct pipeline *p)
 {
+	feeds_saved(p->feeds);
+	told_clear(p->judge.told);
 	ledger_saved(p->ledger);
 	accounts_saved(p->judge.accounts);
 }
@@ -317,5 +411,6 @@ struct pipeline_stats pipeline_stats(const struct pipeline *p)
 	stats.sessions = sessions_count(p->sessions);
 	stats.accounts = accounts_count(p->judge.accounts);
 	stats.keys = ledger_count(p->ledger);
+	stats.told_lost = told_lost(p->judge.told);
 	return stats;
 }

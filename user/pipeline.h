@@ -5,9 +5,10 @@
  * when an account crosses the line. Pure: no libbpf, no clock, no log; times are boot time. One
  * thread.
  *
- * What an outcome is charged to: the uid of a direct sender; the sender domain of a relay's mail;
- * nobody for an exempt user's, or a relay's without a sender domain. `unknown` is accounted and
- * judged by nobody. All recipients that one reply decided are judged together.
+ * What an outcome is charged to: the uid of a direct sender; of a relay's mail the uid that owns the
+ * sender domain, or the domain where nobody is known; nobody for an exempt user's, or a relay's
+ * without a sender domain. `unknown` is accounted and judged by nobody. All recipients that one
+ * reply decided are judged together.
  */
 #ifndef SMTPL_PIPELINE_H
 #define SMTPL_PIPELINE_H
@@ -19,6 +20,7 @@
 #include "../headers/maps.h"
 #include "accounts.h"
 #include "config.h"
+#include "told.h"
 #include "verdict.h"
 
 struct pipeline;
@@ -60,19 +62,56 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
 
 /*
  * A relay whose server tells of its deliveries (a feed) is charged by what it tells; what the kernel
- * saw of it (the wire) is set aside and compared. Wire outcomes wait for the telling: when none has
- * come PIPELINE_FEED_GRACE_NS after one, the feed is taken for stopped, what waits is charged, and
- * so is the wire from then on, until the feed tells again. Nothing is ever charged twice: what the
- * wire has charged is passed over when it is told late.
+ * saw of it (the wire) is set aside and compared. Wire outcomes wait for the telling: when nothing
+ * at all has been told PIPELINE_FEED_GRACE_NS after one, the feed is taken for stopped, what waits
+ * is charged, and so is the wire from then on, until the feed tells again. Nothing is ever charged
+ * twice: what the wire has charged is passed over when it is told late.
+ *
+ * What waits is saved as not taken in: after a restart the first snapshot finds it missing, and
+ * takes it in without names, as what happened meanwhile: set aside where the feed was begun before
+ * that snapshot, charged else. So a mail whose two sides a restart parts is counted twice when its
+ * telling came first, or comes after all from a server whose feed was not begun.
  */
 #define PIPELINE_FEED_GRACE_NS (30 * 1000000000ull)
 /* 0; -ENOMEM: not taken in, and lost. */
 int pipeline_tell(struct pipeline *p, const struct pipeline_told *told, uint64_t now_ns);
 /* The feed of this relay runs: before the first telling, where what happened meanwhile will be told
- * (a log that is read on from where it was left). */
+ * (a log that is read on from where it was left). Changes nothing for one that runs, or that has
+ * been silent for too long: it has to tell. */
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
 /* Its source is known to be gone: the wire takes over at once. */
 void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns);
+
+/* X(field, what it counts of one feed, over restarts) */
+#define PIPELINE_FEED_STATS(X)                                                                     \
+	X(told_delivered, "mails told as delivered")                                               \
+	X(told_deferred, "mails told as deferred")                                                 \
+	X(told_failed, "mails told as failed")                                                     \
+	X(wire_delivered, "attempts that the kernel saw delivered, set aside")                     \
+	X(wire_deferred, "attempts that the kernel saw deferred, set aside")                       \
+	X(wire_failed, "attempts that the kernel saw fail, set aside")                             \
+	X(agreed, "mails told as the kernel saw them")                                             \
+	X(differed, "mails told otherwise than the kernel saw them")                               \
+	X(retried, "attempts that the kernel saw before the one that was told")                    \
+	X(told_only, "mails told that the kernel did not see: TLS, or never sent")                 \
+	X(wire_only, "attempts that the kernel saw and nobody told of")                            \
+	X(late, "mails told after the kernel's counts had been charged, passed over")              \
+	X(forgotten, "attempts forgotten at a bound, neither told nor charged")
+
+struct pipeline_feed_stats {
+#define PIPELINE_FEED_STAT_FIELD(name, text) uint64_t name;
+	PIPELINE_FEED_STATS(PIPELINE_FEED_STAT_FIELD)
+#undef PIPELINE_FEED_STAT_FIELD
+};
+
+struct pipeline_feed {
+	uint32_t relay_uid;
+	uint32_t mta; /* enum feed_mta */
+	bool running;
+	uint64_t told_ns;    /* when it last told; 0: never, or before this boot */
+	uint64_t changed_ns; /* when it began or stopped; 0 as well */
+	struct pipeline_feed_stats stats;
+};
 
 /* Call about once a second: suspensions end, accounts are judged whose percentage rose because
  * delivered mails left the window, idle sessions and empty accounts are forgotten. Bounded work a
@@ -115,9 +154,14 @@ int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
 			 const struct smtpl_totals *accounted);
 int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,
 			    struct window *window);
+/* After the key; 0: also of one that is not known. */
+int pipeline_restore_aside(struct pipeline *p, uint32_t uid, const char *domain,
+			   const struct smtpl_totals *aside);
+/* The feed is stopped as of now, until it tells, or pipeline_feed_begin(). */
+int pipeline_restore_feed(struct pipeline *p, const struct pipeline_feed *feed, uint64_t now_ns);
 
 /* To be saved: keys taken in from or changed in the kernel, and accounts with another window or
- * state than before. Call both, then, once they are on disk, pipeline_saved(), with no other call
+ * state than before. Call all five, then, once they are on disk, pipeline_saved(), with no other call
  * of the pipeline between: then accounted and windows agree. A non-zero return of `each` ends the
  * call and is returned; without pipeline_saved() all come again. */
 int pipeline_each_dirty_key(struct pipeline *p,
@@ -126,6 +170,18 @@ int pipeline_each_dirty_key(struct pipeline *p,
 			    void *arg);
 int pipeline_each_dirty_account(struct pipeline *p,
 				int (*each)(void *arg, const struct account *account), void *arg);
+/* To be saved with them: of the keys what is set aside, if anything is; feeds that have changed; and
+ * what to add to the counts of (account, sender domain). */
+int pipeline_each_dirty_aside(struct pipeline *p,
+			      int (*each)(void *arg, uint32_t uid, const char *domain,
+					  const struct smtpl_totals *aside),
+			      void *arg);
+int pipeline_each_dirty_feed(struct pipeline *p,
+			     int (*each)(void *arg, const struct pipeline_feed *feed), void *arg);
+int pipeline_each_told(struct pipeline *p,
+		       int (*each)(void *arg, const struct account_id *account,
+				   const char *domain, const struct told_counts *counts),
+		       void *arg);
 void pipeline_saved(struct pipeline *p);
 
 /* For reading: accounts_find(), accounts_next(). Windows are exact as of their last slide. */
@@ -142,6 +198,10 @@ struct accounts *pipeline_accounts(struct pipeline *p);
 	X(nomem, "times that memory was missing; the attempts are healed later")                   \
 	X(not_judged, "attempts of exempt users, or of relays without a sender domain")            \
 	X(while_suspended, "attempts of accounts while they were suspended, not in the window")    \
+	X(bypass, "of them, those that a mail server let through or tried")                        \
+	X(told, "outcomes that mail servers told")                                                 \
+	X(aside, "attempts of mail servers that tell, charged by what they tell")                  \
+	X(told_lost, "counts of mail servers' mail lost at a bound or without memory")             \
 	X(suspensions, "times that an account crossed the line")                                   \
 	X(collected, "accounts forgotten because nothing was left of them")                        \
 	X(evicted, "sessions forgotten at a bound: their mails lose their names")                  \

@@ -5,6 +5,7 @@
  */
 #include <stdbool.h>
 #include <stdlib.h>
+#include "../headers/smtp.h"
 #include "hash.h"
 #include "sessions.h"
 
@@ -310,9 +311,25 @@ void sessions_close(struct sessions *t, const struct smtpl_event *e)
 
 /* ---- outcomes ---- */
 
-static uint64_t mail_identity(uint64_t a, uint64_t b)
+uint64_t sessions_address_hash(const char *address)
 {
-	uint64_t mail = hash_pair(a, b);
+	static const struct smtp_client none;
+	struct smtp_client parser = none;
+	bool over = false;
+
+	smtp_path_begin(&parser);
+	smtp_path_byte(&parser, '<');
+	for (; *address && !over; address++)
+		over = smtp_path_byte(&parser, (unsigned char)*address);
+	if (!over)
+		smtp_path_byte(&parser, '>');
+	smtp_path_close(&parser);
+	return parser.hash;
+}
+
+uint64_t sessions_mail_identity(uint64_t sender_hash, uint64_t rcpt_hash)
+{
+	uint64_t mail = hash_pair(sender_hash, rcpt_hash);
 
 	return mail ? mail : 1;
 }
@@ -326,7 +343,7 @@ static size_t decide_host(struct sessions *t, const struct smtpl_event_outcome *
 	if (e->outcome != SMTP_DEFERRED)
 		return 0;
 	memcpy(words, e->dest, sizeof(words));
-	t->mails[0] = mail_identity(sender, hash_pair(words[0], words[1]));
+	t->mails[0] = sessions_mail_identity(sender, hash_pair(words[0], words[1]));
 	return 1;
 }
 
@@ -336,7 +353,7 @@ static size_t decide_one(struct sessions *t, const struct transaction *x, struct
 	if (!rcpt)
 		return 0;
 	rcpt->state = state;
-	t->mails[0] = mail_identity(x->sender, rcpt->hash);
+	t->mails[0] = sessions_mail_identity(x->sender, rcpt->hash);
 	return rcpt->hash ? 1 : 0;
 }
 
@@ -364,7 +381,7 @@ static size_t decide_rest(struct sessions *t, struct transaction *x, uint32_t co
 		rcpt->state = RCPT_DECIDED;
 		taken++;
 		if (rcpt->hash)
-			t->mails[known++] = mail_identity(x->sender, rcpt->hash);
+			t->mails[known++] = sessions_mail_identity(x->sender, rcpt->hash);
 	}
 	return known;
 }

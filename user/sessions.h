@@ -34,6 +34,11 @@ void sessions_close(struct sessions *t, const struct smtpl_event *e);
 size_t sessions_decide(struct sessions *t, const struct smtpl_event_outcome *e, uint64_t now_ns,
 		       const uint64_t **mails);
 
+/* What an outcome decides is a mail: these two name the same one as sessions_decide(). The hash of
+ * an address as it stands in struct smtpl_event_path; without brackets, "" for the null sender. */
+uint64_t sessions_address_hash(const char *address);
+uint64_t sessions_mail_identity(uint64_t sender_hash, uint64_t rcpt_hash);
+
 /* Forget at most `budget` sessions without an event for `idle_ns`. */
 void sessions_expire(struct sessions *t, uint64_t now_ns, uint64_t idle_ns, size_t budget);
 

@@ -56,7 +56,22 @@ static inline void fixture_suspend(void *arg, struct account *a, const struct ve
 		pipeline_release(f->p, &f->account);
 }
 
-static const struct pipeline_ops fixture_ops = { fixture_role, fixture_suspend, 42 };
+/* Who owns owned.example, relayed.example and exempt.example. */
+static inline bool fixture_owner(void *arg, const char *domain, uint32_t *uid)
+{
+	(void)arg;
+	*uid = strcmp(domain, "owned.example") == 0 ? ALICE :
+	       strcmp(domain, "relayed.example") == 0 ? RELAY :
+							EXEMPT;
+	return *uid != EXEMPT || strcmp(domain, "exempt.example") == 0;
+}
+
+static const struct pipeline_ops fixture_ops = {
+	.owner = fixture_owner,
+	.role = fixture_role,
+	.suspend = fixture_suspend,
+	.seed = 42,
+};
 static const struct verdict_rule fixture_rule = { 3600, 3600, 50, 5 };
 
 static inline int fixture_setup(void **state)

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * feed_mails.h - the mails of one feed: those on the wire that wait to be told of, those that were
+ * charged from it, and those told just now. Shared by feeds.c and feed_mails.c alone.
+ */
+#ifndef SMTPL_FEED_MAILS_H
+#define SMTPL_FEED_MAILS_H
+
+#include "feeds.h"
+#include "recent.h"
+
+struct feed {
+	struct feed *next;
+	struct pipeline_feed known; /* mta 0: has neither told nor begun */
+	uint64_t silent_ns; /* since when something waits and nothing was told; 0: no */
+	uint64_t cover_ns;  /* it has told of this time, or a later one */
+	bool silenced;      /* it was silent: only what it tells makes it run again */
+	bool dirty;
+	struct recent waiting;  /* on the wire, not told */
+	struct recent nameless; /* on the wire, without a mail that could be told */
+	struct recent charged;  /* on the wire, charged */
+	struct recent told;     /* told just now */
+};
+
+struct feeds {
+	struct judge *judge;
+	struct ledger *ledger;
+	struct feed *first;
+	uint64_t seed;
+	uint64_t null_hash; /* of the null sender: never counted on the wire */
+};
+
+void feed_set_aside(struct feeds *fs, struct feed *f, struct ledger_key *key,
+		    enum smtp_outcome outcome, uint64_t count);
+
+/* An entry of waiting or nameless begins. False: no memory. At the bound the oldest one is over. */
+bool feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
+	       const struct recent_entry *entry);
+/* The server has told of it, or nobody will: it is set aside. */
+void feed_wait_over(struct feeds *fs, struct feed *f, struct recent *list, struct recent_entry *e);
+/* Over are those without a name that are of a time of which the server has told by now. */
+void feed_nameless_settle(struct feeds *fs, struct feed *f);
+/* Take out of those that wait what a telling is of. Returns the outcome that it had on the wire;
+ * NONE: there was none. */
+enum smtp_outcome feed_take_waiting(struct feeds *fs, struct feed *f,
+				    const struct recent_entry *telling);
+
+/* It was charged from the wire. */
+void feed_charged(struct feeds *fs, struct feed *f, const struct recent_entry *entry);
+/* Was what is told charged from the wire? It then was told. */
+bool feed_was_charged(struct feed *f, const struct recent_entry *telling);
+
+/* Told just now, or for some seconds and to be counted and forgotten: the oldest. */
+void feed_telling_add(struct feeds *fs, struct feed *f, const struct recent_entry *entry);
+void feed_telling_forget(struct feed *f);
+/* The telling that an outcome on the wire belongs to, when that came first; or NULL. */
+struct recent_entry *feed_telling_of(const struct feed *f, uint64_t mail, uint64_t time_ns);
+
+#endif

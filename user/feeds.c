@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * feeds.c - what mail servers tell and what the wire says of the same mail. Below, in this order: the
+ * wire, the telling, beginning and end, time, saving.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include "feed.h"
+#include "feed_mails.h"
+#include "sessions.h"
+
+/* Logs and events tell whole seconds, cut off. */
+#define TOLD_RESOLUTION_NS 1000000000ull
+#define NS 1000000000ull
+
+struct feeds *feeds_new(struct judge *judge, struct ledger *ledger, uint64_t seed)
+{
+	struct feeds *fs = calloc(1, sizeof(*fs));
+
+	if (!fs)
+		return NULL;
+	fs->judge = judge;
+	fs->ledger = ledger;
+	fs->seed = seed;
+	fs->null_hash = sessions_address_hash("");
+	return fs;
+}
+
+void feeds_free(struct feeds *fs)
+{
+	if (!fs)
+		return;
+	while (fs->first) {
+		struct feed *f = fs->first;
+
+		fs->first = f->next;
+		recent_clear(&f->waiting);
+		recent_clear(&f->nameless);
+		recent_clear(&f->charged);
+		recent_clear(&f->told);
+		free(f);
+	}
+	free(fs);
+}
+
+static struct feed *feed_find(const struct feeds *fs, uint32_t relay_uid)
+{
+	struct feed *f = fs->first;
+
+	while (f && f->known.relay_uid != relay_uid)
+		f = f->next;
+	return f;
+}
+
+static struct feed *feed_get(struct feeds *fs, uint32_t relay_uid)
+{
+	struct feed *f = feed_find(fs, relay_uid);
+
+	if (f)
+		return f;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->known.relay_uid = relay_uid;
+	f->waiting.seed = f->nameless.seed = f->charged.seed = f->told.seed = fs->seed;
+	f->next = fs->first;
+	fs->first = f;
+	return f;
+}
+
+/* ---- the wire ---- */
+
+static bool wire_charge(struct feeds *fs, struct feed *f, const struct payer *payer,
+			const struct attempts *one, const struct recent_entry *entry, uint64_t now_ns)
+{
+	if (judge_take(fs->judge, payer, one, now_ns) == 0)
+		return false;
+	if (one->outcome != SMTP_UNKNOWN)
+		feed_charged(fs, f, entry);
+	return true;
+}
+
+/* One attempt of a mail. False: no memory, nothing done. */
+static bool wire_mail(struct feeds *fs, struct feed *f, const struct payer *payer,
+		      const struct attempts *one, struct ledger_key *key, uint64_t now_ns)
+{
+	const struct recent_entry entry = { .mail = *one->mails,
+					    .window_mail = *one->mails,
+					    .time_ns = one->time_ns,
+					    .came_ns = now_ns,
+					    .count = 1,
+					    .key = key,
+					    .outcome = one->outcome };
+	struct recent_entry *telling = feed_telling_of(f, entry.mail, entry.time_ns);
+
+	if (telling) {
+		f->known.stats.retried += telling->seen != SMTP_OUTCOME_NONE;
+		telling->seen = one->outcome;
+		/* It was passed over for another outcome of the same mail, so this one pays. */
+		if (telling->late)
+			return wire_charge(fs, f, payer, one, &entry, now_ns);
+		feed_set_aside(fs, f, key, one->outcome, 1);
+		return true;
+	}
+	if (f->known.running)
+		return feed_wait(fs, f, &f->waiting, &entry);
+	return wire_charge(fs, f, payer, one, &entry, now_ns);
+}
+
+/* Returns how many are done with: all or none, but for those charged at once. */
+static uint64_t wire_nameless(struct feeds *fs, struct feed *f, const struct payer *payer,
+			      const struct attempts *in, struct ledger_key *key, uint64_t now_ns)
+{
+	const struct recent_entry entry = { .window_mail = in->known ? *in->mails : 0,
+					    .time_ns = in->time_ns,
+					    .came_ns = now_ns,
+					    .count = in->count,
+					    .key = key,
+					    .outcome = in->outcome };
+
+	if (!f->known.running)
+		return judge_take(fs->judge, payer, in, now_ns);
+	if (payer->pays && in->outcome != SMTP_UNKNOWN && in->time_ns > f->cover_ns)
+		return feed_wait(fs, f, &f->nameless, &entry) ? in->count : 0;
+	feed_set_aside(fs, f, key, in->outcome, in->count);
+	return in->count;
+}
+
+uint64_t feeds_take(struct feeds *fs, struct ledger_key *key, const struct payer *payer,
+		    const struct attempts *in, bool named, uint64_t now_ns)
+{
+	struct feed *f = feed_get(fs, key->uid);
+	struct attempts some = *in;
+	uint64_t taken = 0;
+
+	if (!f)
+		return judge_take(fs->judge, payer, in, now_ns);
+	if (!named || in->outcome == SMTP_UNKNOWN)
+		return wire_nameless(fs, f, payer, in, key, now_ns);
+	some.count = some.known = 1;
+	for (; taken < in->count && taken < in->known; taken++) {
+		some.mails = &in->mails[taken];
+		if (!wire_mail(fs, f, payer, &some, key, now_ns))
+			return taken;
+	}
+	some.count = in->count - taken;
+	some.known = 0;
+	return some.count ? taken + wire_nameless(fs, f, payer, &some, key, now_ns) : taken;
+}
+
+/* ---- the telling ---- */
+
+static void feed_start(struct feed *f, uint64_t now_ns)
+{
+	if (!f->known.running)
+		f->known.changed_ns = now_ns;
+	f->known.running = true;
+	f->silenced = false;
+	f->dirty = true;
+}
+
+static void feed_heard(struct feeds *fs, struct feed *f, const struct pipeline_told *told,
+		       uint64_t cover_ns, uint64_t now_ns)
+{
+	if (told->mta)
+		f->known.mta = told->mta;
+	else if (!f->known.mta)
+		f->known.mta = FEED_EXIM;
+	feed_start(f, now_ns);
+	f->known.told_ns = now_ns;
+	f->silent_ns = 0;
+	if (cover_ns > f->cover_ns)
+		f->cover_ns = cover_ns;
+	feed_nameless_settle(fs, f);
+}
+
+static void count_told(struct feeds *fs, struct feed *f, const struct pipeline_told *told)
+{
+	fs->judge->stats.told++;
+	f->known.stats.told_delivered += told->outcome == SMTP_DELIVERED;
+	f->known.stats.told_deferred += told->outcome == SMTP_DEFERRED;
+	f->known.stats.told_failed += told->outcome == SMTP_FAILED;
+}
+
+int feeds_tell(struct feeds *fs, const struct pipeline_told *told, uint64_t now_ns)
+{
+	uint64_t cover_ns = told->time_ns + TOLD_RESOLUTION_NS;
+	struct feed *f = feed_get(fs, told->relay_uid);
+	struct recent_entry entry = { .came_ns = now_ns, .outcome = told->outcome };
+
+	if (!f)
+		return -ENOMEM;
+	if (!told->time_ns || cover_ns > now_ns)
+		cover_ns = now_ns;
+	feed_heard(fs, f, told, cover_ns, now_ns);
+	if (told->refused)
+		return judge_tell(fs->judge, told, 0, now_ns);
+	count_told(fs, f, told);
+	entry.time_ns = cover_ns;
+	entry.mail = sessions_mail_identity(told->sender_hash, told->rcpt_hash);
+	if (told->sender_hash == fs->null_hash)
+		return judge_tell(fs->judge, told, entry.mail, now_ns);
+	entry.seen = feed_take_waiting(fs, f, &entry);
+	entry.late = !entry.seen && feed_was_charged(f, &entry);
+	f->known.stats.late += entry.late;
+	feed_telling_add(fs, f, &entry);
+	return entry.late ? 0 : judge_tell(fs->judge, told, entry.mail, now_ns);
+}
+
+/* ---- beginning and end ---- */
+
+void feeds_begin(struct feeds *fs, uint32_t relay_uid, uint32_t mta, uint64_t now_ns)
+{
+	struct feed *f = feed_get(fs, relay_uid);
+
+	if (!f)
+		return;
+	f->dirty |= f->known.mta != mta;
+	f->known.mta = mta;
+	if (!f->known.running && !f->silenced)
+		feed_start(f, now_ns);
+}
+
+static void feed_stop(struct feed *f, uint64_t now_ns)
+{
+	f->known.running = false;
+	f->known.changed_ns = now_ns;
+	f->silent_ns = 0;
+	f->dirty = true;
+}
+
+/* False: no memory for all of it, the rest goes on waiting. */
+static bool charge_waiting(struct feeds *fs, struct feed *f, struct recent *list, uint64_t now_ns)
+{
+	struct recent_entry *e = list->oldest;
+	struct ledger_key *key = e->key;
+	struct payer payer = judge_payer(fs->judge, key->uid, key->domain);
+	const struct attempts in = { .domain = key->domain,
+				     .outcome = e->outcome,
+				     .count = e->count,
+				     .mails = &e->window_mail,
+				     .known = e->window_mail ? 1 : 0,
+				     .time_ns = e->time_ns };
+	uint64_t taken = judge_take(fs->judge, &payer, &in, now_ns);
+
+	ledger_wait_over(fs->ledger, key, e->outcome, taken);
+	e->count -= taken;
+	if (e->count > 0)
+		return false;
+	judge_charged_soon(fs->judge, &payer);
+	if (e->mail) {
+		e->count = 1;
+		feed_charged(fs, f, e);
+	}
+	recent_remove(list, e);
+	return true;
+}
+
+/* The feed does not run: nobody will tell of what waits. */
+static void charge_all(struct feeds *fs, struct feed *f, uint64_t now_ns)
+{
+	feed_nameless_settle(fs, f);
+	while (f->nameless.oldest && charge_waiting(fs, f, &f->nameless, now_ns))
+		;
+	while (f->waiting.oldest && charge_waiting(fs, f, &f->waiting, now_ns))
+		;
+}
+
+void feeds_end(struct feeds *fs, uint32_t relay_uid, uint64_t now_ns)
+{
+	struct feed *f = feed_find(fs, relay_uid);
+
+	if (!f || !f->known.running)
+		return;
+	feed_stop(f, now_ns);
+	charge_all(fs, f, now_ns);
+}
+
+/* ---- time ---- */
+
+static void feed_tick(struct feeds *fs, struct feed *f, uint64_t now_ns)
+{
+	uint64_t keep_ns = f->known.mta ? fs->judge->rule.window_s * NS : FEEDS_WAIT_NS;
+
+	while (f->told.oldest && f->told.oldest->came_ns + FEEDS_TOLD_NS <= now_ns)
+		feed_telling_forget(f);
+	while (f->charged.oldest && f->charged.oldest->came_ns + keep_ns <= now_ns)
+		recent_remove(&f->charged, f->charged.oldest);
+	if (f->known.running && f->silent_ns &&
+	    f->silent_ns + PIPELINE_FEED_GRACE_NS <= now_ns) {
+		feed_stop(f, now_ns);
+		f->silenced = true;
+	}
+	if (!f->known.running)
+		charge_all(fs, f, now_ns);
+	while (f->waiting.oldest && f->waiting.oldest->came_ns + FEEDS_WAIT_NS <= now_ns) {
+		f->known.stats.wire_only++;
+		feed_wait_over(fs, f, &f->waiting, f->waiting.oldest);
+	}
+	while (f->nameless.oldest && f->nameless.oldest->came_ns + FEEDS_WAIT_NS <= now_ns)
+		feed_wait_over(fs, f, &f->nameless, f->nameless.oldest);
+}
+
+void feeds_tick(struct feeds *fs, uint64_t now_ns)
+{
+	for (struct feed *f = fs->first; f; f = f->next)
+		feed_tick(fs, f, now_ns);
+}
+
+/* ---- saving ---- */
+
+int feeds_restore(struct feeds *fs, const struct pipeline_feed *feed, uint64_t now_ns)
+{
+	struct feed *f = feed_get(fs, feed->relay_uid);
+
+	if (!f)
+		return -ENOMEM;
+	f->known = *feed;
+	f->cover_ns = feed->told_ns;
+	if (feed->running)
+		feed_stop(f, now_ns);
+	return 0;
+}
+
+int feeds_each_dirty(struct feeds *fs,
+		     int (*each)(void *arg, const struct pipeline_feed *feed), void *arg)
+{
+	for (struct feed *f = fs->first; f; f = f->next) {
+		int err = f->dirty && f->known.mta ? each(arg, &f->known) : 0;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+void feeds_saved(struct feeds *fs)
+{
+	for (struct feed *f = fs->first; f; f = f->next)
+		f->dirty = false;
+}
