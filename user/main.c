@@ -7,7 +7,7 @@
 #include "config.h"
 #include "log.h"
 
-#define WANTED "want status, run, suspend, release, check, config, unload, or --help"
+#define WANTED "want status, run, suspend, release, check, config, answer, unload, or --help"
 
 static const struct command {
 	const char *name;
@@ -21,6 +21,8 @@ static const struct command {
 	{ "release", cmd_release, " ACCOUNT", "end its suspension" },
 	{ "check", cmd_check, "", "can this host run smtplimit, and why not" },
 	{ "config", cmd_config, "", "the effective settings, and where each came from" },
+	{ "answer", cmd_answer, " policy|socketmap|opensmtpd|sendmail KEY",
+	  "may a message be sent: run by a mail server, speaks its protocol" },
 	{ "unload", cmd_unload, "", "remove every program, link, map and pin" },
 };
 #define COMMANDS_END (commands + sizeof(commands) / sizeof(commands[0]))
