@@ -56,7 +56,12 @@ static int read_pointers(struct owners_reading *r)
 
 	snprintf(below, sizeof(below), "%s" VIRTUAL, r->root);
 	dir = opendir(below);
-	while (dir && !err && (entry = readdir(dir))) {
+	if (!dir) {
+		err = -errno;
+		snprintf(r->error, r->error_size, "%s: cannot be read: %s", VIRTUAL, strerror(-err));
+		return err;
+	}
+	while (!err && (entry = readdir(dir))) {
 		if (entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
 			continue;
 		snprintf(below, sizeof(below), VIRTUAL "/%s", entry->d_name);
@@ -64,8 +69,7 @@ static int read_pointers(struct owners_reading *r)
 		err = read_pointer(r, dirfd(dir), entry->d_name);
 	}
 	r->file = NULL;
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 	return err;
 }
 

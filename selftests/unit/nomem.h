@@ -7,6 +7,7 @@
 #ifndef SMTPL_TEST_NOMEM_H
 #define SMTPL_TEST_NOMEM_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -34,8 +35,10 @@ static bool nomem_now(void)
 {
 	if (nomem_left < 0)
 		return false;
-	if (nomem_left == 0)
+	if (nomem_left == 0) {
+		errno = ENOMEM;
 		return true;
+	}
 	nomem_left--;
 	return false;
 }
