@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 #include "config.h"
 
 /* The whole content of a file in memory; malloc'ed, text[size] is NUL. */
@@ -26,6 +27,11 @@ struct hook_edit {
 	const char *path;     /* below root */
 	struct hook_text old; /* text NULL: there is no such file */
 	struct hook_text new; /* text NULL: to be removed */
+	char *real;           /* while it is carried out: links followed, as seen from here */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	bool done;
 };
 
 #define HOOK_EDITS_MAX 64
@@ -73,14 +79,21 @@ int hook_block_put(struct hook_text *text, const char *name, const char *mta, co
 bool hook_block_remove(struct hook_text *text, const char *name, const char *comment);
 bool hook_block_present(const struct hook_text *text, const char *name, const char *comment);
 
+/* Take out every block of ours, whatever its name. How many there were. */
+size_t hook_block_remove_all(struct hook_text *text, const char *comment);
+
 /* Read a file below root. 0; -ENOENT: text NULL. Frees nothing. */
 int hook_read(const struct hook_context *context, const char *path, struct hook_text *text);
 void hook_text_free(struct hook_text *text);
-/* Take over both texts; when they are equal nothing is planned. */
+/* *to is overwritten, not freed. 0 or -ENOMEM. */
+int hook_text_copy(struct hook_text *to, const struct hook_text *from);
+/* Is there such a file or directory below root? */
+bool hook_exists(const struct hook_context *context, const char *path);
+/* Take over both texts, also on an error; when they are equal nothing is planned. 0, -ENOMEM or -E2BIG. */
 int hook_plan_add(struct hook_plan *plan, const char *path, struct hook_text *old,
 		  struct hook_text *changed);
-/* Write all new files (atomically, mode and owner kept; symbolic links followed), run mta->syntax, and put all old ones back if
- * that fails. 0 or -errno with `error`. */
+/* Write all new files (atomically, mode and owner kept, symbolic links followed), run mta->syntax,
+ * and put all old ones back if that fails. 0 or -errno with `error`. */
 int hook_plan_carry_out(const struct hook_mta *mta, const struct hook_context *context,
 			struct hook_plan *plan, char *error, size_t error_size);
 void hook_plan_free(struct hook_plan *plan);
@@ -89,5 +102,8 @@ void hook_plan_free(struct hook_plan *plan);
  * `output`. Its exit status, or -errno. */
 int hook_run(const struct hook_context *context, const char *const *argv, char *output,
 	     size_t output_size);
+
+/* All of them, NULL at the end. */
+extern const struct hook_mta *const hook_mtas[];
 
 #endif

@@ -7,7 +7,7 @@
 #include "config.h"
 #include "log.h"
 
-#define WANTED "want status, run, suspend, release, check, config, answer, unload, or --help"
+#define WANTED "want status, run, suspend, release, check, config, answer, hook, unload, or --help"
 
 static const struct command {
 	const char *name;
@@ -23,6 +23,8 @@ static const struct command {
 	{ "config", cmd_config, "", "the effective settings, and where each came from" },
 	{ "answer", cmd_answer, " policy|socketmap|opensmtpd|sendmail KEY",
 	  "may a message be sent: run by a mail server, speaks its protocol" },
+	{ "hook", cmd_hook, " MTA [--install|--remove] [--root DIR] [--dir DIR]",
+	  "what makes a mail server ask and tell: exim, postfix, opensmtpd, sendmail" },
 	{ "unload", cmd_unload, "", "remove every program, link, map and pin" },
 };
 #define COMMANDS_END (commands + sizeof(commands) / sizeof(commands[0]))

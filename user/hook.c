@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hook.c - marked blocks in the text of a file, and plans of what is to become of files.
+ */
+#include "hook.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MARK_SIZE 256
+
+/* Where a block begins and ends, its marker lines included. */
+struct block {
+	size_t begin;
+	size_t end;
+};
+
+static size_t line_end(const struct hook_text *text, size_t at)
+{
+	const char *end = memchr(text->text + at, '\n', text->size - at);
+
+	return end ? (size_t)(end - text->text) + 1 : text->size;
+}
+
+/* Does the line at `at` begin with these words, with a blank or its end behind them? */
+static bool line_has(const struct hook_text *text, size_t at, const char *words)
+{
+	size_t length = strlen(words);
+	size_t end = line_end(text, at);
+
+	if (end - at < length || memcmp(text->text + at, words, length))
+		return false;
+	return at + length == text->size || strchr(" \r\n", text->text[at + length]);
+}
+
+/* name NULL: the first block of any name from `from` on. */
+static bool find_block(const struct hook_text *text, const char *name, const char *comment,
+		       size_t from, struct block *found)
+{
+	char begin[MARK_SIZE], end[MARK_SIZE];
+	bool open = false;
+	size_t at;
+
+	snprintf(begin, sizeof(begin), "%s BEGIN smtplimit%s%s", comment, name ? " " : "",
+		 name ? name : "");
+	snprintf(end, sizeof(end), "%s END smtplimit%s%s", comment, name ? " " : "",
+		 name ? name : "");
+	for (at = from; at < text->size; at = line_end(text, at)) {
+		if (line_has(text, at, begin)) {
+			found->begin = at;
+			open = true;
+		} else if (open && line_has(text, at, end)) {
+			found->end = line_end(text, at);
+			return true;
+		}
+	}
+	return false;
+}
+
+static int splice(struct hook_text *text, size_t begin, size_t end, const char *with, size_t size)
+{
+	size_t rest = text->size - end;
+	size_t changed = begin + size + rest;
+	char *bytes = malloc(changed + 1);
+
+	if (!bytes)
+		return -ENOMEM;
+	memcpy(bytes, text->text, begin);
+	memcpy(bytes + begin, with, size);
+	memcpy(bytes + begin + size, text->text + end, rest);
+	bytes[changed] = '\0';
+	free(text->text);
+	*text = (struct hook_text){bytes, changed};
+	return 0;
+}
+
+/*
+ * Behind a last line without its end, the newline before the block is the block's, and its own last
+ * line has none: so that taking it out leaves what was there.
+ */
+int hook_block_put(struct hook_text *text, const char *name, const char *mta, const char *comment,
+		   const char *lines, size_t at)
+{
+	struct block old = {at, at};
+	bool there = find_block(text, name, comment, 0, &old);
+	bool torn = there ? text->text[old.end - 1] != '\n' :
+			    at > 0 && text->text[at - 1] != '\n';
+	char *block = NULL;
+	int length, err;
+
+	length = asprintf(&block,
+			  "%s%s BEGIN smtplimit %s (smtplimit hook %s --remove takes this out)\n"
+			  "%s%s%s END smtplimit %s%s",
+			  torn && !there ? "\n" : "", comment, name, mta, lines,
+			  *lines && lines[strlen(lines) - 1] != '\n' ? "\n" : "", comment, name,
+			  torn ? "" : "\n");
+	if (length < 0)
+		return -ENOMEM;
+	err = splice(text, old.begin, old.end, block, length);
+	free(block);
+	return err;
+}
+
+static void cut_block(struct hook_text *text, struct block block)
+{
+	if (block.begin > 0 && text->text[block.end - 1] != '\n')
+		block.begin--;
+	memmove(text->text + block.begin, text->text + block.end, text->size - block.end);
+	text->size -= block.end - block.begin;
+	text->text[text->size] = '\0';
+}
+
+bool hook_block_remove(struct hook_text *text, const char *name, const char *comment)
+{
+	struct block block;
+
+	if (!text->text || !find_block(text, name, comment, 0, &block))
+		return false;
+	cut_block(text, block);
+	return true;
+}
+
+size_t hook_block_remove_all(struct hook_text *text, const char *comment)
+{
+	struct block block;
+	size_t count = 0;
+
+	while (text->text && find_block(text, NULL, comment, 0, &block)) {
+		cut_block(text, block);
+		count++;
+	}
+	return count;
+}
+
+bool hook_block_present(const struct hook_text *text, const char *name, const char *comment)
+{
+	struct block block;
+
+	return text->text && find_block(text, name, comment, 0, &block);
+}
+
+void hook_text_free(struct hook_text *text)
+{
+	free(text->text);
+	*text = (struct hook_text){0};
+}
+
+int hook_text_copy(struct hook_text *to, const struct hook_text *from)
+{
+	struct hook_text copy = {0};
+
+	if (from->text) {
+		copy.text = malloc(from->size + 1);
+		if (!copy.text)
+			return -ENOMEM;
+		memcpy(copy.text, from->text, from->size);
+		copy.size = from->size;
+		copy.text[copy.size] = '\0';
+	}
+	*to = copy;
+	return 0;
+}
+
+static bool is_same(const struct hook_text *a, const struct hook_text *b)
+{
+	if (!a->text || !b->text)
+		return !a->text && !b->text;
+	return a->size == b->size && memcmp(a->text, b->text, a->size) == 0;
+}
+
+int hook_plan_add(struct hook_plan *plan, const char *path, struct hook_text *old,
+		  struct hook_text *changed)
+{
+	char *name = NULL;
+	int err = 0;
+
+	if (is_same(old, changed)) {
+		hook_text_free(old);
+		hook_text_free(changed);
+		return 0;
+	}
+	if (plan->count == HOOK_EDITS_MAX)
+		err = -E2BIG;
+	else if (!(name = strdup(path)))
+		err = -ENOMEM;
+	if (err) {
+		hook_text_free(old);
+		hook_text_free(changed);
+		return err;
+	}
+	plan->edit[plan->count++] = (struct hook_edit){.path = name, .old = *old, .new = *changed};
+	*old = *changed = (struct hook_text){0};
+	return 0;
+}
+
+void hook_plan_free(struct hook_plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		free((char *)plan->edit[i].path);
+		hook_text_free(&plan->edit[i].old);
+		hook_text_free(&plan->edit[i].new);
+	}
+	*plan = (struct hook_plan){0};
+}

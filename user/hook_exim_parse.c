@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hook_exim_parse.c - what an Exim configuration says, as far as the hook must know.
+ */
+#include "hook_exim.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define LINE_SIZE 4096
+
+struct reader {
+	struct exim_conf *conf;
+	enum exim_section section;
+	struct exim_transport *transport;
+	struct exim_place here; /* the beginning of the logical line */
+	struct exim_place next; /* behind it */
+};
+
+/* Append a physical line without blanks at both ends to a logical one; what does not fit is left
+ * out. True: it goes on in the next. */
+static bool append(char line[LINE_SIZE], const char *from, size_t size)
+{
+	size_t length = strlen(line);
+	bool goes_on;
+
+	while (size > 0 && isspace((unsigned char)*from)) {
+		from++;
+		size--;
+	}
+	while (size > 0 && isspace((unsigned char)from[size - 1]))
+		size--;
+	goes_on = size > 0 && from[size - 1] == '\\';
+	size -= goes_on;
+	if (size > LINE_SIZE - 1 - length)
+		size = LINE_SIZE - 1 - length;
+	memcpy(line + length, from, size);
+	line[length + size] = '\0';
+	return goes_on;
+}
+
+static bool is_comment(const char *from, size_t size)
+{
+	while (size > 0 && isspace((unsigned char)*from)) {
+		from++;
+		size--;
+	}
+	return size == 0 || *from == '#';
+}
+
+/* The next line that says something, from r->next on in its part. Comments may stand inside one
+ * that is continued. */
+static bool next_line(struct reader *r, char line[LINE_SIZE])
+{
+	const struct hook_text *text = &r->conf->part[r->next.part].bare;
+	bool goes_on = false;
+
+	line[0] = '\0';
+	while (r->next.at < text->size && (goes_on || !line[0])) {
+		const char *from = text->text + r->next.at;
+		const char *end = memchr(from, '\n', text->size - r->next.at);
+		size_t size = end ? (size_t)(end - from) + 1 : text->size - r->next.at;
+
+		if (!goes_on)
+			r->here = r->next;
+		r->next.at += size;
+		if (!is_comment(from, size))
+			goes_on = append(line, from, size);
+	}
+	return line[0] != '\0';
+}
+
+static bool is_name(const char *text, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (!isalnum((unsigned char)text[i]) && text[i] != '_' && text[i] != '-')
+			return false;
+	return length > 0 && length < EXIM_NAME_SIZE;
+}
+
+/* "hide name == value": the name's length; *value stands behind the sign, or is empty. 0: not so. */
+static size_t split_option(const char **line, const char **value)
+{
+	const char *end;
+	size_t length;
+
+	if (strncmp(*line, "hide ", 5) == 0)
+		*line += 5 + strspn(*line + 5, " \t");
+	length = strcspn(*line, " \t=:");
+	end = *line + length;
+	end += strspn(end, " \t");
+	if (!is_name(*line, length) || (*end && *end != '='))
+		return 0;
+	end += strspn(end, "=");
+	*value = end + strspn(end, " \t");
+	return length;
+}
+
+/* Without the quotes around it. */
+static void copy_value(char *to, size_t to_size, const char *value)
+{
+	size_t length = strlen(value);
+
+	if (length > 1 && value[0] == '"' && value[length - 1] == '"') {
+		value++;
+		length -= 2;
+	}
+	snprintf(to, to_size, "%.*s", (int)length, value);
+}
+
+static void note_value(struct exim_option *option, const char *value)
+{
+	if (option->count < EXIM_VALUES_MAX)
+		copy_value(option->value[option->count++], EXIM_VALUE_SIZE, value);
+}
+
+static void note_macro(struct exim_conf *conf, const char *name, size_t length, const char *value)
+{
+	struct exim_named *macro;
+
+	if (conf->macros == EXIM_MACROS_MAX || strlen(value) >= EXIM_NAME_SIZE)
+		return;
+	macro = &conf->macro[conf->macros++];
+	snprintf(macro->name, sizeof(macro->name), "%.*s", (int)length, name);
+	copy_value(macro->value, sizeof(macro->value), value);
+}
+
+static bool is_option(const char *line, size_t length, const char *name)
+{
+	return strlen(name) == length && memcmp(line, name, length) == 0;
+}
+
+static void read_main(struct exim_conf *conf, const char *line)
+{
+	const char *value;
+	size_t length;
+
+	if (strncmp(line, "domainlist", 10) == 0 && isspace((unsigned char)line[10])) {
+		line += 10 + strspn(line + 10, " \t");
+		length = strcspn(line, " \t=");
+		conf->local_domains |= is_option(line, length, "local_domains");
+		return;
+	}
+	length = split_option(&line, &value);
+	if (is_option(line, length, "acl_smtp_rcpt"))
+		note_value(&conf->acl_smtp_rcpt, value);
+	else if (is_option(line, length, "acl_not_smtp"))
+		note_value(&conf->acl_not_smtp, value);
+	else if (is_option(line, length, "event_action"))
+		note_value(&conf->event_action, value);
+}
+
+/* A name of its own line with a colon: an ACL, a router, a transport. */
+static size_t label(const char *line)
+{
+	size_t length = strcspn(line, " \t:");
+	const char *end = line + length + strspn(line + length, " \t");
+
+	return *end == ':' && is_name(line, length) && strspn(end + 1, " \t") == strlen(end + 1) ?
+		       length : 0;
+}
+
+static void read_acl(struct reader *r, const char *line)
+{
+	struct exim_conf *conf = r->conf;
+	size_t length = label(line);
+	struct exim_named *acl;
+
+	if (strstr(line, "smtplimit_rcpt"))
+		conf->rcpt_by_hand = true;
+	if (strstr(line, "smtplimit_not_smtp"))
+		conf->not_smtp_by_hand = true;
+	if (!length || conf->acls == EXIM_ACLS_MAX)
+		return;
+	acl = &conf->acl[conf->acls++];
+	snprintf(acl->name, sizeof(acl->name), "%.*s", (int)length, line);
+	acl->at = r->next;
+}
+
+static void read_transport(struct reader *r, const char *line)
+{
+	struct exim_conf *conf = r->conf;
+	struct exim_transport *t = r->transport;
+	size_t length = label(line);
+	const char *value;
+
+	if (length) {
+		if (conf->transports == EXIM_TRANSPORTS_MAX)
+			return;
+		r->transport = t = &conf->transport[conf->transports++];
+		snprintf(t->name, sizeof(t->name), "%.*s", (int)length, line);
+		return;
+	}
+	length = split_option(&line, &value);
+	if (!t || !length)
+		return;
+	if (is_option(line, length, "driver") && strcmp(value, "smtp") == 0)
+		t->at = r->next;
+	else if (is_option(line, length, "protocol"))
+		t->lmtp = strcasecmp(value, "lmtp") == 0;
+	else if (is_option(line, length, "event_action")) {
+		t->events = true;
+		t->events_ours = strstr(value, "smtplimit_event") != NULL;
+	}
+}
+
+static void enter_section(struct reader *r, const char *name)
+{
+	static const char *const names[EXIM_OTHER] = {"", "acl", "routers", "transports"};
+
+	if (!r->conf->main_end.found)
+		r->conf->main_end = r->here;
+	r->section = EXIM_OTHER;
+	for (size_t i = EXIM_ACL; i < EXIM_OTHER; i++)
+		if (strcmp(name, names[i]) == 0)
+			r->section = i;
+	r->conf->begin[r->section] = r->next;
+	r->transport = NULL;
+}
+
+static void read_line(struct reader *r, const char *line)
+{
+	const char *name = line, *value;
+	size_t length;
+
+	if (line[0] == '.')
+		return;
+	if (strncmp(line, "begin", 5) == 0 && isspace((unsigned char)line[5])) {
+		enter_section(r, line + 5 + strspn(line + 5, " \t"));
+		return;
+	}
+	length = split_option(&name, &value);
+	if (length && isupper((unsigned char)name[0]) && name[length])
+		note_macro(r->conf, name, length, value);
+	else if (r->section == EXIM_MAIN)
+		read_main(r->conf, line);
+	else if (r->section == EXIM_ACL)
+		read_acl(r, line);
+	else if (r->section == EXIM_TRANSPORTS)
+		read_transport(r, line);
+}
+
+void exim_conf_parse(struct exim_conf *conf)
+{
+	struct reader r = {.conf = conf};
+	char line[LINE_SIZE];
+
+	for (size_t i = 0; i < conf->parts; i++) {
+		if (conf->part[i].own || !conf->part[i].bare.text)
+			continue;
+		r.next = (struct exim_place){i, 0, true};
+		while (next_line(&r, line))
+			read_line(&r, line);
+	}
+}
+
+static void note_acls(const struct exim_conf *conf, const char *name, bool wanted[])
+{
+	for (size_t i = 0; i < conf->acls; i++)
+		if (strcmp(conf->acl[i].name, name) == 0)
+			wanted[i] = true;
+}
+
+/* A macro may have several values, each in some branch; its value may be a macro again. */
+static void follow(const struct exim_conf *conf, const char *value, int depth, bool wanted[])
+{
+	note_acls(conf, value, wanted);
+	for (size_t i = 0; i < conf->macros && depth > 0; i++)
+		if (strcmp(conf->macro[i].name, value) == 0)
+			follow(conf, conf->macro[i].value, depth - 1, wanted);
+}
+
+size_t exim_conf_acls(const struct exim_conf *conf, const struct exim_option *option,
+		      size_t found[EXIM_ACLS_MAX])
+{
+	bool wanted[EXIM_ACLS_MAX] = {false};
+	size_t count = 0;
+
+	for (size_t i = 0; i < option->count; i++)
+		follow(conf, option->value[i], 4, wanted);
+	for (size_t i = 0; i < conf->acls; i++)
+		if (wanted[i])
+			found[count++] = i;
+	return count;
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hook_exim_text.c - what the hook adds to an Exim configuration (4.94 or later).
+ *
+ * All of the logic is in ACLs of our own; what goes into ACLs, routers and transports of others names
+ * them. Whatever a customer can choose (addresses, identities, replies) is handed over in base64 and
+ * never part of a name, a path or a list.
+ *
+ * Variables of a message, kept by Exim in its spool: acl_m_smtplimit is who pays, as the agent said at
+ * submission. The others are of one process: acl_m_smtplimit_pid tells whose.
+ */
+#include "hook_exim.h"
+
+const char exim_text_main[] =
+	"event_action = ${acl{smtplimit_event}}\n";
+
+const char exim_text_not_smtp_option[] =
+	"acl_not_smtp = smtplimit_not_smtp\n";
+
+const char exim_text_rcpt[] =
+	"  require\n"
+	"    acl = smtplimit_rcpt\n";
+
+const char exim_text_not_smtp[] =
+	"  require\n"
+	"    acl = smtplimit_not_smtp\n";
+
+const char exim_text_transport[] =
+	"  event_action = ${acl{smtplimit_event}}\n";
+
+/* Asked at each delivery attempt: mail that was queued before the suspension fails, too. */
+const char exim_text_router[] =
+	"smtplimit:\n"
+	"  driver = redirect\n"
+	"  domains = ! +local_domains\n"
+	"  no_verify\n"
+	"  no_expn\n"
+	"  allow_fail\n"
+	"  data = ${acl{smtplimit_route}}\n";
+
+/*
+ * smtplimit_ask: once a process and message, at most every 5 minutes. An agent that is dead or hangs
+ * gives the empty string; then the file `suspended` says who may not send, until the time at the end
+ * of its text. Whose mail it is can then be told only from what Exim itself knows; the sender's
+ * domain counts for clients on this host alone.
+ *
+ * smtplimit_route: notes which remote addresses came out of a redirection, since events do not know
+ * it; by domain as well, since same_domain_copy_routing passes the other recipients of a domain by
+ * the routers. Addresses of the message itself are routed first.
+ *
+ * smtplimit_event: one line for each recipient whose fate this attempt decided. msg:rcpt:defer and
+ * msg:defer come of the last host alone; msg:defer names one recipient of a transaction that was
+ * deferred as a whole. In failures $host_address is that of an earlier delivery.
+ */
+const char exim_text_acls[] =
+	"smtplimit_origin:\n"
+	"  accept\n"
+	"    message = uid=${if def:sender_host_address{}{$originator_uid}} \\\n"
+	"      addr=$sender_host_address \\\n"
+	"      port=${if def:sender_host_address{$sender_host_port}} \\\n"
+	"      auth64=${if def:sender_host_authenticated{${base64:$authenticated_id}}} \\\n"
+	"      sender64=${base64:$sender_address} \\\n"
+	"      account=${if def:acl_m_smtplimit{$acl_m_smtplimit}}\n"
+	"\n"
+	"smtplimit_ask:\n"
+	"  accept\n"
+	"    condition = ${if and{{def:acl_m_smtplimit_pid}{eq{$acl_m_smtplimit_pid}{$pid}}\\\n"
+	"      {>{$acl_m_smtplimit_time}{${eval10:$tod_epoch-300}}}}}\n"
+	"  warn\n"
+	"    set acl_m_smtplimit_pid = $pid\n"
+	"    set acl_m_smtplimit_time = $tod_epoch\n"
+	"    set acl_m_smtplimit_moved =\n"
+	"    set acl_m_smtplimit_answer = \\\n"
+	"      ${readsocket{@RUN@/exim}{${acl{smtplimit_origin}}\\n}{2s}{}{}}\n"
+	"    set acl_m_smtplimit = ${if match{$acl_m_smtplimit_answer}\\\n"
+	"      {\\N^(ok|refused) ((uid|domain):\\S+)\\N}{$2}\\\n"
+	"      {${if def:acl_m_smtplimit{$acl_m_smtplimit}}}}\n"
+	"    set acl_m_smtplimit_text = ${if match{$acl_m_smtplimit_answer}\\\n"
+	"      {\\N^refused \\S+ (.*)$\\N}{$1}}\n"
+	"  accept\n"
+	"    condition = ${if or{{def:acl_m_smtplimit_answer}{!def:sender_address}\\\n"
+	"      {!exists{@RUN@/suspended}}}}\n"
+	"  warn\n"
+	"    set acl_m_smtplimit_key = \\\n"
+	"      ${if def:acl_m_smtplimit{${sg{$acl_m_smtplimit}{\\N^(uid|domain):\\N}{}}}\\\n"
+	"      {${if def:sender_host_authenticated{${sg{$authenticated_id}{\\N^.*@\\N}{}}}\\\n"
+	"      {${if !def:sender_host_address{$originator_uid}\\\n"
+	"      {${if match_ip{$sender_host_address}{<; 127.0.0.0/8 ; ::1 ; @[]}\\\n"
+	"        {$sender_address_domain}}}}}}}}\n"
+	"  warn\n"
+	"    condition = ${if def:acl_m_smtplimit_key}\n"
+	"    set acl_m_smtplimit_text = \\\n"
+	"      ${lookup{$acl_m_smtplimit_key}lsearch{@RUN@/suspended}{$value}{}}\n"
+	"    set acl_m_smtplimit_text = ${if match{$acl_m_smtplimit_text}\\\n"
+	"      {\\N again at (\\d{4})-(\\d\\d)-(\\d\\d)T(\\d\\d):(\\d\\d):(\\d\\d)Z\\.$\\N}\\\n"
+	"      {${if gt{$1$2$3$4$5$6Z}{$tod_zulu}{$acl_m_smtplimit_text}}}}\n"
+	"  accept\n"
+	"\n"
+	"smtplimit_rcpt:\n"
+	"  warn\n"
+	"    acl = smtplimit_ask\n"
+	"  deny\n"
+	"    domains = ! +local_domains\n"
+	"    condition = ${if def:acl_m_smtplimit_text}\n"
+	"    message = $acl_m_smtplimit_text\n"
+	"  accept\n"
+	"\n"
+	"smtplimit_not_smtp:\n"
+	"  warn\n"
+	"    acl = smtplimit_ask\n"
+	"  deny\n"
+	"    condition = ${if def:acl_m_smtplimit_text}\n"
+	"    condition = ${if forany{<, $recipients}\\\n"
+	"      {!match_domain{${domain:$item}}{+local_domains}}}\n"
+	"    message = $acl_m_smtplimit_text\n"
+	"  accept\n"
+	"\n"
+	"smtplimit_route:\n"
+	"  warn\n"
+	"    acl = smtplimit_ask\n"
+	"    condition = ${if <{${strlen:$acl_m_smtplimit_moved}}{8000}}\n"
+	"    set acl_m_smtplimit_moved = $acl_m_smtplimit_moved \\\n"
+	"      ${if eqi{$local_part@$domain}{$original_local_part@$original_domain}\\\n"
+	"      {${extract{${md5:@${lc:$domain}}}{$acl_m_smtplimit_moved}{}\\\n"
+	"        {${md5:@${lc:$domain}}=-}}}\\\n"
+	"      {${md5:${lc:$local_part@$domain}}=\"${base64:$original_local_part@$original_domain}\" \\\n"
+	"        ${md5:@${lc:$domain}}=\"${base64:$original_local_part@$original_domain}\"}}\n"
+	"  accept\n"
+	"    condition = ${if def:acl_m_smtplimit_text}\n"
+	"    message = :fail: $acl_m_smtplimit_text\n"
+	"  accept\n"
+	"\n"
+	"smtplimit_event:\n"
+	"  accept\n"
+	"    condition = ${if or{\\\n"
+	"      {!match{$event_name}\\\n"
+	"        {\\N^msg:(delivery|fail:delivery|fail:internal|rcpt:defer|defer)$\\N}}\\\n"
+	"      {match_domain{$domain}{+local_domains}}\\\n"
+	"      {and{{def:host_address}{match_ip{$host_address}{<; 127.0.0.0/8 ; ::1 ; @[]}}}}\\\n"
+	"      {and{{eq{$event_name}{msg:fail:internal}}\\\n"
+	"        {match{$event_data}{\\N^(message removed|delivery cancelled|cancelled) \\N}}}}\\\n"
+	"      {and{{eq{$event_name}{msg:defer}}{def:acl_m_smtplimit_deferred}\\\n"
+	"        {eq{$acl_m_smtplimit_deferred}{$local_part@$domain}}}}\\\n"
+	"      {and{{def:acl_m_smtplimit_mute}{eq{$acl_m_smtplimit_mute}{$pid}}}}}}\n"
+	"  warn\n"
+	"    condition = ${if eq{$event_name}{msg:rcpt:defer}}\n"
+	"    set acl_m_smtplimit_deferred = $local_part@$domain\n"
+	"  warn\n"
+	"    set acl_m_smtplimit_mute = ${readsocket{@RUN@/feed}{\\\n"
+	"      exim event=${if eq{$router_name}{smtplimit}{refused}{$event_name}} \\\n"
+	"      id=$message_exim_id relay=$exim_uid proto=$received_protocol ${acl{smtplimit_origin}} \\\n"
+	"      rcpt64=${base64:$local_part@$domain} \\\n"
+	"      orig64=${if def:acl_m_smtplimit_moved{\\\n"
+	"        ${extract{${md5:${lc:$local_part@$domain}}}{$acl_m_smtplimit_moved}\\\n"
+	"        {$value}{${extract{${md5:@${lc:$domain}}}{$acl_m_smtplimit_moved}\\\n"
+	"        {${if eq{$value}{-}{}{$value}}}}}}}} \\\n"
+	"      errno=$event_defer_errno text64=${base64:${length_1024:$event_data}} \\\n"
+	"      host=${if match{$event_name}{fail}{}{$host_address}} hostport=$host_port \\\n"
+	"      transport=$transport_name router=$router_name time=$tod_epoch\\n}{2s}{}{$pid}}\n"
+	"  accept\n";

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hook_file.c - the files of a plan: read and replaced below a root that may stand for /, and the
+ * server's programs run there.
+ */
+#include "hook.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FILE_MAX (16u << 20)
+#define RUN_SECONDS_MAX 60
+
+/* Links in the path, absolute ones too, are followed as the server in that root follows them. */
+static int open_below(const struct hook_context *context, const char *path, int flags)
+{
+	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
+	int root, fd, err;
+
+	if (!context->root[0]) {
+		fd = open(path, flags | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	root = open(context->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	fd = syscall(SYS_openat2, root, path, &how, sizeof(how));
+	err = -errno;
+	close(root);
+	return fd < 0 ? err : fd;
+}
+
+bool hook_exists(const struct hook_context *context, const char *path)
+{
+	int fd = open_below(context, path, O_PATH);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int read_whole(int fd, struct hook_text *text)
+{
+	struct hook_text got = {malloc(FILE_MAX + 1), 0};
+	ssize_t n = 1;
+
+	while (got.text && n > 0 && got.size <= FILE_MAX) {
+		n = read(fd, got.text + got.size, FILE_MAX + 1 - got.size);
+		got.size += n > 0 ? (size_t)n : 0;
+	}
+	if (!got.text || n < 0 || got.size > FILE_MAX) {
+		int err = !got.text ? -ENOMEM : n < 0 ? -errno : -EFBIG;
+
+		free(got.text);
+		return err;
+	}
+	got.text[got.size] = '\0';
+	text->text = realloc(got.text, got.size + 1);
+	if (!text->text)
+		text->text = got.text;
+	text->size = got.size;
+	return 0;
+}
+
+int hook_read(const struct hook_context *context, const char *path, struct hook_text *text)
+{
+	int fd = open_below(context, path, O_RDONLY);
+	int err;
+
+	*text = (struct hook_text){0};
+	if (fd < 0)
+		return fd;
+	err = read_whole(fd, text);
+	close(fd);
+	return err;
+}
+
+/* The path without links, as seen from here; malloc'ed. NULL: errno says why. */
+static char *real_of(const struct hook_context *context, const char *path)
+{
+	int fd = open_below(context, path, O_PATH);
+	char link[64], real[PATH_MAX];
+	ssize_t n;
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, real, sizeof(real));
+	close(fd);
+	if (n < 0 || n == sizeof(real)) {
+		errno = n < 0 ? errno : ENAMETOOLONG;
+		return NULL;
+	}
+	return strndup(real, n);
+}
+
+/* Where a file that is not there yet will be. */
+static char *real_of_new(const struct hook_context *context, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *directory = strndup(path, slash > path ? slash - path : 1);
+	char *real = directory ? real_of(context, directory) : NULL;
+	char *whole = NULL;
+
+	if (real && asprintf(&whole, "%s%s", strcmp(real, "/") ? real : "", slash) < 0)
+		whole = NULL;
+	free(directory);
+	free(real);
+	return whole;
+}
+
+static int locate(const struct hook_context *context, struct hook_edit *edit)
+{
+	struct stat st;
+
+	if (edit->old.text) {
+		edit->real = real_of(context, edit->path);
+		if (!edit->real || stat(edit->real, &st))
+			return -errno;
+		edit->mode = st.st_mode & 07777;
+		edit->uid = st.st_uid;
+		edit->gid = st.st_gid;
+		return 0;
+	}
+	edit->mode = 0644;
+	edit->uid = geteuid();
+	edit->gid = getegid();
+	edit->real = real_of_new(context, edit->path);
+	return edit->real ? 0 : -errno;
+}
+
+static int write_all(int fd, const struct hook_text *text)
+{
+	size_t done = 0;
+
+	while (done < text->size) {
+		ssize_t n = write(fd, text->text + done, text->size - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		done += n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* chown() takes away set-uid bits: the mode comes last. */
+static int finish(int fd, const struct hook_edit *edit)
+{
+	if (fchown(fd, edit->uid, edit->gid) || fchmod(fd, edit->mode) || fsync(fd))
+		return -errno;
+	return 0;
+}
+
+static int replace(const struct hook_edit *edit, const struct hook_text *text)
+{
+	char *temporary = NULL;
+	int fd, err;
+
+	if (!text->text)
+		return unlink(edit->real) ? -errno : 0;
+	/* A name that no directory of configuration takes for a part. */
+	if (asprintf(&temporary, "%s.smtplimit~XXXXXX", edit->real) < 0)
+		return -ENOMEM;
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0) {
+		err = -errno;
+	} else {
+		err = write_all(fd, text);
+		err = err ? err : finish(fd, edit);
+		close(fd);
+		if (!err && rename(temporary, edit->real))
+			err = -errno;
+		if (err)
+			unlink(temporary);
+	}
+	free(temporary);
+	return err;
+}
+
+/* Somebody who edits the file at the same time must not lose what he wrote. */
+static int is_unchanged(const struct hook_context *context, const struct hook_edit *edit)
+{
+	struct hook_text now;
+	int err = hook_read(context, edit->path, &now);
+
+	if (err == -ENOENT)
+		return edit->old.text ? -ESTALE : 0;
+	if (err)
+		return err;
+	if (!edit->old.text || now.size != edit->old.size ||
+	    memcmp(now.text, edit->old.text, now.size))
+		err = -ESTALE;
+	hook_text_free(&now);
+	return err;
+}
+
+static int carry_out(const struct hook_context *context, struct hook_edit *edit, char *error,
+		     size_t error_size)
+{
+	int err = is_unchanged(context, edit);
+
+	err = err ? err : locate(context, edit);
+	err = err ? err : replace(edit, &edit->new);
+	if (err == -ESTALE)
+		snprintf(error, error_size, "%s: changed meanwhile, try again", edit->path);
+	else if (err)
+		snprintf(error, error_size, "%s: cannot be replaced: %s", edit->path,
+			 strerror(-err));
+	edit->done = !err;
+	return err;
+}
+
+/* What cannot be put back is said behind the reason for it. */
+static void put_back(struct hook_plan *plan, char *error, size_t error_size)
+{
+	for (size_t i = plan->count; i-- > 0;) {
+		struct hook_edit *edit = &plan->edit[i];
+		int err = edit->done ? replace(edit, &edit->old) : 0;
+		size_t length = strlen(error);
+
+		if (err && length < error_size)
+			snprintf(error + length, error_size - length,
+				 "; %s could not be put back: %s", edit->path, strerror(-err));
+		edit->done = false;
+	}
+}
+
+int hook_plan_carry_out(const struct hook_mta *mta, const struct hook_context *context,
+			struct hook_plan *plan, char *error, size_t error_size)
+{
+	int err = 0;
+	size_t i;
+
+	for (i = 0; i < plan->count && !err; i++)
+		err = carry_out(context, &plan->edit[i], error, error_size);
+	if (!err && plan->count && mta->syntax)
+		err = mta->syntax(context, error, error_size);
+	if (err)
+		put_back(plan, error, error_size);
+	for (i = 0; i < plan->count; i++) {
+		free(plan->edit[i].real);
+		plan->edit[i].real = NULL;
+	}
+	return err;
+}
+
+static void run_child(const struct hook_context *context, const char *const *argv, int out)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+		_exit(126);
+	if (context->root[0] && chroot(context->root))
+		_exit(126);
+	if (chdir("/"))
+		_exit(126);
+	clearenv();
+	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", 1);
+	setenv("LC_ALL", "C", 1);
+	alarm(RUN_SECONDS_MAX);
+	execvp(argv[0], (char *const *)argv);
+	_exit(127);
+}
+
+/* What does not fit is read and dropped. */
+static void read_output(int fd, char *output, size_t output_size)
+{
+	size_t length = 0;
+	char rest[4096];
+	ssize_t n;
+
+	while ((n = read(fd, rest, sizeof(rest))) > 0 || (n < 0 && errno == EINTR)) {
+		size_t room = output_size - 1 - length;
+		size_t take = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
+
+		memcpy(output + length, rest, take);
+		length += take;
+	}
+	output[length] = '\0';
+}
+
+int hook_run(const struct hook_context *context, const char *const *argv, char *output,
+	     size_t output_size)
+{
+	int fd[2], status;
+	pid_t pid;
+
+	output[0] = '\0';
+	if (pipe2(fd, O_CLOEXEC))
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		run_child(context, argv, fd[1]);
+	close(fd[1]);
+	if (pid > 0)
+		read_output(fd[0], output, output_size);
+	close(fd[0]);
+	if (pid < 0)
+		return -EAGAIN;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	if (!WIFEXITED(status))
+		return -EINTR;
+	return WEXITSTATUS(status) == 127 ? -ENOENT : WEXITSTATUS(status);
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hook_mtas.c - the mail servers that there are hooks for.
+ */
+#include "hook.h"
+
+const struct hook_mta *const hook_mtas[] = { &hook_exim, NULL };
