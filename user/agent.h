@@ -12,6 +12,7 @@
 #include "bpf.h"
 #include "config.h"
 #include "cutter.h"
+#include "door.h"
 #include "owners_watch.h"
 #include "pipeline.h"
 #include "prune.h"
@@ -57,6 +58,9 @@ struct agent {
 	char owners_error[OWNERS_WATCH_ERROR_SIZE]; /* logged, and nothing was read since; "": none */
 	bool owners_unsaved;
 	uint64_t owners_save_ns; /* when to try to save them next */
+	struct door door;
+	uint64_t door_ns; /* when it was last started */
+	bool list_stale;  /* the file `suspended` is to be written anew */
 };
 
 uint64_t agent_now_ns(void); /* boot time */
@@ -101,6 +105,20 @@ void agent_owners_reload(struct agent *a, const struct config *before);
 void agent_owners_stop(struct agent *a);
 /* arg: the agent. domain: key form. */
 bool agent_owner(void *arg, const char *domain, uint32_t *uid);
+
+/* agent_origin.c - who pays for a message of a relay. */
+enum origin_charge agent_origin(struct agent *a, const struct origin *o, struct account_id *id);
+/* At submission: it comes from outside, unauthenticated. */
+bool agent_origin_is_inbound(struct agent *a, const struct origin *o);
+/* Who on this host had a connection with this end at that time. arg: the agent. */
+bool agent_caller_then(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,
+		       uint32_t *uid);
+
+/* agent_feed.c - what mail servers tell. arg: the agent. */
+void agent_on_record(void *arg, const struct feed_record *record);
+
+/* agent_suspended.c - write the file `suspended` as the maps are now. */
+void agent_list_suspended(struct agent *a);
 
 /* agent_prune.c - after a reading of the map: when room in it is short, forget what is idle. */
 void agent_prune(struct agent *a);

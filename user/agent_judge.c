@@ -24,6 +24,38 @@ enum smtpl_role agent_role(void *arg, uint32_t uid)
 	return uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
 }
 
+struct naming {
+	struct agent *agent;
+	uint32_t uid;
+	const struct smtpl_suspension *suspension; /* NULL: it is over */
+};
+
+static int name_domain(void *arg, const char *domain, uint32_t uid)
+{
+	struct account_id id = {.kind = ACCOUNT_DOMAIN};
+	const struct naming *n = arg;
+
+	if (uid != n->uid)
+		return 0;
+	memcpy(id.domain, domain, strnlen(domain, sizeof(id.domain) - 1));
+	return n->suspension ? enforce_suspend(n->agent->maps, &id, n->suspension) :
+			       enforce_release(n->agent->maps, &id);
+}
+
+/* With relay = reset the kernel ends relays' sessions by their sender domain: it must know those that
+ * the account owns. */
+static void name_domains(struct agent *a, const struct account_id *id,
+			 const struct smtpl_suspension *suspension)
+{
+	struct naming n = {.agent = a, .uid = id->uid, .suspension = suspension};
+	int err = 0;
+
+	if (id->kind == ACCOUNT_UID && a->config.relay == CONFIG_RELAY_RESET)
+		err = owners_each(a->owners.owners, name_domain, &n);
+	if (err)
+		log_error("relays' sessions of uid %u are not all reset: %s", id->uid, strerror(-err));
+}
+
 static void cut_sessions(struct agent *a, const struct account_id *id, const char *name)
 {
 	int err;
@@ -90,6 +122,8 @@ static int judge_suspend(struct agent *a, const struct state_suspension *s)
 		log_error("%s cannot be suspended: %s", name, strerror(-err));
 		return err;
 	}
+	name_domains(a, &s->account, &s->kernel);
+	a->list_stale = true;
 	cut_sessions(a, &s->account, name);
 	if (unsaved_add(a, s))
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
@@ -150,6 +184,8 @@ static int judge_open(struct agent *a, const struct account_id *id, const char *
 	char name[ACCOUNT_NAME_SIZE];
 	int err = enforce_release(a->maps, id);
 
+	name_domains(a, id, NULL);
+	a->list_stale = true;
 	account_name(id, name, sizeof(name));
 	if (err)
 		log_error("%s cannot be released: %s", name, strerror(-err));
@@ -295,4 +331,5 @@ void agent_sweep(struct agent *a)
 	bpf_maps_each_domain(a->maps, ended_domain, &ended);
 	for (size_t i = 0; i < ended.count; i++)
 		enforce_release(a->maps, &ended.id[i]);
+	a->list_stale |= ended.count > 0;
 }

@@ -64,6 +64,7 @@ void agent_owners_poll(struct agent *a)
 	if (result > 0) {
 		say_read(a, count_before);
 		a->owners_unsaved = true;
+		a->list_stale = true;
 	}
 	save(a);
 }

@@ -136,7 +136,11 @@ static int start_loop(struct agent *a)
 
 static int start_pipeline(struct agent *a)
 {
-	struct pipeline_ops ops = {.role = agent_role, .suspend = agent_on_suspend};
+	struct pipeline_ops ops = {
+		.role = agent_role,
+		.owner = agent_owner,
+		.suspend = agent_on_suspend,
+	};
 
 	if (getrandom(&ops.seed, sizeof(ops.seed), 0) < 0)
 		return -errno;
@@ -222,8 +226,8 @@ static int drop_privileges(void)
 static int start(struct agent *a)
 {
 	int (*const steps[])(struct agent *) = {
-		start_loop, start_pipeline, start_kernel, agent_state_open, agent_restore,
-		agent_apply_roles, agent_apply_locals, start_cutter,
+		start_loop, start_pipeline, start_kernel, agent_state_open, agent_owners_start,
+		agent_restore, agent_apply_roles, agent_apply_locals, start_cutter,
 	};
 	int err = 0;
 
@@ -243,12 +247,14 @@ static int start(struct agent *a)
 	bpf_ring_read(a->bpf);
 	agent_snapshot_finish(a);
 	agent_orders(a);
+	agent_list_suspended(a);
 	return 0;
 }
 
 static void finish(struct agent *a)
 {
 	agent_responder_stop(a);
+	agent_owners_stop(a);
 	cutter_stop(&a->cutter);
 	if (a->pipeline && a->state && a->bpf && a->meta.schema) {
 		a->meta.heartbeat_ns = 0;
@@ -273,7 +279,7 @@ static void say_if_later(const char *what, bool differs)
 /* Read the file again and apply what differs; on an error everything stays as it is. */
 static void reload(struct agent *a)
 {
-	static struct config fresh; /* too large for the stack */
+	static struct config fresh, before; /* too large for the stack */
 	char error[1024] = "";
 
 	sd_notify(0, "RELOADING=1");
@@ -287,7 +293,9 @@ static void reload(struct agent *a)
 	say_if_later("[paths]", strcmp(fresh.state, a->config.state) != 0 ||
 					strcmp(fresh.run, a->config.run) != 0 ||
 					strcmp(fresh.bpffs, a->config.bpffs) != 0);
+	before = a->config;
 	a->config = fresh;
+	agent_owners_reload(a, &before);
 	pipeline_set_rule(a->pipeline, &a->config.rule, a->config.mode);
 	bpf_set_watch(a->bpf, &a->config);
 	agent_apply_roles(a);
@@ -313,6 +321,7 @@ static void on_signal(struct agent *a)
 static void on_second(struct agent *a)
 {
 	agent_heartbeat(a);
+	agent_owners_poll(a);
 	pipeline_tick(a->pipeline, agent_now_ns());
 	agent_expire(a);
 	agent_orders(a);
@@ -334,6 +343,8 @@ static void on_timer(struct agent *a)
 	if (a->ticks % TICKS_SECOND == 0)
 		on_second(a);
 	agent_snapshot_finish(a);
+	if (a->list_stale)
+		agent_list_suspended(a);
 	if (a->ticks >= a->save_tick)
 		agent_save(a);
 }

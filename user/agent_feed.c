@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * agent_feed.c - what mail servers tell of their deliveries: whose mail it was, then into the
+ * pipeline; and the child that reads Postfix's log, started, served, and started again.
+ */
+#include <errno.h>
+#include <string.h>
+#include "agent.h"
+#include "log.h"
+#include "sessions.h"
+
+/* Key form of an address' domain; "" without one. */
+static void address_domain(const char *address, char key[SMTPL_DOMAIN_SIZE])
+{
+	const char *at = strrchr(address, '@');
+
+	memset(key, 0, SMTPL_DOMAIN_SIZE);
+	if (at && account_domain_key(at + 1, key))
+		memset(key, 0, SMTPL_DOMAIN_SIZE);
+}
+
+static void feed_tell(struct agent *a, const struct feed_record *r)
+{
+	uint64_t now = agent_now_ns();
+	char domain[SMTPL_DOMAIN_SIZE];
+	struct pipeline_told told = {
+		.relay_uid = r->relay_uid,
+		.mta = r->mta,
+		.outcome = r->outcome,
+		.refused = r->kind == FEED_REFUSED,
+		.domain = domain,
+		.sender_hash = sessions_address_hash(r->origin.sender),
+		.rcpt_hash = sessions_address_hash(r->rcpt),
+		.time_ns = r->wall_ns ? agent_boot_ns(r->wall_ns) : now,
+	};
+
+	address_domain(r->origin.sender, domain);
+	told.charged = agent_origin(a, &r->origin, &told.account) == ORIGIN_ACCOUNT;
+	pipeline_tell(a->pipeline, &told, now);
+}
+
+void agent_on_record(void *arg, const struct feed_record *r)
+{
+	struct agent *a = arg;
+
+	/* Whoever may tell is root or a mail server; it tells of mail servers alone. */
+	if (agent_role(a, r->relay_uid) != SMTPL_ROLE_RELAY)
+		return;
+	switch (r->kind) {
+	case FEED_OUTCOME:
+	case FEED_REFUSED:
+		feed_tell(a, r);
+		break;
+	case FEED_LOST:
+		break;
+	}
+}

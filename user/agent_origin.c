@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * agent_origin.c - who pays for a message of a relay user: the daemon's answers to what origin.h
+ * asks. The door and the feeds take them from here, so that both charge the same account.
+ */
+#include <string.h>
+#include "agent.h"
+
+/* How far a log's clock may lie behind the kernel's: syslog's traditional form has whole seconds. */
+#define CALLER_LATER_NS 1500000000ull
+
+static bool origin_user(void *arg, const char *name, uint32_t *uid)
+{
+	(void)arg;
+	return account_uid(name, uid) == 0;
+}
+
+static bool find_caller(const struct agent *a, const uint8_t addr[16], uint32_t port,
+			struct smtpl_caller *caller)
+{
+	struct smtpl_caller_key key = {
+		.netns_cookie = a->meta.netns_cookie,
+		.client.port = port,
+	};
+
+	memcpy(key.client.addr, addr, sizeof(key.client.addr));
+	return bpf_maps_get_caller(a->maps, &key, caller) == 0;
+}
+
+static bool origin_caller(void *arg, const uint8_t addr[16], uint32_t port, uint32_t *uid)
+{
+	struct smtpl_caller caller;
+
+	if (!find_caller(arg, addr, port, &caller))
+		return false;
+	*uid = caller.uid;
+	return true;
+}
+
+/* The port may have been used again since: what is younger than the line is somebody else's. */
+bool agent_caller_then(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,
+		       uint32_t *uid)
+{
+	struct smtpl_caller caller;
+
+	if (!find_caller(arg, addr, port, &caller) ||
+	    caller.time_ns > agent_boot_ns(wall_ns) + CALLER_LATER_NS)
+		return false;
+	*uid = caller.uid;
+	return true;
+}
+
+static struct origin_ops origin_ops(const struct agent *a)
+{
+	return (struct origin_ops){
+		.role = agent_role,
+		.owner = agent_owner,
+		.user = origin_user,
+		.local = agent_is_local,
+		.caller = origin_caller,
+		.count_forwards = a->config.count_forwards,
+	};
+}
+
+enum origin_charge agent_origin(struct agent *a, const struct origin *o, struct account_id *id)
+{
+	const struct origin_ops ops = origin_ops(a);
+
+	return origin_resolve(o, &ops, a, id);
+}
+
+bool agent_origin_is_inbound(struct agent *a, const struct origin *o)
+{
+	const struct origin_ops ops = origin_ops(a);
+
+	return origin_is_inbound(o, &ops, a);
+}
