@@ -25,13 +25,16 @@
 static const char want_domain[] = "is no domain: want a name like example.com";
 static const char want_row[] = "want DOMAIN: USER, one domain a line";
 
-/* What a domain consists of in a mail address, UTF-8 included (RFC 6531). */
+/* What a domain consists of in a mail address, UTF-8 included (RFC 6531); no label is empty, but
+ * one dot may end it. */
 static bool is_domain(const char *domain, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
 		unsigned char byte = (unsigned char)domain[i];
 
 		if (!isalnum(byte) && byte < 0x80 && !strchr("-._", byte))
+			return false;
+		if (byte == '.' && (i == 0 || domain[i - 1] == '.'))
 			return false;
 	}
 	return size > 0 && size <= DOMAIN_BYTES;
