@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * postfix_cf.c - logical lines of main.cf and master.cf, found and replaced.
+ */
+#include "postfix_cf.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MARK "# BEGIN smtplimit "
+#define NAME_SIZE 128
+/* Before each physical line of what was replaced: one that ended in a newline, and one at the end
+ * of the file that did not. */
+#define KEPT "#was: "
+#define KEPT_TORN "#was> "
+
+static size_t physical_end(const struct hook_text *text, size_t at)
+{
+	const char *end = memchr(text->text + at, '\n', text->size - at);
+
+	return end ? (size_t)(end - text->text) + 1 : text->size;
+}
+
+/* The first byte of a line that is not blank; '\n': an empty one. */
+static char first_of(const struct hook_text *text, size_t at)
+{
+	while (at < text->size && (text->text[at] == ' ' || text->text[at] == '\t' ||
+				   text->text[at] == '\r'))
+		at++;
+	return at < text->size ? text->text[at] : '\n';
+}
+
+static bool says_nothing(const struct hook_text *text, size_t at)
+{
+	char first = first_of(text, at);
+
+	return first == '#' || first == '\n';
+}
+
+bool postfix_line_next(const struct hook_text *text, size_t *at, struct postfix_line *line)
+{
+	size_t next = *at;
+
+	while (next < text->size && (says_nothing(text, next) || isblank(text->text[next])))
+		next = physical_end(text, next);
+	if (next >= text->size)
+		return false;
+	line->begin = next;
+	line->end = next = physical_end(text, next);
+	while (next < text->size) {
+		bool nothing = says_nothing(text, next);
+
+		if (!nothing && !isblank(text->text[next]))
+			break;
+		next = physical_end(text, next);
+		if (!nothing)
+			line->end = next;
+	}
+	*at = line->end;
+	return true;
+}
+
+char *postfix_line_joined(const struct hook_text *text, const struct postfix_line *line)
+{
+	char *joined = malloc(line->end - line->begin + 1);
+	size_t length = 0;
+	size_t at = line->begin;
+
+	if (!joined)
+		return NULL;
+	for (; at < line->end; at = physical_end(text, at)) {
+		size_t size = physical_end(text, at) - at;
+
+		if (says_nothing(text, at))
+			continue;
+		memcpy(joined + length, text->text + at, size);
+		length += size;
+		while (length && isspace((unsigned char)joined[length - 1]))
+			length--;
+	}
+	joined[length] = '\0';
+	for (char *c = joined; *c; c++)
+		if (isspace((unsigned char)*c))
+			*c = ' ';
+	return joined;
+}
+
+/* The value if the line is "name = value", in place; else NULL. */
+static char *value_of(char *joined, const char *name)
+{
+	size_t length = strlen(name);
+	char *value = joined + length;
+
+	if (strncmp(joined, name, length))
+		return NULL;
+	value += strspn(value, " ");
+	if (*value != '=')
+		return NULL;
+	value++;
+	return value + strspn(value, " ");
+}
+
+int postfix_main_find(const struct hook_text *text, const char *name, struct postfix_line *line,
+		      char **value)
+{
+	struct postfix_line each;
+	size_t at = 0;
+
+	*value = NULL;
+	while (postfix_line_next(text, &at, &each)) {
+		char *joined = postfix_line_joined(text, &each);
+		char *found = joined ? value_of(joined, name) : NULL;
+
+		if (found) {
+			free(*value);
+			*value = strdup(found);
+			if (line)
+				*line = each;
+		}
+		free(joined);
+		if (!joined || (found && !*value)) {
+			free(*value);
+			*value = NULL;
+			return -ENOMEM;
+		}
+	}
+	return *value != NULL;
+}
+
+/* Cut the joined line into its words; the last field is the rest. */
+static bool cut_fields(struct postfix_service *service)
+{
+	char *at = service->joined;
+
+	for (int i = 0; i < POSTFIX_FIELDS; i++) {
+		at += strspn(at, " ");
+		if (!*at)
+			return false;
+		service->field[i] = at;
+		at += strcspn(at, " ");
+		if (i < POSTFIX_COMMAND && *at)
+			*at++ = '\0';
+	}
+	return true;
+}
+
+static bool is_local(const struct postfix_service *service)
+{
+	static const char *const types[] = {"unix", "fifo", "unix-dgram"};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (!strcmp(service->field[POSTFIX_TYPE], types[i]))
+			return true;
+	return false;
+}
+
+int postfix_master_find(const struct hook_text *text, const char *name,
+			struct postfix_service *service)
+{
+	size_t at = 0;
+
+	*service = (struct postfix_service){0};
+	while (postfix_line_next(text, &at, &service->line)) {
+		service->joined = postfix_line_joined(text, &service->line);
+		if (!service->joined)
+			return -ENOMEM;
+		if (cut_fields(service) && is_local(service) &&
+		    !strcmp(service->field[POSTFIX_NAME], name))
+			return 1;
+		postfix_service_free(service);
+	}
+	return 0;
+}
+
+void postfix_service_free(struct postfix_service *service)
+{
+	free(service->joined);
+	*service = (struct postfix_service){0};
+}
+
+static void cut(struct hook_text *text, size_t begin, size_t end)
+{
+	memmove(text->text + begin, text->text + end, text->size - end + 1);
+	text->size -= end - begin;
+}
+
+/* The lines of a block: those that are replaced as comments, then the new ones; malloc'ed. */
+static char *block_lines(const struct hook_text *text, const struct postfix_line *line,
+			 const char *lines)
+{
+	char *block = NULL;
+	size_t size;
+	FILE *out = open_memstream(&block, &size);
+
+	if (!out)
+		return NULL;
+	for (size_t at = line->begin; at < line->end;) {
+		size_t end = physical_end(text, at);
+		bool torn = text->text[end - 1] != '\n';
+
+		fprintf(out, "%s%.*s%s", torn ? KEPT_TORN : KEPT, (int)(end - at),
+			text->text + at, torn ? "\n" : "");
+		at = end;
+	}
+	fputs(lines, out);
+	return fclose(out) ? NULL : block;
+}
+
+int postfix_replace(struct hook_text *text, const struct postfix_line *line, const char *name,
+		    const char *lines)
+{
+	char *block = block_lines(text, line, lines);
+	int err;
+
+	if (!block)
+		return -ENOMEM;
+	cut(text, line->begin, line->end);
+	err = hook_block_put(text, name, "postfix", "#", block, line->begin);
+	free(block);
+	return err;
+}
+
+/* What the block whose first line is at `begin` has replaced; malloc'ed. */
+static char *kept_of(const struct hook_text *text, size_t begin, size_t *size)
+{
+	char *kept = NULL;
+	FILE *out = open_memstream(&kept, size);
+	size_t at, end;
+
+	if (!out)
+		return NULL;
+	for (at = physical_end(text, begin); at < text->size; at = end) {
+		const char *line = text->text + at;
+
+		end = physical_end(text, at);
+		if (!strncmp(line, KEPT, strlen(KEPT)))
+			fwrite(line + strlen(KEPT), 1, end - at - strlen(KEPT), out);
+		else if (!strncmp(line, KEPT_TORN, strlen(KEPT_TORN)))
+			fwrite(line + strlen(KEPT_TORN), 1, end - at - strlen(KEPT_TORN) - 1, out);
+		else
+			break;
+	}
+	return fclose(out) ? NULL : kept;
+}
+
+static int insert(struct hook_text *text, size_t at, const char *bytes, size_t size)
+{
+	char *longer = realloc(text->text, text->size + size + 1);
+
+	if (!longer)
+		return -ENOMEM;
+	memmove(longer + at + size, longer + at, text->size - at + 1);
+	memcpy(longer + at, bytes, size);
+	text->text = longer;
+	text->size += size;
+	return 0;
+}
+
+/* The last block of any name; false: there is none. */
+static bool find_block(const struct hook_text *text, size_t *begin, char name[NAME_SIZE])
+{
+	bool found = false;
+	size_t at;
+
+	for (at = 0; at < text->size; at = physical_end(text, at)) {
+		const char *line = text->text + at;
+		char each[NAME_SIZE];
+
+		if (strncmp(line, MARK, strlen(MARK)))
+			continue;
+		line += strlen(MARK);
+		snprintf(each, sizeof(each), "%.*s", (int)strcspn(line, " \n"), line);
+		if (!hook_block_present(text, each, "#"))
+			continue;
+		memcpy(name, each, sizeof(each));
+		*begin = at;
+		found = true;
+	}
+	return found;
+}
+
+/* From the end on: the last line of the file may have to get back its missing newline. */
+int postfix_restore(struct hook_text *text)
+{
+	char name[NAME_SIZE];
+	size_t begin = 0;
+
+	while (find_block(text, &begin, name)) {
+		size_t size;
+		char *kept = kept_of(text, begin, &size);
+		int err = kept ? 0 : -ENOMEM;
+
+		if (!err && hook_block_remove(text, name, "#") && size)
+			err = insert(text, begin, kept, size);
+		free(kept);
+		if (err)
+			return err;
+	}
+	return 0;
+}
