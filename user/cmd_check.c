@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cmd_check.c - `smtplimit check`: can this host run it. One line a requirement.
+ * cmd_check.c - `smtplimit check`: can this host run it. One line a requirement, and one for each mail
+ * server that is here: is its hook live.
  */
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 #include "bpf.h"
 #include "cmd.h"
+#include "hook.h"
 #include "log.h"
 
 struct check_output {
@@ -26,6 +29,27 @@ static void check_line(void *arg, const char *name, bool met, bool required, con
 	else
 		printf("%-8s %s%s%s\n", met ? "yes" : required ? "NO" : "lower", name,
 		       text[0] ? ": " : "", text);
+}
+
+/* A line begins with the server's name, which is told with "hook" behind it. */
+static void check_hooks(const struct cli *cli, const struct config *config,
+			struct check_output *out)
+{
+	struct hook_context context = { .config = config, .root = "" };
+	char binary[PATH_MAX], line[1024], name[64];
+
+	if (strcmp(cli->config_file, CONFIG_FILE_DEFAULT))
+		context.config_file = cli->config_file;
+	hook_find_binary(&context, binary);
+	for (size_t i = 0; hook_mtas[i]; i++) {
+		int result = hook_mtas[i]->check(&context, line, sizeof(line));
+		const char *why = strstr(line, ": ");
+
+		if (result == 1)
+			continue;
+		snprintf(name, sizeof(name), "hook of %s", hook_mtas[i]->name);
+		check_line(out, name, result == 0, false, why ? why + 2 : line);
+	}
 }
 
 static void check_print_json(struct check_output *out)
@@ -54,6 +78,7 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 	if (cli->json)
 		out.list = json_array();
 	bpf_check(&config, check_line, &out);
+	check_hooks(cli, &config, &out);
 	if (cli->json)
 		check_print_json(&out);
 	if (out.failed)

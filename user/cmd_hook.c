@@ -93,25 +93,6 @@ static int take_root(struct request *r)
 	return CMD_DONE;
 }
 
-/* Where the server will find this program: as it was started, or where it is installed. */
-static void take_binary(struct request *r)
-{
-	static const char *const places[] = {"/usr/local/sbin/smtplimit", "/usr/sbin/smtplimit"};
-	size_t root = strlen(r->context.root);
-	ssize_t length = readlink("/proc/self/exe", r->binary, sizeof(r->binary) - 1);
-
-	r->binary[length > 0 ? length : 0] = '\0';
-	r->context.binary = r->binary;
-	if (root && strncmp(r->binary, r->context.root, root) == 0 && r->binary[root] == '/')
-		r->context.binary += root;
-	else if (!root || hook_exists(&r->context, r->binary))
-		return;
-	else
-		for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
-			if (hook_exists(&r->context, places[i]))
-				r->context.binary = places[i];
-}
-
 static int print(const struct request *r)
 {
 	int err = r->mta->print(&r->context, stdout);
@@ -174,7 +155,7 @@ int cmd_hook(struct cli *cli, int argc, char **argv)
 	r.context.config = &config;
 	if (strcmp(cli->config_file, CONFIG_FILE_DEFAULT))
 		r.context.config_file = cli->config_file;
-	take_binary(&r);
+	hook_find_binary(&r.context, r.binary);
 	if (!r.install && !r.remove)
 		return print(&r);
 	if (geteuid() != 0) {

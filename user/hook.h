@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <linux/limits.h>
 #include <sys/types.h>
 #include "config.h"
 
@@ -97,6 +98,9 @@ int hook_plan_add(struct hook_plan *plan, const char *path, struct hook_text *ol
 int hook_plan_carry_out(const struct hook_mta *mta, const struct hook_context *context,
 			struct hook_plan *plan, char *error, size_t error_size);
 void hook_plan_free(struct hook_plan *plan);
+
+/* Set context->binary: this program, below the root if it lies there, else where it is installed. */
+void hook_find_binary(struct hook_context *context, char binary[PATH_MAX]);
 
 /* Run a program of the server (chroot into context->root if there is one), with its output in
  * `output`. Its exit status, or -errno. */

@@ -12,7 +12,7 @@
 #include <linux/limits.h>
 #include "hook.h"
 
-#define EXIM_PARTS_MAX      HOOK_EDITS_MAX
+#define EXIM_PARTS_MAX      256
 #define EXIM_NAME_SIZE      128
 #define EXIM_VALUE_SIZE     1024
 #define EXIM_VALUES_MAX     8

@@ -7,7 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <linux/limits.h>
 #include <linux/openat2.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -253,6 +253,25 @@ int hook_plan_carry_out(const struct hook_mta *mta, const struct hook_context *c
 		plan->edit[i].real = NULL;
 	}
 	return err;
+}
+
+void hook_find_binary(struct hook_context *context, char binary[PATH_MAX])
+{
+	static const char *const places[] = {"/usr/local/sbin/smtplimit", "/usr/sbin/smtplimit"};
+	size_t root = strlen(context->root);
+	ssize_t length = readlink("/proc/self/exe", binary, PATH_MAX - 1);
+
+	binary[length > 0 ? length : 0] = '\0';
+	context->binary = binary;
+	if (root && strncmp(binary, context->root, root) == 0 && binary[root] == '/') {
+		context->binary += root;
+		return;
+	}
+	if (!root || hook_exists(context, binary))
+		return;
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		if (hook_exists(context, places[i]))
+			context->binary = places[i];
 }
 
 static void run_child(const struct hook_context *context, const char *const *argv, int out)

@@ -4,4 +4,4 @@
  */
 #include "hook.h"
 
-const struct hook_mta *const hook_mtas[] = { &hook_exim, NULL };
+const struct hook_mta *const hook_mtas[] = { &hook_exim, &hook_postfix, NULL };
