@@ -4,4 +4,5 @@
  */
 #include "hook.h"
 
-const struct hook_mta *const hook_mtas[] = { &hook_exim, &hook_postfix, NULL };
+const struct hook_mta *const hook_mtas[] = { &hook_exim, &hook_postfix, &hook_opensmtpd,
+					      &hook_sendmail, NULL };

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hook_sendmail.c - Sendmail: a `program` map that runs `smtplimit answer sendmail`, asked when a
+ * sender is named. A socket map would do without a process for each question, but has no limit of
+ * time, and its keys no blanks. Into sendmail.cf, and into sendmail.mc, from which a later
+ * sendmail.cf is made, where there is one.
+ */
+#include "hook.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include "hook_answer.h"
+
+#define MTA        "sendmail"
+#define CF_COMMENT "#"
+#define MC_COMMENT "dnl"
+#define MAP        "map"
+#define RULES      "rules"
+
+/* The blocks in a sendmail.cf that was made of a sendmail.mc look as hook_block_put() makes them. */
+#define BEGIN(name) "# BEGIN smtplimit " name " (smtplimit hook " MTA " --remove takes this out)\n"
+#define END(name)   "# END smtplimit " name "\n"
+
+/* Whatever fails, no text is found, and the mail passes: the map's own errors come as <TMPF>. */
+#define MAP_FORMAT "Ksmtplimit program -a<R> -T<TMPF> %s --"
+
+static const char rules[] =
+	"R<>\t\t\t$@ <>\n"
+	"R$*\t\t\t$: $1 $| $(smtplimit $&{client_addr},$&{client_port},$&{auth_authen},<$1> $: $)\n"
+	"R$* $| $+ <R>\t\t$#error $@ 5.7.1 $: $2\n"
+	"R$* $| $*\t\t$: $1\n";
+
+/*
+ * FEATURE(`delay_checks') has no ruleset check_mail, and asks what would be in it only for a
+ * recipient, and not for clients with SMTP AUTH: the name is free for ours.
+ */
+#define SET_PLAIN   "Local_check_mail"
+#define SET_DELAYED "check_mail"
+
+static const char mc_format[] =
+	"LOCAL_CONFIG\n" BEGIN(MAP) "`" MAP_FORMAT "'\n" END(MAP)
+	"LOCAL_RULESETS\n" BEGIN(RULES)
+	"ifdef(`_DELAY_CHECKS_', `S" SET_DELAYED "', `S" SET_PLAIN "')\n"
+	"%s" END(RULES);
+
+static int file_path(const struct hook_context *context, const char *name, char path[PATH_MAX])
+{
+	int n = snprintf(path, PATH_MAX, "%s/%s",
+			 context->directory ? context->directory : "/etc/mail", name);
+
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/* Its lines; NULL: no memory. */
+static char *make_cf_map(const char *command)
+{
+	char *lines = NULL;
+
+	return asprintf(&lines, MAP_FORMAT "\n", command) < 0 ? NULL : lines;
+}
+
+static char *make_cf_rules(const char *set)
+{
+	char *lines = NULL;
+
+	return asprintf(&lines, "S%s\n%s", set, rules) < 0 ? NULL : lines;
+}
+
+static char *make_mc(const char *command)
+{
+	char *lines = NULL;
+
+	return asprintf(&lines, mc_format, command, rules) < 0 ? NULL : lines;
+}
+
+/* Does it have a ruleset check_mail that is not ours? */
+static bool has_check_mail(const struct hook_text *text)
+{
+	static const char set[] = "Scheck_mail";
+	struct hook_text bare;
+	const char *at;
+	bool found = false;
+
+	if (hook_text_copy(&bare, text))
+		return true;
+	hook_block_remove_all(&bare, CF_COMMENT);
+	for (at = bare.text; at && !found; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		found = !strncmp(at, set, strlen(set)) &&
+			(!at[strlen(set)] || strchr(" \t=\r\n", at[strlen(set)]));
+	}
+	hook_text_free(&bare);
+	return found;
+}
+
+static int put(struct hook_text *text, const char *name, const char *comment, char *lines)
+{
+	int err = lines ? hook_block_put(text, name, MTA, comment, lines, text->size) : -ENOMEM;
+
+	free(lines);
+	return err;
+}
+
+/* Blocks that are there stay where they are. */
+static int put_cf(struct hook_text *text, const char *command)
+{
+	const char *set = has_check_mail(text) ? SET_PLAIN : SET_DELAYED;
+	int err = put(text, MAP, CF_COMMENT, make_cf_map(command));
+
+	return err ? err : put(text, RULES, CF_COMMENT, make_cf_rules(set));
+}
+
+static int put_mc(struct hook_text *text, const char *command)
+{
+	return put(text, MTA, MC_COMMENT, make_mc(command));
+}
+
+static int take_out_cf(struct hook_text *text, const char *command)
+{
+	(void)command;
+	hook_block_remove_all(text, CF_COMMENT);
+	return 0;
+}
+
+static int take_out_mc(struct hook_text *text, const char *command)
+{
+	(void)command;
+	hook_block_remove_all(text, MC_COMMENT);
+	return 0;
+}
+
+/* -ENOENT: there is no such file. */
+static int plan_file(const struct hook_context *context, struct hook_plan *plan, const char *name,
+		     int (*change)(struct hook_text *text, const char *command),
+		     const char *command)
+{
+	struct hook_text old = {0}, changed = {0};
+	char path[PATH_MAX];
+	int err = file_path(context, name, path);
+
+	err = err ? err : hook_read(context, path, &old);
+	err = err ? err : hook_text_copy(&changed, &old);
+	err = err ? err : change(&changed, command);
+	if (err) {
+		hook_text_free(&old);
+		hook_text_free(&changed);
+		return err;
+	}
+	return hook_plan_add(plan, path, &old, &changed);
+}
+
+/* sendmail.mc first: make(1) makes sendmail.cf anew when it is the older one. */
+static int plan_both(const struct hook_context *context, struct hook_plan *plan, bool add,
+		     const char *command, char *error, size_t error_size)
+{
+	const char *directory = context->directory ? context->directory : "/etc/mail";
+	int err = plan_file(context, plan, "sendmail.mc", add ? put_mc : take_out_mc, command);
+
+	if (!err || err == -ENOENT)
+		err = plan_file(context, plan, "sendmail.cf", add ? put_cf : take_out_cf, command);
+	if (err)
+		snprintf(error, error_size, "%s%s/sendmail.cf or sendmail.mc: cannot be read: %s",
+			 context->root, directory, strerror(-err));
+	return err;
+}
+
+static int install(const struct hook_context *context, struct hook_plan *plan, char *error,
+		   size_t error_size)
+{
+	char command[HOOK_COMMAND_SIZE];
+	int err = hook_answer_command(context, MTA, command, error, error_size);
+
+	return err ? err : plan_both(context, plan, true, command, error, error_size);
+}
+
+static int take_out(const struct hook_context *context, struct hook_plan *plan, char *error,
+		    size_t error_size)
+{
+	return plan_both(context, plan, false, NULL, error, error_size);
+}
+
+static int print(const struct hook_context *context, FILE *out)
+{
+	char command[HOOK_COMMAND_SIZE], error[512];
+	char *lines = NULL;
+	int err = hook_answer_command(context, MTA, command, error, sizeof(error));
+
+	if (!err && !(lines = make_mc(command)))
+		err = -ENOMEM;
+	if (err)
+		fprintf(out, "# %s\n", err == -ENOMEM ? "out of memory" : error);
+	else
+		fprintf(out,
+			"dnl At the end of sendmail.mc, then `make -C /etc/mail`. In a sendmail.cf the\n"
+			"dnl lines between the marks, with one ruleset: " SET_DELAYED " if it has none of\n"
+			"dnl that name, otherwise " SET_PLAIN ". Behind the names are tabs.\n"
+			"%s",
+			lines);
+	free(lines);
+	return err;
+}
+
+static const char *find_program(const struct hook_context *context)
+{
+	/* Debian, Fedora; then the names that another mail server may have taken. */
+	static const char *const programs[] = {"/usr/libexec/sendmail/sendmail",
+					       "/usr/sbin/sendmail.sendmail",
+					       "/usr/sbin/sendmail-mta", "/usr/sbin/sendmail"};
+	size_t i = 0;
+
+	while (i + 1 < sizeof(programs) / sizeof(*programs) && !hook_exists(context, programs[i]))
+		i++;
+	return programs[i];
+}
+
+static int syntax(const struct hook_context *context, char *error, size_t error_size)
+{
+	char path[PATH_MAX], said[1024];
+	const char *const argv[] = {find_program(context), "-bt", "-C", path, NULL};
+	int r = file_path(context, "sendmail.cf", path);
+
+	if (r)
+		return r;
+	r = hook_run(context, argv, said, sizeof(said));
+	if (r == 0)
+		return 0;
+	said[strcspn(said, "\n")] = '\0';
+	snprintf(error, error_size, "%s -bt: %s", argv[0], r < 0 ? strerror(-r) : said);
+	return r < 0 ? r : -EINVAL;
+}
+
+static int check(const struct hook_context *context, char *line, size_t line_size)
+{
+	struct hook_plan plan = {0};
+	char error[512];
+	int r = install(context, &plan, error, sizeof(error));
+
+	r = hook_answer_check(MTA, r, error, &plan, line, line_size);
+	hook_plan_free(&plan);
+	return r;
+}
+
+const struct hook_mta hook_sendmail = {
+	.name = MTA,
+	.print = print,
+	.install = install,
+	.remove = take_out,
+	.syntax = syntax,
+	.check = check,
+	.reload = "systemctl reload sendmail",
+};
