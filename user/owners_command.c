@@ -296,32 +296,30 @@ child(const char *command, const struct owners_command_limits *limits, int fd, p
 int owners_command_start(struct owners_command *c, const char *command,
                          const struct owners_command_limits *limits)
 {
-	pid_t parent = getpid();
+	pid_t parent = getpid(), pid = -1;
 	int pair[2], err = 0;
 
-	c->fd = -1;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	c->pid = fork();
-	if (c->pid == 0)
+	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) || (pid = fork()) < 0)
+		err = -errno;
+	if (pid == 0)
 		child(command, limits, pair[1], parent);
-	if (c->pid < 0)
-		err = -errno;
 	close(pair[1]);
-	if (!err && fcntl(pair[0], F_SETFL, O_NONBLOCK))
-		err = -errno;
-	if (err)
+	if (err) {
 		close(pair[0]);
-	else
-		c->fd = pair[0];
-	return err;
+		return err;
+	}
+	c->pid = pid;
+	c->fd = pair[0];
+	return 0;
 }
 
 int owners_command_ask(const struct owners_command *c)
 {
 	char ask = 1;
 
-	if (c->fd < 0)
+	if (!c->pid)
 		return -ENOTCONN;
 	return send(c->fd, &ask, sizeof(ask), MSG_NOSIGNAL) == sizeof(ask) ? 0 : -errno;
 }
@@ -389,7 +387,7 @@ int owners_command_answer(const struct owners_command *c, const char **output, s
 	struct answer answer = {0};
 	int memory, err;
 
-	if (c->fd < 0)
+	if (!c->pid)
 		return -EAGAIN;
 	err = receive(c->fd, &answer, &memory);
 	if (err == -EPIPE)
@@ -416,10 +414,10 @@ void owners_command_done(const char *output, size_t output_size)
 
 void owners_command_stop(struct owners_command *c)
 {
-	if (c->fd < 0)
+	if (!c->pid)
 		return;
 	close(c->fd);
-	c->fd = -1;
 	kill(c->pid, SIGKILL); /* it may be waiting for the command */
 	waitpid(c->pid, NULL, 0);
+	c->pid = 0;
 }

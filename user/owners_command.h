@@ -12,8 +12,8 @@
 #include <sys/types.h>
 
 struct owners_command {
-	pid_t pid;
-	int fd; /* the parent's end, non-blocking; -1: no child */
+	pid_t pid; /* 0: no child, also in a struct that is all zero */
+	int fd;    /* the parent's end, non-blocking */
 };
 
 struct owners_command_limits {

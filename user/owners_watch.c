@@ -30,7 +30,6 @@ int owners_watch_start(struct owners_watch *w, const struct config *config, cons
                        const struct owners_command_limits *limits)
 {
 	memset(w, 0, sizeof(*w));
-	w->command.fd = -1;
 	w->root = root;
 	w->at_once = true;
 	if (!config->owners_command[0])

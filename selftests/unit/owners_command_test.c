@@ -205,10 +205,25 @@ static void test_never_waits(void **state)
 	assert_int_equal(read_pids(path, pids), 1);
 	owners_command_stop(&command);
 	assert_true(now_ms() < begin_ms + 5000);
-	assert_int_equal(command.fd, -1);
+	assert_int_equal(command.pid, 0);
 	wait_until_gone(pids[0]);
 	assert_int_equal(owners_command_ask(&command), -ENOTCONN);
 	unlink(path);
+}
+
+/* Where the daemon ends before it has begun: nobody is killed, no descriptor closed. */
+static void test_none(void **state)
+{
+	struct owners_command none = {0};
+	int standing = dup(0);
+
+	(void)state;
+	assert_int_equal(owners_command_ask(&none), -ENOTCONN);
+	assert_int_equal(owners_command_answer(&none, &output, &output_size, error, sizeof(error)),
+	                 -EAGAIN);
+	owners_command_stop(&none);
+	assert_int_equal(fcntl(0, F_GETFD), standing < 0 ? -1 : 0);
+	close(standing);
 }
 
 static void test_child_gone(void **state)
@@ -270,6 +285,7 @@ int main(void)
 		cmocka_unit_test(test_never_waits),
 		cmocka_unit_test(test_child_gone),
 		cmocka_unit_test(test_nothing_inherited),
+		cmocka_unit_test(test_none),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
