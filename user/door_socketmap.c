@@ -92,7 +92,7 @@ enum door_step door_socketmap_request(char *request, size_t length, enum door_ma
 	size_t i;
 
 	*map = DOOR_MAP_NONE;
-	if (!blank)
+	if (!blank || memchr(request, '\0', (size_t)(blank - request)))
 		return DOOR_MALFORMED;
 	request[length] = '\0';
 	*blank = '\0';

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * door_socketmap_test.c - netstrings, the keys of each map, and the form of what is found.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include "door_socketmap.h"
+
+#define REFUSAL "550 5.7.1 No."
+
+static enum door_step request(const char *text, enum door_map *map, struct origin *o)
+{
+	char buffer[DOOR_LINE_MAX + 1];
+
+	memset(o, 0xee, sizeof(*o));
+	snprintf(buffer, sizeof(buffer), "%s", text);
+	return door_socketmap_request(buffer, strlen(buffer), map, o);
+}
+
+/* It is asked about this map. */
+static struct origin asked(const char *text, enum door_map expected)
+{
+	enum door_map map;
+	struct origin o;
+
+	if (request(text, &map, &o) != DOOR_ASK)
+		fail_msg("%s: not asked", text);
+	assert_int_equal(map, expected);
+	return o;
+}
+
+static void assert_not_found(const char *text, enum door_map expected)
+{
+	enum door_map map;
+	struct origin o;
+
+	if (request(text, &map, &o) != DOOR_SAY)
+		fail_msg("%s: not answered at once", text);
+	assert_int_equal(map, expected);
+}
+
+static void test_head(void **state)
+{
+	static const struct {
+		const char *bytes;
+		int head;
+		size_t length;
+	} heads[] = {
+		{"", 0, 7},
+		{"1", 0, 7},
+		{"12", 0, 7},
+		{"0:", 2, 0},
+		{"12:transport", 3, 12},
+		{"1048576:", 8, 1048576},
+		{"1048577", -EPROTO, 7},
+		{"00", -EPROTO, 7},
+		{"01:", -EPROTO, 7},
+		{":", -EPROTO, 7},
+		{"-1:", -EPROTO, 7},
+		{"1 :", -EPROTO, 7},
+		{"x", -EPROTO, 7},
+		{"1x", -EPROTO, 7},
+		{"99999999999999999999", -EPROTO, 7},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(heads) / sizeof(*heads); i++) {
+		size_t length = 7;
+
+		if (door_socketmap_head(heads[i].bytes, strlen(heads[i].bytes), &length) !=
+		    heads[i].head)
+			fail_msg("%s: wrong head", heads[i].bytes);
+		assert_int_equal(length, heads[i].length);
+	}
+}
+
+static void test_transport(void **state)
+{
+	struct origin o = asked("transport a@b.example", DOOR_MAP_TRANSPORT);
+
+	(void)state;
+	assert_string_equal(o.sender, "a@b.example");
+	assert_int_equal(o.known, 0);
+	assert_string_equal(asked("transport @b.example", DOOR_MAP_TRANSPORT).sender, "@b.example");
+	assert_not_found("transport <>", DOOR_MAP_TRANSPORT);
+	assert_not_found("transport alice", DOOR_MAP_TRANSPORT);
+	assert_not_found("transport ", DOOR_MAP_TRANSPORT);
+}
+
+static void test_pickup(void **state)
+{
+	static const char *const others[] = {
+		"pickup ",
+		"pickup Received: by h (Postfix, from userid )",
+		"pickup Received: by h (Postfix, from userid 1001",
+		"pickup Received: by h (Postfix, from userid 1001)x",
+		"pickup Received: by h (Postfix, from userid -1)",
+		"pickup Received: by h (Postfix, from userid 1 001)",
+		"pickup Received: by h (Postfix) with ESMTP id 4Xyz",
+		"pickup Received: by  (Postfix, from userid 1001)",
+		"pickup Received: by h h (Postfix, from userid 1001)",
+		"pickup Received: from h (Postfix, from userid 1001)",
+		"pickup  Received: by h (Postfix, from userid 1001)",
+		"pickup Subject: Received: by h (Postfix, from userid 1001)",
+		"pickup Received: by h",
+		"pickup Received: by ",
+	};
+	struct origin o =
+		asked("pickup Received: by h.example (Postfix, from userid 1001)\n\tid 4Xy; Sat",
+		 DOOR_MAP_PICKUP);
+	size_t i;
+
+	(void)state;
+	assert_int_equal(o.known, ORIGIN_HAS_UID | ORIGIN_NO_SENDER);
+	assert_int_equal(o.uid, 1001);
+	assert_string_equal(o.sender, "");
+	o = asked("pickup received: by h (postfix, from userid 1002)", DOOR_MAP_PICKUP);
+	assert_int_equal(o.uid, 1002);
+	for (i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_not_found(others[i], DOOR_MAP_PICKUP);
+}
+
+static void test_users_and_ask(void **state)
+{
+	struct origin o = asked("users alice", DOOR_MAP_USERS);
+
+	(void)state;
+	assert_string_equal(o.auth, "alice");
+	assert_int_equal(o.known, ORIGIN_NO_SENDER);
+	assert_not_found("users ", DOOR_MAP_USERS);
+	o = asked("ask addr=192.0.2.1 port=25 auth64=YQ== sender=a@b.example", DOOR_MAP_ASK);
+	assert_int_equal(o.known, ORIGIN_HAS_CLIENT);
+	assert_string_equal(o.auth, "a");
+	assert_not_found("ask uid=x", DOOR_MAP_ASK);
+}
+
+static void test_no_such_map(void **state)
+{
+	enum door_map map;
+	struct origin o;
+
+	(void)state;
+	assert_not_found("other key", DOOR_MAP_NONE);
+	assert_not_found(" key", DOOR_MAP_NONE);
+	assert_not_found("transports a@b.example", DOOR_MAP_NONE);
+	assert_int_equal(request("transport", &map, &o), DOOR_MALFORMED);
+	assert_int_equal(request("", &map, &o), DOOR_MALFORMED);
+}
+
+/* A NUL ends no key early. */
+static void test_nul(void **state)
+{
+	char key[] = "users alice\0x", map_name[] = "ask\0 uid=1";
+	enum door_map map;
+	struct origin o;
+
+	(void)state;
+	assert_int_equal(door_socketmap_request(key, sizeof(key) - 1, &map, &o), DOOR_SAY);
+	assert_int_equal(map, DOOR_MAP_USERS);
+	assert_int_equal(door_socketmap_request(map_name, sizeof(map_name) - 1, &map, &o),
+		 DOOR_MALFORMED);
+}
+
+static void assert_answer(enum door_map map, const char *refusal, const char *expected)
+{
+	char answer[DOOR_SOCKETMAP_ANSWER_SIZE];
+
+	assert_int_equal(door_socketmap_answer(map, refusal, answer), strlen(expected));
+	assert_string_equal(answer, expected);
+}
+
+static void test_answers(void **state)
+{
+	(void)state;
+	assert_answer(DOOR_MAP_TRANSPORT, NULL, "9:NOTFOUND ,");
+	assert_answer(DOOR_MAP_TRANSPORT, REFUSAL, "18:OK error:5.7.1 No.,");
+	assert_answer(DOOR_MAP_PICKUP, REFUSAL, "19:OK REJECT 5.7.1 No.,");
+	assert_answer(DOOR_MAP_USERS, REFUSAL, "16:OK 550 5.7.1 No.,");
+	assert_answer(DOOR_MAP_ASK, REFUSAL, "16:OK 550 5.7.1 No.,");
+	assert_answer(DOOR_MAP_NONE, NULL,
+		 "54:PERM no such map: want transport, pickup, users or ask,");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_head),        cmocka_unit_test(test_transport),
+		cmocka_unit_test(test_pickup),      cmocka_unit_test(test_users_and_ask),
+		cmocka_unit_test(test_no_such_map), cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_answers),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
