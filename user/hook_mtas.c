@@ -4,5 +4,6 @@
  */
 #include "hook.h"
 
-const struct hook_mta *const hook_mtas[] = { &hook_exim, &hook_postfix, &hook_opensmtpd,
-					      &hook_sendmail, NULL };
+const struct hook_mta *const hook_mtas[] = {
+	&hook_exim, &hook_postfix, &hook_opensmtpd, &hook_sendmail, NULL,
+};
