@@ -19,23 +19,22 @@ static void say_error(struct agent *a, const char *error)
 	if (!strcmp(error, a->owners_error))
 		return;
 	snprintf(a->owners_error, sizeof(a->owners_error), "%s", error);
-	log_warning("%s; the %zu domains whose owners are known stay", error,
-	            owners_count(a->owners.owners));
+	log_warning("%s; the owners known before stay", error);
 }
 
-static void say_read(struct agent *a, size_t count_before)
+static void say_read(struct agent *a, size_t count_before, size_t unknown_before)
 {
 	const struct owners *owners = a->owners.owners;
-	size_t unknown = owners_unknown(owners);
 
 	if (a->owners_error[0])
 		log_notice("owners of domains can be read again");
 	a->owners_error[0] = '\0';
 	if (owners_count(owners) != count_before)
-		log_info("%zu domains have an owner (%s)", owners_count(owners),
-		         owners_source(owners));
-	if (unknown)
-		log_info("%zu more belong to users that this host does not know", unknown);
+		log_info("domains with an owner: %zu (%s)", owners_count(owners),
+			 owners_source(owners));
+	if (owners_unknown(owners) != unknown_before)
+		log_info("domains of users that this host does not know: %zu",
+			 owners_unknown(owners));
 }
 
 static void save(struct agent *a)
@@ -55,14 +54,14 @@ static void save(struct agent *a)
 void agent_owners_poll(struct agent *a)
 {
 	size_t count_before = owners_count(a->owners.owners);
+	size_t unknown_before = owners_unknown(a->owners.owners);
 	char error[OWNERS_WATCH_ERROR_SIZE] = "";
-	int result =
-		owners_watch_poll(&a->owners, &a->config, agent_now_ns(), error, sizeof(error));
+	int result = owners_watch_poll(&a->owners, &a->config, agent_now_ns(), error, sizeof(error));
 
 	if (result < 0)
 		say_error(a, error);
 	if (result > 0) {
-		say_read(a, count_before);
+		say_read(a, count_before, unknown_before);
 		a->owners_unsaved = true;
 		a->list_stale = true;
 	}

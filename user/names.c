@@ -37,7 +37,7 @@ static struct names_slot *slot_of(const struct names *names, const char *name, u
 	size_t mask = names->slots_count - 1, i = hash & mask;
 
 	while (names->slots[i].at && (names->slots[i].hash != hash ||
-	                              strcmp(names->text + names->slots[i].at - 1, name) != 0))
+				      strcmp(names->text + names->slots[i].at - 1, name) != 0))
 		i = (i + 1) & mask;
 	return &names->slots[i];
 }
@@ -124,13 +124,13 @@ bool names_find(const struct names *names, const char *name, uint32_t *value)
 }
 
 int names_each(const struct names *names, int (*each)(void *arg, const char *name, uint32_t value),
-               void *arg)
+	       void *arg)
 {
 	int result = 0;
 
 	for (size_t i = 0; i < names->slots_count && !result; i++)
 		if (names->slots[i].at)
 			result = each(arg, names->text + names->slots[i].at - 1,
-			              names->slots[i].value);
+				      names->slots[i].value);
 	return result;
 }

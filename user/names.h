@@ -36,6 +36,6 @@ bool names_find(const struct names *names, const char *name, uint32_t *value);
 
 /* In no order. A non-zero return of `each` ends the call and is returned. */
 int names_each(const struct names *names, int (*each)(void *arg, const char *name, uint32_t value),
-               void *arg);
+	       void *arg);
 
 #endif

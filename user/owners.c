@@ -40,7 +40,7 @@ void owners_note_source(struct owners *owners, const char *source)
 	size_t used = strlen(owners->source);
 
 	snprintf(owners->source + used, sizeof(owners->source) - used, "%s%s", used ? ", " : "",
-	         source);
+		 source);
 }
 
 bool owners_find(const struct owners *owners, const char *domain, uint32_t *uid)
@@ -64,7 +64,7 @@ const char *owners_source(const struct owners *owners)
 }
 
 int owners_each(const struct owners *owners,
-                int (*each)(void *arg, const char *domain, uint32_t uid), void *arg)
+		int (*each)(void *arg, const char *domain, uint32_t uid), void *arg)
 {
 	return owners ? names_each(&owners->domains, each, arg) : 0;
 }

@@ -158,7 +158,7 @@ static int collect(struct run *run)
 {
 	while (run->out >= 0 || run->err >= 0) {
 		struct pollfd fds[] = {{.fd = run->out, .events = POLLIN},
-		                       {.fd = run->err, .events = POLLIN}};
+				       {.fd = run->err, .events = POLLIN}};
 		int64_t left_ms = run->deadline_ms - now_ms();
 		int err = 0;
 
@@ -223,8 +223,8 @@ static void run_command(struct run *run, const char *command)
 	if (!err)
 		return;
 	run->answer.ending = err == -ETIME   ? ENDED_LATE
-	                     : err == -EFBIG ? ENDED_LARGE
-	                                     : ENDED_NEVER_BEGUN;
+			     : err == -EFBIG ? ENDED_LARGE
+					     : ENDED_NEVER_BEGUN;
 	run->answer.status = -err;
 }
 
@@ -294,7 +294,7 @@ child(const char *command, const struct owners_command_limits *limits, int fd, p
 /* --- in the daemon -------------------------------------------------------------------------- */
 
 int owners_command_start(struct owners_command *c, const char *command,
-                         const struct owners_command_limits *limits)
+			 const struct owners_command_limits *limits)
 {
 	pid_t parent = getpid(), pid = -1;
 	int pair[2], err = 0;
@@ -329,9 +329,9 @@ static int receive(int fd, struct answer *answer, int *memory)
 	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(__alignof__(struct cmsghdr))));
 	struct iovec bytes = {.iov_base = answer, .iov_len = sizeof(*answer)};
 	struct msghdr message = {.msg_iov = &bytes,
-	                         .msg_iovlen = 1,
-	                         .msg_control = control,
-	                         .msg_controllen = sizeof(control)};
+				 .msg_iovlen = 1,
+				 .msg_control = control,
+				 .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&message) : NULL;
 
@@ -360,7 +360,7 @@ static void tell_ending(const struct answer *answer, char *error, size_t error_s
 		snprintf(how, sizeof(how), "failed with status %d", WEXITSTATUS(answer->status));
 	log_escape(answer->said, SAID_SIZE, 1, said, sizeof(said));
 	snprintf(error, error_size, "the command %s%s%s%s", how, *said ? ", and said \"" : "", said,
-	         *said ? "\"" : "");
+		 *said ? "\"" : "");
 }
 
 static int map_output(int memory, const char **output, size_t *output_size)
@@ -382,7 +382,7 @@ static int map_output(int memory, const char **output, size_t *output_size)
 }
 
 int owners_command_answer(const struct owners_command *c, const char **output, size_t *output_size,
-                          char *error, size_t error_size)
+			  char *error, size_t error_size)
 {
 	struct answer answer = {0};
 	int memory, err;

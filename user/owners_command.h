@@ -29,7 +29,7 @@ struct owners_command_limits {
 
 /* Start the child. 0 or -errno. */
 int owners_command_start(struct owners_command *c, const char *command,
-                         const struct owners_command_limits *limits);
+			 const struct owners_command_limits *limits);
 
 /* Have the command run. Ask again when it has answered. 0 or -errno. */
 int owners_command_ask(const struct owners_command *c);
@@ -38,7 +38,7 @@ int owners_command_ask(const struct owners_command *c);
  * never waits; -EPIPE: the child is gone; -ECHILD: the command failed. The last two with one line in
  * `error`: how, and the first line of what it said, escaped. */
 int owners_command_answer(const struct owners_command *c, const char **output, size_t *output_size,
-                          char *error, size_t error_size);
+			  char *error, size_t error_size);
 void owners_command_done(const char *output, size_t output_size);
 
 void owners_command_stop(struct owners_command *c);

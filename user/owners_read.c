@@ -41,7 +41,7 @@ int owners_fail_quoted(struct owners_reading *r, const char *bytes, size_t size,
 	char quoted[QUOTE_SIZE];
 
 	return owners_fail(r, "\"%s\": %s", log_escape(bytes, size, 1, quoted, sizeof(quoted)),
-	                   want);
+			   want);
 }
 
 /* --- lines ---------------------------------------------------------------------------------- */
@@ -52,7 +52,7 @@ static bool is_blank(char c)
 }
 
 static int read_line(struct owners_reading *r, const char *line, size_t length, size_t line_max,
-                     owners_line_fn each)
+		     owners_line_fn each)
 {
 	if (length > line_max)
 		return owners_fail(r, "%zu bytes: want lines of at most %zu", length, line_max);
@@ -68,7 +68,7 @@ static int read_line(struct owners_reading *r, const char *line, size_t length, 
 }
 
 int owners_lines(struct owners_reading *r, const char *name, const char *bytes, size_t size,
-                 size_t line_max, owners_line_fn each)
+		 size_t line_max, owners_line_fn each)
 {
 	const char *at = bytes, *end = bytes + size;
 	char printable[PATH_MAX];
@@ -215,7 +215,7 @@ static int read_files(struct owners_reading *r)
 static int read_output(struct owners_reading *r, const char *output, size_t output_size)
 {
 	int err = owners_lines(r, "output of the command", output, output_size, OWNERS_LINE_BYTES,
-	                       owners_row_line);
+			       owners_row_line);
 
 	if (err)
 		return err;
@@ -227,13 +227,13 @@ static int read_output(struct owners_reading *r, const char *output, size_t outp
 }
 
 int owners_read_root(const char *root, const struct config *config, const char *output,
-                     size_t output_size, struct owners **owners, char *error, size_t error_size)
+		     size_t output_size, struct owners **owners, char *error, size_t error_size)
 {
 	struct owners_reading r = {.config = config,
-	                           .root = root,
-	                           .error = error,
-	                           .error_size = error_size,
-	                           .owners = owners_new()};
+				   .root = root,
+				   .error = error,
+				   .error_size = error_size,
+				   .owners = owners_new()};
 	int err;
 
 	if (!r.owners) {
@@ -242,7 +242,7 @@ int owners_read_root(const char *root, const struct config *config, const char *
 	}
 	names_init(&r.users);
 	err = config->source == CONFIG_SOURCE_COMMAND ? read_output(&r, output, output_size)
-	                                              : read_files(&r);
+						      : read_files(&r);
 	names_free(&r.users);
 	if (err) {
 		owners_free(r.owners);
@@ -253,7 +253,7 @@ int owners_read_root(const char *root, const struct config *config, const char *
 }
 
 int owners_read(const struct config *config, const char *output, size_t output_size,
-                struct owners **owners, char *error, size_t error_size)
+		struct owners **owners, char *error, size_t error_size)
 {
 	return owners_read_root("", config, output, output_size, owners, error, error_size);
 }

@@ -35,7 +35,7 @@ typedef int (*owners_file_fn)(void *arg, const char *path);
 
 /* owners_read() below another root directory. */
 int owners_read_root(const char *root, const struct config *config, const char *output,
-                     size_t output_size, struct owners **owners, char *error, size_t error_size);
+		     size_t output_size, struct owners **owners, char *error, size_t error_size);
 
 /* A number that differs when a source did: of size, inode and times of all its files. */
 uint64_t owners_signature(const char *root, const struct config *config);
@@ -48,13 +48,13 @@ int owners_fail_quoted(struct owners_reading *r, const char *bytes, size_t size,
 
 /* Each line without the blanks around it, but empty lines and comments (#). `name`: for errors. */
 int owners_lines(struct owners_reading *r, const char *name, const char *bytes, size_t size,
-                 size_t line_max, owners_line_fn each);
+		 size_t line_max, owners_line_fn each);
 /* The same for the lines of a file below the root. -ENOENT: it is missing, said in the error. */
 int owners_file(struct owners_reading *r, const char *path, size_t line_max, owners_line_fn each);
 
 /* A row: the first one of a domain stays, one of a user that pays for nothing is passed over. */
 int owners_row(struct owners_reading *r, const char *domain, size_t domain_size, const char *user,
-               size_t user_size);
+	       size_t user_size);
 int owners_row_uid(struct owners_reading *r, const char *domain, size_t domain_size, uint32_t uid);
 /* "domain: user" or "domain: uid:N", an owners_line_fn */
 int owners_row_line(struct owners_reading *r, const char *line, size_t length);

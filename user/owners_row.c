@@ -70,7 +70,7 @@ static int find_user(struct owners_reading *r, const char *user, size_t user_siz
 	err = account_uid(name, uid);
 	if (err && err != -ENOENT) {
 		snprintf(why, sizeof(why), "the passwd database cannot be asked: %s",
-		         strerror(-err));
+			 strerror(-err));
 		owners_fail_quoted(r, name, user_size, why);
 		return err;
 	}
@@ -112,7 +112,7 @@ static int check_domain(struct owners_reading *r, const char *domain, size_t dom
 }
 
 int owners_row(struct owners_reading *r, const char *domain, size_t domain_size, const char *user,
-               size_t user_size)
+	       size_t user_size)
 {
 	int err = check_domain(r, domain, domain_size);
 	uint32_t uid;
@@ -121,7 +121,7 @@ int owners_row(struct owners_reading *r, const char *domain, size_t domain_size,
 		return err < 0 ? err : 0;
 	if (!is_user(user, user_size))
 		return owners_fail_quoted(r, user, user_size,
-		                          "is no user: want a name without blanks and colons");
+					  "is no user: want a name without blanks and colons");
 	err = find_user(r, user, user_size, &uid);
 	if (err || uid == UID_PASSED)
 		return err;
@@ -166,7 +166,7 @@ static int uid_line(struct owners_reading *r, const char *line, size_t length)
 			return owners_row_uid(r, line, domain_size, uid);
 	}
 	return owners_fail_quoted(r, line + at - 4, length - at + 4,
-	                          "want uid:N, N a whole number from 0 to 4294967294");
+				  "want uid:N, N a whole number from 0 to 4294967294");
 }
 
 int owners_row_line(struct owners_reading *r, const char *line, size_t length)

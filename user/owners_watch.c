@@ -27,7 +27,7 @@ static uint64_t clock_ns(void)
 }
 
 int owners_watch_start(struct owners_watch *w, const struct config *config, const char *root,
-                       const struct owners_command_limits *limits)
+		       const struct owners_command_limits *limits)
 {
 	memset(w, 0, sizeof(*w));
 	w->root = root;
@@ -53,7 +53,7 @@ void owners_watch_reload(struct owners_watch *w)
 
 /* 1 or -errno, as owners_watch_poll(). */
 static int read_now(struct owners_watch *w, const struct config *config, const char *output,
-                    size_t output_size, char *error, size_t error_size)
+		    size_t output_size, char *error, size_t error_size)
 {
 	struct owners *fresh;
 	int err = owners_read_root(w->root, config, output, output_size, &fresh, error, error_size);
@@ -81,7 +81,7 @@ static bool should_read(struct owners_watch *w, uint64_t signature)
 }
 
 static int poll_files(struct owners_watch *w, const struct config *config, char *error,
-                      size_t error_size)
+		      size_t error_size)
 {
 	uint64_t signature = owners_signature(w->root, config);
 	int result;
@@ -99,7 +99,7 @@ static int poll_files(struct owners_watch *w, const struct config *config, char 
 }
 
 static int watch_files(struct owners_watch *w, const struct config *config, uint64_t now_ns,
-                       char *error, size_t error_size)
+		       char *error, size_t error_size)
 {
 	uint64_t begin_ns, wait_ns;
 	int result;
@@ -114,7 +114,7 @@ static int watch_files(struct owners_watch *w, const struct config *config, uint
 }
 
 static int ask_command(struct owners_watch *w, const struct config *config, uint64_t now_ns,
-                       char *error, size_t error_size)
+		       char *error, size_t error_size)
 {
 	int err;
 
@@ -125,15 +125,15 @@ static int ask_command(struct owners_watch *w, const struct config *config, uint
 	w->asked = !err;
 	if (err == -ENOTCONN)
 		snprintf(error, error_size,
-		         "the command for source = command is run by a process "
-		         "of the daemon's start: want a restart");
+			 "the command for source = command is run by a process "
+			 "of the daemon's start: want a restart");
 	else if (err)
 		snprintf(error, error_size, "the command cannot be run: %s", strerror(-err));
 	return err;
 }
 
 static int watch_command(struct owners_watch *w, const struct config *config, uint64_t now_ns,
-                         char *error, size_t error_size)
+			 char *error, size_t error_size)
 {
 	const char *output = NULL;
 	size_t output_size = 0;
@@ -141,8 +141,8 @@ static int watch_command(struct owners_watch *w, const struct config *config, ui
 
 	if (err == -EAGAIN)
 		return config->source == CONFIG_SOURCE_COMMAND
-		               ? ask_command(w, config, now_ns, error, error_size)
-		               : 0;
+			       ? ask_command(w, config, now_ns, error, error_size)
+			       : 0;
 	w->asked = false;
 	if (err == -EPIPE)
 		owners_command_stop(&w->command);
@@ -155,7 +155,7 @@ static int watch_command(struct owners_watch *w, const struct config *config, ui
 }
 
 int owners_watch_poll(struct owners_watch *w, const struct config *config, uint64_t now_ns,
-                      char *error, size_t error_size)
+		      char *error, size_t error_size)
 {
 	int result = watch_command(w, config, now_ns, error, error_size);
 

@@ -31,13 +31,13 @@ struct owners_watch {
 /* Start the child for the command where there is one; the first poll reads at once. Needs the
  * privileges of the command. 0 or -errno: no child. */
 int owners_watch_start(struct owners_watch *w, const struct config *config, const char *root,
-                       const struct owners_command_limits *limits);
+		       const struct owners_command_limits *limits);
 void owners_watch_stop(struct owners_watch *w);
 
 /* Never waits. 1: w->owners is a new table; 0: it is as it was; -errno: the same, with one line in
  * `error`, which may come again with every poll. now_ns never goes back. */
 int owners_watch_poll(struct owners_watch *w, const struct config *config, uint64_t now_ns,
-                      char *error, size_t error_size);
+		      char *error, size_t error_size);
 
 /* The configuration has changed: read with the next poll. */
 void owners_watch_reload(struct owners_watch *w);

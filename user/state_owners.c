@@ -12,7 +12,7 @@
 static bool has_table(struct state *state)
 {
 	return sqlite3_table_column_metadata(state->db, NULL, "owners", NULL, NULL, NULL, NULL,
-	                                     NULL, NULL) == SQLITE_OK;
+					     NULL, NULL) == SQLITE_OK;
 }
 
 static int make_table(struct state *state)
@@ -22,9 +22,9 @@ static int make_table(struct state *state)
 	if (!state->write)
 		return state_say(state, -EROFS, "the state database is open for reading only");
 	rc = sqlite3_exec(state->db,
-	                  "CREATE TABLE IF NOT EXISTS owners (domain TEXT PRIMARY KEY, uid INTEGER)"
-	                  " WITHOUT ROWID",
-	                  NULL, NULL, NULL);
+			  "CREATE TABLE IF NOT EXISTS owners (domain TEXT PRIMARY KEY, uid INTEGER)"
+			  " WITHOUT ROWID",
+			  NULL, NULL, NULL);
 	return rc == SQLITE_OK ? 0 : state_fail(state, rc, "making the table of owners");
 }
 
@@ -35,7 +35,7 @@ static bool get_owner(struct state_row *row, char domain[SMTPL_DOMAIN_SIZE], uin
 }
 
 int state_each_owner(struct state *state, int (*each)(void *arg, const char *domain, uint32_t uid),
-                     void *arg)
+		     void *arg)
 {
 	char domain[SMTPL_DOMAIN_SIZE];
 	struct state_row row;

@@ -14,6 +14,6 @@ int state_put_owners(struct state *state, const struct owners *owners);
 
 /* In no order. A non-zero return of `each` ends the call and is returned. */
 int state_each_owner(struct state *state, int (*each)(void *arg, const char *domain, uint32_t uid),
-                     void *arg);
+		     void *arg);
 
 #endif

@@ -138,7 +138,7 @@ static inline const char *listing(const struct owners *owners)
 	qsort(listed.text, listed.count, sizeof(listed.text[0]), compare_text);
 	for (size_t i = 0; i < listed.count; i++)
 		used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", i ? " " : "",
-		                         listed.text[i]);
+					 listed.text[i]);
 	return line;
 }
 

@@ -105,8 +105,8 @@ static void test_read_and_saved(void **state)
 	begin(CONFIG_SOURCE_FILE);
 	write_text("/domains", "a.example: alice\nb.example: bob\nc.example: gone\n");
 	start();
-	assert_non_null(strstr(logged, "2 domains have an owner (file "));
-	assert_non_null(strstr(logged, "1 more belong to users that this host does not know"));
+	assert_non_null(strstr(logged, "domains with an owner: 2 (file "));
+	assert_non_null(strstr(logged, "domains of users that this host does not know: 1"));
 	expect_owner("a.example", 1000);
 	assert_false(agent_owner(&agent, "c.example", &uid));
 	expect_saved("a.example=1000 b.example=1001");
@@ -115,7 +115,7 @@ static void test_read_and_saved(void **state)
 
 	write_text("/domains", "b.example: carol\n");
 	poll_seconds(3);
-	assert_non_null(strstr(logged, "1 domains have an owner"));
+	assert_non_null(strstr(logged, "domains with an owner: 1 (file "));
 	expect_owner("b.example", 1002);
 	expect_saved("b.example=1002");
 	end();
@@ -130,9 +130,9 @@ static void test_broken(void **state)
 	write_text("/domains", "a.example\n");
 	start();
 	snprintf(expected, sizeof(expected),
-	         "%s:1: \"a.example\": want DOMAIN: USER, one domain a line; the 0 domains whose "
-	         "owners are known stay",
-	         file);
+		 "%s:1: \"a.example\": want DOMAIN: USER, one domain a line; the owners known "
+		 "before stay",
+		 file);
 	assert_non_null(strstr(logged, expected));
 	assert_int_equal(owners_count(agent.owners.owners), 0);
 	poll_seconds(5);
@@ -168,7 +168,7 @@ static void test_start_from_saved(void **state)
 	config.relays.uid[config.relays.count++] = 1001;
 	begin(CONFIG_SOURCE_FILE);
 	start();
-	assert_non_null(strstr(logged, "the 1 domains whose owners are known stay"));
+	assert_non_null(strstr(logged, "; the owners known before stay"));
 	expect_owner("a.example", 1000);
 	assert_false(agent_owner(&agent, "b.example", &uid));
 	expect_saved("a.example=1000 b.example=1001");
@@ -207,13 +207,13 @@ static void test_command(void **state)
 	(void)state;
 	begin(CONFIG_SOURCE_COMMAND);
 	snprintf(agent.config.owners_command, sizeof(agent.config.owners_command),
-	         "echo a.example: alice");
+		 "echo a.example: alice");
 	start();
 	assert_string_equal(logged, "");
 	answered.fd = agent.owners.command.fd;
 	assert_int_equal(poll(&answered, 1, 10000), 1);
 	poll_seconds(1);
-	assert_non_null(strstr(logged, "1 domains have an owner (command)"));
+	assert_non_null(strstr(logged, "domains with an owner: 1 (command)"));
 	expect_owner("a.example", 1000);
 	expect_saved("a.example=1000");
 	end();

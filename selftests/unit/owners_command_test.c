@@ -69,7 +69,7 @@ static void expect_output(const char *text, const char *expected)
 }
 
 static void expect_failure(const char *text, const struct owners_command_limits *within,
-                           const char *expected)
+			   const char *expected)
 {
 	start(text, within);
 	assert_int_equal(ask(), -ECHILD);
@@ -101,18 +101,18 @@ static void test_failures(void **state)
 	(void)state;
 	expect_failure("exit 3", &limits, "the command failed with status 3");
 	expect_failure("echo a: b; printf '\\n'; false", &limits,
-	               "the command failed with status 1");
+		       "the command failed with status 1");
 	expect_failure("printf 'no \\033[2Jdatabase\\nsecond\\n' >&2; exit 1", &limits,
-	               "the command failed with status 1, and said \"no \\x1b[2Jdatabase\"");
+		       "the command failed with status 1, and said \"no \\x1b[2Jdatabase\"");
 	expect_failure("printf 'no end' >&2; exit 1", &limits,
-	               "the command failed with status 1, and said \"no end\"");
+		       "the command failed with status 1, and said \"no end\"");
 	expect_failure("kill -SEGV $$", &limits, "the command was ended by signal 11");
 	expect_failure("/nonexistent/command 2>/dev/null", &limits,
-	               "the command failed with status 127");
+		       "the command failed with status 127");
 	memset(long_line + 8, 'x', 400);
 	strcpy(long_line + 408, "' >&2; exit 1");
 	snprintf(expected, sizeof(expected),
-	         "the command failed with status 1, and said \"%.255s\"", long_line + 8);
+		 "the command failed with status 1, and said \"%.255s\"", long_line + 8);
 	expect_failure(long_line, &limits, expected);
 }
 
@@ -171,7 +171,7 @@ static void test_too_late(void **state)
 	(void)state;
 	close(mkstemp(path));
 	snprintf(text, sizeof(text),
-	         "echo $$ > %s; (echo late >&2; sleep 61) & echo $! >> %s; wait", path, path);
+		 "echo $$ > %s; (echo late >&2; sleep 61) & echo $! >> %s; wait", path, path);
 	begin_ms = now_ms();
 	expect_failure(text, &soon, "the command took too long, and said \"late\"");
 	assert_in_range(now_ms() - begin_ms, 300, 5000);
@@ -220,7 +220,7 @@ static void test_none(void **state)
 	(void)state;
 	assert_int_equal(owners_command_ask(&none), -ENOTCONN);
 	assert_int_equal(owners_command_answer(&none, &output, &output_size, error, sizeof(error)),
-	                 -EAGAIN);
+			 -EAGAIN);
 	owners_command_stop(&none);
 	assert_int_equal(fcntl(0, F_GETFD), standing < 0 ? -1 : 0);
 	close(standing);
@@ -264,11 +264,11 @@ static void test_nothing_inherited(void **state)
 	assert_int_equal(ask(), 0);
 	/* Interrupts of the terminal are the daemon's. */
 	assert_int_equal(output_size, strlen("4\n/dev/null\n/\nSigBlk:\t0000000000000000\n"
-	                                     "SigIgn:\t0000000000000002\nnone\n"));
+					     "SigIgn:\t0000000000000002\nnone\n"));
 	assert_memory_equal(output,
-	                    "4\n/dev/null\n/\nSigBlk:\t0000000000000000\n"
-	                    "SigIgn:\t0000000000000002\nnone\n",
-	                    output_size);
+			    "4\n/dev/null\n/\nSigBlk:\t0000000000000000\n"
+			    "SigIgn:\t0000000000000002\nnone\n",
+			    output_size);
 	owners_command_done(output, output_size);
 	owners_command_stop(&command);
 	for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)

@@ -28,7 +28,7 @@ static struct owners *read_good(enum config_source source)
 }
 
 static void expect_of(enum config_source source, const char *rows, size_t unknown,
-                      const char *read_from)
+		      const char *read_from)
 {
 	struct owners *owners = read_good(source);
 
@@ -45,7 +45,7 @@ static void expect_error_of(enum config_source source, int code, const char *exp
 
 	config.source = source;
 	assert_int_equal(owners_read_root(root, &config, NULL, 0, &owners, error, sizeof(error)),
-	                 code);
+			 code);
 	assert_string_equal(error, expected);
 	assert_ptr_equal(owners, before);
 }
@@ -84,23 +84,23 @@ static void test_cpanel(void **state)
 	(void)state;
 	config.relays.uid[config.relays.count++] = 8;
 	write_text("/etc/userdomains", "*: nobody\n"
-	                               "Shop.Example.COM: alice\n"
-	                               "example.com: alice\r\n"
-	                               "*.example.com: alice\n"
-	                               "example.com: bob\n"
-	                               "b_1.example.:bob\n"
-	                               "host.example: root\n"
-	                               "m.example: mail\n"
-	                               "n.example: nobody\n"
-	                               "nn.example: nfsnobody\n"
-	                               "gone.example: deleted\n"
-	                               "gone2.example: deleted\n"
-	                               "\xc3\xbc.example: carol");
+				       "Shop.Example.COM: alice\n"
+				       "example.com: alice\r\n"
+				       "*.example.com: alice\n"
+				       "example.com: bob\n"
+				       "b_1.example.:bob\n"
+				       "host.example: root\n"
+				       "m.example: mail\n"
+				       "n.example: nobody\n"
+				       "nn.example: nfsnobody\n"
+				       "gone.example: deleted\n"
+				       "gone2.example: deleted\n"
+				       "\xc3\xbc.example: carol");
 	write_text("/etc/trueuserdomains", "true.example: alice\n");
 	users_asked = 0;
 	expect_of(CONFIG_SOURCE_CPANEL,
-	          "b_1.example=1001 example.com=1000 shop.example.com=1000 \xc3\xbc.example=1002",
-	          2, "cpanel /etc/userdomains");
+		  "b_1.example=1001 example.com=1000 shop.example.com=1000 \xc3\xbc.example=1002",
+		  2, "cpanel /etc/userdomains");
 	/* Each user once: alice, bob, root, mail, nobody (for n.example), nfsnobody, deleted, carol. */
 	assert_int_equal(users_asked, 8);
 
@@ -119,7 +119,7 @@ static void test_cpanel_without_userdomains(void **state)
 {
 	(void)state;
 	expect_error_of(CONFIG_SOURCE_CPANEL, -ENOENT,
-	                "/etc/userdomains: cannot be read: No such file or directory");
+			"/etc/userdomains: cannot be read: No such file or directory");
 	write_text("/etc/trueuserdomains", "true.example: alice\n");
 	expect_of(CONFIG_SOURCE_CPANEL, "true.example=1000", 0, "cpanel /etc/trueuserdomains");
 	write_text("/etc/userdomains", "");
@@ -138,7 +138,7 @@ static void test_directadmin(void **state)
 {
 	(void)state;
 	expect_error_of(CONFIG_SOURCE_DIRECTADMIN, -ENOENT,
-	                "/etc/virtual/domainowners: cannot be read: No such file or directory");
+			"/etc/virtual/domainowners: cannot be read: No such file or directory");
 	write_text("/etc/virtual/domainowners", "a.example: alice\nb.example: bob\n");
 	write_text("/etc/virtual/a.example/passwd", "");
 	write_text("/etc/virtual/c.example/passwd", "");
@@ -151,8 +151,8 @@ static void test_directadmin(void **state)
 	point("pz.example", "../b.example");
 	point("p q", "a.example");
 	expect_of(CONFIG_SOURCE_DIRECTADMIN,
-	          "a.example=1000 b.example=1001 pa.example=1000 pb.example=1001 pp.example=1000",
-	          0, "directadmin /etc/virtual/domainowners");
+		  "a.example=1000 b.example=1001 pa.example=1000 pb.example=1001 pp.example=1000",
+		  0, "directadmin /etc/virtual/domainowners");
 }
 
 static void test_hestia(void **state)
@@ -170,9 +170,9 @@ static void test_hestia(void **state)
 		" SSL='no'\n\n"
 		"X_DOMAIN='wrong.example' DOMAIN='b.example' ALIAS='' NODOMAIN='wrong.example'\n");
 	write_text("/usr/local/hestia/data/users/alice/mail.conf",
-	           "DOMAIN='m.example' ANTISPAM='yes'\n");
+		   "DOMAIN='m.example' ANTISPAM='yes'\n");
 	write_text("/usr/local/hestia/data/users/bob/dns.conf",
-	           "IP='192.0.2.1' DOMAIN='d.example'\nDOMAIN='x.example'\n");
+		   "IP='192.0.2.1' DOMAIN='d.example'\nDOMAIN='x.example'\n");
 	write_text("/usr/local/hestia/data/users/bob/user.conf", "NAME='Bob'\n");
 	write_text("/usr/local/hestia/data/users/deleted/web.conf", "DOMAIN='gone.example'\n");
 	write_text("/usr/local/hestia/data/users/.trash/web.conf", "nonsense\n");
@@ -180,20 +180,20 @@ static void test_hestia(void **state)
 	/* x.example is in two users' files: whose is read first is not said. */
 	write_text("/usr/local/hestia/data/users/bob/dns.conf", "IP='' DOMAIN='d.example'\n");
 	expect_of(CONFIG_SOURCE_HESTIA,
-	          "a.example=1000 b.example=1000 d.example=1001 m.example=1000 www.a.example=1000 "
-	          "x.example=1000",
-	          1, "hestia /usr/local/hestia/data/users");
+		  "a.example=1000 b.example=1000 d.example=1001 m.example=1000 www.a.example=1000 "
+		  "x.example=1000",
+		  1, "hestia /usr/local/hestia/data/users");
 
 	write_text("/usr/local/hestia/data/users/bob/mail.conf",
-	           "DOMAIN='e.example'\n\nXDOMAIN='e.example'\n");
+		   "DOMAIN='e.example'\n\nXDOMAIN='e.example'\n");
 	snprintf(error, sizeof(error),
-	         "%s/bob/mail.conf:3: \"XDOMAIN='e.example'\": want DOMAIN='NAME' in each line",
-	         users_path);
+		 "%s/bob/mail.conf:3: \"XDOMAIN='e.example'\": want DOMAIN='NAME' in each line",
+		 users_path);
 	expect_error_of(CONFIG_SOURCE_HESTIA, -EINVAL, error);
 	write_text("/usr/local/hestia/data/users/bob/mail.conf", "DOMAIN='e.example");
 	snprintf(error, sizeof(error),
-	         "%s/bob/mail.conf:1: \"DOMAIN='e.example\": want DOMAIN='NAME' in each line",
-	         users_path);
+		 "%s/bob/mail.conf:1: \"DOMAIN='e.example\": want DOMAIN='NAME' in each line",
+		 users_path);
 	expect_error_of(CONFIG_SOURCE_HESTIA, -EINVAL, error);
 }
 
@@ -210,12 +210,12 @@ static void test_hestia_elsewhere(void **state)
 	sprintf(at, "'");
 	write_text("/srv/h/data/users/alice/web.conf", line);
 	expect_of(CONFIG_SOURCE_HESTIA, "a.example=1000 b.example=1000", 0,
-	          "hestia /srv/h/data/users");
+		  "hestia /srv/h/data/users");
 	sprintf(at, "%*s", (int)(65537 - (at - line)), "'");
 	write_text("/srv/h/data/users/alice/web.conf", line);
 	expect_error_of(CONFIG_SOURCE_HESTIA, -EINVAL,
-	                "/srv/h/data/users/alice/web.conf:1: 65537 bytes: want lines of at most "
-	                "65536");
+			"/srv/h/data/users/alice/web.conf:1: 65537 bytes: want lines of at most "
+			"65536");
 	unsetenv("HESTIA");
 	free(line);
 }
@@ -224,21 +224,21 @@ static void test_file(void **state)
 {
 	(void)state;
 	expect_error_of(CONFIG_SOURCE_FILE, -ENOENT,
-	                OWN ": cannot be read: No such file or directory");
+			OWN ": cannot be read: No such file or directory");
 	write_text(OWN, "# ours\n"
-	                "\n"
-	                " \t a.example  : \t alice \t\r\n"
-	                "\t# more\n"
-	                "b.example: uid:1234\n"
-	                "c.example:\tuid:4294967293\n"
-	                "d.example: uid:0\n"
-	                "e.example: uid:65534\n"
-	                "*.f.example: uid:1\n"
-	                "g.example: 1000\n"
-	                "h.example: uid:1234");
+			"\n"
+			" \t a.example  : \t alice \t\r\n"
+			"\t# more\n"
+			"b.example: uid:1234\n"
+			"c.example:\tuid:4294967293\n"
+			"d.example: uid:0\n"
+			"e.example: uid:65534\n"
+			"*.f.example: uid:1\n"
+			"g.example: 1000\n"
+			"h.example: uid:1234");
 	expect_of(CONFIG_SOURCE_FILE,
-	          "a.example=1000 b.example=1234 c.example=4294967293 h.example=1234", 1,
-	          "file " OWN);
+		  "a.example=1000 b.example=1234 c.example=4294967293 h.example=1234", 1,
+		  "file " OWN);
 	snprintf(config.owners_file, sizeof(config.owners_file), "/srv/x");
 	write_text("/srv/x", "x.example: bob\n");
 	expect_of(CONFIG_SOURCE_FILE, "x.example=1001", 0, "file /srv/x");
@@ -267,22 +267,22 @@ static void test_errors(void **state)
 		{"a: al ice", "\"al ice\": is no user: want a name without blanks and colons"},
 		{"a: al\x07", "\"al\\x07\": is no user: want a name without blanks and colons"},
 		{"a: alice # me",
-	         "\"alice # me\": is no user: want a name without blanks and colons"},
+		 "\"alice # me\": is no user: want a name without blanks and colons"},
 		{"a:uid:5", "\"a:uid\": is no domain: want a name like example.com"},
 		{"a: uid:", "\"uid:\": want uid:N, N a whole number from 0 to 4294967294"},
 		{"a: uid:x", "\"uid:x\": want uid:N, N a whole number from 0 to 4294967294"},
 		{"a: uid:-1", "\"uid:-1\": want uid:N, N a whole number from 0 to 4294967294"},
 		{"a: uid:4294967295",
-	         "\"uid:4294967295\": want uid:N, N a whole number from 0 to 4294967294"},
+		 "\"uid:4294967295\": want uid:N, N a whole number from 0 to 4294967294"},
 		{"a: uid:00000000000000001",
-	         "\"uid:00000000000000001\": want uid:N, N a whole number from 0 to 4294967294"},
+		 "\"uid:00000000000000001\": want uid:N, N a whole number from 0 to 4294967294"},
 	};
 	char text[256], expected[256];
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		snprintf(text, sizeof(text), "# one\nx.example: bob\n  %s \nalso wrong\n",
-		         cases[i].line);
+			 cases[i].line);
 		snprintf(expected, sizeof(expected), OWN ":3: %s", cases[i].error);
 		write_text(OWN, text);
 		expect_error_of(CONFIG_SOURCE_FILE, -EINVAL, expected);
@@ -290,13 +290,13 @@ static void test_errors(void **state)
 	}
 	write_bytes(OWN, "x\nx\0y: bob\n", 11);
 	expect_error_of(CONFIG_SOURCE_FILE, -EINVAL,
-	                OWN ":1: \"x\": want DOMAIN: USER, one domain a line");
+			OWN ":1: \"x\": want DOMAIN: USER, one domain a line");
 	write_bytes(OWN, "\nx\0y: bob\n", 10);
 	expect_error_of(CONFIG_SOURCE_FILE, -EINVAL, OWN ":2: a zero byte: want a text file");
 	write_text(OWN, "x.example: bob\ny.example: broken\n");
 	expect_error_of(CONFIG_SOURCE_FILE, -EIO,
-	                OWN ":2: \"broken\": the passwd database cannot be asked: Input/output "
-	                    "error");
+			OWN ":2: \"broken\": the passwd database cannot be asked: Input/output "
+			    "error");
 }
 
 static void test_no_regular_file(void **state)
@@ -329,22 +329,22 @@ static void test_auto(void **state)
 		"/usr/local/hestia/data/users/carol/web.conf",
 		"DOMAIN='1.example'\nDOMAIN='2.example'\nDOMAIN='3.example'\nDOMAIN='4.example'\n");
 	expect_of(CONFIG_SOURCE_AUTO, "1.example=1002 2.example=1002 3.example=1002 4.example=1002",
-	          0, "hestia /usr/local/hestia/data/users");
+		  0, "hestia /usr/local/hestia/data/users");
 	write_text("/etc/virtual/domainowners",
-	           "1.example: uid:3\n2.example: uid:3\n3.example: uid:3\n5.example: none\n");
+		   "1.example: uid:3\n2.example: uid:3\n3.example: uid:3\n5.example: none\n");
 	write_text("/etc/userdomains", "1.example: bob\n2.example: bob\n");
 	write_text(OWN, "1.example: alice\n5.example: nobody\n");
 	point("4.example", "3.example");
 	point("6.example", "1.example");
 	expect_of(CONFIG_SOURCE_AUTO,
-	          "1.example=1000 2.example=1001 3.example=3 4.example=3 6.example=1000", 1,
-	          "file " OWN ", cpanel /etc/userdomains, directadmin /etc/virtual/domainowners, "
-	          "hestia /usr/local/hestia/data/users");
+		  "1.example=1000 2.example=1001 3.example=3 4.example=3 6.example=1000", 1,
+		  "file " OWN ", cpanel /etc/userdomains, directadmin /etc/virtual/domainowners, "
+		  "hestia /usr/local/hestia/data/users");
 	expect_of(CONFIG_SOURCE_FILE, "1.example=1000", 0, "file " OWN);
 	expect_of(CONFIG_SOURCE_NONE, "", 0, "none");
 	write_text("/etc/userdomains", "1.example: bob\n2.example\n");
 	expect_error_of(CONFIG_SOURCE_AUTO, -EINVAL,
-	                "/etc/userdomains:2: \"2.example\": want DOMAIN: USER, one domain a line");
+			"/etc/userdomains:2: \"2.example\": want DOMAIN: USER, one domain a line");
 }
 
 static void test_command(void **state)
@@ -353,9 +353,9 @@ static void test_command(void **state)
 	expect_output("a.example: alice\n# x\nb.example: uid:5\n", "a.example=1000 b.example=5");
 	expect_output("gone.example: deleted\n", "");
 	expect_output_error("", 0,
-	                    "output of the command: no domain in it: want lines of DOMAIN: USER");
+			    "output of the command: no domain in it: want lines of DOMAIN: USER");
 	expect_output_error("# \n*: nobody\n", 13,
-	                    "output of the command: no domain in it: want lines of DOMAIN: USER");
+			    "output of the command: no domain in it: want lines of DOMAIN: USER");
 	expect_output_error(
 		"a.example\talice\n", 16,
 		"output of the command:1: \"a.example\\x09alice\": want DOMAIN: USER, one "
@@ -379,7 +379,7 @@ static void test_lengths(void **state)
 	strcpy(text + OWNERS_LINE_BYTES + 1, "\nb.example: bob\n");
 	write_text(OWN, text);
 	expect_error_of(CONFIG_SOURCE_FILE, -EINVAL,
-	                OWN ":1: 1025 bytes: want lines of at most 1024");
+			OWN ":1: 1025 bytes: want lines of at most 1024");
 
 	/* 253 bytes and a dot: found by the key that mail has, too. */
 	memset(domain, 'x', sizeof(domain));
@@ -393,7 +393,7 @@ static void test_lengths(void **state)
 	snprintf(text, sizeof(text), "%sx.: alice\n", domain);
 	write_text(OWN, text);
 	snprintf(expected, sizeof(expected),
-	         OWN ":1: \"%.127s\": is no domain: want a name like example.com", domain);
+		 OWN ":1: \"%.127s\": is no domain: want a name like example.com", domain);
 	expect_error_of(CONFIG_SOURCE_FILE, -EINVAL, expected);
 }
 
@@ -405,7 +405,7 @@ static void test_file_size(void **state)
 	expect_error_of(CONFIG_SOURCE_FILE, -EFBIG, OWN ": want a file of at most 64 MiB");
 	assert_int_equal(truncate(below(OWN), OWNERS_FILE_BYTES), 0);
 	expect_error_of(CONFIG_SOURCE_FILE, -EINVAL,
-	                OWN ":1: 67108864 bytes: want lines of at most 1024");
+			OWN ":1: 67108864 bytes: want lines of at most 1024");
 }
 
 static void test_domains_max(void **state)
@@ -421,8 +421,8 @@ static void test_domains_max(void **state)
 		at += sprintf(at, "%u.example: uid:%u\n", i, i + 100000);
 	at += sprintf(at, "5.example: alice\n");
 	assert_int_equal(owners_read_root(root, &config, text, (size_t)(at - text), &owners, error,
-	                                  sizeof(error)),
-	                 0);
+					  sizeof(error)),
+			 0);
 	assert_int_equal(owners_count(owners), OWNERS_MAX);
 	for (unsigned int i = 0; i < OWNERS_MAX; i += 997) {
 		snprintf(error, sizeof(error), "%u.example", i);
@@ -433,8 +433,8 @@ static void test_domains_max(void **state)
 	owners = NULL;
 	at += sprintf(at, "more.example: alice\nnever.example\n");
 	assert_int_equal(owners_read_root(root, &config, text, (size_t)(at - text), &owners, error,
-	                                  sizeof(error)),
-	                 -E2BIG);
+					  sizeof(error)),
+			 -E2BIG);
 	assert_string_equal(error, "output of the command:1000002: want at most 1000000 domains");
 	assert_null(owners);
 	free(text);
@@ -468,7 +468,7 @@ static void test_no_memory(void **state)
 		assert_true(n < 100);
 	}
 	assert_string_equal(listing(owners), "1.example=1001 2.example=1000 3.example=1002 "
-	                                     "4.example=1001 5.example=1002");
+					     "4.example=1001 5.example=1002");
 	owners_free(owners);
 }
 

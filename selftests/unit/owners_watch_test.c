@@ -92,14 +92,14 @@ static void test_file(void **state)
 
 	rename_over(OWN, "a.example: bob\nbroken\n");
 	expect_broken(-EINVAL, OWN ":2: \"broken\": want DOMAIN: USER, one domain a line",
-	              "a.example=1002");
+		      "a.example=1002");
 	expect_quiet();
 	rename_over(OWN, "a.example: bob\nmended: bob\n");
 	expect_read("a.example=1001 mended=1001");
 
 	assert_int_equal(unlink(below(OWN)), 0);
 	expect_broken(-ENOENT, OWN ": cannot be read: No such file or directory",
-	              "a.example=1001 mended=1001");
+		      "a.example=1001 mended=1001");
 	write_text(OWN, "b.example: bob\n");
 	expect_read("b.example=1001");
 	owners_watch_stop(&watch);
@@ -195,7 +195,7 @@ static void test_command(void **state)
 	(void)state;
 	config.owners_refresh_s = 10;
 	snprintf(config.owners_command, sizeof(config.owners_command),
-	         "cat %s/printed; exit $(cat %s/exit)", root, root);
+		 "cat %s/printed; exit $(cat %s/exit)", root, root);
 	write_text("/printed", "a.example: alice\n");
 	write_text("/exit", "0");
 	start(CONFIG_SOURCE_COMMAND);
@@ -222,9 +222,9 @@ static void test_command(void **state)
 	assert_int_equal(poll_once(), 0);
 	wait_for_command();
 	expect_broken(-EINVAL,
-	              "output of the command:1: \"c.example bob\": want DOMAIN: USER, one domain a "
-	              "line",
-	              "b.example=1001");
+		      "output of the command:1: \"c.example bob\": want DOMAIN: USER, one domain a "
+		      "line",
+		      "b.example=1001");
 	owners_watch_stop(&watch);
 	assert_null(watch.owners);
 }

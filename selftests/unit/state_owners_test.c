@@ -145,7 +145,7 @@ static void all_or_nothing(void **unused)
 	put(state, first, 1000);
 	state_close(state);
 	run_sql("CREATE TRIGGER t BEFORE INSERT ON owners WHEN new.domain = 'refused.example'"
-	        " BEGIN SELECT raise(ABORT, 'no'); END");
+		" BEGIN SELECT raise(ABORT, 'no'); END");
 	state = open_at(&first_boot, STATE_WRITE);
 	assert_true(state_put_owners(state, owners) < 0);
 	expect_rows(state, "a.example=1000 b.example=1001");
@@ -171,7 +171,7 @@ static void bad_rows_are_skipped(void **unused)
 	put(state, domains, 1000);
 	state_close(state);
 	run_sql("INSERT INTO owners VALUES ('', 1), ('b.example', -1), ('c.example', 4294967296),"
-	        " (printf('%.*c', 200, 'x'), 5), ('d.example', 7)");
+		" (printf('%.*c', 200, 'x'), 5), ('d.example', 7)");
 	state = open_at(&first_boot, STATE_WRITE);
 	expect_rows(state, "a.example=1000 d.example=7");
 	assert_int_equal(state_skipped(state), 4);
