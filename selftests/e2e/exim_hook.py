@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""smtplimit hook exim puts itself into every layout of a real Exim's configuration, which Exim then
+takes and delivers with, without an agent too; and takes itself out to the byte."""
+import contextlib
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import exim_scenes  # noqa: E402
+import ktap  # noqa: E402
+import mta  # noqa: E402
+from exim_scenes import hook  # noqa: E402
+from host import Host  # noqa: E402
+from ktap import equal, true  # noqa: E402
+from system import wait_for  # noqa: E402
+
+ETC = "etc/exim4"
+TRANSPORT = f"{ETC}/conf.d/transport/30_exim4-config_remote_smtp"
+
+
+@contextlib.contextmanager
+def exim(split=True, whole=False):
+    """An Exim that does not run yet. whole: with one file, as written by hand."""
+    with Host() as host:
+        mta.Dns(host, exim_scenes.REMOTES)
+        server = mta.Exim(host, split=split)
+        server.configure()
+        if whole:
+            server.tree.write(f"{ETC}/exim4.conf", server.tree.read(server.config), 0o640,
+                              "root:Debian-exim")
+        yield host, server
+
+
+def files(server):
+    """{path: everything about the file} of the configuration."""
+    found = {}
+    for path in sorted(server.tree.path(ETC).rglob("*")):
+        if path.is_file():
+            stat = path.stat()
+            found[str(path.relative_to(server.tree.root))] = (
+                path.read_bytes(), stat.st_mode, stat.st_uid, stat.st_gid, stat.st_mtime_ns)
+    return found
+
+
+def without_times(snapshot):
+    return {path: about[:4] for path, about in snapshot.items()}
+
+
+def changed(before, after):
+    return {p for p in before.keys() | after.keys() if before.get(p) != after.get(p)}
+
+
+def check_line(host, server):
+    done = server.tree.run(["smtplimit", "-c", host.conf, "check"])
+    return [r for r in done.stdout.splitlines() if "hook of exim" in r]
+
+
+def round_trip(split, whole, paths):
+    """Install, twice; have it deliver; edit; remove."""
+    with exim(split, whole) as (host, server):
+        before = files(server)
+        equal(hook(host, server, "--remove").stdout, "exim: not installed\n", "remove before install")
+        true("not installed" in check_line(host, server)[0], "check before install")
+        said = exim_scenes.installed(host, server)
+        after = files(server)
+        equal(changed(without_times(before), without_times(after)), paths, f"changed files ({said})")
+        equal(hook(host, server, "--install").stdout, "exim: already installed\n", "second install")
+        equal(files(server), after, "files after a second install")
+        if not whole:
+            true("update-exim4.conf" in check_line(host, server)[0], "check before it is built")
+        server.configure()
+        true(check_line(host, server)[0].startswith("yes "), f"check: {check_line(host, server)}")
+        delivers_without_agent(host, server)
+        edited = f"{ETC}/passwd.client"
+        server.tree.write(edited, "# edited\n", 0o640, "root:Debian-exim")
+        equal(hook(host, server, "--remove").returncode, 0, "exit of remove")
+        equal(changed(without_times(before), without_times(files(server))), {edited}, "not restored")
+        server.configure()
+        true("smtplimit" not in server.tree.read(server.config), "it is still in what Exim reads")
+
+
+def delivers_without_agent(host, server):
+    server.start()
+    equal(server.sendmail(mta.ALICE, "alice@alice.test", ["n1@far.test"]).returncode, 0, "sendmail")
+    true(server.swaks(mta.BOB, "bob@bob.test", ["n2@one.test"], auth="bob").ok, "SMTP AUTH")
+    true(server.swaks_from_remote("x@far.test", ["carol@carol.test"]).ok, "mail from outside")
+    server.sendmail(mta.ALICE, "alice@alice.test", ["r550.5.1.1-n3@far.test"])
+    wait_for(lambda: "r550.5.1.1-n3@far.test" in server.mailbox("alice"), 20, "the bounce")
+    wait_for(lambda: "x@far.test" in server.mailbox("carol"), 20, "mail from outside")
+    server.wait_queue_empty()
+    delivered = {e["recipient"] for e in host.tally().log if e["outcome"] == "delivered"}
+    equal(delivered, {"n1@far.test", "n2@one.test"}, "delivered")
+    equal(server.tree.read("var/log/exim4/paniclog"), "", "panic log")
+    server.stop()
+
+
+def test_split():
+    conf_d = f"{ETC}/conf.d"
+    round_trip(True, False, {
+        f"{conf_d}/main/99_smtplimit", f"{conf_d}/acl/01_smtplimit", f"{conf_d}/router/01_smtplimit",
+        f"{conf_d}/acl/30_exim4-config_check_rcpt", TRANSPORT, f"{TRANSPORT}_smarthost"})
+
+
+def test_template():
+    round_trip(False, False, {f"{ETC}/exim4.conf.template"})
+
+
+def test_written_by_hand():
+    round_trip(True, True, {f"{ETC}/exim4.conf"})
+
+
+def test_what_exim_does_not_take_is_put_back():
+    with exim() as (host, server):
+        server.tree.write(f"{ETC}/conf.d/main/50_wrong", "no_such_option = 1\n")
+        before = files(server)
+        done = hook(host, server, "--install")
+        equal(done.returncode, 1, "exit of install")
+        true("nothing is changed" in done.stderr and "no_such_option" in done.stderr, done.stderr)
+        equal(without_times(files(server)), without_times(before), "files")
+
+
+def test_what_is_in_use_is_an_error():
+    with exim() as (host, server):
+        text = server.tree.read(TRANSPORT)
+        server.tree.write(TRANSPORT, text.replace("driver = smtp\n", "driver = smtp\n  event_action = \n"))
+        before = files(server)
+        done = hook(host, server, "--install")
+        equal(done.returncode, 1, "exit of install")
+        true('transport "remote_smtp"' in done.stderr and "by hand" in done.stderr, done.stderr)
+        equal(files(server), before, "files")
+
+
+def test_what_is_printed_is_taken():
+    """By a person who puts it in by hand: all that --install adds is in it."""
+    with exim() as (host, server):
+        printed = hook(host, server).stdout
+        exim_scenes.installed(host, server)
+        for name in ("main/99_smtplimit", "acl/01_smtplimit", "router/01_smtplimit"):
+            rows = server.tree.read(f"{ETC}/conf.d/{name}").splitlines()
+            equal([r for r in rows if not r.startswith("#") and r not in printed.splitlines()], [],
+                  f"lines of {name} that are not printed")
+
+
+if __name__ == "__main__":
+    ktap.main(ktap.tests(globals()))
