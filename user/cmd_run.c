@@ -161,6 +161,7 @@ static int start_kernel(struct agent *a)
 	return 0;
 }
 
+/* The first child: it needs the programs' mappings, which are kept out of all later ones. */
 static int start_cutter(struct agent *a)
 {
 	int err = cutter_start(&a->cutter, a->bpf);
@@ -226,8 +227,8 @@ static int drop_privileges(void)
 static int start(struct agent *a)
 {
 	int (*const steps[])(struct agent *) = {
-		start_loop, start_pipeline, start_kernel, agent_state_open, agent_owners_start,
-		agent_restore, agent_apply_roles, agent_apply_locals, start_cutter,
+		start_loop, start_pipeline, start_kernel, start_cutter, agent_state_open,
+		agent_owners_start, agent_restore, agent_apply_roles, agent_apply_locals,
 	};
 	int err = 0;
 
