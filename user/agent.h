@@ -60,6 +60,8 @@ struct agent {
 	uint64_t owners_save_ns; /* when to try to save them next */
 	struct door door;
 	uint64_t door_ns; /* when it was last started */
+	uint64_t door_strangers; /* turned away from its sockets, and said so */
+	uint64_t door_said_ns;
 	bool list_stale;  /* the file `suspended` is to be written anew */
 };
 
@@ -116,6 +118,12 @@ bool agent_caller_then(void *arg, const uint8_t addr[16], uint32_t port, int64_t
 
 /* agent_feed.c - what mail servers tell. arg: the agent. */
 void agent_on_record(void *arg, const struct feed_record *record);
+
+/* agent_door.c - the child that mail servers ask. tend: start one where there is none. */
+void agent_door_start(struct agent *a);
+void agent_door_serve(struct agent *a);
+void agent_door_tend(struct agent *a);
+void agent_door_stop(struct agent *a);
 
 /* agent_suspended.c - write the file `suspended` as the maps are now. */
 void agent_list_suspended(struct agent *a);

@@ -237,6 +237,7 @@ static int start(struct agent *a)
 	if (err)
 		return err;
 	agent_responder_start(a);
+	agent_door_start(a);
 	err = start_meta(a);
 	if (!err)
 		err = start_attach(a);
@@ -255,6 +256,7 @@ static int start(struct agent *a)
 static void finish(struct agent *a)
 {
 	agent_responder_stop(a);
+	agent_door_stop(a);
 	agent_owners_stop(a);
 	cutter_stop(&a->cutter);
 	if (a->pipeline && a->state && a->bpf && a->meta.schema) {
@@ -297,6 +299,10 @@ static void reload(struct agent *a)
 	before = a->config;
 	a->config = fresh;
 	agent_owners_reload(a, &before);
+	if (memcmp(&before.relays, &a->config.relays, sizeof(before.relays))) {
+		agent_door_stop(a);
+		agent_door_start(a);
+	}
 	pipeline_set_rule(a->pipeline, &a->config.rule, a->config.mode);
 	bpf_set_watch(a->bpf, &a->config);
 	agent_apply_roles(a);
@@ -323,6 +329,7 @@ static void on_second(struct agent *a)
 {
 	agent_heartbeat(a);
 	agent_owners_poll(a);
+	agent_door_tend(a);
 	pipeline_tick(a->pipeline, agent_now_ns());
 	agent_expire(a);
 	agent_orders(a);
@@ -358,6 +365,8 @@ static void on_event(struct agent *a, const void *tag)
 		on_timer(a);
 	else if (tag == &a->responder)
 		agent_responder_serve(a);
+	else if (tag == &a->door)
+		agent_door_serve(a);
 	else if (tag == &a->bpf)
 		bpf_ring_read(a->bpf);
 	else if (tag == &a->locals_fd && locals_drain(a->locals_fd) != 0)
@@ -397,7 +406,8 @@ static int run_locked(struct agent *a)
 
 int cmd_run(struct cli *cli, int argc, char **argv)
 {
-	static struct agent a = {.lock_fd = -1, .locals_fd = -1, .responder.fd = -1, .cutter.fd = -1};
+	static struct agent a = {.lock_fd = -1, .locals_fd = -1, .responder.fd = -1,
+				 .cutter.fd = -1, .door.fd = -1};
 	char error[1024] = "";
 	int err;
 
