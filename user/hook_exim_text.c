@@ -48,9 +48,11 @@ const char exim_text_router[] =
  * it; by domain as well, since same_domain_copy_routing passes the other recipients of a domain by
  * the routers. Addresses of the message itself are routed first.
  *
- * smtplimit_event: one line for each recipient whose fate this attempt decided. msg:rcpt:defer and
- * msg:defer come of the last host alone; msg:defer names one recipient of a transaction that was
- * deferred as a whole. In failures $host_address is that of an earlier delivery.
+ * smtplimit_event, smtplimit_tell: one line for each recipient whose fate this attempt decided.
+ * msg:rcpt:defer and msg:defer come of the last host alone. When a transaction is deferred as a whole,
+ * msg:defer names but its first recipient: the others of that domain that are still to be delivered
+ * are in the message's spool file (its format is in Exim's specification). In failures $host_address
+ * is that of an earlier delivery. The first line that does not get through silences its process.
  */
 const char exim_text_acls[] =
 	"smtplimit_origin:\n"
@@ -138,20 +140,46 @@ const char exim_text_acls[] =
 	"      {match_domain{$domain}{+local_domains}}\\\n"
 	"      {and{{def:host_address}{match_ip{$host_address}{<; 127.0.0.0/8 ; ::1 ; @[]}}}}\\\n"
 	"      {and{{eq{$event_name}{msg:fail:internal}}\\\n"
-	"        {match{$event_data}{\\N^(message removed|delivery cancelled|cancelled) \\N}}}}\\\n"
+	"        {match{$event_data}{\\N^(message removed|delivery cancelled|cancelled) \\N}}}}}}\n"
+	"  warn\n"
+	"    set acl_m_smtplimit_told = ${acl{smtplimit_tell}{$local_part@$domain}}\n"
+	"  accept\n"
+	"    condition = ${if or{{!eq{$event_name}{msg:defer}}{<{$recipients_count}{2}}\\\n"
+	"      {>{$recipients_count}{100}}}}\n"
+	"  warn\n"
+	"    set acl_m_smtplimit_spool = $spool_directory/${if def:queue_name{$queue_name/}}input/\n"
+	"    set acl_m_smtplimit_spool = $acl_m_smtplimit_spool\\\n"
+	"      ${if !exists{$acl_m_smtplimit_spool$message_exim_id-H}\\\n"
+	"      {${substr_5_1:$message_exim_id}/}}$message_exim_id\n"
+	"  accept\n"
+	"    condition = ${if !exists{$acl_m_smtplimit_spool-H}}\n"
+	"  warn\n"
+	"    set acl_m_smtplimit_told = ${if match{${readfile{$acl_m_smtplimit_spool-H}}}\\\n"
+	"      {\\N\\n(XX\\n|(?:[YN][YN] [^\\n]*\\n)+)\\d+\\n((?:[^\\n]+\\n)+)\\n\\N}\\\n"
+	"      {${map{<\\n ${filter{<\\n $2}{and{{eqi{${domain:$item}}{$domain}}\\\n"
+	"        {!eqi{$item}{$local_part@$domain}}\\\n"
+	"        {!match{\\n$1${if exists{$acl_m_smtplimit_spool-J}\\\n"
+	"          {${readfile{$acl_m_smtplimit_spool-J}}}}}\\\n"
+	"          {\\N(?i)\\n(?:[YN][YN] )?\\N${rxquote:$item}\\n}}}}}}\\\n"
+	"        {${acl{smtplimit_tell}{$item}}}}}}\n"
+	"  accept\n"
+	"\n"
+	"smtplimit_tell:\n"
+	"  accept\n"
+	"    condition = ${if or{{and{{def:acl_m_smtplimit_mute}{eq{$acl_m_smtplimit_mute}{$pid}}}}\\\n"
 	"      {and{{eq{$event_name}{msg:defer}}{def:acl_m_smtplimit_deferred}\\\n"
-	"        {eq{$acl_m_smtplimit_deferred}{$local_part@$domain}}}}\\\n"
-	"      {and{{def:acl_m_smtplimit_mute}{eq{$acl_m_smtplimit_mute}{$pid}}}}}}\n"
+	"      {match{$acl_m_smtplimit_deferred}{<${rxquote:$acl_arg1}>}}}}}}\n"
 	"  warn\n"
 	"    condition = ${if eq{$event_name}{msg:rcpt:defer}}\n"
-	"    set acl_m_smtplimit_deferred = $local_part@$domain\n"
+	"    set acl_m_smtplimit_deferred = <$acl_arg1>\\\n"
+	"      ${if def:acl_m_smtplimit_deferred{$acl_m_smtplimit_deferred}}\n"
 	"  warn\n"
 	"    set acl_m_smtplimit_mute = ${readsocket{@RUN@/feed}{\\\n"
 	"      exim event=${if eq{$router_name}{smtplimit}{refused}{$event_name}} \\\n"
 	"      id=$message_exim_id relay=$exim_uid proto=$received_protocol ${acl{smtplimit_origin}} \\\n"
-	"      rcpt64=${base64:$local_part@$domain} \\\n"
+	"      rcpt64=${base64:$acl_arg1} \\\n"
 	"      orig64=${if def:acl_m_smtplimit_moved{\\\n"
-	"        ${extract{${md5:${lc:$local_part@$domain}}}{$acl_m_smtplimit_moved}\\\n"
+	"        ${extract{${md5:${lc:$acl_arg1}}}{$acl_m_smtplimit_moved}\\\n"
 	"        {$value}{${extract{${md5:@${lc:$domain}}}{$acl_m_smtplimit_moved}\\\n"
 	"        {${if eq{$value}{-}{}{$value}}}}}}}} \\\n"
 	"      errno=$event_defer_errno text64=${base64:${length_1024:$event_data}} \\\n"
