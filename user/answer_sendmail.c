@@ -1,88 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * answer_sendmail.c - `smtplimit answer sendmail KEY`: a look-up in Sendmail's `program` map. KEY is
- * "ADDRESS,PORT,AUTH,<SENDER>" as the macros client_addr, client_port and auth_authen have them; no
- * blanks, which Sendmail would turn into dots. The text is printed in quotes, without which
- * Sendmail would take what stands in parentheses for a comment; nothing: may be sent.
+ * answer_sendmail.c - `smtplimit answer sendmail KEY`: a look-up in Sendmail's `program` map, of a
+ * key of sendmail_key.h. The text is printed in quotes, without which Sendmail would take what
+ * stands in parentheses for a comment; nothing: may be sent.
  */
 #include "answer.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-#include "answer_sendmail.h"
 #include "cmd.h"
-#include "door_word.h"
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-/* RFC 3461: "+2B" is a plus. What is not so stays as it is. */
-static void decode_xtext(char *text)
-{
-	char *out = text;
-
-	for (; *text; text++) {
-		int high = *text == '+' ? hex_digit(text[1]) : -1;
-		int low = high >= 0 ? hex_digit(text[2]) : -1;
-
-		if (low >= 0 && (high || low)) {
-			*out++ = (char)(high << 4 | low);
-			text += 2;
-		} else {
-			*out++ = *text;
-		}
-	}
-	*out = '\0';
-}
-
-/* Sendmail writes IPv6 addresses as in mail headers. 0 is the address of a message that came by no
- * connection. */
-static void take_client(struct origin *o, const char *address, const char *port)
-{
-	uint64_t number;
-
-	if (strncmp(address, "IPv6:", 5) == 0)
-		address += 5;
-	if (!door_word_ip(o->client, address))
-		return;
-	o->known |= ORIGIN_HAS_CLIENT;
-	if (door_word_number(port, 65535, &number) == 0)
-		o->client_port = (uint32_t)number;
-}
-
-int answer_sendmail_key(const char *key, struct origin *o)
-{
-	char line[DOOR_LINE_MAX];
-	char *port, *auth, *sender;
-
-	if ((size_t)snprintf(line, sizeof(line), "%s", key) >= sizeof(line))
-		return -EINVAL;
-	port = strchr(line, ',');
-	auth = port ? strchr(port + 1, ',') : NULL;
-	sender = auth ? strstr(auth + 1, ",<") : NULL; /* an identity has no '<': it is xtext */
-	if (!sender || sender[strlen(sender) - 1] != '>')
-		return -EINVAL;
-	*port++ = *auth++ = *sender++ = '\0';
-	memset(o, 0, sizeof(*o));
-	take_client(o, line, port);
-	decode_xtext(auth);
-	door_word_address(o->auth, auth);
-	sender[strlen(sender) - 1] = '\0'; /* our own brackets: there may be others inside */
-	door_word_sender(o->sender, sender + 1);
-	return 0;
-}
+#include "sendmail_key.h"
 
 int answer_sendmail(struct answer *a, const char *key)
 {
 	char text[ANSWER_TEXT_SIZE], line[ANSWER_TEXT_SIZE + 8];
 	struct origin origin;
 
-	if (answer_sendmail_key(key, &origin) || !answer_ask(a, &origin, text))
+	if (sendmail_key_parse(key, &origin) || !answer_ask(a, &origin, text))
 		return CMD_DONE;
 	for (char *c = text; *c; c++)
 		if (*c == '"' || *c == '\\')

@@ -177,7 +177,8 @@ struct unix_search {
 	size_t max, count;
 };
 
-/* Sockets that accept(2) made have the name of the one that listened, and a peer. */
+/* Sockets that accept(2) made have the name of the one that listened, and a peer; a peer that was
+ * closed has no number any more. */
 static int match_unix(void *arg, const struct nlmsghdr *message)
 {
 	struct unix_search *s = arg;
@@ -185,7 +186,7 @@ static int match_unix(void *arg, const struct nlmsghdr *message)
 	const char *name = attribute(message, UNIX_DIAG_NAME, 1, &length);
 	const uint32_t *peer = attribute(message, UNIX_DIAG_PEER, sizeof(*peer), &ignored);
 
-	if (!name || !peer || strnlen(name, length) != strlen(s->path) ||
+	if (!name || !peer || !*peer || strnlen(name, length) != strlen(s->path) ||
 	    memcmp(name, s->path, strlen(s->path)))
 		return 0;
 	if (s->count == s->max)

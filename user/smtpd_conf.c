@@ -16,7 +16,7 @@ struct word {
 	size_t length;
 };
 
-/* A line that goes on behind a backslash is one. */
+/* A line that goes on behind a backslash, or in quotes, is one. */
 struct line {
 	struct word word[WORDS_MAX];
 	size_t count;
@@ -31,13 +31,14 @@ struct change {
 
 #define CHANGES_MAX 2
 
-static const char *line_end(const char *at, const char *end)
+static const char *comment_end(const char *at, const char *end)
 {
 	while (at < end && *at != '\n')
 		at += *at == '\\' && at + 1 < end ? 2 : 1;
 	return at;
 }
 
+/* 0: quotes that do not end. */
 static size_t word_length(const char *at, const char *end)
 {
 	const char *begin = at;
@@ -46,7 +47,7 @@ static size_t word_length(const char *at, const char *end)
 	if (quote == '"' || quote == '\'') {
 		for (at++; at < end && *at != quote; at++)
 			at += *at == '\\' && at + 1 < end;
-		return (size_t)(at - begin) + (at < end);
+		return at < end ? (size_t)(at - begin) + 1 : 0;
 	}
 	if (strchr("{},!=<>()", quote))
 		return 1;
@@ -55,20 +56,28 @@ static size_t word_length(const char *at, const char *end)
 	return at > begin ? (size_t)(at - begin) : 1;
 }
 
-static void read_words(const char *at, const char *end, struct line *line)
+/* Returns where the line ends. One that makes no sense has no words. */
+static const char *read_words(const char *at, const char *end, struct line *line)
 {
 	line->count = 0;
-	while (at < end && *at != '#' && line->count < WORDS_MAX) {
+	while (at < end && *at != '\n') {
 		size_t length;
 
-		if (strchr(BLANKS "\n", *at) || (*at == '\\' && at + 1 < end && at[1] == '\n')) {
-			at++;
+		if (*at == '#')
+			return comment_end(at, end);
+		if (strchr(BLANKS, *at) || (*at == '\\' && at + 1 < end && at[1] == '\n')) {
+			at += *at == '\\' ? 2 : 1;
 			continue;
 		}
 		length = word_length(at, end);
+		if (length == 0 || line->count == WORDS_MAX) {
+			line->count = 0;
+			return end;
+		}
 		line->word[line->count++] = (struct word){at, length};
 		at += length;
 	}
+	return at;
 }
 
 static struct word unquoted(struct word w)
@@ -94,17 +103,18 @@ static bool is_ours(const struct line *line, size_t i)
 
 static bool is_listener(const struct line *line)
 {
-	return is_word(line, 0, "listen") && is_word(line, 1, "on");
+	return is_word(line, 0, "listen") && is_word(line, 1, "on") && line->count > 2 &&
+	       !is_word(line, line->count - 1, "filter");
 }
 
-/* Where the opening brace of a line's list of filters is; 0: it has none. */
+/* Where the opening brace of a line's list of filters is; 0: it has none, with something in it. */
 static size_t find_list(const struct line *line)
 {
 	size_t i;
 
 	if (is_word(line, 0, "filter") && is_word(line, 2, "chain"))
-		return is_word(line, 3, "{") ? 3 : 0;
-	for (i = 2; is_listener(line) && i + 1 < line->count; i++)
+		return is_word(line, 3, "{") && line->count > 4 ? 3 : 0;
+	for (i = 2; is_listener(line) && i + 2 < line->count; i++)
 		if (is_word(line, i, "filter") && is_word(line, i + 1, "{"))
 			return i + 1;
 	return 0;
@@ -136,9 +146,8 @@ int smtpd_conf_scan(struct smtpd_conf *conf, const struct hook_text *text)
 	int err = 0;
 
 	for (; at < end && !err; at++) {
-		const char *stop = line_end(at, end);
+		const char *stop = read_words(at, end, &line);
 
-		read_words(at, stop, &line);
 		if (is_word(&line, 0, "filter") && is_word(&line, 2, "chain"))
 			err = keep_name(conf->chain, &conf->chains, SMTPD_CONF_CHAINS_MAX,
 					line.word[1]);
@@ -235,10 +244,9 @@ static void write_changed(const struct smtpd_conf *conf, const struct hook_text 
 	struct line line;
 
 	for (; at < end; at++) {
-		const char *stop = line_end(at, end);
+		const char *stop = read_words(at, end, &line);
 		size_t count = 0;
 
-		read_words(at, stop, &line);
 		if (line.count)
 			count = conf ? changes_to_add(conf, &line, change)
 				     : changes_to_remove(&line, change);
