@@ -15,7 +15,7 @@
 #define VIRTUAL "/etc/virtual"
 static const char domains[] = VIRTUAL "/domainowners";
 
-/* The domain that a link names: in the same directory, or not at all. */
+/* The domain that a link names; what is in another directory keeps its slash, and is no domain. */
 static const char *pointed_at(char *target)
 {
 	size_t length = strlen(target);
@@ -26,7 +26,7 @@ static const char *pointed_at(char *target)
 		target += strlen(VIRTUAL "/");
 	else if (!strncmp(target, "./", 2))
 		target += 2;
-	return *target && !strchr(target, '/') ? target : NULL;
+	return target;
 }
 
 static int read_pointer(struct owners_reading *r, int directory, const char *name)
@@ -41,7 +41,7 @@ static int read_pointer(struct owners_reading *r, int directory, const char *nam
 		return 0; /* gone, or no link: another file of the mail server */
 	target[n] = '\0';
 	domain = pointed_at(target);
-	if (!domain || account_domain_key(domain, key) || !owners_find(r->owners, key, &uid))
+	if (account_domain_key(domain, key) || !owners_find(r->owners, key, &uid))
 		return 0;
 	err = owners_row_uid(r, name, strlen(name), uid);
 	return err == -EINVAL ? 0 : err; /* no domain's name: a link of somebody's own */

@@ -4,6 +4,7 @@
  * whole, every way to fail is told, nothing of the caller's reaches the command, nothing of the
  * command is left.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -243,6 +244,22 @@ static void test_child_gone(void **state)
 	owners_command_stop(&command);
 }
 
+static size_t count_descriptors(pid_t pid)
+{
+	struct dirent *entry;
+	char path[64];
+	size_t count = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		count += entry->d_name[0] != '.';
+	closedir(dir);
+	return count;
+}
+
 /* 0 to 2, and the directory that is being listed; no blocked or ignored signal; a group of its own. */
 static void test_nothing_inherited(void **state)
 {
@@ -262,6 +279,8 @@ static void test_nothing_inherited(void **state)
 	signal(SIGPIPE, SIG_DFL);
 	unsetenv("NOTIFY_SOCKET");
 	assert_int_equal(ask(), 0);
+	/* Of the child itself: those three and its end. */
+	assert_int_equal(count_descriptors(command.pid), 4);
 	/* Interrupts of the terminal are the daemon's. */
 	assert_int_equal(output_size, strlen("4\n/dev/null\n/\nSigBlk:\t0000000000000000\n"
 					     "SigIgn:\t0000000000000002\nnone\n"));
