@@ -16,18 +16,21 @@ Domains of the remote are whatever Dns() was told; its server (server.py) answer
 names say. Mail for NAME@mail.sender.test, and for users of alice.test etc., is local: mailbox(NAME).
 SMTP AUTH knows every customer by name, with the password "secret".
 """
+import contextlib
 import re
 import shutil
+import subprocess
 import sys
 
 import clients
-from host import PYTHON
+from host import PYTHON, Host
 from mta_tree import DOMAINS, HOSTNAME, Dns, Tree, USERS, program
 from system import wait_for
 
 __all__ = ["ALICE", "BOB", "CAROL", "DAVE", "Dns", "Exim", "Opensmtpd", "Postfix", "SECRET", "SERVERS",
-           "Sendmail"]
+           "Sendmail", "hooked"]
 ALICE, BOB, CAROL, DAVE = USERS.values()
+NAMES = {uid: name for name, uid in USERS.items()}
 SECRET = "secret"
 LOCAL_DOMAINS = [HOSTNAME, "localhost", *DOMAINS]
 
@@ -89,6 +92,25 @@ class Mta:
     def output(self):
         path = self.host.dir / f"{self.name}.out"
         return path.read_text("utf-8", "backslashreplace") if path.exists() else ""
+
+    # smtplimit's hook
+
+    def hook(self, *options):
+        """`smtplimit hook` for this server: a CompletedProcess."""
+        command = [self.tree.path("usr/sbin/smtplimit"), "-c", self.host.conf, "hook", self.name,
+                   "--root", self.tree.root, *options]
+        return subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                              check=False)
+
+    def install_hook(self):
+        done = self.hook("--install")
+        if done.returncode:
+            raise RuntimeError(f"hook {self.name} --install: {done.stdout}{done.stderr}")
+
+    def diagnosis(self):
+        """What to print when a test fails."""
+        return (f"-- {self.name}:\n{self.output()[-4000:]}\n-- its log:\n{self.log()[-8000:]}\n"
+                f"-- smtplimit:\n{self.host.log()[-4000:] if self.host.log_path else ''}")
 
     # mail in
 
@@ -366,3 +388,30 @@ MAILER_DEFINITIONS
 
 
 SERVERS = [Exim, Postfix, Opensmtpd, Sendmail]
+
+
+@contextlib.contextmanager
+def hooked(make, domains, options=None, prepare=None, **more):
+    """A server with smtplimit's hook, and the daemon, which knows who owns the customers' domains.
+    prepare(server) is called before its configuration is made. Not without the server's log when
+    something goes wrong."""
+    with Host(options, **more) as host:
+        Dns(host, domains)
+        server = make(host)
+        owners = host.dir / "owners"
+        owners.write_text("".join(f"{domain}: {user}\n" for domain, user in DOMAINS.items()), "ascii")
+        host.write_conf({"watch": {"relay_users": f"{server.user} mail"},
+                         "accounts": {"source": "file", "file": owners},
+                         "feed": {"postfix": server.tree.path(server.log_path)
+                                  if server.name == "postfix" else "off"}})
+        if prepare:
+            prepare(server)
+        server.configure()
+        server.install_hook()
+        try:
+            host.start()
+            server.start()
+            yield server
+        except BaseException:
+            print(server.diagnosis(), file=sys.stderr)
+            raise
