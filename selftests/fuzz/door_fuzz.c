@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * door_fuzz.c - any bytes at each socket of the door: however the stream is cut, the same is asked,
- * told and answered; every answer is of its protocol; strings end; and a stream that has ended comes
- * to an end.
+ * door_fuzz.c - any bytes at each socket of the door: however the stream is cut, the same is
+ * asked, told and answered; every answer is of its protocol; strings end; and a stream that has
+ * ended comes to an end.
  *
- * Input: a byte that names the socket, '0' to '3', and one that seeds the answers and the cuts, then
- * the stream.
+ * Input: a byte that names the socket, '0' to '3', and one that seeds the answers and the cuts,
+ * then the stream.
  */
 #include <errno.h>
 #include <stdbool.h>
