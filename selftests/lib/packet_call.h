@@ -13,6 +13,7 @@ enum packet_call_what {
 	PACKET_CALL_CLOSE,    /* what the state hook does: `how`, `error` */
 	PACKET_CALL_LOCK,     /* another CPU takes the session, ... */
 	PACKET_CALL_RELEASE,  /* ... and gives it back */
+	PACKET_CALL_RESET,    /* [refuse] relay = reset, or with `how` 0 hook */
 };
 
 struct packet_call {

@@ -285,6 +285,8 @@ static inline int world_event(void *context, void *data, size_t size)
 		trace_outcome(&w->events, data);
 	else if (head->type == SMTPL_EVENT_CLOSE)
 		text_printf(&w->events, "CLOSE\n");
+	else if (head->type == SMTPL_EVENT_CUT)
+		text_printf(&w->events, "CUT %s\n", ((const struct smtpl_event_cut *)data)->domain);
 	else
 		trace_path(&w->events, data);
 	return 0;

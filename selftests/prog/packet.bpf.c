@@ -75,6 +75,9 @@ int call(struct packet_call *call)
 	case PACKET_CALL_RELEASE:
 		session_release(s);
 		return 0;
+	case PACKET_CALL_RESET:
+		smtpl_relay_reset = call->how;
+		return 0;
 	}
 	return -1;
 }
