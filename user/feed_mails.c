@@ -50,78 +50,112 @@ void feed_charged(struct feeds *fs, struct feed *f, const struct recent_entry *e
 		fs->judge->stats.nomem++;
 }
 
-/* One that has none yet, and of those the earliest. */
-struct recent_entry *feed_telling_of(const struct feed *f, uint64_t mail, uint64_t time_ns)
+/* How well a telling fits an outcome on the wire; one that was passed over stands for another. */
+static int fit(const struct recent_entry *telling, enum smtp_outcome outcome)
+{
+	return 4 * (telling->outcome == outcome) + 2 * !telling->late + !telling->seen;
+}
+
+/* Of those that fit alike the earliest. One whose end was seen has all that belongs to it. */
+struct recent_entry *feed_telling_of(const struct feed *f, const struct recent_entry *wire)
 {
 	struct recent_entry *found = NULL, *t = NULL;
 
-	while ((t = recent_next(&f->told, mail, t))) {
-		if (t->time_ns < time_ns || (t->seen && t->seen != SMTP_DEFERRED))
+	while ((t = recent_next(&f->told, wire->mail, t))) {
+		if (t->time_ns < wire->time_ns || (t->seen && t->seen != SMTP_DEFERRED))
 			continue;
-		if (!found || !t->seen || found->seen)
+		if (!found || fit(t, wire->outcome) >= fit(found, wire->outcome))
 			found = t;
 	}
 	return found;
 }
 
-/* Of the outcomes of a mail up to a time, that came one after the other, the one that a telling is
- * of: the first that is final, for what follows it is another message; the last deferral before it,
- * if it is a deferral that is told. */
-static struct recent_entry *told_of(const struct recent *r, const struct recent_entry *telling)
+/* Of the outcomes of a mail up to a time the newest, or the newest that is the same as what is told;
+ * or NULL. */
+static struct recent_entry *told_of(const struct recent *r, const struct recent_entry *telling,
+				    bool same)
 {
-	struct recent_entry *final = NULL, *deferral = NULL, *e = NULL;
+	struct recent_entry *e = NULL;
 
-	while ((e = recent_next(r, telling->mail, e))) {
-		if (e->time_ns > telling->time_ns)
-			continue;
-		if (e->outcome != SMTP_DEFERRED) {
-			final = e;
-			deferral = NULL;
-		} else if (!deferral) {
-			deferral = e;
-		}
-	}
-	if (!final || (deferral && telling->outcome == SMTP_DEFERRED))
-		return deferral;
-	return final;
+	while ((e = recent_next(r, telling->mail, e)))
+		if (e->time_ns <= telling->time_ns && (!same || e->outcome == telling->outcome))
+			return e;
+	return NULL;
 }
 
-enum smtp_outcome feed_take_waiting(struct feeds *fs, struct feed *f,
-				    const struct recent_entry *telling)
+/* What came before it for the same telling: tries at other hosts. NULL: nothing; behind what is final
+ * is another message. */
+static struct recent_entry *try_before(const struct recent *r, const struct recent_entry *e)
 {
-	struct recent_entry *e = told_of(&f->waiting, telling), *before;
-	enum smtp_outcome outcome = e ? e->outcome : SMTP_OUTCOME_NONE;
+	struct recent_entry *before = recent_next(r, e->mail, e);
 
-	for (bool first = true; e; e = before) {
-		before = recent_next(&f->waiting, telling->mail, e);
-		if (e->time_ns > telling->time_ns)
-			continue;
-		f->known.stats.retried += !first;
-		first = false;
+	return before && before->outcome == SMTP_DEFERRED ? before : NULL;
+}
+
+static enum smtp_outcome take_waiting(struct feeds *fs, struct feed *f, struct recent_entry *e)
+{
+	enum smtp_outcome outcome = e->outcome;
+	struct recent_entry *before;
+
+	for (; e; e = before) {
+		before = try_before(&f->waiting, e);
+		f->known.stats.retried += before != NULL;
 		feed_wait_over(fs, f, &f->waiting, e);
 	}
 	return outcome;
 }
 
-static enum smtp_outcome take_charged(struct feed *f, const struct recent_entry *telling)
+static void take_charged(struct feed *f, struct recent_entry *e)
 {
-	struct recent_entry *e = told_of(&f->charged, telling), *before;
-	enum smtp_outcome outcome = e ? e->outcome : SMTP_OUTCOME_NONE;
+	struct recent_entry *before;
 
 	for (; e; e = before) {
-		before = recent_next(&f->charged, telling->mail, e);
-		if (e->time_ns <= telling->time_ns)
-			recent_remove(&f->charged, e);
+		before = try_before(&f->charged, e);
+		recent_remove(&f->charged, e);
 	}
-	return outcome;
 }
 
-/* A deferral that was charged does not stand for the end of the mail. */
-bool feed_was_charged(struct feed *f, const struct recent_entry *telling)
+void feed_tries_over(struct feeds *fs, struct feed *f, uint64_t mail)
 {
-	enum smtp_outcome outcome = take_charged(f, telling);
+	struct recent_entry *e = recent_next(&f->waiting, mail, NULL);
 
-	return outcome && (outcome != SMTP_DEFERRED || telling->outcome == SMTP_DEFERRED);
+	if (!e || e->outcome != SMTP_DEFERRED)
+		return;
+	f->known.stats.retried++;
+	take_waiting(fs, f, e);
+}
+
+/* A deferral told of a time before the end of the mail, which was charged. */
+static bool is_over(const struct feed *f, const struct recent_entry *telling)
+{
+	const struct recent_entry *e = NULL;
+
+	while (telling->outcome == SMTP_DEFERRED && (e = recent_next(&f->charged, telling->mail, e)))
+		if (e->time_ns > telling->time_ns && e->outcome != SMTP_DEFERRED)
+			return true;
+	return false;
+}
+
+void feed_match(struct feeds *fs, struct feed *f, struct recent_entry *telling)
+{
+	struct recent_entry *e = told_of(&f->waiting, telling, true), *charged;
+
+	charged = e ? NULL : told_of(&f->charged, telling, true);
+	telling->late = charged;
+	if (!e && !charged)
+		e = told_of(&f->waiting, telling, false);
+	if (!e && !charged)
+		charged = told_of(&f->charged, telling, false);
+	/* A deferral that was charged does not stand for the end of the mail, nor one end for
+	 * another. */
+	if (!telling->late && charged) {
+		telling->late = telling->outcome == SMTP_DEFERRED;
+		if (!telling->late && charged->outcome != SMTP_DEFERRED)
+			charged = NULL;
+	}
+	telling->late |= is_over(f, telling);
+	telling->seen = e ? take_waiting(fs, f, e) : SMTP_OUTCOME_NONE;
+	take_charged(f, charged);
 }
 
 void feed_telling_forget(struct feed *f)

@@ -14,6 +14,8 @@ struct feed {
 	struct pipeline_feed known; /* mta 0: has neither told nor begun */
 	uint64_t silent_ns; /* since when something waits and nothing was told; 0: no */
 	uint64_t cover_ns;  /* it has told of this time, or a later one */
+	uint64_t saved_ns;  /* the same in the saved state: of until then nothing waits */
+	uint64_t begin_ns;  /* what happened before it may have been told to nobody */
 	bool silenced;      /* it was silent: only what it tells makes it run again */
 	bool dirty;
 	struct recent waiting;  /* on the wire, not told */
@@ -40,20 +42,19 @@ bool feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
 void feed_wait_over(struct feeds *fs, struct feed *f, struct recent *list, struct recent_entry *e);
 /* Over are those without a name that are of a time of which the server has told by now. */
 void feed_nameless_settle(struct feeds *fs, struct feed *f);
-/* Take out of those that wait what a telling is of. Returns the outcome that it had on the wire;
- * NONE: there was none. */
-enum smtp_outcome feed_take_waiting(struct feeds *fs, struct feed *f,
-				    const struct recent_entry *telling);
-
 /* It was charged from the wire. */
 void feed_charged(struct feeds *fs, struct feed *f, const struct recent_entry *entry);
-/* Was what is told charged from the wire? It then was told. */
-bool feed_was_charged(struct feed *f, const struct recent_entry *telling);
+/* Find what a telling is of, among those that wait or were charged, and take that out: sets `seen`,
+ * to what the wire had of it, or `late`: it was charged. */
+void feed_match(struct feeds *fs, struct feed *f, struct recent_entry *telling);
+
+/* A mail has ended: tries at other hosts that came right before it do not wait any more. */
+void feed_tries_over(struct feeds *fs, struct feed *f, uint64_t mail);
 
 /* Told just now, or for some seconds and to be counted and forgotten: the oldest. */
 void feed_telling_add(struct feeds *fs, struct feed *f, const struct recent_entry *entry);
 void feed_telling_forget(struct feed *f);
 /* The telling that an outcome on the wire belongs to, when that came first; or NULL. */
-struct recent_entry *feed_telling_of(const struct feed *f, uint64_t mail, uint64_t time_ns);
+struct recent_entry *feed_telling_of(const struct feed *f, const struct recent_entry *wire);
 
 #endif

@@ -80,6 +80,13 @@ static bool wire_charge(struct feeds *fs, struct feed *f, const struct payer *pa
 	return true;
 }
 
+/* Is it left to the telling? From before the feed began again its telling may be lost. Should it come
+ * after all, it is late. */
+static bool wire_told(const struct feed *f, uint64_t time_ns)
+{
+	return f->known.running && time_ns >= f->begin_ns;
+}
+
 /* One attempt of a mail. False: no memory, nothing done. */
 static bool wire_mail(struct feeds *fs, struct feed *f, const struct payer *payer,
 		      const struct attempts *one, struct ledger_key *key, uint64_t now_ns)
@@ -91,20 +98,23 @@ static bool wire_mail(struct feeds *fs, struct feed *f, const struct payer *paye
 					    .count = 1,
 					    .key = key,
 					    .outcome = one->outcome };
-	struct recent_entry *telling = feed_telling_of(f, entry.mail, entry.time_ns);
+	struct recent_entry *telling = feed_telling_of(f, &entry);
 
 	if (telling) {
 		f->known.stats.retried += telling->seen != SMTP_OUTCOME_NONE;
 		telling->seen = one->outcome;
 		/* It was passed over for another outcome of the same mail, so this one pays. */
+		if (telling->late && one->outcome != SMTP_DEFERRED)
+			feed_tries_over(fs, f, entry.mail);
 		if (telling->late)
 			return wire_charge(fs, f, payer, one, &entry, now_ns);
-		feed_set_aside(fs, f, key, one->outcome, 1);
-		return true;
-	}
-	if (f->known.running)
+	} else if (wire_told(f, entry.time_ns) && entry.time_ns > f->saved_ns) {
 		return feed_wait(fs, f, &f->waiting, &entry);
-	return wire_charge(fs, f, payer, one, &entry, now_ns);
+	} else if (!wire_told(f, entry.time_ns)) {
+		return wire_charge(fs, f, payer, one, &entry, now_ns);
+	}
+	feed_set_aside(fs, f, key, one->outcome, 1);
+	return true;
 }
 
 /* Returns how many are done with: all or none, but for those charged at once. */
@@ -118,7 +128,7 @@ static uint64_t wire_nameless(struct feeds *fs, struct feed *f, const struct pay
 					    .key = key,
 					    .outcome = in->outcome };
 
-	if (!f->known.running)
+	if (!wire_told(f, in->time_ns))
 		return judge_take(fs->judge, payer, in, now_ns);
 	if (payer->pays && in->outcome != SMTP_UNKNOWN && in->time_ns > f->cover_ns)
 		return feed_wait(fs, f, &f->nameless, &entry) ? in->count : 0;
@@ -150,13 +160,22 @@ uint64_t feeds_take(struct feeds *fs, struct ledger_key *key, const struct payer
 
 /* ---- the telling ---- */
 
-static void feed_start(struct feed *f, uint64_t now_ns)
+/* begin_ns: what happened before it may have been told to nobody. */
+static void feed_start(struct feed *f, uint64_t begin_ns, uint64_t now_ns)
 {
-	if (!f->known.running)
+	if (!f->known.running) {
 		f->known.changed_ns = now_ns;
+		f->begin_ns = begin_ns;
+	}
 	f->known.running = true;
 	f->silenced = false;
 	f->dirty = true;
+}
+
+/* A log is read on from where it was left, events are gone. */
+static uint64_t begin_of(const struct feed *f, uint64_t now_ns)
+{
+	return f->known.mta == FEED_POSTFIX ? 0 : now_ns;
 }
 
 static void feed_heard(struct feeds *fs, struct feed *f, const struct pipeline_told *told,
@@ -166,7 +185,7 @@ static void feed_heard(struct feeds *fs, struct feed *f, const struct pipeline_t
 		f->known.mta = told->mta;
 	else if (!f->known.mta)
 		f->known.mta = FEED_EXIM;
-	feed_start(f, now_ns);
+	feed_start(f, now_ns, now_ns);
 	f->known.told_ns = now_ns;
 	f->silent_ns = 0;
 	if (cover_ns > f->cover_ns)
@@ -182,29 +201,37 @@ static void count_told(struct feeds *fs, struct feed *f, const struct pipeline_t
 	f->known.stats.told_failed += told->outcome == SMTP_FAILED;
 }
 
-int feeds_tell(struct feeds *fs, const struct pipeline_told *told, uint64_t now_ns)
+/* An outcome that comes with its own time, at most now. */
+static int tell(struct feeds *fs, struct feed *f, const struct pipeline_told *told, uint64_t now_ns)
 {
 	uint64_t cover_ns = told->time_ns + TOLD_RESOLUTION_NS;
-	struct feed *f = feed_get(fs, told->relay_uid);
-	struct recent_entry entry = { .came_ns = now_ns, .outcome = told->outcome };
+	struct recent_entry entry = { .time_ns = cover_ns < now_ns ? cover_ns : now_ns,
+				      .came_ns = now_ns,
+				      .outcome = told->outcome };
 
-	if (!f)
-		return -ENOMEM;
-	if (!told->time_ns || cover_ns > now_ns)
-		cover_ns = now_ns;
-	feed_heard(fs, f, told, cover_ns, now_ns);
+	feed_heard(fs, f, told, entry.time_ns, now_ns);
 	if (told->refused)
 		return judge_tell(fs->judge, told, 0, now_ns);
 	count_told(fs, f, told);
-	entry.time_ns = cover_ns;
 	entry.mail = sessions_mail_identity(told->sender_hash, told->rcpt_hash);
 	if (told->sender_hash == fs->null_hash)
 		return judge_tell(fs->judge, told, entry.mail, now_ns);
-	entry.seen = feed_take_waiting(fs, f, &entry);
-	entry.late = !entry.seen && feed_was_charged(f, &entry);
+	feed_match(fs, f, &entry);
 	f->known.stats.late += entry.late;
 	feed_telling_add(fs, f, &entry);
 	return entry.late ? 0 : judge_tell(fs->judge, told, entry.mail, now_ns);
+}
+
+int feeds_tell(struct feeds *fs, const struct pipeline_told *told, uint64_t now_ns)
+{
+	struct feed *f = feed_get(fs, told->relay_uid);
+	struct pipeline_told timed = *told;
+
+	if (!f)
+		return -ENOMEM;
+	if (!timed.time_ns || timed.time_ns > now_ns)
+		timed.time_ns = now_ns;
+	return tell(fs, f, &timed, now_ns);
 }
 
 /* ---- beginning and end ---- */
@@ -218,7 +245,7 @@ void feeds_begin(struct feeds *fs, uint32_t relay_uid, uint32_t mta, uint64_t no
 	f->dirty |= f->known.mta != mta;
 	f->known.mta = mta;
 	if (!f->known.running && !f->silenced)
-		feed_start(f, now_ns);
+		feed_start(f, begin_of(f, now_ns), now_ns);
 }
 
 static void feed_stop(struct feed *f, uint64_t now_ns)
@@ -316,9 +343,8 @@ int feeds_restore(struct feeds *fs, const struct pipeline_feed *feed, uint64_t n
 	if (!f)
 		return -ENOMEM;
 	f->known = *feed;
-	f->cover_ns = feed->told_ns;
-	if (feed->running)
-		feed_stop(f, now_ns);
+	f->cover_ns = f->saved_ns = feed->told_ns;
+	f->begin_ns = begin_of(f, now_ns);
 	return 0;
 }
 

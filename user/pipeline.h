@@ -36,7 +36,7 @@ struct pipeline_told {
 	const char *domain;        /* sender domain in key form, "": none */
 	uint64_t sender_hash;      /* of the addresses, as in struct smtpl_event_path */
 	uint64_t rcpt_hash;
-	uint64_t time_ns;          /* boot time of the outcome */
+	uint64_t time_ns;          /* boot time of the outcome; 0: now */
 };
 
 struct pipeline_ops {
@@ -68,16 +68,15 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
  * twice: what the wire has charged is passed over when it is told late.
  *
  * What waits is saved as not taken in: after a restart the first snapshot finds it missing, and
- * takes it in without names, as what happened meanwhile: set aside where the feed was begun before
- * that snapshot, charged else. So a mail whose two sides a restart parts is counted twice when its
- * telling came first, or comes after all from a server whose feed was not begun.
+ * takes it in without names, as all that happened meanwhile: set aside where a log tells of it
+ * (Postfix), charged where nobody could be told (Exim). An Exim delivery that the kernel saw before
+ * a start of the agent and that is told after it is so counted twice.
  */
 #define PIPELINE_FEED_GRACE_NS (30 * 1000000000ull)
 /* 0; -ENOMEM: not taken in, and lost. */
 int pipeline_tell(struct pipeline *p, const struct pipeline_told *told, uint64_t now_ns);
-/* The feed of this relay runs: before the first telling, where what happened meanwhile will be told
- * (a log that is read on from where it was left). Changes nothing for one that runs, or that has
- * been silent for too long: it has to tell. */
+/* The feed of this relay runs, from now on, and a log (mta: Postfix) from where it was left. Changes
+ * nothing for one that runs, or that has been silent for too long: it has to tell. */
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
 /* Its source is known to be gone: the wire takes over at once. */
 void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns);
@@ -157,7 +156,7 @@ int pipeline_restore_window(struct pipeline *p, const struct account_id *id, con
 /* After the key; 0: also of one that is not known. */
 int pipeline_restore_aside(struct pipeline *p, uint32_t uid, const char *domain,
 			   const struct smtpl_totals *aside);
-/* The feed is stopped as of now, until it tells, or pipeline_feed_begin(). */
+/* One that was running does so as after pipeline_feed_begin(). */
 int pipeline_restore_feed(struct pipeline *p, const struct pipeline_feed *feed, uint64_t now_ns);
 
 /* To be saved: keys taken in from or changed in the kernel, and accounts with another window or
