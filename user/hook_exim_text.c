@@ -44,6 +44,9 @@ const char exim_text_router[] =
  * of its text. Whose mail it is can then be told only from what Exim itself knows; the sender's
  * domain counts for clients on this host alone.
  *
+ * smtplimit_rcpt: Exim breaks replies into lines of 75 and would repeat a code of ours on each of them;
+ * 550 is its own, and so the lines put together are the text.
+ *
  * smtplimit_route: notes which remote addresses came out of a redirection, since events do not know
  * it; by domain as well, since same_domain_copy_routing passes the other recipients of a domain by
  * the routers. Addresses of the message itself are routed first.
@@ -104,7 +107,7 @@ const char exim_text_acls[] =
 	"  deny\n"
 	"    domains = ! +local_domains\n"
 	"    condition = ${if def:acl_m_smtplimit_text}\n"
-	"    message = $acl_m_smtplimit_text\n"
+	"    message = ${sg{$acl_m_smtplimit_text}{\\N^550 \\N}{}}\n"
 	"  accept\n"
 	"\n"
 	"smtplimit_not_smtp:\n"
@@ -122,11 +125,14 @@ const char exim_text_acls[] =
 	"    acl = smtplimit_ask\n"
 	"    condition = ${if <{${strlen:$acl_m_smtplimit_moved}}{8000}}\n"
 	"    set acl_m_smtplimit_moved = $acl_m_smtplimit_moved \\\n"
-	"      ${if eqi{$local_part@$domain}{$original_local_part@$original_domain}\\\n"
+	"      ${if eqi{${quote_local_part:$local_part}@$domain}\\\n"
+	"        {${quote_local_part:$original_local_part}@$original_domain}\\\n"
 	"      {${extract{${md5:@${lc:$domain}}}{$acl_m_smtplimit_moved}{}\\\n"
 	"        {${md5:@${lc:$domain}}=-}}}\\\n"
-	"      {${md5:${lc:$local_part@$domain}}=\"${base64:$original_local_part@$original_domain}\" \\\n"
-	"        ${md5:@${lc:$domain}}=\"${base64:$original_local_part@$original_domain}\"}}\n"
+	"      {${md5:${lc:${quote_local_part:$local_part}@$domain}}=\"${base64:\\\n"
+	"        ${quote_local_part:$original_local_part}@$original_domain}\" \\\n"
+	"        ${md5:@${lc:$domain}}=\"${base64:\\\n"
+	"        ${quote_local_part:$original_local_part}@$original_domain}\"}}\n"
 	"  accept\n"
 	"    condition = ${if def:acl_m_smtplimit_text}\n"
 	"    message = :fail: $acl_m_smtplimit_text\n"
@@ -142,7 +148,7 @@ const char exim_text_acls[] =
 	"      {and{{eq{$event_name}{msg:fail:internal}}\\\n"
 	"        {match{$event_data}{\\N^(message removed|delivery cancelled|cancelled) \\N}}}}}}\n"
 	"  warn\n"
-	"    set acl_m_smtplimit_told = ${acl{smtplimit_tell}{$local_part@$domain}}\n"
+	"    set acl_m_smtplimit_told = ${acl{smtplimit_tell}{${quote_local_part:$local_part}@$domain}}\n"
 	"  accept\n"
 	"    condition = ${if or{{!eq{$event_name}{msg:defer}}{<{$recipients_count}{2}}\\\n"
 	"      {>{$recipients_count}{100}}}}\n"
@@ -157,7 +163,7 @@ const char exim_text_acls[] =
 	"    set acl_m_smtplimit_told = ${if match{${readfile{$acl_m_smtplimit_spool-H}}}\\\n"
 	"      {\\N\\n(XX\\n|(?:[YN][YN] [^\\n]*\\n)+)\\d+\\n((?:[^\\n]+\\n)+)\\n\\N}\\\n"
 	"      {${map{<\\n ${filter{<\\n $2}{and{{eqi{${domain:$item}}{$domain}}\\\n"
-	"        {!eqi{$item}{$local_part@$domain}}\\\n"
+	"        {!eqi{$item}{${quote_local_part:$local_part}@$domain}}\\\n"
 	"        {!match{\\n$1${if exists{$acl_m_smtplimit_spool-J}\\\n"
 	"          {${readfile{$acl_m_smtplimit_spool-J}}}}}\\\n"
 	"          {\\N(?i)\\n(?:[YN][YN] )?\\N${rxquote:$item}\\n}}}}}}\\\n"

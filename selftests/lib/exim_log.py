@@ -8,8 +8,8 @@ or, of a connection from this host, whom the test has named in the EHLO (H=(NAME
 import re
 
 OUTCOMES = ("delivered", "deferred", "failed")
-LINE = re.compile(r"^\S+ \S+ (?P<id>\w{6}-\w{6}-\w{2}) (?P<mark><=|=>|->|\*\*|==) (?P<address>\S+)"
-                  r"(?: <(?P<original>[^>]*)>)?(?P<rest>.*)$")
+LINE = re.compile(r"^\S+ \S+ (?P<id>\w{6}-\w{6}-\w{2}) (?P<mark><=|=>|->|\*\*|==) (?P<address>.+?)"
+                  r"(?: <[^>]*>)?(?P<rest>(?: [A-Z]=|: | routing | defer ).*)$")
 # The attempt that the retry time did not allow was none; what has timed out was deferred a line before.
 NOT_TRIED = re.compile(r" defer \(-5\d\):| retry timeout exceeded$")
 

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A Host with a running smtplimit, and a real Exim that smtplimit's hook is installed in."""
 import contextlib
+import json
 import subprocess
 
+import exim_log
 import mta
-from host import Host
+from host import PYTHON, Host
 from ktap import equal, true
 from mta_tree import DOMAINS as CUSTOMERS
+from system import wait_for
 
 REMOTES = {"far.test": ["198.51.100.1", "198.51.100.2"], "one.test": ["198.51.100.3"],
-           "tls.test": ["198.51.100.4"]}
+           "tls.test": ["198.51.100.4"], "busy.test": ["198.51.100.5"]}
 
 
 def hook(host, server, *more):
@@ -46,3 +49,53 @@ def running(options=None, prepare=None, **more):
         yield host
         true("smtplimit" not in server.tree.read("var/log/exim4/paniclog"), "the hook made Exim panic:\n"
              + server.tree.read("var/log/exim4/paniclog"))
+
+
+# Messages over one SMTP connection after the other; standard input: [[sender, [recipient, ...]], ...]
+SMTP = """
+import json, smtplib, sys
+port, ehlo, user = sys.argv[1:]
+with smtplib.SMTP("127.0.0.1", int(port), local_hostname=ehlo, timeout=60) as s:
+    if user:
+        s.ehlo()
+        s.login(user, "secret")
+    for sender, rcpts in json.load(sys.stdin):
+        s.sendmail(sender, rcpts, "Subject: test\\r\\n\\r\\nhello\\r\\n")
+"""
+
+
+def submit(host, uid, messages, auth=""):
+    """By a program of this uid, over loopback SMTP, which says its name in the EHLO."""
+    name = next(n for n, number in mta.USERS.items() if number == uid)
+    done = host.run_as(uid, [PYTHON, "-c", SMTP, 587 if auth else 25, f"{name}.client", auth],
+                       json.dumps(messages))
+    equal(done.returncode, 0, f"exit of {name}'s SMTP client ({done.stderr})")
+
+
+def accounts(host):
+    """{account: figures} of all accounts that status shows something of."""
+    rows = {a["account"]: a for a in host.status()["accounts"]}
+    return {name: a for name, a in rows.items()
+            if any(a["window"][o] or a["total"][o] for o in exim_log.OUTCOMES)}
+
+
+def figures(host, part):
+    return {name: {o: a[part][o] for o in exim_log.OUTCOMES} for name, a in accounts(host).items()}
+
+
+def tally(host):
+    return exim_log.EximLog(host.exim.log(), mta.LOCAL_DOMAINS)
+
+
+def agrees(host, timeout=30):
+    """Wait until mails and attempts of every account are what Exim's log says; that tally."""
+    seen = {}
+
+    def same():
+        log = tally(host)
+        seen.update(log=(log.mails, log.attempts), status=(figures(host, "window"), figures(host, "total")))
+        return log if seen["log"] == seen["status"] else None
+    try:
+        return wait_for(same, timeout)
+    except TimeoutError:
+        raise AssertionError("mails and attempts:\nstatus {status}\nlog    {log}".format(**seen)) from None

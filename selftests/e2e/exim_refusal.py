@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""A suspended customer's mail is refused by Exim itself: whichever way it is handed in, with the text
+that says why, and what was queued before; others' mail flows. Without the agent a suspension holds
+until its end, and no mail waits longer than 2 seconds."""
+import calendar
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import exim_scenes  # noqa: E402
+import ktap  # noqa: E402
+import scenes  # noqa: E402
+from ktap import equal, true  # noqa: E402
+from mta import ALICE, BOB, CAROL, DAVE, NAMES  # noqa: E402
+from system import wait_for  # noqa: E402
+
+LATER = "r451-later@one.test"
+TEXT = re.compile(r"550 5\.7\.1 Domain (\S+) has exceeded the max defers and failures per hour "
+                  r"\(\d+/\d+ \(\d+%\)\) allowed\. Message discarded\. Sending is possible again at "
+                  r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\.")
+
+
+def address(uid):
+    return f"{NAMES[uid]}@{NAMES[uid]}.test"
+
+
+def delivered(host):
+    return {e["recipient"] for e in host.tally().log if e["outcome"] == "delivered"}
+
+
+def is_delivered(host, rcpt, timeout=15):
+    wait_for(lambda: rcpt in delivered(host), timeout, f"{rcpt} to be delivered")
+
+
+def refusal_of(host, uid):
+    """The whole text, from what status says of the account."""
+    account = host.account(NAMES[uid])
+    return scenes.refusal(account, f"{NAMES[uid]}.test", host.bad)
+
+
+def bounces(host, uid):
+    """The mailbox, as one line, so that a text that was broken into lines is found."""
+    return " ".join(host.exim.mailbox(NAMES[uid]).split())
+
+
+def bounce_says(host, uid, rcpt, text):
+    wait_for(lambda: rcpt in bounces(host, uid), 20, f"a bounce for {rcpt}")
+    true(text in bounces(host, uid), f"{text!r} is not in the bounce:\n{host.exim.mailbox(NAMES[uid])}")
+
+
+def neighbour_sends(host, uid=BOB):
+    rcpt = scenes.fresh()[0]
+    equal(host.exim.sendmail(uid, address(uid), [rcpt]).returncode, 0, "exit of a neighbour's sendmail")
+    is_delivered(host, rcpt)
+
+
+def smtp_text(transcript):
+    """The one refusal in what swaks or a server said, its lines put together."""
+    lines = re.findall(r"^(?:<\*\* )?(550)[- ](.*?)\r?$", transcript, re.MULTILINE)
+    return " ".join(["550"] + [text for _, text in lines])
+
+
+def smtp_refused(sent, text):
+    true(not sent.ok, f"taken:\n{sent.text}")
+    equal(smtp_text(sent.text), text, "refusal")
+
+
+def test_install_is_idempotent(host):
+    first = exim_scenes.hook(host, host.exim, "--install")
+    equal((first.returncode, first.stdout), (0, "exim: already installed\n"), "second --install")
+
+
+def test_own_failures_suspend(host):
+    """One mail stays in the queue, then the rule strikes."""
+    server = host.exim
+    neighbour_sends(host)
+    server.sendmail(ALICE, address(ALICE), [LATER])
+    wait_for(server.queue, 10, "the mail to be queued")
+    scenes.window_is(host, "alice", deferred=1)
+    for rcpt in scenes.fresh("r550.5.1.1", 4):
+        server.sendmail(ALICE, address(ALICE), [rcpt])
+    wait_for(lambda: host.suspended("alice"), 15, "alice to be suspended")
+    host.bad = 5
+    true(not host.suspended("domain:alice.test"), "an account of the domain")
+
+
+def test_queued_mail_fails(host):
+    """At the next routing, with the text; it is no outcome of alice's."""
+    bounce_says(host, ALICE, LATER, refusal_of(host, ALICE))
+    host.exim.wait_queue_empty()
+    row = [r for r in host.exim.log().splitlines() if f"** {LATER}" in r]
+    equal(len(row), 1, f"failures of {LATER} in the log: {row}")
+    true("R=smtplimit: " in row[0], f"not failed by the hook: {row[0]}")
+    wait_for(lambda: host.account("alice")["total"]["refused"] >= 1, 10, "the refusal to be counted")
+    equal(host.account("alice")["total"]["failed"], 4, "failed")
+
+
+def test_sendmail_is_refused(host):
+    rcpt = scenes.fresh()[0]
+    done = host.exim.sendmail(ALICE, address(ALICE), [rcpt])
+    true(done.returncode != 0, "sendmail's exit status is 0")
+    bounce_says(host, ALICE, rcpt, refusal_of(host, ALICE))
+    done = host.exim.sendmail(ALICE, address(ALICE), [rcpt], more=["-oep"])
+    true(done.returncode != 0 and refusal_of(host, ALICE) in " ".join(done.stderr.split()),
+         f"-oep says {done.stderr}")
+
+
+def test_php_mail_is_refused(host):
+    rcpt = scenes.fresh()[0]
+    equal(host.exim.php_mail(ALICE, address(ALICE), rcpt).returncode, 1, "PHP's mail() gives true")
+    bounce_says(host, ALICE, rcpt, refusal_of(host, ALICE))
+
+
+def test_smtp_is_refused(host):
+    text = refusal_of(host, ALICE)
+    rcpt = scenes.fresh()[0]
+    smtp_refused(host.exim.swaks(ALICE, address(ALICE), [rcpt], auth="alice"), text)
+    smtp_refused(host.exim.swaks(ALICE, address(ALICE), [rcpt]), text)
+    # The person is refused, whatever name he writes, and whoever connects with his password.
+    smtp_refused(host.exim.swaks(CAROL, address(ALICE), [rcpt], auth="alice"), text)
+    forged = host.exim.swaks(ALICE, address(BOB), [rcpt], auth="alice")
+    smtp_refused(forged, text.replace("alice.test", "bob.test"))
+
+
+def test_bs_is_refused(host):
+    lines = f"EHLO x\nMAIL FROM:<{address(ALICE)}>\nRCPT TO:<{scenes.fresh()[0]}>\nQUIT\n"
+    done = host.exim.tree.run(["/usr/sbin/sendmail", "-bs"], uid=ALICE, stdin=lines)
+    equal(smtp_text(done.stdout), refusal_of(host, ALICE), "what sendmail -bs says")
+
+
+def test_local_mail_is_not(host):
+    host.exim.sendmail(ALICE, address(ALICE), ["carol@carol.test"])
+    wait_for(lambda: address(ALICE) in host.exim.mailbox("carol"), 15, "alice's mail in carol's mailbox")
+    sent = host.exim.swaks(ALICE, address(ALICE), ["dave@dave.test"], auth="alice")
+    true(sent.ok, f"local mail is refused:\n{sent.text}")
+
+
+def test_mail_from_outside_is_not(host):
+    """Though it bears the name of alice's domain."""
+    sent = host.exim.swaks_from_remote(address(ALICE), ["bob@bob.test"])
+    true(sent.ok, f"mail from outside is refused:\n{sent.text}")
+
+
+def test_neighbour_is_not(host):
+    neighbour_sends(host)
+    rcpt = scenes.fresh()[0]
+    true(host.exim.swaks(BOB, address(BOB), [rcpt], auth="bob").ok, "bob's SMTP AUTH")
+    is_delivered(host, rcpt)
+    # Nor is he for what alice does in his name.
+    true(not host.suspended("bob"), "bob is suspended")
+
+
+def test_nothing_of_alice_has_left(host):
+    host.exim.wait_queue_empty()
+    seen = {e["recipient"] for e in host.tally().log if e["sender"] == address(ALICE)}
+    true(not any(re.match(r"n\d+@", rcpt) for rcpt in seen), f"alice has sent: {seen}")
+
+
+def test_release(host):
+    equal(host.cli("release", "alice").returncode, 0, "exit of release")
+    wait_for(lambda: not host.suspended("alice"), 10, "the release")
+    neighbour_sends(host, ALICE)
+
+
+def test_agent_that_hangs(host):
+    """It is stopped, its children go on: 2 seconds a question."""
+    os.kill(host.daemon.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        equal(host.exim.sendmail(BOB, address(BOB), [rcpt := scenes.fresh()[0]]).returncode, 0, "exit")
+        took = time.monotonic() - began
+        true(took < 3, f"sendmail took {took:.1f} s")
+        is_delivered(host, rcpt)
+    finally:
+        os.kill(host.daemon.pid, signal.SIGCONT)
+
+
+def test_agent_killed_during_a_suspension(host):
+    """Of alice for long, of dave for some seconds more."""
+    host.cli("suspend", "alice", "--for", "10m")
+    host.cli("suspend", "dave", "--for", "12s")
+    listed = host.dir / "run" / "suspended"
+    wait_for(lambda: {"alice:", "dave:"} <= {r.split()[0] for r in listed.read_text("utf-8").splitlines()},
+             10, "both in the file")
+    until = host.account("dave")["until"]
+    host.kill()
+    for uid in (ALICE, DAVE):
+        rcpt = scenes.fresh()[0]
+        sent = host.exim.swaks(uid, address(uid), [rcpt], auth=NAMES[uid])
+        true(not sent.ok and TEXT.fullmatch(smtp_text(sent.text)), f"swaks: {sent.text}")
+        done = host.exim.sendmail(uid, address(uid), [rcpt], more=["-oep"])
+        true(done.returncode != 0 and TEXT.search(" ".join(done.stderr.split())),
+             f"sendmail: {done.stderr}")
+    neighbour_sends(host)
+    end = calendar.timegm(time.strptime(until, "%Y-%m-%dT%H:%M:%SZ"))
+    wait_for(lambda: time.time() > end, 30, "the end of dave's suspension")
+    neighbour_sends(host, DAVE)
+    true(host.exim.sendmail(ALICE, address(ALICE), scenes.fresh()).returncode != 0, "alice may send")
+
+
+def test_mail_flows_without_the_agent(host):
+    """Within 2 seconds a message, by each way; also when the file is gone."""
+    (host.dir / "run" / "suspended").unlink()
+    for send in (lambda rcpt: host.exim.sendmail(ALICE, address(ALICE), [rcpt]).returncode == 0,
+                 lambda rcpt: host.exim.swaks(ALICE, address(ALICE), [rcpt]).ok,
+                 lambda rcpt: host.exim.swaks(ALICE, address(ALICE), [rcpt], auth="alice").ok):
+        began = time.monotonic()
+        rcpt = scenes.fresh()[0]
+        true(send(rcpt), f"{rcpt} was not taken")
+        is_delivered(host, rcpt)
+        took = time.monotonic() - began
+        true(took < 2, f"it took {took:.1f} s")
+
+
+if __name__ == "__main__":
+    ktap.main(ktap.tests(globals()), exim_scenes.running())
