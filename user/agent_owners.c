@@ -62,8 +62,8 @@ void agent_owners_poll(struct agent *a)
 		say_error(a, error);
 	if (result > 0) {
 		say_read(a, count_before, unknown_before);
-		a->owners_unsaved = true;
-		a->list_stale = true;
+		a->owners_unsaved |= !a->owners.same;
+		a->list_stale |= !a->owners.same;
 	}
 	save(a);
 }

@@ -68,3 +68,16 @@ int owners_each(const struct owners *owners,
 {
 	return owners ? names_each(&owners->domains, each, arg) : 0;
 }
+
+static int differs_in(void *arg, const char *domain, uint32_t uid)
+{
+	uint32_t other;
+
+	return !owners_find(arg, domain, &other) || other != uid;
+}
+
+bool owners_same(const struct owners *a, const struct owners *b)
+{
+	return owners_count(a) == owners_count(b) &&
+	       !owners_each(a, differs_in, (struct owners *)(uintptr_t)b);
+}

@@ -30,6 +30,8 @@ int owners_add(struct owners *owners, const char *domain, uint32_t uid);
  * owners: an empty table. */
 bool owners_find(const struct owners *owners, const char *domain, uint32_t *uid);
 size_t owners_count(const struct owners *owners);
+/* The same domains with the same owners. */
+bool owners_same(const struct owners *a, const struct owners *b);
 /* Rows whose user does not exist. */
 size_t owners_unknown(const struct owners *owners);
 /* Where it was read from: "cpanel /etc/userdomains", "none"; "a, b" of several. */

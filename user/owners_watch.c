@@ -60,6 +60,8 @@ static int read_now(struct owners_watch *w, const struct config *config, const c
 
 	if (err)
 		return err;
+	w->same = w->known && owners_same(w->owners, fresh);
+	w->known = true;
 	owners_free(w->owners);
 	w->owners = fresh;
 	return 1;

@@ -26,6 +26,8 @@ struct owners_watch {
 	uint64_t ask_ns; /* when to run the command next */
 	bool asked; /* it runs */
 	bool at_once; /* read with the next poll */
+	bool known; /* the table in force was read, not restored */
+	bool same; /* the last one read had nothing new */
 };
 
 /* Start the child for the command where there is one; the first poll reads at once. Needs the

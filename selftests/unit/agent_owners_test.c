@@ -142,6 +142,20 @@ static void test_broken(void **state)
 	assert_non_null(strstr(logged, "owners of domains can be read again"));
 	expect_owner("a.example", 1000);
 
+	/* What is the same as before is not written again: the row that goes away here stays away. */
+	assert_int_equal(state_put_owners(agent.state, NULL), 0);
+	agent.list_stale = false;
+	write_text("/domains", "# changed\na.example: alice\n");
+	poll_seconds(5);
+	expect_saved("");
+	assert_false(agent.list_stale);
+	write_text("/domains", "a.example: carol\n");
+	poll_seconds(5);
+	expect_saved("a.example=1002");
+	assert_true(agent.list_stale);
+	write_text("/domains", "a.example: alice\n");
+	poll_seconds(5);
+
 	/* A fault that is found again each second is told once. */
 	assert_int_equal(unlink(file), 0);
 	poll_seconds(5);

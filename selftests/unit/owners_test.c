@@ -105,6 +105,8 @@ static void test_cpanel(void **state)
 	assert_int_equal(users_asked, 8);
 
 	owners = read_good(CONFIG_SOURCE_CPANEL);
+	assert_true(owners_same(owners, owners));
+	assert_false(owners_same(owners, NULL));
 	assert_true(owners_find(owners, "shop.example.com", &uid));
 	assert_int_equal(uid, 1000);
 	uid = 7;
