@@ -15,6 +15,7 @@
 #include "door.h"
 #include "owners_watch.h"
 #include "pipeline.h"
+#include "postlog_reader.h"
 #include "prune.h"
 #include "responder.h"
 #include "state.h"
@@ -62,6 +63,10 @@ struct agent {
 	uint64_t door_ns; /* when it was last started */
 	uint64_t door_strangers; /* turned away from its sockets, and said so */
 	uint64_t door_said_ns;
+	struct postlog_reader postlog;
+	uint64_t postlog_ns; /* when it was last started; 0: never */
+	struct postlog_position postlog_at; /* told up to here */
+	bool postlog_unsaved;
 	bool list_stale;  /* the file `suspended` is to be written anew */
 };
 
@@ -124,6 +129,14 @@ void agent_door_start(struct agent *a);
 void agent_door_serve(struct agent *a);
 void agent_door_tend(struct agent *a);
 void agent_door_stop(struct agent *a);
+
+/* agent_postlog.c - the child that reads Postfix's log, if there is a Postfix. */
+void agent_postlog_start(struct agent *a);
+void agent_postlog_serve(struct agent *a);
+void agent_postlog_tend(struct agent *a);
+void agent_postlog_stop(struct agent *a);
+/* Put how far it was told. Within a transaction. 0 or -errno */
+int agent_postlog_save(struct agent *a);
 
 /* agent_suspended.c - write the file `suspended` as the maps are now. */
 void agent_list_suspended(struct agent *a);

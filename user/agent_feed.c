@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * agent_feed.c - what mail servers tell of their deliveries: whose mail it was, then into the
- * pipeline; and the child that reads Postfix's log, started, served, and started again.
+ * pipeline.
  */
 #include <errno.h>
 #include <string.h>
@@ -39,6 +39,19 @@ static void feed_tell(struct agent *a, const struct feed_record *r)
 	pipeline_tell(a->pipeline, &told, now);
 }
 
+static void feed_lost(struct agent *a, const struct feed_record *r)
+{
+	static const char *const names[] = {[FEED_EXIM] = "Exim", [FEED_POSTFIX] = "Postfix"};
+	const char *name = r->mta == FEED_EXIM || r->mta == FEED_POSTFIX ? names[r->mta] : "?";
+
+	if (r->count) {
+		log_warning("%u outcomes that %s told, or more, are lost", r->count, name);
+		return;
+	}
+	log_warning("%s's log cannot be read: what the kernel sees is charged instead", name);
+	pipeline_feed_end(a->pipeline, r->relay_uid, agent_now_ns());
+}
+
 void agent_on_record(void *arg, const struct feed_record *r)
 {
 	struct agent *a = arg;
@@ -51,7 +64,13 @@ void agent_on_record(void *arg, const struct feed_record *r)
 	case FEED_REFUSED:
 		feed_tell(a, r);
 		break;
+	case FEED_ALIVE:
+		/* A log that is read on from where it was left tells all. */
+		if (r->mta == FEED_POSTFIX)
+			pipeline_feed_begin(a->pipeline, r->relay_uid, r->mta, agent_now_ns());
+		break;
 	case FEED_LOST:
+		feed_lost(a, r);
 		break;
 	}
 }

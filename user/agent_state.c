@@ -262,6 +262,8 @@ static int save_all(struct agent *a)
 	if (!err)
 		err = pipeline_each_dirty_account(a->pipeline, save_account, a);
 	if (!err)
+		err = agent_postlog_save(a);
+	if (!err)
 		return state_commit(a->state);
 	state_rollback(a->state);
 	return err;
@@ -293,6 +295,7 @@ int agent_save(struct agent *a)
 	}
 	pipeline_saved(a->pipeline);
 	a->unsaved_count = 0;
+	a->postlog_unsaved = false;
 	if (a->save_failed)
 		log_notice("saving works again");
 	a->save_failed = false;

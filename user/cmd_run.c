@@ -238,6 +238,7 @@ static int start(struct agent *a)
 		return err;
 	agent_responder_start(a);
 	agent_door_start(a);
+	agent_postlog_start(a);
 	err = start_meta(a);
 	if (!err)
 		err = start_attach(a);
@@ -257,6 +258,7 @@ static void finish(struct agent *a)
 {
 	agent_responder_stop(a);
 	agent_door_stop(a);
+	agent_postlog_stop(a);
 	agent_owners_stop(a);
 	cutter_stop(&a->cutter);
 	if (a->pipeline && a->state && a->bpf && a->meta.schema) {
@@ -293,6 +295,7 @@ static void reload(struct agent *a)
 	}
 	say_if_later("cgroup", strcmp(fresh.cgroup, a->config.cgroup) != 0);
 	say_if_later("ring size", fresh.ring_bytes != a->config.ring_bytes);
+	say_if_later("log of Postfix", strcmp(fresh.feed_postfix, a->config.feed_postfix) != 0);
 	say_if_later("[paths]", strcmp(fresh.state, a->config.state) != 0 ||
 					strcmp(fresh.run, a->config.run) != 0 ||
 					strcmp(fresh.bpffs, a->config.bpffs) != 0);
@@ -330,6 +333,7 @@ static void on_second(struct agent *a)
 	agent_heartbeat(a);
 	agent_owners_poll(a);
 	agent_door_tend(a);
+	agent_postlog_tend(a);
 	pipeline_tick(a->pipeline, agent_now_ns());
 	agent_expire(a);
 	agent_orders(a);
@@ -367,6 +371,8 @@ static void on_event(struct agent *a, const void *tag)
 		agent_responder_serve(a);
 	else if (tag == &a->door)
 		agent_door_serve(a);
+	else if (tag == &a->postlog)
+		agent_postlog_serve(a);
 	else if (tag == &a->bpf)
 		bpf_ring_read(a->bpf);
 	else if (tag == &a->locals_fd && locals_drain(a->locals_fd) != 0)
@@ -407,7 +413,7 @@ static int run_locked(struct agent *a)
 int cmd_run(struct cli *cli, int argc, char **argv)
 {
 	static struct agent a = {.lock_fd = -1, .locals_fd = -1, .responder.fd = -1,
-				 .cutter.fd = -1, .door.fd = -1};
+				 .cutter.fd = -1, .door.fd = -1, .postlog.fd = -1};
 	char error[1024] = "";
 	int err;
 

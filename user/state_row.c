@@ -56,6 +56,9 @@ static const char *const statement_sql[] = {
 				 " WHERE uid IS NOT excluded.uid"),
 	[STATE_SQL_DELETE_OWNER] = "DELETE FROM owners WHERE domain = ?",
 	[STATE_SQL_EACH_OWNER] = "SELECT domain, uid FROM owners",
+	[STATE_SQL_PUT_POSITION] =
+		"INSERT OR REPLACE INTO positions (source, position) VALUES (?, ?)",
+	[STATE_SQL_GET_POSITION] = "SELECT position FROM positions WHERE source = ?",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(*statement_sql) == STATE_STATEMENTS,
 	       "a statement without its SQL");
