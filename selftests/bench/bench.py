@@ -19,6 +19,7 @@ Without a NAME all of these; each prints lines of `name value unit`, lines with 
                 is refused, and to the cut of the session that was open (aim: below 1 ms)
     session     kernel memory of an open session
     core        outcomes a second, and memory of an account (core.c)
+    door        look-ups a second of mail servers on one CPU (door.c; aim: 10000)
 
 All of it runs in network namespaces of its own, over a veth pair. With and without alternate in
 pairs, and the median of the pairs' ratios counts: a busy machine slows both. Ratios are of the time
@@ -206,11 +207,19 @@ def figure_session(host, _options):
     client.communicate()
 
 
-def figure_core(_host, _options):
-    program = load.BENCH / "core"
+def run_alone(name):
+    program = load.BENCH / name
     if not program.exists():
-        raise Skip("core.c is not built")
+        raise Skip(f"{name}.c is not built")
     sys.stdout.write(sh(program))
+
+
+def figure_core(_host, _options):
+    run_alone("core")
+
+
+def figure_door(_host, _options):
+    run_alone("door")
 
 
 FIGURES = {name.removeprefix("figure_"): function for name, function in list(globals().items())
@@ -219,7 +228,7 @@ FIGURES = {name.removeprefix("figure_"): function for name, function in list(glo
 
 def measure(name, options):
     """Each figure in a host of its own: no account, port or program of another one."""
-    if name == "core":
+    if name in ("core", "door"):
         return FIGURES[name](None, options)
     # One CPU for all of it: the agent gets none for free, and no idle CPU has to be woken. But
     # verdict.c tries without a pause, while the agent is to judge.
