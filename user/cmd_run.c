@@ -215,8 +215,9 @@ static int start_attach(struct agent *a)
 
 static int drop_privileges(void)
 {
+	/* CAP_DAC_READ_SEARCH: panels' files and mail logs may belong to others, and come anew. */
 	static const unsigned int keep[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE,
-					    CAP_KILL, SANDBOX_CHILD_CAPS};
+					    CAP_DAC_READ_SEARCH, CAP_KILL, SANDBOX_CHILD_CAPS};
 	int err = sandbox_daemon(keep, sizeof(keep) / sizeof(keep[0]));
 
 	if (err)
