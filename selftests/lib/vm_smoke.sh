@@ -108,6 +108,40 @@ release() {
 	wait_for "her window began empty" has_mails alice "1/0/0 0.0"
 }
 
+# Who speaks to this host's own mail server is known, with both ends and with the client's alone.
+local_callers() {
+	smtp_smoke server 25 >/tmp/local.log 2>&1 &
+	LOCAL=$!
+	wait_for "the local server listens" logged listening /tmp/local.log
+	send 1001 127.0.0.1 d250@a.test
+	expect "bob speaks to the local server" 0 "$?"
+	send 1000 ::1 d250@a.test
+	expect "alice speaks to the local server" 0 "$?"
+	expect "bob is a caller" 2 "$(callers 1001)"
+	expect "alice is a caller" 2 "$(callers 1000)"
+	kill "$LOCAL"
+}
+callers() {
+	bpftool map dump pinned /sys/fs/bpf/smtplimit/v1/smtpl_callers | grep -c "\"uid\": $1,"
+}
+
+# mail (uid 8) is a mail server: its session for a suspended domain is ended, at once.
+reset_relay() {
+	smtplimit suspend domain:bad.test
+	expect "suspend a domain" 0 "$?"
+	wait_for "the domain is suspended" is_suspended domain:bad.test
+	relay good.test
+	expect "the mail server sends for another domain" 0 "$?"
+	relay bad.test
+	expect "its session for the domain ends" 1 "$?"
+	expect_text "by a reset" "connection abort" /tmp/client.log
+	expect "sessions cut" 1 "$(smtplimit status -j | sed -n 's/.*"sessions_cut": *\([0-9]*\).*/\1/p')"
+	expect "attempts of the mail server" 1/0/0/0 "$(attempts domain:good.test)"
+}
+relay() {
+	timeout 20 smtp_smoke client -u 8 "$V4" 25 "me@$1" d250@a.test >/tmp/client.log 2>&1
+}
+
 # The kernel side goes on without the daemon, and unload takes all of it away.
 leave() {
 	kill "$DAEMON"
@@ -125,10 +159,13 @@ smtplimit check
 expect "check" 0 "$?"
 remote smtp_smoke server 25 >/tmp/server.log 2>&1 &
 wait_for "the server listens" logged listening /tmp/server.log || conclude
+printf '[watch]\nrelay_users = mail\n[refuse]\nrelay = reset\n' >/etc/smtplimit.conf
 daemon_start
 count_exactly
 suspend
 release
+local_callers
+reset_relay
 leave
 echo "# log of the daemon:"
 cat /tmp/daemon.log
