@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Real OpenSMTPD with smtplimit's filter: a suspended customer is refused by sendmail(1), PHP's mail()
+and loopback SMTP, with the text, whatever name he writes; others' mail flows meanwhile. A dead or
+stopped agent refuses whom it had suspended until the end, and nobody else. (Debian 12's OpenSMTPD
+has no working TLS, and without TLS no SMTP AUTH.)"""
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import answer_scenes as answer  # noqa: E402
+import ktap  # noqa: E402
+import mta  # noqa: E402
+from answer_scenes import address, fresh, hook, text_of  # noqa: E402
+from ktap import equal, true  # noqa: E402
+from mta import ALICE, BOB, CAROL  # noqa: E402
+from system import wait_for  # noqa: E402
+
+CONF = "etc/smtpd.conf"
+SEVERAL = """filter true proc-exec "/bin/true"
+filter both chain { true }
+include "/etc/more.conf"
+listen on lo port 26 filter true	# mine
+listen on lo \\
+	port 27 filter { true }
+listen on lo port 28 filter both
+action "local" mbox
+match for local action "local"
+"""
+
+
+def test_install_where_there_are_filters(host):
+    """Each listener gets ours, and the server takes the file; all comes back to the byte."""
+    tree = host.mta.tree
+    files = {"etc/several/smtpd.conf": SEVERAL, "etc/more.conf": "listen on socket\nlisten on lo port 29"}
+    for path, text in files.items():
+        tree.write(path, text)
+    done = hook(host, host.mta, "--dir", "/etc/several", "--install")
+    equal(done.returncode, 0, f"exit of --install ({done.stderr})")
+    equal(tree.run(["smtpd", "-n", "-f", "/etc/several/smtpd.conf"]).returncode, 0, "smtpd -n")
+    text = tree.read("etc/several/smtpd.conf")
+    for line in ("port 26 filter { smtplimit, true }\t# mine", "port 27 filter {smtplimit,  true }",
+                 "filter both chain {smtplimit,  true }", "listen on lo port 28 filter both\n"):
+        true(line in text, f"{line!r} is not in\n{text}")
+    equal(tree.read("etc/more.conf"),
+          "listen on socket filter smtplimit\nlisten on lo port 29 filter smtplimit", "the include")
+    equal(hook(host, host.mta, "--dir", "/etc/several", "--remove").returncode, 0, "exit of --remove")
+    equal({path: tree.read(path) for path in files}, files, "files after --remove")
+
+
+def test_broken_configuration_stays(host):
+    tree, text = host.mta.tree, "listen on lo\nlisten onn lo\n"
+    tree.write("etc/broken/smtpd.conf", text)
+    done = hook(host, host.mta, "--dir", "/etc/broken", "--install")
+    equal(done.returncode, 1, "exit")
+    true("nothing is changed: smtpd -n" in done.stderr and "syntax error" in done.stderr, done.stderr)
+    equal(tree.read("etc/broken/smtpd.conf"), text, "the file")
+
+
+def test_own_failures_suspend(host):
+    host.alice = answer.fail_until_suspended(host, ALICE)
+    true(not host.suspended("bob"), "bob is suspended")
+
+
+def test_sendmail_is_refused(host):
+    rcpt = fresh()
+    done = host.mta.sendmail(ALICE, address(ALICE), [rcpt])
+    true(done.returncode, "sendmail's exit status is 0")
+    equal(done.stderr.strip(), f"sendmail: command failed: {text_of(host.alice, 'alice.test')}",
+          "what sendmail says")
+    done = host.mta.php_mail(ALICE, address(ALICE), rcpt)
+    equal(done.returncode, 1, "PHP's mail() gives true")
+    true(text_of(host.alice, "alice.test") in done.stderr, f"PHP says {done.stderr}")
+    answer.never_came(host, [rcpt])
+
+
+def test_smtp_is_refused(host):
+    sent = host.mta.swaks(ALICE, address(ALICE), [fresh()])
+    equal(answer.smtp_refusal(sent), [text_of(host.alice, "alice.test")], "refusal")
+
+
+def test_who_calls_is_refused(host):
+    """Whatever name alice writes; and her name in another's mail is that one's business."""
+    rcpt, text = fresh(), text_of(host.alice, "bob.test")
+    done = host.mta.sendmail(ALICE, address(BOB), [rcpt])
+    true(done.returncode and text in done.stderr, f"in bob's name by sendmail: {done.stderr}")
+    sent = host.mta.swaks(ALICE, address(BOB), [rcpt])
+    equal(answer.smtp_refusal(sent), [text], "in bob's name by SMTP")
+    answer.never_came(host, [rcpt])
+    answer.sends(host, CAROL, sender=address(ALICE))
+
+
+def test_neighbours_mail_flows(host):
+    answer.sends(host, BOB)
+    answer.remote_mail(host, address(ALICE), f"bob@{mta.HOSTNAME}")
+    true(host.mta.swaks(ALICE, "<>", [f"carol@{mta.HOSTNAME}"]).ok, "a bounce is refused")
+
+
+def test_many_callers_at_once(host):
+    """Sendmail of two customers at the same moment: each is known, or judged by the sender."""
+    def start(uid, rcpt):
+        command = ["sh", "-c", 'echo hello | exec /usr/sbin/sendmail -f "$0" "$1"', address(uid), rcpt]
+        return uid, rcpt, host.mta.tree.popen(command, uid=uid, stderr=subprocess.DEVNULL)
+
+    jobs = [start((ALICE, BOB)[n % 2], fresh()) for n in range(24)]
+    codes = {(uid, rcpt): child.wait(30) for uid, rcpt, child in jobs}
+    equal([k for k, code in codes.items() if k[0] == BOB and code], [], "bob's that were refused")
+    equal([k for k, code in codes.items() if k[0] == ALICE and not code], [], "alice's that were taken")
+    for uid, rcpt in codes:
+        if uid == BOB:
+            answer.is_delivered(host, rcpt)
+    answer.never_came(host, [rcpt for uid, rcpt in codes if uid == ALICE])
+
+
+def test_filter_answers_whatever_comes(host):
+    """It neither ends nor leaves a question open."""
+    session, token = "5066755635621e3e", "3a8d52051222e3fe"
+    ask = f"filter|0.6|1.2|smtp-in|mail-from|{session}|{token}|"
+    lines = ["config|ready", "", "|||||", "report", "filter|x", "\0\xff\x01" * 50,
+             f"report|0.6|1.2|smtp-in|link-connect|{session}|h|pass|nonsense|nonsense",
+             ask + address(ALICE), ask + "x" * 70000 + "@alice.test", ask + address(BOB),
+             f"filter|0.6|1.2|smtp-in|something|{session}|{token}|x",
+             f"filter|0.6|1.2|smtp-in|mail-from|{token}|{token}|{address(ALICE)}"]
+    done = host.mta.tree.run(["smtplimit", "-c", host.conf, "answer", "opensmtpd"], uid=host.mta.uid,
+                             stdin="\n".join(lines) + "\n")
+    equal(done.returncode, 0, f"exit ({done.stderr})")
+    answers = [line for line in done.stdout.splitlines() if not line.startswith("register|")]
+    head = f"filter-result|{session}|{token}|"
+    equal(answers, [f"{head}reject|{text_of(host.alice, 'alice.test')}", f"{head}proceed",
+                    f"{head}proceed", f"{head}proceed", f"filter-result|{token}|{token}|proceed"],
+          "answers")
+
+
+def test_agent_that_hangs(host):
+    os.kill(host.daemon.pid, signal.SIGSTOP)
+    try:
+        start, rcpt = time.monotonic(), fresh()
+        equal(host.mta.sendmail(BOB, address(BOB), [rcpt]).returncode, 0, "exit of sendmail")
+        took = time.monotonic() - start
+        true(0.9 < took < answer.ANSWER_S, f"sendmail took {took:.1f} s")
+        answer.is_delivered(host, rcpt)
+        answer.is_refused(host, ALICE)
+    finally:
+        os.kill(host.daemon.pid, signal.SIGCONT)
+
+
+def test_release(host):
+    equal(host.cli("release", "alice").returncode, 0, "exit of release")
+    wait_for(lambda: not host.suspended("alice"), 10, "the release")
+    # The filter leaves an agent that hung alone for some seconds, and goes by the file.
+    wait_for(lambda: "alice" not in answer.suspended_file(host), 10, "alice out of the file")
+    answer.sends(host, ALICE)
+
+
+def test_without_the_agent(host):
+    answer.without_the_agent(host)
+
+
+if __name__ == "__main__":
+    ktap.main(ktap.tests(globals()), answer.running(mta.Opensmtpd, [CONF], "opensmtpd"))

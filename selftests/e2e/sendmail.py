@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Real Sendmail with smtplimit's map: a suspended customer is refused by sendmail(1), PHP's mail(),
+SMTP AUTH and loopback SMTP, with the text, whatever name he writes; others' mail flows meanwhile. A
+dead or stopped agent refuses whom it had suspended until the end, and nobody else."""
+import os
+import re
+import signal
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import answer_scenes as answer  # noqa: E402
+import ktap  # noqa: E402
+import mta  # noqa: E402
+from answer_scenes import address, fresh, hook, text_of  # noqa: E402
+from ktap import equal, true  # noqa: E402
+from mta import ALICE, BOB, CAROL  # noqa: E402
+from system import wait_for  # noqa: E402
+
+CF, MC = "etc/mail/sendmail.cf", "etc/mail/sendmail.mc"
+
+
+def said_to(sender):
+    """Sendmail puts the address before the text."""
+    return f"<{sender}>... "
+
+
+def smtp_text(account, sender, domain=None):
+    text = text_of(account, domain or sender.partition("@")[2])
+    return text.replace("550 5.7.1 ", f"550 5.7.1 {said_to(sender)}", 1)
+
+
+def bounce_says(host, name, rcpt, text):
+    def arrived():
+        return rcpt in host.mta.mailbox(name)
+    wait_for(arrived, 15, f"a bounce for {rcpt}")
+    mailbox = " ".join(host.mta.mailbox(name).split())
+    true(text in mailbox, f"{text!r} is not in the bounce:\n{mailbox}")
+
+
+def test_configuration_made_anew(host):
+    """As Debian's sendmailconfig does it, from the sendmail.mc: it is still in, and comes out."""
+    tree = host.mta.tree
+    before = answer.contents(host.mta, [MC, CF])
+    tree.run(["sh", "-c", f"m4 /{MC} > /{CF}"], check=True)
+    equal(answer.said(host, host.mta, "--install"), "sendmail: already installed", "--install")
+    answer.said(host, host.mta, "--remove")
+    true("smtplimit" not in tree.read(MC) + tree.read(CF), "something of smtplimit is left")
+    for path, text in before.items():
+        tree.path(path).write_bytes(text)
+
+
+def test_broken_configuration_stays(host):
+    tree, text = host.mta.tree, "V10/Berkeley\nSBroken\nRno tab\n"
+    tree.write("etc/broken/sendmail.cf", text)
+    done = hook(host, host.mta, "--dir", "/etc/broken", "--install")
+    equal(done.returncode, 1, "exit")
+    true("nothing is changed: " in done.stderr and "no tab" in done.stderr, done.stderr)
+    equal(tree.read("etc/broken/sendmail.cf"), text, "the file")
+
+
+def test_own_failures_suspend(host):
+    host.alice = answer.fail_until_suspended(host, ALICE)
+    true(not host.suspended("bob"), "bob is suspended")
+
+
+def test_sendmail_is_refused(host):
+    rcpts = [fresh(), fresh()]
+    done = host.mta.sendmail(ALICE, address(ALICE), rcpts[:1])
+    equal(done.returncode, os.EX_UNAVAILABLE, "sendmail's exit status")
+    equal(host.mta.php_mail(ALICE, address(ALICE), rcpts[1]).returncode, 1, "PHP's mail() gives true")
+    for rcpt in rcpts:
+        bounce_says(host, "alice", rcpt, smtp_text(host.alice, address(ALICE)))
+    answer.never_came(host, rcpts)
+
+
+def test_smtp_is_refused(host):
+    text = smtp_text(host.alice, address(ALICE))
+    for more in ({}, {"auth": "alice"}, {"port": 587}):
+        sent = host.mta.swaks(ALICE, address(ALICE), [fresh()], **more)
+        equal(answer.smtp_refusal(sent), [text], f"refusal ({more})")
+
+
+def test_who_calls_is_refused(host):
+    """Whatever name alice writes; and her name in another's mail is that one's business."""
+    rcpt, text = fresh(), smtp_text(host.alice, address(BOB))
+    true(host.mta.sendmail(ALICE, address(BOB), [rcpt]).returncode, "in bob's name by sendmail")
+    for more in ({}, {"auth": "alice"}):
+        sent = host.mta.swaks(ALICE, address(BOB), [rcpt], **more)
+        equal(answer.smtp_refusal(sent), [text], f"in bob's name ({more})")
+    # Alice's password is known: what counts is the name that it opens, not who connects.
+    sent = host.mta.swaks(CAROL, address(CAROL), [rcpt], auth="alice")
+    equal(answer.smtp_refusal(sent), [smtp_text(host.alice, address(CAROL))], "with alice's password")
+    answer.never_came(host, [rcpt])
+    answer.sends(host, CAROL, sender=address(ALICE))
+
+
+def test_with_and_without_delay_checks(host):
+    """The feature takes away the ruleset check_mail: ours stands in its place, else within it."""
+    tree = host.mta.tree
+    tree.write("etc/plain/sendmail.mc", re.sub(r".*delay_checks.*\n", "", answer.bare(tree.read(MC))))
+    make = ["sh", "-c", "m4 /etc/plain/sendmail.mc > /etc/plain/sendmail.cf"]
+    tree.run(make, check=True)
+    true("\nScheck_mail\n" in tree.read("etc/plain/sendmail.cf"), "delay_checks is still there")
+    answer.said(host, host.mta, "--dir", "/etc/plain", "--install")
+    for path in ("/etc/plain/sendmail.cf", "/etc/plain/sendmail.cf", f"/{CF}"):
+        for sender, refused in ((address(ALICE), True), (address(BOB), False)):
+            done = tree.run(["sendmail", "-bt", "-C", path], stdin=f"check_mail <{sender}>\n")
+            equal("$# error $@ 5 . 7 . 1" in done.stdout, refused, f"{path} of {sender}:\n{done.stdout}")
+        tree.run(make, check=True)      # and from the sendmail.mc with our block
+
+
+def test_odd_senders(host):
+    """They neither break the look-up nor get through."""
+    for sender in ('"a b, c"@alice.test', '"x,<y"@alice.test', "a(7/5)@alice.test", '"\\""@alice.test',
+                   "x@alice.test,<bob@bob.test", "$&{auth_authen}@alice.test"):
+        sent = host.mta.swaks(ALICE, sender, [fresh()])
+        refused = answer.smtp_refusal(sent)
+        true(refused and re.match(r"5\d\d ", refused[0]), f"{sender}: {refused}")
+
+
+def test_neighbours_mail_flows(host):
+    answer.sends(host, BOB)
+    answer.remote_mail(host, address(ALICE), f"bob@{mta.HOSTNAME}")
+    true(host.mta.swaks(ALICE, "<>", [f"carol@{mta.HOSTNAME}"]).ok, "a bounce is refused")
+
+
+def test_look_up_with_nonsense(host):
+    for key in ("", "-j", "--help", "x", "192.0.2.1,99999,,<x@alice.test>", "<" * 5000, ",,,<@>"):
+        done = host.mta.tree.run(["smtplimit", "-c", host.conf, "answer", "sendmail", "--", key], uid=8)
+        equal((done.returncode, done.stdout), (0, ""), f"answer to {key[:40]!r}")
+
+
+def test_agent_that_hangs(host):
+    os.kill(host.daemon.pid, signal.SIGSTOP)
+    try:
+        start, rcpt = time.monotonic(), fresh()
+        true(host.mta.swaks(BOB, address(BOB), [rcpt]).ok, "bob cannot send")
+        took = time.monotonic() - start
+        true(0.9 < took < answer.ANSWER_S, f"it took {took:.1f} s")
+        answer.is_delivered(host, rcpt)
+        answer.is_refused(host, ALICE)
+    finally:
+        os.kill(host.daemon.pid, signal.SIGCONT)
+
+
+def test_release(host):
+    equal(host.cli("release", "alice").returncode, 0, "exit of release")
+    wait_for(lambda: not host.suspended("alice"), 10, "the release")
+    answer.sends(host, ALICE)
+
+
+def test_without_the_agent(host):
+    answer.without_the_agent(host, said_to)
+
+
+def test_program_is_gone(host):
+    """Somebody removed smtplimit, and left the hook."""
+    host.mta.tree.path("usr/sbin/smtplimit").unlink()
+    answer.sends(host, ALICE)
+
+
+if __name__ == "__main__":
+    ktap.main(ktap.tests(globals()), answer.running(mta.Sendmail, [MC, CF], "smmsp smmta mail"))
