@@ -3,6 +3,7 @@
 and loopback SMTP, with the text, whatever name he writes; others' mail flows meanwhile. A dead or
 stopped agent refuses whom it had suspended until the end, and nobody else. (Debian 12's OpenSMTPD
 has no working TLS, and without TLS no SMTP AUTH.)"""
+import contextlib
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import mta  # noqa: E402
 from answer_scenes import address, fresh, hook, text_of  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from mta import ALICE, BOB, CAROL  # noqa: E402
+from mta_tree import inner_pid  # noqa: E402
 from system import wait_for  # noqa: E402
 
 CONF = "etc/smtpd.conf"
@@ -113,6 +115,35 @@ def test_many_callers_at_once(host):
         if uid == BOB:
             answer.is_delivered(host, rcpt)
     answer.never_came(host, [rcpt for uid, rcpt in codes if uid == ALICE])
+
+
+def goes_on(pid, child):
+    """nsenter(1) stops with what it runs."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
+        child.send_signal(signal.SIGCONT)
+    return child.poll() is not None
+
+
+def test_caller_beside_a_long_submission(host):
+    """Bob's sendmail stands still in the middle of a message: his connection is known to be his, so
+    that it is alice who calls now, in his name."""
+    rcpts, text = [fresh(), fresh()], host.dir / "long"
+    text.write_text("Subject: long\n\n" + "x" * 70 + "\n" + ("y" * 70 + "\n") * 400000, encoding="ascii")
+    command = ["sh", "-c", 'exec /usr/sbin/sendmail -f "$0" "$1" <"$2"', address(BOB), rcpts[0], text]
+    incoming = host.mta.tree.path("var/spool/smtpd/incoming")
+    child = host.mta.tree.popen(command, uid=BOB)
+    pid = wait_for(lambda: inner_pid(child) if any(incoming.iterdir()) else None, 20, "bob's message")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        true(any(incoming.iterdir()), "bob's message was taken too soon for this test")
+        done = host.mta.sendmail(ALICE, address(BOB), rcpts[1:])
+        true(done.returncode and text_of(host.alice, "bob.test") in done.stderr, f"taken: {done.stderr}")
+    finally:
+        wait_for(lambda: goes_on(pid, child), 30, "the end of bob's sendmail")
+    equal(child.returncode, 0, "exit of bob's sendmail")
+    answer.is_delivered(host, rcpts[0])
+    answer.never_came(host, rcpts[1:])
 
 
 def test_filter_answers_whatever_comes(host):
