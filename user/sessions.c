@@ -12,6 +12,7 @@
 #define BUCKETS 16384 /* power of two; a quarter of SESSIONS_MAX */
 #define OWNER_BUCKETS 4096
 #define RCPTS_ROOM_MIN 4
+#define RCPT_HASH_BITS 62
 
 enum rcpt_state {
 	RCPT_OPEN = 0,
@@ -20,7 +21,7 @@ enum rcpt_state {
 };
 
 struct rcpt {
-	uint64_t hash : 62; /* 0: its event was lost */
+	uint64_t hash : RCPT_HASH_BITS; /* 0: its event was lost */
 	uint64_t state : 2; /* enum rcpt_state */
 };
 
@@ -327,9 +328,10 @@ uint64_t sessions_address_hash(const char *address)
 	return parser.hash;
 }
 
+/* Of a recipient no more bits than are kept of one on the wire. */
 uint64_t sessions_mail_identity(uint64_t sender_hash, uint64_t rcpt_hash)
 {
-	uint64_t mail = hash_pair(sender_hash, rcpt_hash);
+	uint64_t mail = hash_pair(sender_hash, rcpt_hash & ((1ull << RCPT_HASH_BITS) - 1));
 
 	return mail ? mail : 1;
 }

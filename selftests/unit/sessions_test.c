@@ -41,6 +41,36 @@ static size_t rest(struct sessions *t, uint64_t cookie, uint32_t uid, uint32_t c
 	return sessions_decide(t, &e, 1, &mails);
 }
 
+/* What a mail server tells of an address names the mail that the wire shows, whatever its hash. */
+static void test_told_names_the_same_mail(void **state)
+{
+	static const char *const addresses[] = { "n1@one.test", "n11@one.test", "r451-n4@one.test" };
+	uint64_t sender = sessions_address_hash("alice@alice.test"), seen = 0;
+	struct sessions *t = sessions_new(0);
+	const uint64_t *mails;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		uint64_t hash = sessions_address_hash(addresses[i]);
+		struct smtpl_event_path m = path_of(i + 1, 8, 1, 0, sender);
+		struct smtpl_event_path r = path_of(i + 1, 8, 1, 1, hash);
+		struct smtpl_event_outcome e = { .head = { SMTPL_EVENT_OUTCOME, 8, i + 1, 1 },
+						 .txn = 1,
+						 .count = 1,
+						 .outcome = SMTP_DELIVERED,
+						 .subject = SMTP_SUBJECT_REST };
+
+		sessions_mail(t, &m, 1);
+		sessions_rcpt(t, &r, 1);
+		assert_int_equal(sessions_decide(t, &e, 1, &mails), 1);
+		assert_true(mails[0] == sessions_mail_identity(sender, hash));
+		seen |= hash;
+	}
+	/* Or the test tests nothing. */
+	assert_int_equal(seen >> 62, 3);
+	sessions_free(t);
+}
+
 /* Each subject closes exactly the deferrals of the recipients that it decides. */
 static void test_subjects(void **state)
 {
@@ -330,6 +360,7 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_told_names_the_same_mail),
 		TEST(test_subjects),
 		TEST(test_prdr_names_the_right_one),
 		TEST(test_sender_is_part_of_the_mail),
