@@ -86,6 +86,14 @@ int account_domain_key(const char *text, char key[SMTPL_DOMAIN_SIZE])
 	return 0;
 }
 
+bool account_equal(const struct account_id *a, const struct account_id *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	return a->kind == ACCOUNT_UID ? a->uid == b->uid :
+					!strncmp(a->domain, b->domain, sizeof(a->domain));
+}
+
 static int parse_user(const char *text, uint32_t *uid, char *why, size_t why_size)
 {
 	int error = account_uid(text, uid);

@@ -9,6 +9,7 @@
 #ifndef SMTPL_ACCOUNT_H
 #define SMTPL_ACCOUNT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "../headers/limits.h"
@@ -26,6 +27,8 @@ struct account_id {
 
 /* Room for any account's name: "domain:" and a key whose every byte needs an escape. */
 #define ACCOUNT_NAME_SIZE (4 * SMTPL_DOMAIN_SIZE + 16)
+
+bool account_equal(const struct account_id *a, const struct account_id *b);
 
 /* Read what a person typed. Returns 0; -ENOENT: no such user; -EINVAL: not a name, uid:N or
  * domain:NAME; another -errno: the passwd database could not be asked. `why` then says in one line

@@ -101,6 +101,8 @@ void agent_expire(struct agent *a);
 void agent_sweep(struct agent *a);
 /* End a suspension before its time; the account's window begins empty. */
 void agent_lift(struct agent *a, const struct account_id *id, const char *why);
+/* Write the file `suspended` as the maps are now. */
+void agent_list_suspended(struct agent *a);
 /* Put the suspensions that are not in the database yet. Within a transaction. 0 or -errno */
 int agent_put_unsaved(struct agent *a);
 
@@ -138,9 +140,6 @@ void agent_postlog_stop(struct agent *a);
 /* Put how far it was told. Within a transaction. 0 or -errno */
 int agent_postlog_save(struct agent *a);
 
-/* agent_suspended.c - write the file `suspended` as the maps are now. */
-void agent_list_suspended(struct agent *a);
-
 /* agent_prune.c - after a reading of the map: when room in it is short, forget what is idle. */
 void agent_prune(struct agent *a);
 
@@ -148,8 +147,8 @@ void agent_prune(struct agent *a);
 void agent_responder_start(struct agent *a);
 void agent_responder_serve(struct agent *a);
 void agent_responder_stop(struct agent *a);
-/* Is the account suspended? Then the figures of the text, and its own domain. */
-bool agent_refusal(struct agent *a, const struct account_id *id, struct responder_answer *answer);
+/* Is the account suspended? Then the figures of the text, and its own domain. arg: the agent. */
+bool agent_refusal(void *arg, const struct account_id *id, struct responder_answer *answer);
 /* Tell the kernel side that we are alive, and where the responder is. */
 void agent_heartbeat(struct agent *a);
 

@@ -11,6 +11,8 @@
 #include "agent.h"
 #include "enforce.h"
 #include "log.h"
+#include "suspended.h"
+#include "suspended_list.h"
 
 #define S_TO_NS 1000000000ull
 
@@ -24,34 +26,15 @@ enum smtpl_role agent_role(void *arg, uint32_t uid)
 	return uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
 }
 
-struct naming {
-	struct agent *agent;
-	uint32_t uid;
-	const struct smtpl_suspension *suspension; /* NULL: it is over */
-};
-
-static int name_domain(void *arg, const char *domain, uint32_t uid)
-{
-	struct account_id id = {.kind = ACCOUNT_DOMAIN};
-	const struct naming *n = arg;
-
-	if (uid != n->uid)
-		return 0;
-	memcpy(id.domain, domain, strnlen(domain, sizeof(id.domain) - 1));
-	return n->suspension ? enforce_suspend(n->agent->maps, &id, n->suspension) :
-			       enforce_release(n->agent->maps, &id);
-}
-
 /* With relay = reset the kernel ends relays' sessions by their sender domain: it must know those that
- * the account owns. */
-static void name_domains(struct agent *a, const struct account_id *id,
-			 const struct smtpl_suspension *suspension)
+ * the account owns. NULL: the suspension is over. */
+static void judge_domains(struct agent *a, const struct account_id *id,
+			  const struct smtpl_suspension *suspension)
 {
-	struct naming n = {.agent = a, .uid = id->uid, .suspension = suspension};
 	int err = 0;
 
 	if (id->kind == ACCOUNT_UID && a->config.relay == CONFIG_RELAY_RESET)
-		err = owners_each(a->owners.owners, name_domain, &n);
+		err = enforce_domains(a->maps, a->owners.owners, id->uid, suspension);
 	if (err)
 		log_error("relays' sessions of uid %u are not all reset: %s", id->uid, strerror(-err));
 }
@@ -84,16 +67,10 @@ static int unsaved_add(struct agent *a, const struct state_suspension *s)
 	return 0;
 }
 
-static bool same_account(const struct account_id *a, const struct account_id *b)
-{
-	return a->kind == b->kind && (a->kind == ACCOUNT_UID ? a->uid == b->uid :
-							       strcmp(a->domain, b->domain) == 0);
-}
-
 static void unsaved_remove(struct agent *a, const struct account_id *id)
 {
 	for (size_t i = 0; i < a->unsaved_count; i++)
-		if (same_account(&a->unsaved[i].account, id))
+		if (account_equal(&a->unsaved[i].account, id))
 			a->unsaved[i--] = a->unsaved[--a->unsaved_count];
 }
 
@@ -122,7 +99,7 @@ static int judge_suspend(struct agent *a, const struct state_suspension *s)
 		log_error("%s cannot be suspended: %s", name, strerror(-err));
 		return err;
 	}
-	name_domains(a, &s->account, &s->kernel);
+	judge_domains(a, &s->account, &s->kernel);
 	a->list_stale = true;
 	cut_sessions(a, &s->account, name);
 	if (unsaved_add(a, s))
@@ -184,7 +161,7 @@ static int judge_open(struct agent *a, const struct account_id *id, const char *
 	char name[ACCOUNT_NAME_SIZE];
 	int err = enforce_release(a->maps, id);
 
-	name_domains(a, id, NULL);
+	judge_domains(a, id, NULL);
 	a->list_stale = true;
 	account_name(id, name, sizeof(name));
 	if (err)
@@ -332,4 +309,21 @@ void agent_sweep(struct agent *a)
 	for (size_t i = 0; i < ended.count; i++)
 		enforce_release(a->maps, &ended.id[i]);
 	a->list_stale |= ended.count > 0;
+}
+
+void agent_list_suspended(struct agent *a)
+{
+	const struct suspended_list list = {
+		.run = a->config.run,
+		.maps = a->maps,
+		.owners = a->owners.owners,
+		.refusal = agent_refusal,
+		.arg = a,
+		.now_ns = agent_now_ns(),
+	};
+	int err = suspended_list_write(&list);
+
+	a->list_stale = false;
+	if (err)
+		log_error("cannot write \"%s/" SUSPENDED_FILE "\": %s", a->config.run, strerror(-err));
 }

@@ -11,33 +11,21 @@
 #include "enforce.h"
 #include "log.h"
 #include "sandbox.h"
+#include "suspended_list.h"
 
 #define NS_PER_S 1000000000ll
 #define RESPONDER_RESTART_NS (5 * 1000000000ull)
 
-/* The domain for the text where the refused mail has none: the account's own, else its name. */
-static void own_domain(struct agent *a, const struct account_id *id, char *domain, size_t size)
+bool agent_refusal(void *arg, const struct account_id *id, struct responder_answer *answer)
 {
+	struct agent *a = arg;
 	const struct account *account = accounts_find(pipeline_accounts(a->pipeline), id);
-	const char *own = account ? accounts_own_domain(account) : "";
-	char name[ACCOUNT_NAME_SIZE];
-
-	account_name(id, name, sizeof(name));
-	log_escape(own[0] ? own : name, SMTPL_DOMAIN_SIZE, 0, domain, size);
-}
-
-bool agent_refusal(struct agent *a, const struct account_id *id, struct responder_answer *answer)
-{
 	struct smtpl_suspension suspension;
 
 	if (enforce_lookup(a->maps, id, agent_now_ns(), &suspension))
 		return false;
-	answer->known = 1;
-	answer->bad = suspension.bad;
-	answer->min = suspension.min;
-	answer->percent = suspension.percent;
-	answer->until_wall_s = agent_wall_ns(suspension.until_ns) / NS_PER_S;
-	own_domain(a, id, answer->domain, sizeof(answer->domain));
+	suspended_figures(id, &suspension, account ? accounts_own_domain(account) : "",
+			  agent_wall_ns(suspension.until_ns) / NS_PER_S, answer);
 	return true;
 }
 

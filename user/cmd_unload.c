@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "cmd.h"
 #include "daemon.h"
 #include "log.h"
+#include "suspended.h"
 
 #define UNLOAD_WAIT_MS 10000
 #define UNLOAD_STEP_MS 20
@@ -46,7 +48,7 @@ static int say_not_ended(const char *run, int err)
 int cmd_unload(struct cli *cli, int argc, char **argv)
 {
 	static struct config config;
-	char error[1024] = "";
+	char error[1024] = "", list[PATH_MAX + sizeof("/" SUSPENDED_FILE)];
 	int lock_fd = -1, err;
 
 	if (argc > 1) {
@@ -64,6 +66,10 @@ int cmd_unload(struct cli *cli, int argc, char **argv)
 		log_notice("nothing is loaded below \"%s\"", config.bpffs);
 	else if (err)
 		log_error("%s", error);
+	/* Mail servers that find no daemon look into it. */
+	snprintf(list, sizeof(list), "%s/" SUSPENDED_FILE, config.run);
+	if (unlink(list) && errno != ENOENT)
+		log_error("\"%s\": %s", list, strerror(errno));
 	close(lock_fd);
 	return err && err != -ENOENT ? CMD_FAILED : CMD_DONE;
 }

@@ -46,6 +46,27 @@ int enforce_release(struct bpf_maps *maps, const struct account_id *account)
 	return bpf_maps_set_uid(maps, account->uid, &value);
 }
 
+struct domains_change {
+	struct bpf_maps *maps;
+	uint32_t uid;
+	const struct smtpl_suspension *suspension;
+};
+
+static int change_domain(void *arg, const char *domain, uint32_t uid)
+{
+	const struct domains_change *c = arg;
+
+	return uid == c->uid ? bpf_maps_set_domain(c->maps, domain, c->suspension) : 0;
+}
+
+int enforce_domains(struct bpf_maps *maps, const struct owners *owners, uint32_t uid,
+		    const struct smtpl_suspension *suspension)
+{
+	struct domains_change c = {.maps = maps, .uid = uid, .suspension = suspension};
+
+	return owners ? owners_each(owners, change_domain, &c) : 0;
+}
+
 int enforce_lookup(struct bpf_maps *maps, const struct account_id *account, uint64_t now_ns,
 		   struct smtpl_suspension *suspension)
 {

@@ -16,6 +16,7 @@
 #include "log.h"
 #include "order.h"
 #include "status.h"
+#include "suspended.h"
 #include "verdict.h"
 
 #define NS_PER_S 1000000000ull
@@ -93,6 +94,22 @@ static bool has_uid(const struct config_uids *uids, uint32_t uid)
 	return false;
 }
 
+/* Mail of a domain that somebody owns is its owner's: nobody would look at the domain. */
+static const char *owned(struct order *o)
+{
+	struct owners *owners = order_owners(o);
+	struct account_id owner = { .kind = ACCOUNT_UID };
+	char name[ACCOUNT_NAME_SIZE];
+	bool found = owners && owners_find(owners, o->what.account.domain, &owner.uid);
+
+	owners_free(owners);
+	if (!found)
+		return NULL;
+	account_name(&owner, name, sizeof(name));
+	snprintf(o->why, sizeof(o->why), "it belongs to %s: suspend that account", name);
+	return o->why;
+}
+
 /* Why the account can never be refused, or NULL. */
 static const char *never_refused(struct order *o)
 {
@@ -100,7 +117,7 @@ static const char *never_refused(struct order *o)
 	struct smtpl_uid value = { 0 };
 
 	if (account->kind == ACCOUNT_DOMAIN)
-		return NULL;
+		return owned(o);
 	if (account->uid == 0)
 		return "root is never refused";
 	if (o->maps)
@@ -111,14 +128,6 @@ static const char *never_refused(struct order *o)
 	if (value.role == SMTPL_ROLE_EXEMPT || has_uid(&o->config.exempts, account->uid))
 		return "a user of exempt_users is never refused: take it out of the configuration first";
 	return NULL;
-}
-
-static bool account_equal(const struct account_id *a, const struct account_id *b)
-{
-	if (a->kind != b->kind)
-		return false;
-	return a->kind == ACCOUNT_UID ? a->uid == b->uid :
-					!strncmp(a->domain, b->domain, sizeof(a->domain));
 }
 
 static int find_suspension(void *arg, const struct state_suspension *s)
@@ -186,6 +195,14 @@ static int not_saved(const struct order *o)
 	return CMD_FAILED;
 }
 
+/* Mail servers that find no daemon go by the file. */
+static int names_failed(const struct order *o, int err)
+{
+	log_error("%s: in the kernel it is done, but mail servers are not told: \"%s/" SUSPENDED_FILE
+		  "\": %s", o->name, o->config.run, strerror(-err));
+	return CMD_FAILED;
+}
+
 static int suspend_here(struct order *o)
 {
 	struct state_suspension s = { .account = o->what.account };
@@ -209,7 +226,8 @@ static int suspend_here(struct order *o)
 		return fail(o->name, strerror(-r));
 	if (!o->state || state_put_suspension(o->state, &s))
 		return not_saved(o);
-	return CMD_DONE;
+	r = order_names(o, &s.kernel);
+	return r ? names_failed(o, r) : CMD_DONE;
 }
 
 static int save_release(struct order *o)
@@ -230,7 +248,10 @@ static int release_here(struct order *o)
 
 	if (r)
 		return fail(o->name, strerror(-r));
-	return save_release(o) ? not_saved(o) : CMD_DONE;
+	if (save_release(o))
+		return not_saved(o);
+	r = order_names(o, NULL);
+	return r ? names_failed(o, r) : CMD_DONE;
 }
 
 /* 0: carried out, -ETIME: not within the time, -ESRCH: the daemon is gone; another of state_*() */

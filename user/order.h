@@ -9,6 +9,7 @@
 #include "bpf.h"
 #include "cmd.h"
 #include "config.h"
+#include "owners.h"
 #include "state.h"
 
 /* Longest wait for the daemon. */
@@ -23,6 +24,7 @@ struct order {
 	struct state *state;   /* NULL: it cannot be opened, which is said only where it matters */
 	struct verdict_rule rule; /* in force */
 	bool loaded;    /* maps and hooks: what is in the maps is in force */
+	char why[ACCOUNT_NAME_SIZE + 64]; /* text of a refusal to carry it out */
 	bool by_itself; /* carried out by the command: no daemon runs */
 };
 
@@ -37,6 +39,12 @@ int order_run(struct order *o);
 
 /* Is the account suspended now, by the maps or as it is saved, for the next start? */
 bool order_suspended(struct order *o, struct state_suspension *suspension);
+
+/* order_names.c - who owns what, as it was saved; NULL: not known. For owners_free(). */
+struct owners *order_owners(struct order *o);
+/* Carried out here: the names that the account goes by at mail servers follow. NULL: released. 0 or
+ * -errno */
+int order_names(struct order *o, const struct smtpl_suspension *suspension);
 
 /* How it stands now, for people or as JSON. */
 void order_print(struct order *o, bool changed);

@@ -113,13 +113,6 @@ static bool take_sender(const struct asked *a, struct account_id *id)
 	return at && take_domain(a, at + 1, id);
 }
 
-static bool same_account(const struct account_id *a, const struct account_id *b)
-{
-	if (a->kind != b->kind)
-		return false;
-	return a->kind == ACCOUNT_UID ? a->uid == b->uid : strcmp(a->domain, b->domain) == 0;
-}
-
 /*
  * Passed on by the server. What somebody sends to a list of his own is his mail all the same; else
  * it is at most the forwarder's, never that of who happened to write to him.
@@ -129,7 +122,7 @@ static bool take_forwarder(const struct asked *a, bool handed_in, struct account
 	struct account_id forwarder;
 	bool known = take_domain(a, a->o->forwarder, &forwarder);
 
-	if (known && handed_in && (a->o->known & ORIGIN_REDIRECTED) && same_account(id, &forwarder))
+	if (known && handed_in && (a->o->known & ORIGIN_REDIRECTED) && account_equal(id, &forwarder))
 		return true;
 	if (!a->ops->count_forwards)
 		return false;

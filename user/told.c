@@ -41,15 +41,6 @@ void told_free(struct told *t)
 	free(t);
 }
 
-static bool same_account(const struct account_id *a, const struct account_id *b)
-{
-	if (a->kind != b->kind)
-		return false;
-	return a->kind == ACCOUNT_DOMAIN ?
-		       strncmp(a->domain, b->domain, sizeof(a->domain)) == 0 :
-		       a->uid == b->uid;
-}
-
 static uint32_t row_hash(const struct told *t, const struct account_id *account,
 			 const char *domain)
 {
@@ -70,7 +61,7 @@ static struct told_row *row_get(struct told *t, const struct account_id *account
 	struct told_row *row = *bucket;
 
 	while (row && (row->hash != hash || strcmp(row->domain, domain) != 0 ||
-		       !same_account(&row->account, account)))
+		       !account_equal(&row->account, account)))
 		row = row->chain;
 	if (row || t->count == TOLD_MAX)
 		return row;

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * suspended_list.c - the file `suspended` from the kernel's maps.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "account.h"
+#include "log.h"
+#include "suspended.h"
+#include "suspended_list.h"
+
+struct listing {
+	const struct suspended_list *list;
+	struct suspended_writer *writer;
+};
+
+/* One line. domain: of the text; "": the account's own. */
+static int list_name(struct listing *l, const struct account_id *id, const char *name,
+		     const char *domain)
+{
+	struct responder_answer refusal = {};
+	char text[SUSPENDED_TEXT_SIZE];
+
+	if (!l->list->refusal(l->list->arg, id, &refusal))
+		return 0;
+	responder_text(&refusal, domain, text, sizeof(text));
+	return suspended_add(l->writer, name, text);
+}
+
+static int list_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
+{
+	const struct account_id id = {.kind = ACCOUNT_UID, .uid = *uid};
+	char name[ACCOUNT_NAME_SIZE], number[16];
+	struct listing *l = arg;
+	int err = 0;
+
+	if (value->role != SMTPL_ROLE_DIRECT || value->suspension.until_ns <= l->list->now_ns)
+		return 0;
+	snprintf(number, sizeof(number), "%" PRIu32, *uid);
+	account_name(&id, name, sizeof(name));
+	if (!strchr(name, ':'))
+		err = list_name(l, &id, name, "");
+	return err ? err : list_name(l, &id, number, "");
+}
+
+/* One that somebody owns is listed with its owner. */
+static int list_domain(void *arg, const struct smtpl_domain_key *key,
+		       const struct smtpl_suspension *suspension)
+{
+	struct account_id id = {.kind = ACCOUNT_DOMAIN};
+	struct listing *l = arg;
+	uint32_t uid;
+
+	memcpy(id.domain, key->domain, sizeof(id.domain));
+	if (suspension->until_ns <= l->list->now_ns || owners_find(l->list->owners, id.domain, &uid))
+		return 0;
+	return list_name(l, &id, id.domain, id.domain);
+}
+
+static int list_owned(void *arg, const char *domain, uint32_t uid)
+{
+	const struct account_id id = {.kind = ACCOUNT_UID, .uid = uid};
+
+	return list_name(arg, &id, domain, domain);
+}
+
+static int list_all(struct listing *l)
+{
+	int err = bpf_maps_each_uid(l->list->maps, list_uid, l);
+
+	if (!err)
+		err = bpf_maps_each_domain(l->list->maps, list_domain, l);
+	return err || !l->list->owners ? err : owners_each(l->list->owners, list_owned, l);
+}
+
+int suspended_list_write(const struct suspended_list *list)
+{
+	struct listing l = {.list = list};
+	int err = suspended_begin(list->run, &l.writer);
+
+	if (err)
+		return err;
+	err = list_all(&l);
+	if (!err)
+		return suspended_commit(l.writer);
+	suspended_abandon(l.writer);
+	return err;
+}
+
+void suspended_figures(const struct account_id *id, const struct smtpl_suspension *suspension,
+		       const char *own_domain, int64_t until_wall_s, struct responder_answer *answer)
+{
+	char name[ACCOUNT_NAME_SIZE];
+
+	account_name(id, name, sizeof(name));
+	log_escape(own_domain[0] ? own_domain : name, SMTPL_DOMAIN_SIZE, 0, answer->domain,
+		   sizeof(answer->domain));
+	answer->known = 1;
+	answer->bad = suspension->bad;
+	answer->min = suspension->min;
+	answer->percent = suspension->percent;
+	answer->until_wall_s = until_wall_s;
+}
