@@ -11,8 +11,8 @@
  *	client	a connection from this host: the uid that opened it
  *	sender	the envelope sender's domain: its owner, or the domain itself
  * A mail server's own uid, and root's, say nothing: the next one is asked. Mail that is only passed
- * on (a forward) is nobody's, unless forwards count, then the forwarder's; but what somebody sends to
- * a list of his own is his. A domain that root or a mail server owns pays for itself.
+ * on (a forward) is nobody's, unless forwards count, then the forwarder's; but what somebody sends
+ * to a list of his own is his. A domain that root or a mail server owns pays for itself.
  */
 #ifndef SMTPL_ORIGIN_H
 #define SMTPL_ORIGIN_H
@@ -27,8 +27,8 @@ enum origin_known {
 	ORIGIN_HAS_UID = 1 << 1,
 	ORIGIN_HAS_CLIENT = 1 << 2,
 	ORIGIN_HAS_CALLER = 1 << 3, /* the uid behind the client, found already: `caller` */
-	ORIGIN_REDIRECTED = 1 << 4, /* the recipient came out of an alias or forward of `forwarder` */
-	ORIGIN_INTERNAL = 1 << 5,  /* made by the server itself: a bounce, a forwarded copy */
+	ORIGIN_REDIRECTED = 1 << 4, /* the recipient came out of a forward of `forwarder` */
+	ORIGIN_INTERNAL = 1 << 5, /* made by the server itself: a bounce, a forwarded copy */
 	ORIGIN_NO_SENDER = 1 << 6, /* no sender was named: "" is not the null sender */
 };
 
