@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -254,7 +255,10 @@ int postlog_child_main(void *arg, int fd, pid_t parent)
 	int flags = fcntl(fd, F_GETFL);
 	int err = 0;
 
-	tzset(); /* else mktime() reads the time zone's file, when it is too late for that */
+	/* Else mktime() reads the time zone's file, when it is too late for that: with no TZ it looks
+	 * each time whether the file has changed, which it cannot see then. */
+	setenv("TZ", ":/etc/localtime", 0);
+	tzset();
 	c.log = postlog_new(&ops, &c, POSTLOG_MESSAGES_MAX);
 	if (!c.log || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
 		err = -errno;
