@@ -3,7 +3,10 @@
  * agent_origin.c - who pays for a message of a relay user: the daemon's answers to what origin.h
  * asks. The door and the feeds take them from here, so that both charge the same account.
  */
+#include <limits.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 #include "agent.h"
 
 /* How far a log's clock may lie behind the kernel's: syslog's traditional form has whole seconds. */
@@ -13,6 +16,22 @@ static bool origin_user(void *arg, const char *name, uint32_t *uid)
 {
 	(void)arg;
 	return account_uid(name, uid) == 0;
+}
+
+static bool begins_with_label(const char *name, const char *host)
+{
+	size_t length = strlen(host);
+
+	return strncasecmp(name, host, length) == 0 && (!name[length] || name[length] == '.');
+}
+
+/* The host's name may be set with its domain or without. */
+static bool origin_own_name(void *arg, const char *domain)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+
+	(void)arg;
+	return gethostname(host, sizeof(host) - 1) == 0 && host[0] && begins_with_label(domain, host);
 }
 
 static bool find_caller(const struct agent *a, const uint8_t addr[16], uint32_t port,
@@ -56,6 +75,7 @@ static struct origin_ops origin_ops(const struct agent *a)
 		.role = agent_role,
 		.owner = agent_owner,
 		.user = origin_user,
+		.own_name = origin_own_name,
 		.local = agent_is_local,
 		.caller = origin_caller,
 		.count_forwards = a->config.count_forwards,

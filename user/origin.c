@@ -72,6 +72,21 @@ static const char *identity_domain(const char *auth)
 	return NULL;
 }
 
+/* Some servers write this host's users as user@HOST: one account for all of them would let one
+ * customer stop the others. */
+static bool take_user_here(const struct asked *a, const char *domain, struct account_id *id)
+{
+	char key[SMTPL_DOMAIN_SIZE], user[SMTPL_ADDR_SIZE] = "";
+	const char *auth = a->o->auth;
+	uint32_t uid;
+
+	if (!a->ops->own_name || account_domain_key(domain, key) || !a->ops->own_name(a->arg, key) ||
+	    a->ops->owner(a->arg, key, &uid))
+		return false;
+	memcpy(user, auth, domain - 1 - auth);
+	return a->ops->user(a->arg, user, &uid) && take_uid(a, uid, id);
+}
+
 static bool take_auth(const struct asked *a, struct account_id *id)
 {
 	const char *auth = a->o->auth;
@@ -82,7 +97,7 @@ static bool take_auth(const struct asked *a, struct account_id *id)
 		return false;
 	domain = identity_domain(auth);
 	if (domain)
-		return take_domain(a, domain, id);
+		return take_user_here(a, domain, id) || take_domain(a, domain, id);
 	return a->ops->user(a->arg, auth, &uid) && take_uid(a, uid, id);
 }
 

@@ -52,6 +52,8 @@ struct origin_ops {
 	bool (*owner)(void *arg, const char *domain, uint32_t *uid);
 	/* The uid of a user of this host; false: there is none. */
 	bool (*user)(void *arg, const char *name, uint32_t *uid);
+	/* Is the domain (key form) this host's own name? NULL: no domain is. */
+	bool (*own_name)(void *arg, const char *domain);
 	/* Is it loopback or an address of this host? */
 	bool (*local)(void *arg, const uint8_t addr[16]);
 	/* Who on this host opened the connection that has this end; false: not known. */

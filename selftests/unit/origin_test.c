@@ -74,6 +74,12 @@ static bool user_of(void *arg, const char *name, uint32_t *uid)
 	return find(names, uids, name, uid);
 }
 
+static bool is_own_name(void *arg, const char *domain)
+{
+	(void)arg;
+	return !strcmp(domain, "host.example") || !strcmp(domain, "a.example");
+}
+
 static bool is_local(void *arg, const uint8_t addr[16])
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
@@ -95,11 +101,13 @@ static bool caller_of(void *arg, const uint8_t addr[16], uint32_t port, uint32_t
 static const struct origin_ops plain = {.role = role_of,
                                         .owner = owner_of,
                                         .user = user_of,
+                                        .own_name = is_own_name,
                                         .local = is_local,
                                         .caller = caller_of};
 static const struct origin_ops counting = {.role = role_of,
                                            .owner = owner_of,
                                            .user = user_of,
+                                           .own_name = is_own_name,
                                            .local = is_local,
                                            .caller = caller_of,
                                            .count_forwards = true};
@@ -252,6 +260,12 @@ static void test_auth(void **state)
 		 ALWAYS("uid:1001")},
 		{"plus without a dot", 0, NULL, "a+b", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1001")},
 		{"user", 0, NULL, "alice", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1001")},
+		{"user of this host", 0, NULL, "bob@Host.Example", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1002")},
+		{"no user of this host", 0, NULL, "x@host.example", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("domain:host.example")},
+		{"an owner before a user", 0, NULL, "bob@a.example", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1001")},
 		{"exempt user", 0, NULL, "eve", 0, NOWHERE, SENT, NULL, ALWAYS("exempt")},
 		{"relay user", 0, NULL, "postfix", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1002")},
 		{"root", 0, NULL, "root", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1002")},
