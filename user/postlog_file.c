@@ -366,6 +366,8 @@ static bool is_replaced(struct postlog_child *c, const struct file *f)
 	bool newer = false;
 	size_t i;
 
+	if (f->fresh)
+		return !is_next(c, f);
 	if (!is_renamed(c, f) || !chain_open(c, &chain))
 		return false;
 	for (i = 0; i < chain.count && chain.stats[i].st_ino != f->inode; i++)
