@@ -2,6 +2,7 @@
 """A Host with a running smtplimit, and a real Exim that smtplimit's hook is installed in."""
 import contextlib
 import json
+import re
 import subprocess
 
 import exim_log
@@ -72,15 +73,10 @@ def submit(host, uid, messages, auth=""):
     equal(done.returncode, 0, f"exit of {name}'s SMTP client ({done.stderr})")
 
 
-def accounts(host):
-    """{account: figures} of all accounts that status shows something of."""
-    rows = {a["account"]: a for a in host.status()["accounts"]}
-    return {name: a for name, a in rows.items()
-            if any(a["window"][o] or a["total"][o] for o in exim_log.OUTCOMES)}
-
-
 def figures(host, part):
-    return {name: {o: a[part][o] for o in exim_log.OUTCOMES} for name, a in accounts(host).items()}
+    """{account: {outcome: count}} of the accounts that have some in this part of status."""
+    rows = {a["account"]: {o: a[part][o] for o in exim_log.OUTCOMES} for a in host.status()["accounts"]}
+    return {name: row for name, row in rows.items() if any(row.values())}
 
 
 def tally(host):
@@ -88,14 +84,22 @@ def tally(host):
 
 
 def agrees(host, timeout=30):
-    """Wait until mails and attempts of every account are what Exim's log says; that tally."""
+    """Wait until the mails of every account, and the attempts of those in Exim's log, are what that log
+    says; its tally."""
     seen = {}
 
     def same():
-        log = tally(host)
-        seen.update(log=(log.mails, log.attempts), status=(figures(host, "window"), figures(host, "total")))
+        log, totals = tally(host), figures(host, "total")
+        seen.update(log=(log.mails, log.attempts),
+                    status=(figures(host, "window"), {name: totals.get(name) for name in log.attempts}))
         return log if seen["log"] == seen["status"] else None
     try:
         return wait_for(same, timeout)
     except TimeoutError:
         raise AssertionError("mails and attempts:\nstatus {status}\nlog    {log}".format(**seen)) from None
+
+
+def waiting(host):
+    """Senders of what is in the queue, but for bounces, which may find nobody."""
+    rows = host.exim.tree.run(["exim4", "-bp"]).stdout
+    return re.findall(r"^ *\S+ +\S+ \w{6}-\w{6}-\w{2} <(.+)>", rows, re.MULTILINE)
