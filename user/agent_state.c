@@ -10,6 +10,7 @@
 #include "agent.h"
 #include "enforce.h"
 #include "log.h"
+#include "state_feeds.h"
 #include "state_meta.h"
 
 #define SNAPSHOT_EVERY_NS (60 * 1000000000ull)
@@ -107,6 +108,45 @@ static int adopt_count(void *arg, const struct smtpl_count_key *key, const struc
 	return pipeline_restore_key(a->pipeline, key->uid, key->domain, &all);
 }
 
+/* A full disk fails the commit, and must not keep the counts from being known. */
+static int adopt_counts(struct agent *a)
+{
+	int err = state_clear_told(a->state);
+
+	return err && !state_is_full(err) ? err : bpf_maps_each_count(a->maps, adopt_count, a);
+}
+
+/* What is set aside of keys that the pipeline knows by now. */
+static int restore_aside(void *arg, uint32_t uid, const char *domain,
+			 const struct smtpl_totals *aside)
+{
+	struct agent *a = arg;
+
+	return pipeline_restore_aside(a->pipeline, uid, domain, aside);
+}
+
+static bool feed_is_on(const struct agent *a, uint32_t mta)
+{
+	return mta == FEED_POSTFIX ? strcmp(a->config.feed_postfix, "off") != 0 :
+				     a->config.feed_exim;
+}
+
+static int restore_feed(void *arg, const struct state_feed *saved)
+{
+	struct pipeline_feed feed = saved->known;
+	struct agent *a = arg;
+
+	feed.running &= feed_is_on(a, feed.mta);
+	return pipeline_restore_feed(a->pipeline, &feed, agent_now_ns());
+}
+
+static int restore_feeds(struct agent *a)
+{
+	int err = state_each_aside(a->state, restore_aside, a);
+
+	return err ? err : state_each_feed(a->state, restore_feed, a);
+}
+
 static int remember_suspension(void *arg, const struct account_id *id,
 			       const struct smtpl_suspension *s)
 {
@@ -185,7 +225,7 @@ static int restore_counts(struct agent *a)
 		return state_each_count(a->state, restore_count, a);
 	err = state_begin(a->state);
 	if (!err || state_is_full(err))
-		err = fresh ? restore_fresh(a) : bpf_maps_each_count(a->maps, adopt_count, a);
+		err = fresh ? restore_fresh(a) : adopt_counts(a);
 	if (!err)
 		err = fresh ? state_accept_counts(a->state) : 0;
 	if (!err)
@@ -204,6 +244,8 @@ int agent_restore(struct agent *a)
 		err = state_each_window(a->state, restore_window, a);
 	if (!err)
 		err = restore_counts(a);
+	if (!err || state_is_full(err))
+		err = restore_feeds(a) ?: err;
 	/* A full disk must not keep the host without a limit. */
 	if (state_is_full(err)) {
 		log_warning("cannot write to the state database: %s", state_error(a->state));
@@ -250,6 +292,40 @@ static int save_account(void *arg, const struct account *account)
 	return state_put_window(a->state, &id, accounts_own_domain(account), &account->window);
 }
 
+static int save_aside(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *aside)
+{
+	struct agent *a = arg;
+
+	return state_put_aside(a->state, uid, domain, aside);
+}
+
+static int save_feed(void *arg, const struct pipeline_feed *feed)
+{
+	struct agent *a = arg;
+
+	return state_put_feed(a->state, feed);
+}
+
+static int save_told(void *arg, const struct account_id *account, const char *domain,
+		     const struct told_counts *counts)
+{
+	struct agent *a = arg;
+
+	return state_add_told(a->state, account, domain, counts);
+}
+
+/* Told, set aside, and how far the log was read: one truth with the windows and counts. */
+static int save_feeds(struct agent *a)
+{
+	int err = pipeline_each_dirty_aside(a->pipeline, save_aside, a);
+
+	if (!err)
+		err = pipeline_each_dirty_feed(a->pipeline, save_feed, a);
+	if (!err)
+		err = pipeline_each_told(a->pipeline, save_told, a);
+	return err ? err : agent_postlog_save(a);
+}
+
 static int save_all(struct agent *a)
 {
 	int err = state_begin(a->state);
@@ -262,7 +338,7 @@ static int save_all(struct agent *a)
 	if (!err)
 		err = pipeline_each_dirty_account(a->pipeline, save_account, a);
 	if (!err)
-		err = agent_postlog_save(a);
+		err = save_feeds(a);
 	if (!err)
 		return state_commit(a->state);
 	state_rollback(a->state);

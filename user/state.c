@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "pipeline.h"
 #include "state_db.h"
 
 #define STATE_APPLICATION 0x534d544c /* "SMTL", in the file's header */
@@ -46,6 +47,21 @@ static const char schema_sql[] =
 	" domain TEXT, suspend INTEGER, for_s INTEGER, reason TEXT, created_wall_s INTEGER);"
 	"PRAGMA application_id = " TEXT_OF(STATE_APPLICATION) ";"
 	"PRAGMA user_version = " TEXT_OF(STATE_SCHEMA);
+
+/* Came later: an older version does not look at them, and a database of one gets them here. */
+#define COLUMN_OF(name, text) ", " #name " INTEGER"
+static const char later_sql[] =
+	"CREATE TABLE IF NOT EXISTS told (kind INTEGER, uid INTEGER, domain TEXT,"
+	" sender_domain TEXT, wall_ns INTEGER, delivered INTEGER, deferred INTEGER,"
+	" failed INTEGER, unknown INTEGER, refused INTEGER, bypass INTEGER,"
+	" PRIMARY KEY (kind, uid, domain, sender_domain)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS aside (uid INTEGER, domain TEXT, delivered INTEGER,"
+	" deferred INTEGER, failed INTEGER, unknown INTEGER, PRIMARY KEY (uid, domain))"
+	" WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS feeds (uid INTEGER PRIMARY KEY, boot TEXT, wall_ns INTEGER,"
+	" boot_ns INTEGER, mta INTEGER, running INTEGER, told_ns INTEGER, changed_ns INTEGER"
+	PIPELINE_FEED_STATS(COLUMN_OF) ");";
+#undef COLUMN_OF
 
 /* Text of an open that failed: there is no connection to ask. */
 static _Thread_local char open_error[1024];
@@ -229,6 +245,8 @@ static int make_schema(struct state *state, const char *path)
 	r = check_schema(state, path);
 	if (r == -ENOENT)
 		r = run_sql(state, schema_sql, "making the state database");
+	if (!r)
+		r = run_sql(state, later_sql, "making the state database");
 	if (!r)
 		r = run_sql(state, "COMMIT", "making the state database");
 	if (r)

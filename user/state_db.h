@@ -29,6 +29,14 @@ enum state_statement {
 	STATE_SQL_PUT_OWNER,
 	STATE_SQL_DELETE_OWNER,
 	STATE_SQL_EACH_OWNER,
+	STATE_SQL_ADD_TOLD,
+	STATE_SQL_TRIM_TOLD,
+	STATE_SQL_EACH_TOLD,
+	STATE_SQL_PUT_ASIDE,
+	STATE_SQL_DELETE_ASIDE,
+	STATE_SQL_EACH_ASIDE,
+	STATE_SQL_PUT_FEED,
+	STATE_SQL_EACH_FEED,
 	STATE_SQL_PUT_POSITION,
 	STATE_SQL_GET_POSITION,
 	STATE_STATEMENTS,
@@ -43,6 +51,7 @@ struct state {
 	bool clock_set;
 	int failed;          /* first failure in the open transaction */
 	uint64_t skipped;
+	uint64_t told_puts;
 	struct state_clock clock;
 	char error[1024];
 };
@@ -81,6 +90,13 @@ bool state_get_account(struct state_row *row, struct account_id *account);
 int state_clock_now(struct state *state, struct state_clock *clock);
 void state_row_stamp(struct state_row *row, const struct state_clock *now);
 bool state_get_shift(struct state_row *row, const struct state_clock *now, int64_t *shift_ns);
+/* A boot time moved into this boot, or 0 where that is before it. False: not a time. */
+bool state_move_time(int64_t ns, int64_t shift_ns, __u64 *moved_ns);
+/* Whole seconds, towards the past: a mail is never moved behind now. */
+int64_t state_seconds(int64_t ns);
+
+/* A database that an earlier version has made, and nobody has written since, lacks some. */
+bool state_has_table(struct state *state, const char *name);
 
 /* state_window.c: a window as bytes. Times are as they are in the window; malloc'ed. */
 int state_window_pack(const struct window *window, unsigned char **bytes, size_t *size);

@@ -7,10 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "pipeline.h"
 #include "state_db.h"
 
 #define STAMP "boot, wall_ns, boot_ns"
 #define KEY   "kind, uid, domain"
+
+#define NAME_OF(name, text) ", " #name
+#define MARK_OF(name, text) ", ?"
+#define FEED_COLUMNS \
+	"uid, " STAMP ", mta, running, told_ns, changed_ns" PIPELINE_FEED_STATS(NAME_OF)
 
 static const char *const statement_sql[] = {
 	[STATE_SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -56,6 +62,28 @@ static const char *const statement_sql[] = {
 				 " WHERE uid IS NOT excluded.uid"),
 	[STATE_SQL_DELETE_OWNER] = "DELETE FROM owners WHERE domain = ?",
 	[STATE_SQL_EACH_OWNER] = "SELECT domain, uid FROM owners",
+	[STATE_SQL_ADD_TOLD] =
+		"INSERT INTO told (" KEY ", sender_domain, wall_ns, delivered, deferred, failed, unknown,"
+		" refused, bypass) VALUES (?1, ?2, ?3, CASE WHEN EXISTS (SELECT 1 FROM told WHERE ("
+		KEY ", sender_domain) = (?1, ?2, ?3, ?4)) OR (SELECT count(*) FROM told WHERE (" KEY
+		") = (?1, ?2, ?3)) < ?5 THEN ?4 ELSE '' END, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+		" ON CONFLICT DO UPDATE SET wall_ns = excluded.wall_ns,"
+		" delivered = delivered + excluded.delivered, deferred = deferred + excluded.deferred,"
+		" failed = failed + excluded.failed, unknown = unknown + excluded.unknown,"
+		" refused = refused + excluded.refused, bypass = bypass + excluded.bypass",
+	[STATE_SQL_TRIM_TOLD] =
+		"DELETE FROM told WHERE (SELECT count(*) FROM told) > ?1 AND wall_ns <"
+		" (SELECT wall_ns FROM told ORDER BY wall_ns DESC LIMIT 1 OFFSET ?2 - 1)",
+	[STATE_SQL_EACH_TOLD] = "SELECT " KEY ", sender_domain, delivered, deferred, failed, unknown,"
+				" refused, bypass FROM told",
+	[STATE_SQL_PUT_ASIDE] = "INSERT OR REPLACE INTO aside (uid, domain, delivered, deferred,"
+				" failed, unknown) VALUES (?, ?, ?, ?, ?, ?)",
+	[STATE_SQL_DELETE_ASIDE] = "DELETE FROM aside WHERE (uid, domain) = (?, ?)",
+	[STATE_SQL_EACH_ASIDE] = "SELECT uid, domain, delivered, deferred, failed, unknown FROM aside",
+	[STATE_SQL_PUT_FEED] =
+		"INSERT OR REPLACE INTO feeds (" FEED_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?"
+		PIPELINE_FEED_STATS(MARK_OF) ")",
+	[STATE_SQL_EACH_FEED] = "SELECT " FEED_COLUMNS " FROM feeds",
 	[STATE_SQL_PUT_POSITION] =
 		"INSERT OR REPLACE INTO positions (source, position) VALUES (?, ?)",
 	[STATE_SQL_GET_POSITION] = "SELECT position FROM positions WHERE source = ?",
@@ -187,6 +215,12 @@ bool state_get_account(struct state_row *row, struct account_id *account)
 		return false;
 	return kind == ACCOUNT_UID ? !account->domain[0] :
 				     kind == ACCOUNT_DOMAIN && !account->uid && account->domain[0];
+}
+
+bool state_has_table(struct state *state, const char *name)
+{
+	return sqlite3_table_column_metadata(state->db, NULL, name, NULL, NULL, NULL, NULL, NULL,
+					     NULL) == SQLITE_OK;
 }
 
 static int64_t clock_ns(clockid_t id)

@@ -53,8 +53,7 @@ int state_put_window(struct state *state, const struct account_id *account, cons
 	return r;
 }
 
-/* Whole seconds, towards the past: a mail is never moved behind now. */
-static int64_t seconds_floor(int64_t ns)
+int64_t state_seconds(int64_t ns)
 {
 	return ns / NS_PER_S - (ns % NS_PER_S < 0);
 }
@@ -72,7 +71,7 @@ static int get_window(struct state_row *row, const struct state_clock *now,
 		return -EBADMSG;
 	bytes = sqlite3_column_blob(row->statement, row->column);
 	return state_window_unpack(bytes, sqlite3_column_bytes(row->statement, row->column),
-				   seconds_floor(shift_ns), window);
+				   state_seconds(shift_ns), window);
 }
 
 int state_each_window(struct state *state,
@@ -131,10 +130,11 @@ int state_put_count(struct state *state, const struct state_count *count)
 	return state_row_write(&row, false);
 }
 
-int state_delete_count(struct state *state, uint32_t uid, const char *domain)
+static int delete_key(struct state *state, enum state_statement which, uint32_t uid,
+		      const char *domain)
 {
 	struct state_row row;
-	int r = state_row(state, STATE_SQL_DELETE_COUNT, &row);
+	int r = state_row(state, which, &row);
 
 	if (r)
 		return r;
@@ -143,8 +143,14 @@ int state_delete_count(struct state *state, uint32_t uid, const char *domain)
 	return state_row_write(&row, false);
 }
 
-/* A boot time moved into this boot, or 0 where that is before it. */
-static bool move_time(int64_t ns, int64_t shift_ns, __u64 *moved_ns)
+int state_delete_count(struct state *state, uint32_t uid, const char *domain)
+{
+	int r = delete_key(state, STATE_SQL_DELETE_COUNT, uid, domain);
+
+	return r ? r : delete_key(state, STATE_SQL_DELETE_ASIDE, uid, domain);
+}
+
+bool state_move_time(int64_t ns, int64_t shift_ns, __u64 *moved_ns)
 {
 	*moved_ns = 0;
 	if (ns < -TIME_MAX_NS || ns > TIME_MAX_NS || shift_ns < -TIME_MAX_NS ||
@@ -177,7 +183,7 @@ static bool get_count(struct state_row *row, const struct state_clock *now,
 			return false;
 		*values[i] = value;
 	}
-	return move_time(k->last_ns, shift_ns, &k->last_ns);
+	return state_move_time(k->last_ns, shift_ns, &k->last_ns);
 }
 
 int state_each_count(struct state *state,
@@ -246,10 +252,10 @@ static bool get_suspension(struct state_row *row, const struct state_clock *now,
 		return false;
 	since_ns = state_get_int(row);
 	until_ns = state_get_int(row);
-	if (!move_time(since_ns, shift_ns, &k->since_ns) ||
-	    !move_time(until_ns, shift_ns, &k->until_ns))
+	if (!state_move_time(since_ns, shift_ns, &k->since_ns) ||
+	    !state_move_time(until_ns, shift_ns, &k->until_ns))
 		return false;
-	s->since_wall_s = seconds_floor(since_ns + shift_ns + (now->wall_ns - now->boot_ns));
+	s->since_wall_s = state_seconds(since_ns + shift_ns + (now->wall_ns - now->boot_ns));
 	return state_get_u32(row, &k->bad) && state_get_u32(row, &k->min) &&
 	       state_get_u32(row, &k->percent) && state_get_u32(row, &k->by_hand) &&
 	       state_get_text(row, s->domain, sizeof(s->domain)) &&
