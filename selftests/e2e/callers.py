@@ -85,15 +85,18 @@ class LocalServer:
         for line in self.child.stdout:
             self.said.append(json.loads(line))
 
-    def wait(self, at, ends):
-        """What it said about the connections from these ends, the last about each."""
+    def wait(self, at, ends, times=1):
+        """What it said last about the connections from these ends, having spoken so often of each."""
         ends = {tuple(end) for end in ends}
 
         def seen():
-            about = {tuple(s["client"]): s for s in list(self.said) if s["at"] == at}
-            return about if ends <= about.keys() else None
+            about = {}
+            for said in list(self.said):
+                if said["at"] == at:
+                    about.setdefault(tuple(said["client"]), []).append(said)
+            return all(len(about.get(end, ())) >= times for end in ends) and about
         about = wait_for(seen, 20, f"the server to tell of {len(ends)} connections")
-        return [about[end] for end in ends]
+        return [about[end][-1] for end in ends]
 
 
 def start_client(host, uid, to=TO, port=25, kind="tcp", count=1, **more):
@@ -184,9 +187,10 @@ def test_the_same_end_to_two_servers(host):
     scenes.read_json(alice)
     bob = start_client(host, BOB, source=source, port=SUBMISSION, hold=True)
     scenes.read_json(bob)
-    for client, uid in ((alice, ALICE), (bob, BOB), (alice, ALICE), (alice, ALICE), (bob, BOB)):
+    turns = ((alice, ALICE), (bob, BOB), (alice, ALICE), (alice, ALICE), (bob, BOB))
+    for times, (client, uid) in enumerate(turns, 1):
         speak(client)
-        are_callers(host.local_server.wait("line", [source]), uid, "who spoke last")
+        are_callers(host.local_server.wait("line", [source], times), uid, "who spoke last")
 
 
 def test_another_network_namespace_is_another_host(host):
