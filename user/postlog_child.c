@@ -22,6 +22,8 @@
 /* What the parent cannot remember need not be asked. */
 #define CALLER_AGE_NS (600 * NS_PER_S)
 #define MEMORY_BYTES (1ull << 30)
+#define JOURNAL_FILES 1024
+#define JOURNAL_MEMORY_BYTES (8ull << 30) /* of addresses: the files are mapped */
 #define SPARE_FILES (2 * POSTLOG_FILES_MAX + 16)
 
 static const int file_syscalls[] = {
@@ -29,6 +31,18 @@ static const int file_syscalls[] = {
 	SCMP_SYS(mmap),    SCMP_SYS(mremap), SCMP_SYS(munmap),  SCMP_SYS(newfstatat),
 	SCMP_SYS(poll),    SCMP_SYS(ppoll),  SCMP_SYS(pread64), SCMP_SYS(recvmsg),
 	SCMP_SYS(sendto),
+};
+
+static const int journal_syscalls[] = {
+	SCMP_SYS(brk),         SCMP_SYS(close),      SCMP_SYS(fcntl),       SCMP_SYS(fstat),
+	SCMP_SYS(fstatfs),     SCMP_SYS(getdents64), SCMP_SYS(getpid),      SCMP_SYS(getrandom),
+	SCMP_SYS(gettid),      SCMP_SYS(lseek),      SCMP_SYS(madvise),     SCMP_SYS(mmap),
+	SCMP_SYS(mprotect),    SCMP_SYS(mremap),     SCMP_SYS(munmap),      SCMP_SYS(newfstatat),
+	SCMP_SYS(poll),        SCMP_SYS(ppoll),      SCMP_SYS(pread64),     SCMP_SYS(prlimit64),
+	SCMP_SYS(read),        SCMP_SYS(readlink),   SCMP_SYS(readlinkat),  SCMP_SYS(recvmsg),
+	SCMP_SYS(sendto),      SCMP_SYS(stat),       SCMP_SYS(statfs),      SCMP_SYS(statx),
+	SCMP_SYS(access),      SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),  SCMP_SYS(ioctl),
+	SCMP_SYS(inotify_add_watch), SCMP_SYS(inotify_init1), SCMP_SYS(inotify_rm_watch),
 };
 
 static int64_t wall_ns(void)
@@ -226,7 +240,8 @@ void postlog_child_take(struct postlog_child *c, int64_t at_ns, struct postlog_s
 	postlog_take(c->log, at_ns, ident, text, c->telling && c->told_until_ns == INT64_MIN);
 }
 
-static int lock_in(const struct postlog_child *c, pid_t parent)
+/* Files come by the socket. */
+static int lock_in_file(const struct postlog_child *c, pid_t parent)
 {
 	const struct sandbox sandbox = {
 		.parent = parent,
@@ -238,6 +253,26 @@ static int lock_in(const struct postlog_child *c, pid_t parent)
 		.syscalls_count = sizeof(file_syscalls) / sizeof(*file_syscalls),
 		.files = SPARE_FILES,
 		.memory_bytes = MEMORY_BYTES,
+	};
+
+	return sandbox_enter(&sandbox);
+}
+
+/* The journal's files come and go, so libsystemd finds and opens them itself. */
+static int lock_in_journal(const struct postlog_child *c, pid_t parent)
+{
+	const struct sandbox sandbox = {
+		.parent = parent,
+		.name = "smtpl-postlog",
+		.user = "nobody",
+		.group = "systemd-journal",
+		.reads_files = true,
+		.fds = &c->fd,
+		.fds_count = 1,
+		.syscalls = journal_syscalls,
+		.syscalls_count = sizeof(journal_syscalls) / sizeof(*journal_syscalls),
+		.files = JOURNAL_FILES,
+		.memory_bytes = JOURNAL_MEMORY_BYTES,
 	};
 
 	return sandbox_enter(&sandbox);
@@ -263,9 +298,12 @@ int postlog_child_main(void *arg, int fd, pid_t parent)
 	if (!c.log || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK))
 		err = -errno;
 	if (!err)
-		err = lock_in(&c, parent);
+		err = c.start->journal ? lock_in_journal(&c, parent) : lock_in_file(&c, parent);
 	if (!child_locked_in(fd, err))
 		return 1;
-	postlog_file_run(&c);
+	if (c.start->journal)
+		postlog_journal_run(&c);
+	else
+		postlog_file_run(&c);
 	return 0;
 }

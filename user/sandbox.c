@@ -5,6 +5,8 @@
  * and after the filter nothing but the listed system calls is left.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -119,14 +121,17 @@ static int drop_identity(uid_t uid, gid_t gid)
 static int drop_root(const struct sandbox *sandbox)
 {
 	const struct passwd *pw = getpwnam(sandbox->user);
+	const struct group *gr = sandbox->group ? getgrnam(sandbox->group) : NULL;
 	uid_t uid = pw ? pw->pw_uid : NOBODY;
 	gid_t gid = pw ? pw->pw_gid : NOBODY;
 	int err;
 
+	if (gr)
+		gid = gr->gr_gid;
 	if (uid == 0)
 		return -EINVAL;
 	err = close_others(sandbox->fds, sandbox->fds_count);
-	if (!err)
+	if (!err && !sandbox->reads_files)
 		err = enter_empty_root();
 	return err ? err : drop_identity(uid, gid);
 }
@@ -171,6 +176,16 @@ static int allow(scmp_filter_ctx filter, const int *syscalls, size_t count)
 	return err;
 }
 
+/* openat(2) without any flag that makes, cuts or writes a file. */
+static int allow_reading(scmp_filter_ctx filter)
+{
+	const unsigned int writing = O_ACCMODE | O_CREAT | O_TRUNC | O_APPEND | O_TMPFILE;
+	/* O_TMPFILE includes O_DIRECTORY, which readers use. */
+	const struct scmp_arg_cmp reads = SCMP_A2(SCMP_CMP_MASKED_EQ, writing & ~O_DIRECTORY, 0);
+
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, reads);
+}
+
 static int filter_syscalls(const struct sandbox *sandbox)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
@@ -183,6 +198,8 @@ static int filter_syscalls(const struct sandbox *sandbox)
 		err = allow(filter, libc_syscalls, sizeof(libc_syscalls) / sizeof(*libc_syscalls));
 	if (!err)
 		err = allow(filter, sandbox->syscalls, sandbox->syscalls_count);
+	if (!err && sandbox->reads_files)
+		err = allow_reading(filter);
 	if (!err)
 		err = seccomp_load(filter);
 	/* Not released after the load: free() may give memory back, by a call that now kills. */

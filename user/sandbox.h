@@ -6,6 +6,7 @@
 #ifndef SMTPL_SANDBOX_H
 #define SMTPL_SANDBOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +19,8 @@ struct sandbox {
 	pid_t parent;            /* the child dies with it; taken before the fork */
 	const char *name;        /* of the process, at most 15 characters */
 	const char *user;        /* whose ids to take; without a passwd entry 65534 */
+	const char *group;       /* NULL: the user's; without an entry the user's, too */
+	bool reads_files;        /* the root directory stays, and openat(2) for reading alone */
 	const int *fds;          /* everything else is closed, except stderr */
 	size_t fds_count;
 	const int *syscalls;     /* SCMP_SYS() numbers, besides the few that libc itself needs */

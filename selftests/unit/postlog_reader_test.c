@@ -7,7 +7,7 @@
 #include "postlog_reader_fixture.h"
 
 #define SEED 20261122u
-#define ROUNDS 300
+#define ROUNDS 150
 #define ROTATED_MAX 8
 
 /* Lines written so far; each is told once in the end. */
@@ -157,6 +157,28 @@ static void test_asks_who_is_behind_a_connection(void **state)
 	put_outcome(2);
 	serve_until_told(2);
 	assert_int_equal(host.last.origin.known, ORIGIN_HAS_CLIENT | ORIGIN_NO_SENDER);
+}
+
+/* Of local time: the child cannot open the time zone's file any more. */
+static void test_traditional_lines(void **state)
+{
+	char stamp[32], line[512], text[256];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	(void)state;
+	need_postfix();
+	unsetenv("TZ");
+	put("");
+	start();
+	serve_until_alive();
+	localtime_r(&now, &tm);
+	strftime(stamp, sizeof(stamp), "%b %e %H:%M:%S", &tm);
+	outcome_line(text, sizeof(text), 1);
+	snprintf(line, sizeof(line), "%s host postfix/smtp[12]: %s\n", stamp, text);
+	put(line);
+	serve_until_told(1);
+	assert_int_equal(host.last.wall_ns, now * 1000000000ll);
 }
 
 static void test_waits_for_a_log(void **state)
@@ -331,8 +353,9 @@ static void test_at_random(void **state)
 		any_round(&seed, &rotated);
 		if (host.reader.pid <= 0)
 			start();
-		/* No more than are kept, since the place that was saved. */
+		/* No more than are kept, since the place that was saved: it is in the newest. */
 		if (rotated == ROTATED_MAX - 1) {
+			write_lines(1);
 			all_told_once();
 			save();
 			rotated = 0;
@@ -385,6 +408,7 @@ int main(void)
 		TEST(test_begins_at_the_end),
 		TEST(test_history_is_read_after_a_restart),
 		TEST(test_asks_who_is_behind_a_connection),
+		TEST(test_traditional_lines),
 		TEST(test_waits_for_a_log),
 		TEST(test_part_of_a_line),
 		TEST(test_rotations),
