@@ -60,12 +60,16 @@ print(s.getsockname()[1], flush=True)
 s.makefile('rb').readline()
 """
 
+# On each CPU in turn: what is new in the map belongs to its CPU at first.
 FLOOD = """
-import socket, sys
+import os, socket, sys
+cpus = os.sched_getaffinity(0)
 for line in sys.stdin:
-    for n in range(int(line)):
-        with socket.socket() as s:
-            s.connect_ex(('127.0.%d.%d' % (n % 7, 1 + n % 11), 465))
+    for cpu in cpus:
+        os.sched_setaffinity(0, {cpu})
+        for n in range(int(line)):
+            with socket.socket() as s:
+                s.connect_ex(('127.0.%d.%d' % (n % 7, 1 + n % 11), 465))
     print('done', flush=True)
 """
 
