@@ -31,6 +31,10 @@ def endpoint(end):
     return struct.pack("=16sI", socket.inet_pton(socket.AF_INET6, address), port)
 
 
+def key_of(cookie, client, server=None):
+    return struct.pack("=Q", cookie) + endpoint(client) + (endpoint(server) if server else NOWHERE)
+
+
 class CallerMap:
     def __init__(self, pin):
         self.libbpf = ctypes.CDLL("libbpf.so.1", use_errno=True)
@@ -40,11 +44,13 @@ class CallerMap:
 
     def lookup(self, cookie, client, server=None):
         """(uid, pid), or None."""
-        key = struct.pack("=Q", cookie) + endpoint(client) + (endpoint(server) if server else NOWHERE)
         value = ctypes.create_string_buffer(16)
-        if self.libbpf.bpf_map_lookup_elem(self.fd, key, value):
+        if self.libbpf.bpf_map_lookup_elem(self.fd, key_of(cookie, client, server), value):
             return None
         return struct.unpack("=IIQ", value.raw)[:2]
+
+    def forget(self, cookie, client, server=None):
+        self.libbpf.bpf_map_delete_elem(self.fd, key_of(cookie, client, server))
 
     def keys(self):
         """All of them, as bytes."""
