@@ -141,6 +141,23 @@ def test_thousands_of_recipients(server):
     ktap.diagnose(json.dumps(want))
 
 
+def test_totals_in_attempts(server):
+    """What the state database keeps of the feed, each retry counted."""
+    want = {}
+    for account, log in expected(server).items():
+        row = want.setdefault(account, dict.fromkeys(OUTCOMES, 0))
+        for entry in log:
+            row[entry["outcome"]] += 1
+    want.pop(None, None)
+
+    def got():
+        rows = scenes.saved(server.host, "SELECT kind, uid, domain, SUM(delivered), SUM(deferred), "
+                            "SUM(failed) FROM told GROUP BY kind, uid, domain")
+        return {compare.account_name(uid) if kind == 1 else f"domain:{domain}":
+                dict(zip(OUTCOMES, counts)) for kind, uid, domain, *counts in rows if any(counts)}
+    compare.settle(got, want, 30, "totals against Postfix's log")
+
+
 def test_the_log_had_all_kinds(server):
     """So that the comparison means something."""
     log = server.log()
@@ -148,7 +165,12 @@ def test_the_log_had_all_kinds(server):
                  r"Network is unreachable", r"Host or domain name not found", r"status=expired",
                  r"sasl_username=carol", r"client=localhost\[127\.0\.0\.1\]:\d+", r"uid=20001 from"):
         true(re.search(what, log), f"the log has no {what}")
-    true(server.host.tally().total()["opaque"] > 0, "no session was TLS")
+    remote = server.host.tally()
+    true(remote.total()["opaque"] > 0, "no session was TLS")
+    told = [e["recipient"] for entries in expected(server).values() for e in entries
+            if e["outcome"] == "delivered" and e["recipient"].endswith("@far.test")]
+    equal(sorted(told), sorted(e["recipient"] for e in remote.log if e["outcome"] == "delivered"),
+          "what the remote has taken in the clear")
 
 
 def test_forged_senders(server):
