@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hook_answer.h"
 #include "log.h"
 
 #define OUTPUT_SIZE 4096
@@ -59,13 +60,17 @@ static int remove_all(const struct hook_context *context, struct hook_plan *plan
 static int print(const struct hook_context *context, FILE *out)
 {
 	const char *directory = postfix_directory(context);
+	char error[OUTPUT_SIZE];
+	int err;
 
 	fprintf(out, "# %s/main.cf. Where a setting is there already, put these before its value,\n"
 		     "# separated by a comma:\n", directory);
 	for (size_t i = 0; postfix_settings[i].name; i++)
 		fprintf(out, "%s = %s\n", postfix_settings[i].name, postfix_settings[i].value);
 	fprintf(out, "\n# %s/master.cf:\n", directory);
-	postfix_write_spawns(context, out);
+	err = postfix_write_spawns(context, out, error, sizeof(error));
+	if (err)
+		return err;
 	fprintf(out,
 		POSTFIX_CLEANUP " unix n - y - 0 cleanup\n"
 		"  -o { header_checks = " POSTFIX_MAP "pickup }\n"
@@ -118,37 +123,13 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 	return err ? err : run(context, check_argv, error, error_size);
 }
 
-static bool has_ours(const struct hook_plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (strstr(plan->edit[i].old.text, "smtplimit"))
-			return true;
-	return false;
-}
-
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
 	struct hook_plan plan = {0};
-	char error[512], path[PATH_MAX];
-	int err;
+	char error[512];
+	int err = install(context, &plan, error, sizeof(error));
 
-	snprintf(path, sizeof(path), "%s/main.cf", postfix_directory(context));
-	if (!hook_exists(context, path)) {
-		snprintf(line, line_size, "postfix: not on this host");
-		return 1;
-	}
-	err = install(context, &plan, error, sizeof(error));
-	if (err)
-		snprintf(line, line_size, "postfix: %s", error);
-	else if (!plan.count)
-		snprintf(line, line_size, "postfix: installed");
-	else if (has_ours(&plan))
-		snprintf(line, line_size, "postfix: out of date: %s is not as it would be now",
-			 plan.edit[0].path);
-	else
-		snprintf(line, line_size, "postfix: not installed: %s lacks %s", path,
-			 postfix_settings[0].name);
-	err = err ? err : plan.count ? -ENOENT : 0;
+	err = hook_answer_check("postfix", err, error, &plan, line, line_size);
 	hook_plan_free(&plan);
 	return err;
 }

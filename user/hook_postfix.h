@@ -39,7 +39,8 @@ void postfix_files_free(struct postfix_files *files);
 /* Read them, and put our parts in. */
 int postfix_files_edit(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size);
-/* The two services that ask. */
-void postfix_write_spawns(const struct hook_context *context, FILE *out);
+/* The two services that ask. 0 or -errno with `error`. */
+int postfix_write_spawns(const struct hook_context *context, FILE *out, char *error,
+			 size_t error_size);
 
 #endif

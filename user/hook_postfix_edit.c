@@ -10,7 +10,7 @@
 
 #include "account.h"
 #include "config_value.h"
-#include "log.h"
+#include "hook_answer.h"
 #include "postfix_cf.h"
 
 #define DIRECTORY "/etc/postfix"
@@ -193,15 +193,6 @@ static int write_cleanup(const struct postfix_files *files, const struct postfix
 	return 0;
 }
 
-static void write_spawn(const struct hook_context *context, const char *service, const char *what,
-			FILE *out)
-{
-	fprintf(out, "%s unix - n n - 0 spawn user=%s\n  argv=%s", service, USER, context->binary);
-	if (context->config_file)
-		fprintf(out, " -c %s", context->config_file);
-	fprintf(out, " answer %s\n", what);
-}
-
 /* The value of -o cleanup_service_name in pickup's entry: the last counts; malloc'ed. */
 static char *cleanup_name(const struct postfix_service *pickup)
 {
@@ -232,10 +223,22 @@ static bool checks_headers(const struct hook_text *text, const struct postfix_se
 	return checks;
 }
 
-void postfix_write_spawns(const struct hook_context *context, FILE *out)
+int postfix_write_spawns(const struct hook_context *context, FILE *out, char *error,
+			 size_t error_size)
 {
-	write_spawn(context, "smtplimit-policy", "policy", out);
-	write_spawn(context, "smtplimit-map", "socketmap", out);
+	static const char *const services[][2] = {{"smtplimit-policy", "policy"},
+						  {"smtplimit-map", "socketmap"}};
+
+	for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++) {
+		char command[HOOK_COMMAND_SIZE];
+		int err = hook_answer_command(context, services[i][1], command, error, error_size);
+
+		if (err)
+			return err;
+		fprintf(out, "%s unix - n n - 0 spawn user=%s\n  argv=%s\n", services[i][0], USER,
+			command);
+	}
+	return 0;
 }
 
 static int write_services(const struct hook_context *context, const struct postfix_files *files,
@@ -255,10 +258,8 @@ static int write_services(const struct hook_context *context, const struct postf
 	if (strstr(model.field[POSTFIX_COMMAND], "header_checks"))
 		err = say(error, error_size, -EINVAL, files->master_path,
 			  "the service cleanup has header_checks of its own: want them in main.cf");
-	if (!err) {
-		postfix_write_spawns(context, out);
-		err = write_cleanup(files, &model, out);
-	}
+	err = err ? err : postfix_write_spawns(context, out, error, error_size);
+	err = err ? err : write_cleanup(files, &model, out);
 	postfix_service_free(&model);
 	return err;
 }
@@ -315,25 +316,10 @@ static int edit_master(const struct hook_context *context, struct postfix_files 
 	return err;
 }
 
-/* Words of argv in master.cf, where there is no quoting. */
-static bool is_word(const char *path)
+static int check_user(const struct hook_context *context, char *error, size_t error_size)
 {
-	return !path || (*path == '/' && !strpbrk(path, " \t\r\n{}$#\"'"));
-}
-
-static int check_context(const struct hook_context *context, char *error, size_t error_size)
-{
-	char quoted[256];
-	const char *path = !is_word(context->binary) ? context->binary : context->config_file;
 	uint32_t uid;
 
-	if (!is_word(path)) {
-		log_escape(path, strlen(path), 1, quoted, sizeof(quoted));
-		snprintf(error, error_size,
-			 "\"%s\" cannot stand in master.cf: want an absolute path without blanks, "
-			 "braces, quotes, '$' and '#'", quoted);
-		return -EINVAL;
-	}
 	if (account_uid(USER, &uid) || config_uids_has(&context->config->relays, uid))
 		return 0;
 	snprintf(error, error_size,
@@ -344,7 +330,7 @@ static int check_context(const struct hook_context *context, char *error, size_t
 int postfix_files_edit(const struct hook_context *context, struct postfix_files *files, char *error,
 		size_t error_size)
 {
-	int err = check_context(context, error, error_size);
+	int err = check_user(context, error, error_size);
 
 	err = err ? err : postfix_files_read(context, files, error, error_size);
 	if (err)

@@ -261,7 +261,8 @@ static void test_header_checks_are_kept(void **state)
 	/* What main.cf says changed meanwhile. */
 	assert_int_equal(carry_out(hook_postfix.install), 0);
 	put("main.cf", "");
-	says("postfix: out of date: /etc/postfix/master.cf is not as it would be now", -ENOENT);
+	says("postfix: not installed: /etc/postfix/master.cf lacks it, or not as it is now: "
+	     "smtplimit hook postfix --install", -ESRCH);
 }
 
 static void test_put_in_by_hand(void **state)
@@ -276,7 +277,8 @@ static void test_put_in_by_hand(void **state)
 	says("postfix: installed", 0);
 	put("main.cf", "");
 	put("master.cf", MASTER);
-	says("postfix: not installed: /etc/postfix/main.cf lacks smtpd_data_restrictions", -ENOENT);
+	says("postfix: not installed: /etc/postfix/master.cf lacks it, or not as it is now: "
+	     "smtplimit hook postfix --install", -ESRCH);
 	unlink(file("main.cf"));
 	says("postfix: not on this host", 1);
 }
@@ -297,8 +299,8 @@ static void test_what_cannot_be_done(void **state)
 		"/etc/postfix/master.cf: the service cleanup has header_checks of its own: want "
 		"them in main.cf");
 	context.config_file = "/etc/my file";
-	refuses("", MASTER, "\"/etc/my file\" cannot stand in master.cf: want an absolute path "
-			    "without blanks, braces, quotes, '$' and '#'");
+	refuses("", MASTER, "\"/etc/my file\" cannot stand in a mail server's configuration: "
+			    "want a whole path of letters, digits and /._+-");
 	context.config_file = NULL;
 	config.relays.count = 1;
 	refuses("", MASTER, "[watch] relay_users lacks \"mail\", as whom Postfix will ask: want it "
