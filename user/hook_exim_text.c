@@ -55,7 +55,8 @@ const char exim_text_router[] =
  * msg:rcpt:defer and msg:defer come of the last host alone. When a transaction is deferred as a whole,
  * msg:defer names but its first recipient: the others of that domain that are still to be delivered
  * are in the message's spool file (its format is in Exim's specification). In failures $host_address
- * is that of an earlier delivery. The first line that does not get through silences its process.
+ * is that of an earlier delivery. Of a 452 to one recipient of several nothing is told: Exim takes it
+ * for a limit and sends to the others in the next run. The first line that does not get through silences its process.
  */
 const char exim_text_acls[] =
 	"smtplimit_origin:\n"

@@ -36,6 +36,12 @@ def plain_to_far(server):
                       + "REMOTE_SMTP_HOSTS_AVOID_TLS = 198.51.100.1 : 198.51.100.2\n")
 
 
+def test_nobodys_mail(host):
+    """A null sender's; and from the first one that is told of on, Exim is believed more than the wire."""
+    equal(host.exim.sendmail(0, "<>", rcpts("one.test", [""], 1)).returncode, 0, "exit of sendmail")
+    wait_for(lambda: " Completed" in host.exim.log(), 20, "its delivery")
+
+
 def test_sendmail(host):
     for sender, to in messages("alice@alice.test", "far.test", FAR, 60):
         equal(host.exim.sendmail(ALICE, sender, to).returncode, 0, "exit of sendmail")

@@ -10,8 +10,10 @@ import re
 OUTCOMES = ("delivered", "deferred", "failed")
 LINE = re.compile(r"^\S+ \S+ (?P<id>\w{6}-\w{6}-\w{2}) (?P<mark><=|=>|->|\*\*|==) (?P<address>.+?)"
                   r"(?: <[^>]*>)?(?P<rest>(?: [A-Z]=|: | routing | defer ).*)$")
-# The attempt that the retry time did not allow was none; what has timed out was deferred a line before.
-NOT_TRIED = re.compile(r" defer \(-5\d\):| retry timeout exceeded$")
+# What the retry time did not allow was not tried; what has timed out was deferred a line before. An
+# answer of 452 to one recipient of several is taken for a limit of the remote's, and the others are for
+# the next run: "defer (0)", no outcome.
+NO_OUTCOME = re.compile(r" defer \(-5\d\):| defer \(0\).* after RCPT TO:<.*>: 452 | retry timeout exceeded$")
 
 
 def _payer(rest):
@@ -48,7 +50,7 @@ class EximLog:
         mark, rest = found["mark"], found["rest"]
         if mark == "<=":
             self.messages[found["id"]] = Message(found["address"], rest)
-        elif found["address"].rpartition("@")[2] in self.local_domains or NOT_TRIED.search(rest):
+        elif found["address"].rpartition("@")[2] in self.local_domains or NO_OUTCOME.search(rest):
             return
         else:
             outcome = {"=>": "delivered", "->": "delivered", "**": "failed", "==": "deferred"}[mark]
