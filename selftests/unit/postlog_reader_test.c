@@ -159,6 +159,28 @@ static void test_asks_who_is_behind_a_connection(void **state)
 	assert_int_equal(host.last.origin.known, ORIGIN_HAS_CLIENT | ORIGIN_NO_SENDER);
 }
 
+/* Nobody read it when it was rotated away. */
+static void test_last_line_without_an_end(void **state)
+{
+	char text[256], line[512];
+
+	(void)state;
+	need_postfix();
+	put("\n");
+	start();
+	serve_until_alive();
+	save();
+	crash();
+	outcome_line(text, sizeof(text), written++);
+	format_line(line, sizeof(line), "smtp", text);
+	*strchr(line, '\n') = '\0';
+	put(line);
+	rotate_by_rename();
+	write_lines(1);
+	start();
+	all_told_once();
+}
+
 /* Of local time: the child cannot open the time zone's file any more. */
 static void test_traditional_lines(void **state)
 {
@@ -411,6 +433,7 @@ int main(void)
 		TEST(test_traditional_lines),
 		TEST(test_waits_for_a_log),
 		TEST(test_part_of_a_line),
+		TEST(test_last_line_without_an_end),
 		TEST(test_rotations),
 		TEST(test_an_empty_log),
 		TEST(test_a_place_that_is_nowhere),

@@ -166,6 +166,66 @@ static void test_listed_call_works(void **state)
 	assert_holds(try_listed);
 }
 
+/* One that reads files keeps its root directory; of the group's files those that are its own. */
+static void enter_reading(pid_t parent)
+{
+	static const int reading[] = {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(getresgid)};
+	struct sandbox sandbox = looking_sandbox(parent, NULL, 0);
+
+	sandbox.syscalls = reading;
+	sandbox.syscalls_count = COUNT(reading);
+	sandbox.reads_files = true;
+	sandbox.group = "mail";
+	CHECK(sandbox_enter(&sandbox) == 0);
+}
+
+static void read_files(pid_t parent)
+{
+	const struct group *gr = getgrnam("mail");
+	gid_t expected = gr ? gr->gr_gid : 65534;
+	gid_t r, e, s;
+
+	enter_reading(parent);
+	CHECK(open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0);
+	CHECK(open("/etc", O_RDONLY | O_DIRECTORY) >= 0);
+	CHECK(open("/etc/shadow", O_RDONLY) < 0);
+	CHECK(getresgid(&r, &e, &s) == 0 && r == expected && e == expected && s == expected);
+}
+
+static void try_write(pid_t parent)
+{
+	enter_reading(parent);
+	open("/dev/null", O_WRONLY);
+}
+
+static void try_create(pid_t parent)
+{
+	enter_reading(parent);
+	open("/tmp/smtplimit-sandbox-test", O_RDONLY | O_CREAT, 0600);
+}
+
+static void try_unnamed(pid_t parent)
+{
+	enter_reading(parent);
+	open("/tmp", O_RDWR | O_TMPFILE, 0600);
+}
+
+static void test_files_are_read_and_no_more(void **state)
+{
+	static void (*const tries[])(pid_t) = {try_write, try_create, try_unnamed};
+	size_t i;
+	int status;
+
+	(void)state;
+	need_root();
+	assert_holds(read_files);
+	for (i = 0; i < COUNT(tries); i++) {
+		status = in_child(tries[i]);
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), SIGSYS);
+	}
+}
+
 static void test_other_call_kills(void **state)
 {
 	static void (*const tries[])(pid_t) = {try_open, try_socket, try_fork,
@@ -433,6 +493,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_listed_call_works),
 		cmocka_unit_test(test_other_call_kills),
+		cmocka_unit_test(test_files_are_read_and_no_more),
 		cmocka_unit_test(test_rest_of_root),
 		cmocka_unit_test(test_rest_of_all),
 		cmocka_unit_test(test_dies_with_its_parent),
