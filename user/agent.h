@@ -19,6 +19,7 @@
 #include "prune.h"
 #include "responder.h"
 #include "state.h"
+#include "users.h"
 
 struct agent {
 	const char *config_file;
@@ -59,6 +60,7 @@ struct agent {
 	char owners_error[OWNERS_WATCH_ERROR_SIZE]; /* logged, and nothing was read since; "": none */
 	bool owners_unsaved;
 	uint64_t owners_save_ns; /* when to try to save them next */
+	struct users users;
 	struct door door;
 	uint64_t door_ns; /* when it was last started */
 	uint64_t door_strangers; /* turned away from its sockets, and said so */

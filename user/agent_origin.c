@@ -14,8 +14,9 @@
 
 static bool origin_user(void *arg, const char *name, uint32_t *uid)
 {
-	(void)arg;
-	return account_uid(name, uid) == 0;
+	struct agent *a = arg;
+
+	return users_find(&a->users, USERS_FILE, name, agent_now_ns(), uid);
 }
 
 static bool begins_with_label(const char *name, const char *host)

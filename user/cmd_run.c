@@ -269,6 +269,7 @@ static void finish(struct agent *a)
 	}
 	free(a->unsaved);
 	prune_free(&a->prune);
+	users_free(&a->users);
 	pipeline_free(a->pipeline);
 	state_close(a->state);
 	bpf_free(a->bpf);

@@ -14,6 +14,7 @@
 #include "hash.h"
 #include "log.h"
 #include "owners_read.h"
+#include "users.h"
 
 #define QUOTE_SIZE 128
 
@@ -226,6 +227,15 @@ static int read_output(struct owners_reading *r, const char *output, size_t outp
 	return 0;
 }
 
+/* Those who are not in it, or cannot be read, are asked for one by one. */
+static void read_users(struct owners_reading *r)
+{
+	char below[PATH_MAX];
+
+	if (snprintf(below, sizeof(below), "%s" USERS_FILE, r->root) < (int)sizeof(below))
+		users_read(&r->users, below);
+}
+
 int owners_read_root(const char *root, const struct config *config, const char *output,
 		     size_t output_size, struct owners **owners, char *error, size_t error_size)
 {
@@ -241,6 +251,7 @@ int owners_read_root(const char *root, const struct config *config, const char *
 		return -ENOMEM;
 	}
 	names_init(&r.users);
+	read_users(&r);
 	err = config->source == CONFIG_SOURCE_COMMAND ? read_output(&r, output, output_size)
 						      : read_files(&r);
 	names_free(&r.users);
@@ -294,7 +305,7 @@ uint64_t owners_signature(const char *root, const struct config *config)
 	if (config->source == CONFIG_SOURCE_NONE || config->source == CONFIG_SOURCE_COMMAND)
 		return signing.signature;
 	/* A user may be made after the domain. */
-	sign_file(&signing, "/etc/passwd");
+	sign_file(&signing, USERS_FILE);
 	for (size_t i = 0; i < SOURCES; i++) {
 		if (config->source != CONFIG_SOURCE_AUTO && config->source != sources[i].source)
 			continue;

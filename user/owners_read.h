@@ -23,7 +23,7 @@ struct owners_reading {
 	struct owners *owners;
 	const struct config *config;
 	const char *root; /* before every path; "" but for tests */
-	struct names users; /* looked up so far */
+	struct names users; /* of /etc/passwd, and looked up so far */
 	const char *file; /* being read, printable */
 	unsigned int line; /* from 1 */
 	char *error;

@@ -59,29 +59,40 @@ static bool is_passed(const struct owners_reading *r, const char *name, uint32_t
 }
 
 /* The passwd database is asked once for each user: it may be a network away. */
-static int find_user(struct owners_reading *r, const char *user, size_t user_size, uint32_t *uid)
+static int ask_for_user(struct owners_reading *r, const char *name, uint32_t *uid)
 {
-	char name[USER_BYTES + 1], why[128];
+	char why[128];
 	int err;
 
-	snprintf(name, sizeof(name), "%.*s", (int)user_size, user);
-	if (names_find(&r->users, name, uid))
-		return 0;
 	err = account_uid(name, uid);
 	if (err && err != -ENOENT) {
 		snprintf(why, sizeof(why), "the passwd database cannot be asked: %s",
 			 strerror(-err));
-		owners_fail_quoted(r, name, user_size, why);
+		owners_fail_quoted(r, name, strlen(name), why);
 		return err;
 	}
 	if (err)
 		*uid = UID_UNKNOWN;
-	else if (is_passed(r, name, *uid))
-		*uid = UID_PASSED;
 	err = names_add(&r->users, name, *uid);
 	if (err)
 		owners_fail(r, "out of memory");
 	return err;
+}
+
+static int find_user(struct owners_reading *r, const char *user, size_t user_size, uint32_t *uid)
+{
+	char name[USER_BYTES + 1];
+	int err;
+
+	snprintf(name, sizeof(name), "%.*s", (int)user_size, user);
+	if (!names_find(&r->users, name, uid)) {
+		err = ask_for_user(r, name, uid);
+		if (err)
+			return err;
+	}
+	if (*uid != UID_UNKNOWN && is_passed(r, name, *uid))
+		*uid = UID_PASSED;
+	return 0;
 }
 
 static int add(struct owners_reading *r, const char *domain, size_t domain_size, uint32_t uid)
