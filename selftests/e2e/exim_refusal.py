@@ -95,8 +95,8 @@ def test_queued_mail_fails(host):
     row = [r for r in host.exim.log().splitlines() if f"** {LATER}" in r]
     equal(len(row), 1, f"failures of {LATER} in the log: {row}")
     true("R=smtplimit: " in row[0], f"not failed by the hook: {row[0]}")
-    wait_for(lambda: host.account("alice")["total"]["refused"] >= 1, 10, "the refusal to be counted")
-    equal(host.account("alice")["total"]["failed"], 4, "failed")
+    wait_for(lambda: exim_scenes.told(host)["alice"]["refused"] == 1, 10, "the refusal to be counted")
+    equal(exim_scenes.told(host)["alice"]["failed"], 4, "failed")
 
 
 def test_sendmail_is_refused(host):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import sqlite3
 import subprocess
 
 import exim_log
@@ -73,10 +74,20 @@ def submit(host, uid, messages, auth=""):
     equal(done.returncode, 0, f"exit of {name}'s SMTP client ({done.stderr})")
 
 
-def figures(host, part):
-    """{account: {outcome: count}} of the accounts that have some in this part of status."""
-    rows = {a["account"]: {o: a[part][o] for o in exim_log.OUTCOMES} for a in host.status()["accounts"]}
+def windows(host):
+    """{account: {outcome: mails}} of the accounts that have some in their window."""
+    rows = {a["account"]: {o: a["window"][o] for o in exim_log.OUTCOMES}
+            for a in host.status()["accounts"]}
     return {name: row for name, row in rows.items() if any(row.values())}
+
+
+def told(host):
+    """{customer: {outcome: attempts}}, and what was refused, that Exim has told of, as it is saved."""
+    cells = [*exim_log.OUTCOMES, "refused"]
+    sums = ", ".join(f"SUM({cell})" for cell in cells)
+    with contextlib.closing(sqlite3.connect(host.dir / "state" / "state.db")) as db:
+        rows = {uid: row for uid, *row in db.execute(f"SELECT uid, {sums} FROM told GROUP BY uid")}
+    return {name: dict(zip(cells, rows[uid])) for name, uid in mta.USERS.items() if uid in rows}
 
 
 def tally(host):
@@ -84,19 +95,19 @@ def tally(host):
 
 
 def agrees(host, timeout=30):
-    """Wait until the mails of every account, and the attempts of those in Exim's log, are what that log
-    says; its tally."""
+    """Wait until the mails and attempts of every account are what Exim's log says; its tally."""
     seen = {}
 
     def same():
-        log, totals = tally(host), figures(host, "total")
-        seen.update(log=(log.mails, log.attempts),
-                    status=(figures(host, "window"), {name: totals.get(name) for name in log.attempts}))
-        return log if seen["log"] == seen["status"] else None
+        log = tally(host)
+        attempts = {name: {o: row[o] for o in exim_log.OUTCOMES} for name, row in told(host).items()}
+        seen.update(log=(log.mails, log.attempts), smtplimit=(windows(host), attempts))
+        return log if seen["log"] == seen["smtplimit"] else None
     try:
         return wait_for(same, timeout)
     except TimeoutError:
-        raise AssertionError("mails and attempts:\nstatus {status}\nlog    {log}".format(**seen)) from None
+        raise AssertionError("mails and attempts:\nsmtplimit {smtplimit}\nlog       {log}".format(
+            **seen)) from None
 
 
 def waiting(host):
