@@ -24,6 +24,7 @@ static __always_inline void caller_mark(struct bpf_sock_addr *ctx)
 		return;
 	}
 	call->netns_cookie = bpf_get_netns_cookie(ctx);
+	call->time_ns = bpf_ktime_get_boot_ns();
 	call->uid = bpf_get_current_uid_gid();
 	call->pid = bpf_get_current_pid_tgid() >> 32;
 }
@@ -70,7 +71,7 @@ static __always_inline void caller_put(const struct smtpl_caller_key *key,
 
 	if (noted && noted->uid == who->uid && noted->pid == who->pid)
 		return;
-	caller.time_ns = bpf_ktime_get_boot_ns();
+	caller.time_ns = who->time_ns ? who->time_ns : bpf_ktime_get_boot_ns();
 	if (bpf_map_update_elem(&smtpl_callers, key, &caller, BPF_ANY))
 		stats_add(callers_lost, 1);
 }

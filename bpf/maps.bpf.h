@@ -66,6 +66,7 @@ struct {
 /* Of a socket connected to this host's own mail server: who did that. */
 struct smtpl_call {
 	__u64 netns_cookie;
+	__u64 time_ns; /* 0: not known */
 	__u32 uid;
 	__u32 pid;
 };

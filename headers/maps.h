@@ -77,7 +77,7 @@ struct smtpl_endpoint {
 struct smtpl_caller {
 	__u32 uid; /* of the process that connected */
 	__u32 pid; /* 0: not known, and uid is that of the socket's creator */
-	__u64 time_ns; /* when it was noted */
+	__u64 time_ns; /* of the connect; where that is not known, when it was noted */
 };
 
 /* smtpl_redirs: connections to the responder. Key: struct smtpl_endpoint, the client's end. */

@@ -218,6 +218,7 @@ def test_a_flood_pushes_out_nobody_who_speaks(host):
     alice = start_client(host, ALICE, hold=True)
     end = scenes.read_json(alice)
     said, = host.local_server.wait("accept", [end])
+    noted = host.caller_map.lookup(host.cookie, end, said["server"])
     flood = scenes.converse(host, FLOOD, BOB)
     equal(flood.stdout.readline(), "done\n", "flood")
     notes = len(host.caller_map.keys())
@@ -226,6 +227,7 @@ def test_a_flood_pushes_out_nobody_who_speaks(host):
         host.caller_map.forget(host.cookie, end, server)
     speak(alice)
     are_callers(host.local_server.wait("line", [end]), ALICE, "after the flood")
+    equal(host.caller_map.lookup(host.cookie, end, said["server"]), noted, "the note, its time too")
 
 
 def test_without_memory_it_is_who_made_the_socket(host):
@@ -266,7 +268,7 @@ for line in s.makefile('rb'):
         cookie = cookie_of(host)
         equal(noted.lookup(cookie, end), None, "before it speaks")
         equal(speak(alice), "NOOP", "echo")
-        equal(noted.lookup(cookie, end, (TO, 25)), (ALICE, 0), "caller")
+        equal(noted.lookup(cookie, end, (TO, 25))[:2], (ALICE, 0), "caller")
 
 
 def test_with_local_mail_watched():

@@ -43,11 +43,11 @@ class CallerMap:
             raise OSError(ctypes.get_errno(), f"{pin}: {os.strerror(ctypes.get_errno())}")
 
     def lookup(self, cookie, client, server=None):
-        """(uid, pid), or None."""
+        """(uid, pid, time_ns), or None."""
         value = ctypes.create_string_buffer(16)
         if self.libbpf.bpf_map_lookup_elem(self.fd, key_of(cookie, client, server), value):
             return None
-        return struct.unpack("=IIQ", value.raw)[:2]
+        return struct.unpack("=IIQ", value.raw)
 
     def forget(self, cookie, client, server=None):
         self.libbpf.bpf_map_delete_elem(self.fd, key_of(cookie, client, server))
