@@ -253,6 +253,21 @@ static void test_reload(void **state)
 	owners_watch_stop(&watch);
 }
 
+static void test_local_users(void **state)
+{
+	(void)state;
+	snprintf(config.owners_file, sizeof(config.owners_file), OWN);
+	write_text(OWN, "a.example: alice\nb.example: bob\nc.example: dave\nd.example: root\n");
+	write_text("/etc/passwd", "alice:x:2000:2000::/:\ndave:x:1003:1003::/:\nroot:x:0:0::/:\n");
+	users_asked = 0;
+	start(CONFIG_SOURCE_FILE);
+	expect_read("a.example=2000 b.example=1001 c.example=1003");
+	assert_int_equal(users_asked, 1); /* bob alone: the others are in the file */
+	write_text("/etc/passwd", "bob:x:2001:2001::/:\n");
+	expect_read("a.example=1000 b.example=2001");
+	owners_watch_stop(&watch);
+}
+
 static void test_child_gone(void **state)
 {
 	(void)state;
@@ -272,7 +287,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		OWNERS_TEST(test_file),       OWNERS_TEST(test_auto),    OWNERS_TEST(test_settles),
 		OWNERS_TEST(test_dear_looks), OWNERS_TEST(test_command), OWNERS_TEST(test_reload),
-		OWNERS_TEST(test_child_gone),
+		OWNERS_TEST(test_local_users), OWNERS_TEST(test_child_gone),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
