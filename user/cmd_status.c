@@ -13,6 +13,8 @@
 #include "daemon.h"
 #include "log.h"
 #include "state.h"
+#include "state_feeds.h"
+#include "state_owners.h"
 #include "status.h"
 
 static int each_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
@@ -52,6 +54,27 @@ static int each_window(void *arg, const struct account_id *id, const char *own_d
 static int each_suspension(void *arg, const struct state_suspension *suspension)
 {
 	return status_suspension(arg, suspension);
+}
+
+static int each_owner(void *arg, const char *domain, uint32_t uid)
+{
+	return status_owner(arg, domain, uid);
+}
+
+static int each_aside(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *aside)
+{
+	return status_aside(arg, uid, domain, aside);
+}
+
+static int each_told(void *arg, const struct account_id *account, const char *domain,
+		     const struct told_counts *counts)
+{
+	return status_told(arg, account, domain, counts);
+}
+
+static int each_feed(void *arg, const struct state_feed *feed)
+{
+	return status_feed(arg, feed);
 }
 
 static int read_maps(struct status *s, struct bpf_maps *maps)
@@ -111,41 +134,76 @@ static int gather_kernel(struct status *s)
 
 static int read_state(struct status *s, struct state *state)
 {
-	int r = state_begin(state);
+	int r = s->loaded ? 0 : state_each_count(state, each_saved_count, s);
 
-	if (!r && !s->loaded)
-		r = state_each_count(state, each_saved_count, s);
+	if (!r)
+		r = state_each_aside(state, each_aside, s);
+	if (!r)
+		r = state_each_told(state, each_told, s);
+	if (!r)
+		r = state_each_feed(state, each_feed, s);
 	if (!r)
 		r = state_each_window(state, each_window, s);
 	if (!r)
 		r = state_each_suspension(state, each_suspension, s);
-	state_rollback(state);
 	return r;
 }
 
 /* What cannot be read of the database is told with the rest: the maps matter more. */
-static void gather_state(struct status *s)
+static void state_problem(struct status *s, const char *path, int r, const char *why)
+{
+	if (r == -ENOMEM)
+		why = "out of memory";
+	if (r)
+		status_problem(s, "windows and reasons are missing: %s: %s", path, why);
+}
+
+/* With the owners read, which the counts need. NULL: there is none, said if that is a problem. */
+static struct state *open_state(struct status *s, const char *path)
+{
+	struct state *state;
+	int r = state_open(path, STATE_READ, &state);
+
+	if (r) {
+		if (r != -ENOENT)
+			status_problem(s, "windows and reasons are missing: %s", state_error(NULL));
+		return NULL;
+	}
+	r = state_begin(state);
+	if (!r)
+		r = state_each_owner(state, each_owner, s);
+	state_rollback(state);
+	state_problem(s, path, r, state_error(state));
+	return state;
+}
+
+/* A view of its own, begun behind the maps': what is set aside is never older than they are. */
+static void gather_state(struct status *s, struct state *state, const char *path)
+{
+	int r = state_begin(state);
+
+	if (!r)
+		r = read_state(s, state);
+	state_rollback(state);
+	state_problem(s, path, r, state_error(state));
+	if (state_skipped(state))
+		status_problem(s, "%llu damaged rows of %s are left out",
+			       (unsigned long long)state_skipped(state), path);
+}
+
+static int gather(struct status *s)
 {
 	char path[PATH_MAX + sizeof("/" STATE_FILE)];
 	struct state *state;
 	int r;
 
 	snprintf(path, sizeof(path), "%s/%s", s->config->state, STATE_FILE);
-	r = state_open(path, STATE_READ, &state);
-	if (r) {
-		if (r != -ENOENT)
-			status_problem(s, "windows and reasons are missing: %s", state_error(NULL));
-		return;
-	}
-	r = read_state(s, state);
-	if (r == -ENOMEM)
-		status_problem(s, "windows and reasons are missing: out of memory");
-	else if (r)
-		status_problem(s, "windows and reasons are missing: %s: %s", path, state_error(state));
-	if (state_skipped(state))
-		status_problem(s, "%llu damaged rows of %s are left out",
-			       (unsigned long long)state_skipped(state), path);
+	state = open_state(s, path);
+	r = gather_kernel(s);
+	if (!r && state)
+		gather_state(s, state, path);
 	state_close(state);
+	return r;
 }
 
 static void gather_daemon(struct status *s)
@@ -161,11 +219,10 @@ static void gather_daemon(struct status *s)
 
 static int status_show(struct status *s, bool json)
 {
-	int r = gather_kernel(s);
+	int r = gather(s);
 
 	if (r)
 		return r;
-	gather_state(s);
 	gather_daemon(s);
 	r = status_finish(s);
 	if (!r && json)

@@ -76,6 +76,7 @@ void status_end(struct status *s)
 		account_free(s->accounts[i]);
 	free(s->accounts);
 	free(s->roles);
+	status_feeds_end(s);
 	for (size_t i = 0; i < s->problems_count; i++)
 		free(s->problems[i]);
 }
@@ -138,7 +139,7 @@ static struct account_id domain_id(const char domain[SMTPL_DOMAIN_SIZE])
 	return id;
 }
 
-static enum smtpl_role role_of(const struct status *s, uint32_t uid)
+enum smtpl_role status_role(const struct status *s, uint32_t uid)
 {
 	for (size_t i = 0; i < s->roles_count; i++)
 		if (s->roles[i].uid == uid)
@@ -167,7 +168,7 @@ static int account_keep(struct status *s, struct status_account *a)
 	return 0;
 }
 
-static struct status_account *account_get(struct status *s, const struct account_id *id)
+struct status_account *status_account(struct status *s, const struct account_id *id)
 {
 	struct status_account **found = tfind(id, &s->index, id_compare);
 	struct status_account *a;
@@ -179,7 +180,7 @@ static struct status_account *account_get(struct status *s, const struct account
 		return NULL;
 	a->id = *id;
 	if (id->kind == ACCOUNT_UID)
-		a->role = role_of(s, id->uid);
+		a->role = status_role(s, id->uid);
 	if (account_keep(s, a)) {
 		account_free(a);
 		return NULL;
@@ -187,7 +188,7 @@ static struct status_account *account_get(struct status *s, const struct account
 	return a;
 }
 
-static int add_domain(struct status_account *a, const char *domain, size_t size)
+int status_add_domain(struct status_account *a, const char *domain, size_t size)
 {
 	char **grown = reallocarray(a->domains, a->domains_count + 1, sizeof(*grown));
 
@@ -207,7 +208,7 @@ static int suspend(struct status *s, const struct account_id *id, const struct s
 
 	if (by->until_ns <= (uint64_t)s->boot_ns)
 		return 0;
-	a = account_get(s, id);
+	a = status_account(s, id);
 	if (!a)
 		return -ENOMEM;
 	a->suspended = true;
@@ -249,20 +250,23 @@ static void add_count(struct smtpl_count *to, const struct smtpl_count *count)
 	to->refused += count->refused;
 }
 
-/* A relay's mail is its sender domain's, over all relays; what names no domain stays the relay's. */
+/* A relay's mail is its sender domain's owner's, or the domain's, over all relays; what names no
+ * domain stays the relay's. */
 int status_count(struct status *s, const struct smtpl_count_key *key,
 		 const struct smtpl_count *count)
 {
-	bool relay = role_of(s, key->uid) == SMTPL_ROLE_RELAY, named = key->domain[0];
-	struct account_id id = relay && named ? domain_id(key->domain) : uid_id(key->uid);
-	struct status_account *a = account_get(s, &id);
+	bool relay = status_role(s, key->uid) == SMTPL_ROLE_RELAY, named = key->domain[0];
+	struct account_id id = status_payer(s, key->uid, key->domain);
+	struct status_account *a = status_account(s, &id);
 
 	if (!a)
 		return -ENOMEM;
 	add_count(&a->total, count);
 	if (relay && !named)
 		s->relay_sessions += count->connections;
-	return named && !relay ? add_domain(a, key->domain, sizeof(key->domain)) : 0;
+	if (!named || id.kind == ACCOUNT_DOMAIN)
+		return 0;
+	return status_add_domain(a, key->domain, sizeof(key->domain));
 }
 
 int status_domain(struct status *s, const struct smtpl_domain_key *key,
@@ -282,7 +286,7 @@ int status_window(struct status *s, const struct account_id *id, struct window *
 	counts = window_counts(window);
 	if (!counts.delivered && !counts.deferred && !counts.failed)
 		return 0;
-	a = account_get(s, id);
+	a = status_account(s, id);
 	if (!a)
 		return -ENOMEM;
 	a->window = counts;
@@ -315,6 +319,22 @@ static int text_compare(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* One may come from the uid itself and through mail servers. */
+static void sort_domains(struct status_account *a)
+{
+	size_t kept = 0;
+
+	if (a->domains_count)
+		qsort(a->domains, a->domains_count, sizeof(*a->domains), text_compare);
+	for (size_t i = 0; i < a->domains_count; i++) {
+		if (kept && !strcmp(a->domains[kept - 1], a->domains[i]))
+			free(a->domains[i]);
+		else
+			a->domains[kept++] = a->domains[i];
+	}
+	a->domains_count = kept;
+}
+
 static int finish_account(struct status_account *a)
 {
 	char name[ACCOUNT_NAME_SIZE];
@@ -325,10 +345,10 @@ static int finish_account(struct status_account *a)
 	a->name = strdup(name);
 	if (!a->name)
 		return -ENOMEM;
-	if (a->id.kind == ACCOUNT_DOMAIN && add_domain(a, a->id.domain, sizeof(a->id.domain)))
+	if (a->id.kind == ACCOUNT_DOMAIN && status_add_domain(a, a->id.domain, sizeof(a->id.domain)))
 		return -ENOMEM;
-	if (a->domains_count)
-		qsort(a->domains, a->domains_count, sizeof(*a->domains), text_compare);
+	sort_domains(a);
+	status_replace(a);
 	if (!a->suspended || (a->reason && a->reason[0]))
 		return 0;
 	free(a->reason);

@@ -2,8 +2,8 @@
 /*
  * status.h - what `smtplimit status` tells, in one structure that text and JSON are printed from.
  *
- * Filled from the pinned maps and the state database: begin, meta, every uid (it says who is a relay),
- * then the rest in any order, then finish. What is enforced is what the maps say; without
+ * Filled from the pinned maps and the state database: begin, meta, every owner, every uid (it says who
+ * is a relay), then the rest in any order, then finish. What is enforced is what the maps say; without
  * maps (nothing loaded) the saved suspensions stand for them. Pure but for the passwd database: the
  * clocks are arguments.
  */
@@ -19,7 +19,9 @@
 #include "../headers/stats.h"
 #include "account.h"
 #include "config.h"
+#include "feed.h"
 #include "state.h"
+#include "state_feeds.h"
 #include "verdict.h"
 #include "window.h"
 
@@ -30,6 +32,8 @@ struct status_account {
 	enum smtpl_role role; /* of a uid */
 	struct window_counts window;
 	struct smtpl_count total; /* last_ns and domains are not used */
+	struct smtpl_totals aside; /* of them, what mail servers told of */
+	struct told_counts told;
 	bool suspended;
 	bool saved; /* `reason` and `since_wall_s` come from the state database */
 	struct smtpl_suspension suspension;
@@ -44,6 +48,11 @@ struct status_account {
 struct status_role {
 	uint32_t uid;
 	enum smtpl_role role;
+};
+
+struct status_owner {
+	char *domain;
+	uint32_t uid;
 };
 
 struct status {
@@ -65,6 +74,12 @@ struct status {
 	size_t accounts_room;
 	struct status_role *roles;
 	size_t roles_count;
+	struct status_owner *owners;
+	size_t owners_count;
+	size_t owners_room;
+	bool owners_sorted;
+	struct state_feed *feeds;
+	size_t feeds_count;
 	void *index; /* tsearch(3), by id */
 };
 
@@ -86,6 +101,12 @@ int status_domain(struct status *s, const struct smtpl_domain_key *key,
 		  const struct smtpl_suspension *suspension);
 int status_window(struct status *s, const struct account_id *id, struct window *window);
 int status_suspension(struct status *s, const struct state_suspension *saved);
+int status_owner(struct status *s, const char *domain, uint32_t uid);
+int status_aside(struct status *s, uint32_t uid, const char *domain,
+		 const struct smtpl_totals *aside);
+int status_told(struct status *s, const struct account_id *id, const char *domain,
+		const struct told_counts *counts);
+int status_feed(struct status *s, const struct state_feed *feed);
 int status_finish(struct status *s);
 
 /* One line of what could not be read; those past STATUS_PROBLEMS_MAX are left out. */
@@ -98,6 +119,19 @@ int64_t status_wall_s(const struct status *s, uint64_t boot_ns);
 /* "2026-11-21T14:05:00Z" */
 #define STATUS_TIME_SIZE 32
 char *status_time(int64_t wall_s, char text[STATUS_TIME_SIZE]);
+
+/* "exim", "postfix" */
+const char *status_feed_name(const struct state_feed *feed);
+
+/* Shared by status.c and status_feeds.c: the account of an id, made where there is none, or NULL; its
+ * domains, which may come twice; what a uid is; whose (uid, domain) is; what was told in place of
+ * what is set aside. */
+struct status_account *status_account(struct status *s, const struct account_id *id);
+int status_add_domain(struct status_account *a, const char *domain, size_t size);
+enum smtpl_role status_role(const struct status *s, uint32_t uid);
+struct account_id status_payer(struct status *s, uint32_t uid, const char *domain);
+void status_replace(struct status_account *a);
+void status_feeds_end(struct status *s);
 
 /* status_text.c, status_json.c. print_json: 0 or -ENOMEM. */
 void status_print_text(const struct status *s, FILE *out);

@@ -80,13 +80,48 @@ static json_t *json_account(const struct status_account *a)
 {
 	bool uid = a->id.kind == ACCOUNT_UID;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "account",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "account",
 			 json_string(a->name), "uid", uid ? json_integer(a->id.uid) : json_null(),
 			 "role", json_role(a), "domains", json_domains(a), "window",
-			 json_window(&a->window), "total", json_total(&a->total), "suspended",
-			 a->suspended, "since", json_time(a->suspended ? a->since_wall_s : 0),
+			 json_window(&a->window), "total", json_total(&a->total), "bypass",
+			 json_count(a->told.bypass), "suspended", a->suspended, "since", json_time(a->suspended ? a->since_wall_s : 0),
 			 "until", json_time(a->suspended ? a->until_wall_s : 0), "reason",
 			 a->suspended ? json_escaped(a->reason) : json_null());
+}
+
+static json_t *json_outcomes(uint64_t delivered, uint64_t deferred, uint64_t failed)
+{
+	return json_pack("{s:o, s:o, s:o}", "delivered", json_count(delivered), "deferred",
+			 json_count(deferred), "failed", json_count(failed));
+}
+
+/* Without a daemon nobody listens. */
+static json_t *json_feed(const struct status *s, const struct state_feed *feed)
+{
+	const struct account_id id = { .kind = ACCOUNT_UID, .uid = feed->known.relay_uid };
+	const struct pipeline_feed_stats *n = &feed->known.stats;
+	char user[ACCOUNT_NAME_SIZE];
+
+	account_name(&id, user, sizeof(user));
+	return json_pack("{s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "mta", status_feed_name(feed), "user", user, "uid", (json_int_t)id.uid,
+			 "running", feed->known.running && s->daemon_pid > 0, "since",
+			 json_time(feed->changed_wall_s), "last", json_time(feed->told_wall_s),
+			 "told", json_outcomes(n->told_delivered, n->told_deferred, n->told_failed),
+			 "wire", json_outcomes(n->wire_delivered, n->wire_deferred, n->wire_failed),
+			 "agreed", json_count(n->agreed), "differed", json_count(n->differed),
+			 "retried", json_count(n->retried), "told_only", json_count(n->told_only),
+			 "wire_only", json_count(n->wire_only), "late", json_count(n->late),
+			 "forgotten", json_count(n->forgotten));
+}
+
+static json_t *json_feeds(const struct status *s)
+{
+	json_t *feeds = json_array();
+
+	for (size_t i = 0; feeds && i < s->feeds_count; i++)
+		json_array_append_new(feeds, json_feed(s, &s->feeds[i]));
+	return feeds;
 }
 
 static json_t *json_accounts(const struct status *s)
@@ -138,13 +173,13 @@ int status_print_json(const struct status *s, FILE *out)
 	json_t *root;
 	int r;
 
-	root = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o}", "version",
+	root = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "version",
 			 SMTPLIMIT_VERSION, "mode",
 			 s->mode == CONFIG_OBSERVE ? "observe" : "enforce", "window_s",
 			 (json_int_t)s->rule.window_s, "percent", (int)s->rule.percent,
 			 "min_failures", (int)s->rule.min_failures, "suspend_s",
 			 (json_int_t)s->rule.suspend_s, "loaded", s->loaded, "daemon",
-			 json_daemon(s), "accounts", json_accounts(s), "stats",
+			 json_daemon(s), "accounts", json_accounts(s), "feeds", json_feeds(s), "stats",
 			 json_stats(&s->stats), "problems", json_problems(s));
 	if (!root)
 		return -ENOMEM;

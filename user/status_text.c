@@ -185,6 +185,42 @@ static void print_daemon(const struct status *s, FILE *out)
 			"themselves, nobody is judged\n");
 }
 
+static void print_feed(const struct status *s, const struct state_feed *feed, FILE *out)
+{
+	const struct account_id id = { .kind = ACCOUNT_UID, .uid = feed->known.relay_uid };
+	const struct pipeline_feed_stats *n = &feed->known.stats;
+	char user[ACCOUNT_NAME_SIZE], since[STATUS_TIME_SIZE];
+	int64_t ago_s = s->wall_ns / 1000000000 - feed->told_wall_s;
+
+	account_name(&id, user, sizeof(user));
+	fprintf(out, "feed %s (%s): ", status_feed_name(feed), user);
+	if (s->daemon_pid <= 0)
+		fprintf(out, "nobody listens, no daemon runs");
+	else if (!feed->known.running)
+		fprintf(out, "STOPPED since %s: the wire is counted",
+			status_time(feed->changed_wall_s, since));
+	else if (!feed->told_wall_s)
+		fprintf(out, "running, nothing told yet");
+	else
+		fprintf(out, "running, last told %" PRId64 " s ago", ago_s > 0 ? ago_s : 0);
+	fprintf(out, "; %" PRIu64 " mails told, %" PRIu64 " also seen on the wire, %" PRIu64
+		     " differ, %" PRIu64 " not seen, %" PRIu64 " seen and not told, %" PRIu64 " late\n",
+		n->told_delivered + n->told_deferred + n->told_failed, n->agreed + n->differed,
+		n->differed, n->told_only, n->wire_only, n->late);
+}
+
+static void print_bypass(const struct status *s, FILE *out)
+{
+	for (size_t i = 0; i < s->accounts_count; i++) {
+		const struct status_account *a = s->accounts[i];
+
+		if (a->told.bypass)
+			fprintf(out, "%s: %" PRIu64 " mails left through mail servers while it was "
+				"suspended: is the hook in place? see smtplimit hook\n",
+				a->name, a->told.bypass);
+	}
+}
+
 static void print_stats(const struct smtpl_stats *stats, FILE *out)
 {
 	static const struct smtpl_stats none;
@@ -211,13 +247,16 @@ void status_print_text(const struct status *s, FILE *out)
 		fprintf(out, "problem: %s\n", log_escape(s->problems[i], strlen(s->problems[i]), 1,
 							 line, sizeof(line)));
 	if (s->relay_sessions)
-		fprintf(out, "relay users: %" PRIu64 " sessions counted per sender domain; nothing of "
-			"theirs is refused yet (no hooks)\n", s->relay_sessions);
+		fprintf(out, "relay users: %" PRIu64 " sessions, counted for the owners of their sender "
+			"domains\n", s->relay_sessions);
+	for (size_t i = 0; i < s->feeds_count; i++)
+		print_feed(s, &s->feeds[i], out);
 	if (s->accounts_count) {
 		fprintf(out, "\n");
 		print_accounts(s, out);
 		fprintf(out, "TOTAL: attempts delivered/deferred/failed since counting began; the "
 			"columns before it: mails in the window\n");
+		print_bypass(s, out);
 	} else if (s->loaded) {
 		fprintf(out, "no account has sent yet\n");
 	}

@@ -39,14 +39,14 @@ static void whole_object(void **unused)
 	expect_json(root,
 		    "{\"mode\": \"enforce\","
 		    " \"window_s\": 3600, \"percent\": 50, \"min_failures\": 5, \"suspend_s\": 1800,"
-		    " \"loaded\": true, \"problems\": [\"row 5\"], \"daemon\": {\"running\": true,"
+		    " \"loaded\": true, \"problems\": [\"row 5\"], \"feeds\": [], \"daemon\": {\"running\": true,"
 		    " \"pid\": 77, \"started\": \"2026-11-21T13:55:00Z\","
 		    " \"heartbeat\": \"2026-11-21T14:05:00Z\"}, \"accounts\": [{"
 		    " \"account\": \"uid:4000001\", \"uid\": 4000001, \"role\": \"direct\","
 		    " \"domains\": [\"a.example\", \"b.example\"], \"window\": {\"delivered\": 5,"
 		    " \"deferred\": 3, \"failed\": 4, \"percent\": 58.3}, \"total\":"
 		    " {\"connections\": 10, \"delivered\": 15, \"deferred\": 3, \"failed\": 4,"
-		    " \"unknown\": 2, \"opaque\": 1, \"refused\": 2}, \"suspended\": true,"
+		    " \"unknown\": 2, \"opaque\": 1, \"refused\": 2}, \"bypass\": 0, \"suspended\": true,"
 		    " \"since\": \"2026-11-21T14:04:00Z\", \"until\": \"2026-11-21T14:34:00Z\","
 		    " \"reason\": \"deferred and failed mails 7/5 (58%)\"}]}");
 	json_decref(root);
@@ -57,7 +57,7 @@ static void whole_object(void **unused)
 	" \"unknown\": 0, \"opaque\": 0, \"refused\": 0}"
 #define NO_WINDOW                                                                                  \
 	"\"window\": {\"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"percent\": null}"
-#define NOT_SUSPENDED "\"suspended\": false, \"since\": null, \"until\": null, \"reason\": null"
+#define NOT_SUSPENDED "\"bypass\": 0, \"suspended\": false, \"since\": null, \"until\": null, \"reason\": null"
 
 static void relay_mail_is_its_domains(void **unused)
 {
@@ -122,7 +122,7 @@ static struct state_suspension saved(struct account_id id, const char *reason, u
 
 static const char saved_domain[] =
 	"[{\"account\": \"domain:x.example\", \"uid\": null, \"role\": null, \"domains\":"
-	" [\"x.example\"], " NO_WINDOW ", " NO_TOTAL ", \"suspended\": true,"
+	" [\"x.example\"], " NO_WINDOW ", " NO_TOTAL ", \"bypass\": 0, \"suspended\": true,"
 	" \"since\": \"2026-11-21T13:48:20Z\", \"until\": \"2026-11-21T14:06:00Z\","
 	" \"reason\": \"phish\"}]";
 
@@ -234,7 +234,7 @@ static void text_is_told(void **unused)
 "60m, and at least 5, are deferred or fail\n"
 "daemon: dead since 2026-11-21T14:00:00Z; counting goes on, suspensions hold and end by themselves, "
 "nobody is judged\n"
-"relay users: 4 sessions counted per sender domain; nothing of theirs is refused yet (no hooks)\n"
+"relay users: 4 sessions, counted for the owners of their sender domains\n"
 "\n"
 "ACCOUNT              DOMAINS                              DELIVERED  DEFERRED  FAILED  PERCENT"
 "   TOTAL  REFUSED  SUSPENDED UNTIL\n"
