@@ -8,6 +8,7 @@
 #define SMTPL_SUSPENDED_LIST_H
 
 #include <stdbool.h>
+#include "account.h"
 #include "bpf.h"
 #include "owners.h"
 #include "responder.h"
