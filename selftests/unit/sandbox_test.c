@@ -204,15 +204,9 @@ static void try_create(pid_t parent)
 	open("/tmp/smtplimit-sandbox-test", O_RDONLY | O_CREAT, 0600);
 }
 
-static void try_unnamed(pid_t parent)
-{
-	enter_reading(parent);
-	open("/tmp", O_RDWR | O_TMPFILE, 0600);
-}
-
 static void test_files_are_read_and_no_more(void **state)
 {
-	static void (*const tries[])(pid_t) = {try_write, try_create, try_unnamed};
+	static void (*const tries[])(pid_t) = {try_write, try_create};
 	size_t i;
 	int status;
 
