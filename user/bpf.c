@@ -39,6 +39,7 @@ struct bpf {
 /* libbpf's own words, kept for the one line that tells why a load failed. */
 static char libbpf_last[512];
 
+__attribute__((format(printf, 2, 0)))
 static int libbpf_keep(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char line[512];
