@@ -130,6 +130,40 @@ static void test_forget(void **state)
 	ledger_free(l);
 }
 
+/* What waits is not saved as taken in; what is set aside never exceeds what was. */
+static void test_aside(void **state)
+{
+	const struct smtpl_totals saved = { .failed = 7 }, aside = { .failed = 5 };
+	const struct smtpl_totals fallen = { .failed = 2 };
+	struct ledger *l = ledger_new(1);
+	struct ledger_key *key = key_of(l, 1, "a.example");
+
+	(void)state;
+	ledger_restore(key, &saved);
+	ledger_restore_aside(key, &aside);
+	ledger_wait(l, key, SMTP_FAILED, 3);
+	assert_ptr_equal(ledger_dirty(l), key);
+	ledger_take(l, key, SMTP_FAILED, 10, 3);
+	assert_int_equal(ledger_accounted(key).failed, 7);
+	ledger_saved(l);
+	assert_int_equal(ledger_forget(l, 1, "a.example"), -EBUSY);
+	ledger_wait_over(l, key, SMTP_FAILED, 2);
+	ledger_set_aside(l, key, SMTP_FAILED, 1);
+	assert_ptr_equal(ledger_dirty(l), key);
+	assert_int_equal(ledger_accounted(key).failed, 9);
+	assert_int_equal(ledger_aside(key).failed, 6);
+	assert_int_equal(ledger_aside(key).delivered, 0);
+	ledger_read(l, key, &fallen, 1);
+	assert_int_equal(ledger_aside(key).failed, 2);
+	assert_int_equal(ledger_accounted(key).failed, 1);
+	ledger_wait(l, key, SMTP_FAILED, 4); /* of before the fall */
+	assert_int_equal(ledger_accounted(key).failed, 0);
+	ledger_wait_over(l, key, SMTP_FAILED, 5);
+	ledger_saved(l);
+	assert_int_equal(ledger_forget(l, 1, "a.example"), 0);
+	ledger_free(l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +171,7 @@ int main(void)
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_open),
 		cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_aside),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -290,6 +290,49 @@ static void test_who_pays(void **state)
 	assert_int_equal(pipeline_stats(f->p).attempts, 3 + 2 + 4 + 5 + 150);
 }
 
+/* A domain that somebody owns: what goes through the relay counts with what the owner sends. */
+static void test_owners_pay(void **state)
+{
+	struct fixture *f = *state;
+
+	anonymous(f, SMTP_FAILED, 3); /* ALICE herself */
+	f->uid = RELAY;
+	f->domain = "owned.example";
+	f->count = (struct smtpl_count){ 0 };
+	anonymous(f, SMTP_FAILED, 1);
+	assert_null(account_of(f)); /* domain:owned.example */
+	assert_int_equal(f->suspended, 0);
+	anonymous(f, SMTP_FAILED, 1);
+	assert_int_equal(f->suspended, 1);
+	assert_int_equal(f->account.kind, ACCOUNT_UID);
+	assert_int_equal(f->account.uid, ALICE);
+	assert_int_equal(f->verdict.bad, 5);
+	anonymous(f, SMTP_FAILED, 2);
+	assert_int_equal(pipeline_stats(f->p).bypass, 2);
+	f->domain = "relayed.example"; /* a relay's own: the domain pays */
+	f->count = (struct smtpl_count){ 0 };
+	anonymous(f, SMTP_FAILED, 4);
+	assert_window(f, 0, 0, 4);
+	f->domain = "exempt.example";
+	f->count = (struct smtpl_count){ 0 };
+	anonymous(f, SMTP_FAILED, 50);
+	assert_int_equal(pipeline_stats(f->p).not_judged, 50);
+	assert_int_equal(f->suspended, 1);
+}
+
+/* Healed attempts go the same way. */
+static void test_owners_pay_for_lost_events(void **state)
+{
+	struct fixture *f = *state;
+
+	f->uid = RELAY;
+	f->domain = "owned.example";
+	event_outcome(f, SMTP_FAILED, SMTP_SUBJECT_REST, 0, 5);
+	snapshot(f);
+	assert_int_equal(f->suspended, 1);
+	assert_int_equal(f->account.uid, ALICE);
+}
+
 /* ---- damaged records ---- */
 
 static void refuse(struct fixture *f, const void *data, size_t size)
@@ -393,6 +436,8 @@ int main(void)
 		TEST(test_observe),
 		TEST(test_stricter_rule),
 		TEST(test_who_pays),
+		TEST(test_owners_pay),
+		TEST(test_owners_pay_for_lost_events),
 		TEST(test_malformed),
 		TEST(test_noise),
 	};
