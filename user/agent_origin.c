@@ -5,7 +5,6 @@
  */
 #include <limits.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 #include "agent.h"
 
@@ -19,20 +18,12 @@ static bool origin_user(void *arg, const char *name, uint32_t *uid)
 	return users_find(&a->users, USERS_FILE, name, agent_now_ns(), uid);
 }
 
-static bool begins_with_label(const char *name, const char *host)
-{
-	size_t length = strlen(host);
-
-	return strncasecmp(name, host, length) == 0 && (!name[length] || name[length] == '.');
-}
-
-/* The host's name may be set with its domain or without. */
 static bool origin_own_name(void *arg, const char *domain)
 {
 	char host[HOST_NAME_MAX + 1] = "";
 
 	(void)arg;
-	return gethostname(host, sizeof(host) - 1) == 0 && host[0] && begins_with_label(domain, host);
+	return gethostname(host, sizeof(host) - 1) == 0 && origin_is_host(domain, host);
 }
 
 static bool find_caller(const struct agent *a, const uint8_t addr[16], uint32_t port,

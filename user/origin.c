@@ -5,6 +5,7 @@
 #include "origin.h"
 
 #include <string.h>
+#include <strings.h>
 
 struct asked {
 	const struct origin *o;
@@ -189,4 +190,17 @@ bool origin_is_inbound(const struct origin *o, const struct origin_ops *ops, voi
 	if ((o->known & ORIGIN_HAS_UID) && role_of(&a, o->uid) != SMTPL_ROLE_RELAY)
 		return false;
 	return !ops->local(arg, o->client);
+}
+
+bool origin_is_host(const char *domain, const char *host)
+{
+	size_t domain_length = strlen(domain), host_length = strlen(host);
+	size_t length = domain_length < host_length ? domain_length : host_length;
+	const char *longer = domain_length > host_length ? domain : host;
+	const char *shorter = domain_length > host_length ? host : domain;
+
+	if (length == 0 || strncasecmp(domain, host, length))
+		return false;
+	/* A whole name is not the first part of another: whoever has that one could name our users. */
+	return !longer[length] || (longer[length] == '.' && !strchr(shorter, '.'));
 }

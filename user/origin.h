@@ -76,4 +76,7 @@ enum origin_charge origin_resolve(const struct origin *o, const struct origin_op
 /* At submission: does the message come from outside, unauthenticated? Then nobody is refused. */
 bool origin_is_inbound(const struct origin *o, const struct origin_ops *ops, void *arg);
 
+/* Is a domain (key form) the name of this host, which may be set with its domain or without? */
+bool origin_is_host(const char *domain, const char *host);
+
 #endif

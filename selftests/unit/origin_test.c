@@ -431,13 +431,28 @@ static void test_internal(void **state)
 	CHECK(rows);
 }
 
+static void test_host(void **state)
+{
+	(void)state;
+	assert_true(origin_is_host("web1.host.example", "Web1.host.example"));
+	assert_true(origin_is_host("web1.host.example", "web1"));
+	assert_true(origin_is_host("web1", "web1.host.example"));
+	assert_true(origin_is_host("web1", "web1"));
+	assert_false(origin_is_host("web1.host.example.b.example", "web1.host.example"));
+	assert_false(origin_is_host("web1.host", "web1.host.example"));
+	assert_false(origin_is_host("web10", "web1"));
+	assert_false(origin_is_host("web1", "web10.host.example"));
+	assert_false(origin_is_host("host.example", "web1.host.example"));
+	assert_false(origin_is_host("web1", ""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_account),  cmocka_unit_test(test_auth),
 		cmocka_unit_test(test_uid),      cmocka_unit_test(test_client),
 		cmocka_unit_test(test_sender),   cmocka_unit_test(test_forward),
-		cmocka_unit_test(test_internal),
+		cmocka_unit_test(test_internal), cmocka_unit_test(test_host),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
