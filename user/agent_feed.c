@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include "agent.h"
+#include "door_feed.h"
 #include "log.h"
 #include "sessions.h"
 
@@ -19,10 +20,25 @@ static void address_domain(const char *address, char key[SMTPL_DOMAIN_SIZE])
 		memset(key, 0, SMTPL_DOMAIN_SIZE);
 }
 
+/* Who has the client's port by now may be another than who submitted the message, hours ago. */
+static struct origin feed_origin(struct agent *a, const struct feed_record *r)
+{
+	int64_t submitted_ns = r->mta == FEED_EXIM ? door_feed_submitted_ns(r->id) : 0;
+	struct origin o = r->origin;
+
+	if (!submitted_ns || (o.known & ORIGIN_HAS_CALLER) || !(o.known & ORIGIN_HAS_CLIENT))
+		return o;
+	if (agent_caller_then(a, o.client, o.client_port, submitted_ns, &o.caller))
+		o.known |= ORIGIN_HAS_CALLER;
+	o.client_port = 0;
+	return o;
+}
+
 static void feed_tell(struct agent *a, const struct feed_record *r)
 {
 	uint64_t now = agent_now_ns();
 	char domain[SMTPL_DOMAIN_SIZE];
+	struct origin origin = feed_origin(a, r);
 	struct pipeline_told told = {
 		.relay_uid = r->relay_uid,
 		.mta = r->mta,
@@ -35,7 +51,7 @@ static void feed_tell(struct agent *a, const struct feed_record *r)
 	};
 
 	address_domain(r->origin.sender, domain);
-	told.charged = agent_origin(a, &r->origin, &told.account) == ORIGIN_ACCOUNT;
+	told.charged = agent_origin(a, &origin, &told.account) == ORIGIN_ACCOUNT;
 	pipeline_tell(a->pipeline, &told, now);
 }
 

@@ -151,6 +151,23 @@ int door_feed_parse(char *line, size_t length, uint32_t peer, struct feed_record
 	return 0;
 }
 
+/* Six digits of base 62, and a minus. */
+int64_t door_feed_submitted_ns(const char *id)
+{
+	static const char digits[] = "0123456789"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+	int64_t seconds = 0;
+
+	for (size_t i = 0; i < 6; i++) {
+		const char *digit = id[i] ? strchr(digits, id[i]) : NULL;
+
+		if (!digit)
+			return 0;
+		seconds = seconds * 62 + (digit - digits);
+	}
+	return id[6] == '-' && seconds <= LAST_SECOND ? seconds * NS_PER_S : 0;
+}
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';

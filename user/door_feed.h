@@ -30,6 +30,9 @@
  * where no other is named. 0; -ENOENT: not an outcome; -EINVAL: malformed. */
 int door_feed_parse(char *line, size_t length, uint32_t peer, struct feed_record *record);
 
+/* When Exim took in the message of this id, which begins with it: Unix time; 0: it is no such id. */
+int64_t door_feed_submitted_ns(const char *id);
+
 /* Note code, enhanced code and text of a reply as Exim words it: "550 5.1.1 no", "SMTP error from
  * remote mail server after RCPT TO:<a@b>: 550-5.1.1 no\n550 5.1.1 way". */
 void door_feed_reply(struct feed_record *record, const char *text);

@@ -231,13 +231,28 @@ static void test_replies(void **state)
 	assert_int_equal(strlen(r.text), SMTPL_TEXT_SIZE - 1);
 }
 
+/* Exim 4.97's form and the one before. */
+static void test_submitted(void **state)
+{
+	(void)state;
+	assert_int_equal(door_feed_submitted_ns("1vMeCd-000000005Hy-0001"),
+			 1763781743 * 1000000000ll);
+	assert_int_equal(door_feed_submitted_ns("1vMeCd-0005Hy-01"), 1763781743 * 1000000000ll);
+	assert_int_equal(door_feed_submitted_ns("00000z-0005Hy-01"), 61 * 1000000000ll);
+	assert_int_equal(door_feed_submitted_ns("zzzzzz-0005Hy-01"), 0); /* beyond any time */
+	assert_int_equal(door_feed_submitted_ns("1vMeCd"), 0);
+	assert_int_equal(door_feed_submitted_ns("1vMe"), 0);
+	assert_int_equal(door_feed_submitted_ns("1vM/Cd-0005Hy-01"), 0);
+	assert_int_equal(door_feed_submitted_ns(""), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_delivery),   cmocka_unit_test(test_events),
 		cmocka_unit_test(test_empty),      cmocka_unit_test(test_origin),
 		cmocka_unit_test(test_redirected), cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_replies),
+		cmocka_unit_test(test_replies),    cmocka_unit_test(test_submitted),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

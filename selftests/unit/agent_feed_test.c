@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * agent_feed_test.c - whose mail it was that Exim tells of, when all that is known is the client's
+ * port: who had it when the message came in, not who has it now.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent.h"
+
+#define ALICE     1001
+#define BOB       1002
+#define RELAY     101
+#define SUBMITTED 1763781743ll /* by the message's id */
+#define HOUR      3600
+#define NS_PER_S  1000000000ll
+
+/* In place of the kernel's map: since when the port is bob's; alice had it before. */
+static int64_t bob_has_it_since_s;
+static struct origin asked;
+static unsigned int told;
+
+uint64_t agent_now_ns(void)
+{
+	return 9 * HOUR * NS_PER_S;
+}
+
+uint64_t agent_boot_ns(int64_t wall_ns)
+{
+	return (uint64_t)(wall_ns - (SUBMITTED - HOUR) * NS_PER_S);
+}
+
+enum smtpl_role agent_role(void *arg, uint32_t uid)
+{
+	(void)arg;
+	return uid == RELAY ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
+}
+
+/* The map has the last one alone. */
+bool agent_caller_then(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,
+		       uint32_t *uid)
+{
+	(void)arg;
+	assert_int_equal(addr[15], 1);
+	assert_int_equal(port, 40001);
+	*uid = bob_has_it_since_s ? BOB : ALICE;
+	return bob_has_it_since_s * NS_PER_S <= wall_ns;
+}
+
+enum origin_charge agent_origin(struct agent *a, const struct origin *o, struct account_id *id)
+{
+	(void)a;
+	(void)id;
+	asked = *o;
+	return ORIGIN_NOBODY;
+}
+
+int pipeline_tell(struct pipeline *p, const struct pipeline_told *t, uint64_t now_ns)
+{
+	(void)p;
+	(void)t;
+	(void)now_ns;
+	told++;
+	return 0;
+}
+
+void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns)
+{
+	(void)p;
+	(void)relay_uid;
+	(void)mta;
+	(void)now_ns;
+}
+
+void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns)
+{
+	(void)p;
+	(void)relay_uid;
+	(void)now_ns;
+}
+
+static struct feed_record record(const char *id)
+{
+	struct feed_record r = {.kind = FEED_OUTCOME,
+				.mta = FEED_EXIM,
+				.relay_uid = RELAY,
+				.wall_ns = (SUBMITTED + HOUR) * NS_PER_S,
+				.origin = {.known = ORIGIN_HAS_CLIENT,
+					   .client_port = 40001,
+					   .client = {[10] = 0xff, 0xff, 127, 0, 0, 1},
+					   .sender = "x@a.example"}};
+
+	snprintf(r.id, sizeof(r.id), "%s", id);
+	return r;
+}
+
+static void tell(const struct feed_record *r)
+{
+	static struct agent agent;
+
+	told = 0;
+	agent_on_record(&agent, r);
+	assert_int_equal(told, 1);
+}
+
+static void who_had_the_port(void **unused)
+{
+	struct feed_record r = record("1vMeCd-000000005Hy-0001");
+
+	(void)unused;
+	bob_has_it_since_s = 0;
+	tell(&r);
+	assert_true(asked.known & ORIGIN_HAS_CALLER);
+	assert_int_equal(asked.caller, ALICE);
+}
+
+static void not_who_has_it_now(void **unused)
+{
+	struct feed_record r = record("1vMeCd-000000005Hy-0001");
+
+	(void)unused;
+	bob_has_it_since_s = SUBMITTED + HOUR / 2;
+	tell(&r);
+	assert_false(asked.known & ORIGIN_HAS_CALLER);
+	assert_int_equal(asked.client_port, 0); /* nor is it asked for again */
+}
+
+/* Postfix's log was read with the caller of its time; an id that tells no time changes nothing. */
+static void others_as_they_are(void **unused)
+{
+	struct feed_record r = record("1vMeCd-000000005Hy-0001");
+
+	(void)unused;
+	r.mta = FEED_POSTFIX;
+	tell(&r);
+	assert_memory_equal(&asked, &r.origin, sizeof(asked));
+	r = record("");
+	tell(&r);
+	assert_memory_equal(&asked, &r.origin, sizeof(asked));
+	r = record("1vMeCd-000000005Hy-0001");
+	r.origin.known = ORIGIN_HAS_UID;
+	tell(&r);
+	assert_memory_equal(&asked, &r.origin, sizeof(asked));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_had_the_port),
+		cmocka_unit_test(not_who_has_it_now),
+		cmocka_unit_test(others_as_they_are),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
