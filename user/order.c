@@ -392,7 +392,7 @@ static void print_text(const struct order *o, const struct state_suspension *s, 
 	if (!o->loaded)
 		printf("smtplimit is not loaded: nothing is refused before: smtplimit run\n");
 	else if (o->what.account.kind == ACCOUNT_DOMAIN)
-		printf("mail servers do not ask smtplimit yet: mail of this domain is still sent\n");
+		printf("mail servers that have the hook refuse its mail: see `smtplimit check`\n");
 	else if (o->by_itself)
 		printf("no daemon runs: open sessions are not ended, their packets are dropped\n");
 }
