@@ -26,6 +26,7 @@ static const int allowed[] = {
 	SCMP_SYS(time),       SCMP_SYS(gettimeofday), SCMP_SYS(clock_gettime64),
 	SCMP_SYS(exit),       SCMP_SYS(exit_group),   SCMP_SYS(restart_syscall),
 	SCMP_SYS(sigreturn),  SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(uname),
 };
 
 static const int families[] = {AF_UNIX, AF_NETLINK};

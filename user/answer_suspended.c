@@ -8,9 +8,11 @@
 #include "answer.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "account.h"
 #include "diag.h"
 
@@ -34,6 +36,30 @@ static bool find_domain(const struct config *config, const char *address,
 	char key[SMTPL_DOMAIN_SIZE];
 
 	return at && account_domain_key(at + 1, key) == 0 && find(config, key, text);
+}
+
+static bool is_here(const char *key)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+
+	return gethostname(host, sizeof(host) - 1) == 0 && origin_is_host(key, host);
+}
+
+/* A user, or user@domain; with this host's name for the domain again a user. */
+static bool find_identity(const struct config *config, const char *auth,
+			  char text[ANSWER_TEXT_SIZE])
+{
+	const char *domain = origin_identity_domain(auth);
+	char key[SMTPL_DOMAIN_SIZE], user[SMTPL_ADDR_SIZE];
+
+	if (find(config, auth, text))
+		return true;
+	if (!domain || account_domain_key(domain, key))
+		return false;
+	if (find(config, key, text))
+		return true;
+	snprintf(user, sizeof(user), "%.*s", (int)(domain - 1 - auth), auth);
+	return is_here(key) && find(config, user, text);
 }
 
 /* A mail server's own uid, and root's, say nothing. */
@@ -68,7 +94,7 @@ bool answer_suspended(const struct config *config, const struct origin *o,
 		return o->account.kind == ACCOUNT_UID ? find_uid(config, o->account.uid, text)
 						      : find(config, o->account.domain, text);
 	if (o->auth[0])
-		return find(config, o->auth, text) || find_domain(config, o->auth, text);
+		return find_identity(config, o->auth, text);
 	if (o->known & ORIGIN_HAS_UID && !is_relay(config, o->uid))
 		return find_uid(config, o->uid, text);
 	if (o->known & ORIGIN_HAS_CLIENT)

@@ -60,7 +60,7 @@ static bool take_account(const struct asked *a, struct account_id *id)
 
 /* Servers know users as user@domain; where @ is taken by something else also with % and +, which
  * stand in plain names too. */
-static const char *identity_domain(const char *auth)
+const char *origin_identity_domain(const char *auth)
 {
 	const char *at = strrchr(auth, '@');
 	const char *c;
@@ -96,7 +96,7 @@ static bool take_auth(const struct asked *a, struct account_id *id)
 
 	if (!auth[0])
 		return false;
-	domain = identity_domain(auth);
+	domain = origin_identity_domain(auth);
 	if (domain)
 		return take_user_here(a, domain, id) || take_domain(a, domain, id);
 	return a->ops->user(a->arg, auth, &uid) && take_uid(a, uid, id);

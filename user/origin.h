@@ -76,6 +76,9 @@ enum origin_charge origin_resolve(const struct origin *o, const struct origin_op
 /* At submission: does the message come from outside, unauthenticated? Then nobody is refused. */
 bool origin_is_inbound(const struct origin *o, const struct origin_ops *ops, void *arg);
 
+/* Where the domain begins in an identity of SMTP AUTH; NULL: it is a user of this host. */
+const char *origin_identity_domain(const char *auth);
+
 /* Is a domain (key form) the name of this host, which may be set with its domain or without? */
 bool origin_is_host(const char *domain, const char *host);
 

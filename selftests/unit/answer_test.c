@@ -239,6 +239,9 @@ static void test_who_is_looked_for(void **state)
 		{{.known = ORIGIN_HAS_UID, .uid = 0, .sender = "x@a.test"}, true},
 		{{.auth = "alice", .sender = "x@free.test"}, true},
 		{{.auth = "box@a.test", .sender = "x@free.test"}, true},
+		{{.auth = "box%a.test", .sender = "x@free.test"}, true},
+		{{.auth = "box+a.test", .sender = "x@free.test"}, true},
+		{{.auth = "alice@free.test", .sender = "x@free.test"}, false},
 		{{.auth = "bob", .sender = "x@a.test"}, false},
 		{{.auth = "bob", .known = ORIGIN_HAS_UID, .uid = 1001, .sender = "x@a.test"}, false},
 		{{.known = ORIGIN_HAS_ACCOUNT, .account = {ACCOUNT_UID, 1001, ""}, .auth = "bob",
@@ -340,6 +343,24 @@ static void test_sendmail_no_key(void **state)
 	free(long_key);
 }
 
+/* A user of this host, as servers write one that have the host's name behind it. */
+static bool user_here_is_refused(const char *user)
+{
+	struct origin o = {.sender = "x@free.test"};
+	char host[64] = "";
+
+	gethostname(host, sizeof(host) - 1);
+	snprintf(o.auth, sizeof(o.auth), "%s@%s", user, host);
+	return answer_ask(&answer, &o, text);
+}
+
+static void test_user_here(void **state)
+{
+	(void)state;
+	assert_true(user_here_is_refused("alice"));
+	assert_false(user_here_is_refused("alic"));
+}
+
 /* In a child; returns the number of the step that failed. */
 static int locked(void)
 {
@@ -357,6 +378,8 @@ static int locked(void)
 		return 6;
 	if (execl("/bin/true", "true", NULL) == 0 || errno != EPERM)
 		return 7;
+	if (!user_here_is_refused("alice"))
+		return 9;
 	return !answer_ask(&answer, &from_uid, text) || answer_ask(&answer, &from_free, text) ? 8 : 0;
 }
 
@@ -383,6 +406,7 @@ int main(void)
 		cmocka_unit_test(test_who_is_looked_for),
 		cmocka_unit_test(test_sendmail_key),
 		cmocka_unit_test(test_sendmail_no_key),
+		cmocka_unit_test(test_user_here),
 		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_local_client),
 		cmocka_unit_test(test_no_file),
