@@ -277,6 +277,10 @@ class Postfix(Mta):
     def daemon_command(self):
         return ["postfix", "start-fg"]
 
+    def stop(self):
+        self.tree.run(["postfix", "stop"], check=True)
+        super().stop()
+
 
 class Opensmtpd(Mta):
     """Its own schedule of retries cannot be shortened: run_queue(). It offers AUTH inside TLS alone, and
