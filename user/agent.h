@@ -97,6 +97,8 @@ bool agent_is_local(void *arg, const uint8_t addr[16]);
 void agent_on_suspend(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns);
 enum smtpl_role agent_role(void *arg, uint32_t uid);
 void agent_orders(struct agent *a);
+/* [refuse] relay has changed: for the suspensions in force as well. */
+void agent_apply_relay(struct agent *a);
 /* Note what ended by itself. */
 void agent_expire(struct agent *a);
 /* Clear ended suspensions out of the kernel's maps that the database does not know. */
@@ -121,9 +123,8 @@ bool agent_owner(void *arg, const char *domain, uint32_t *uid);
 enum origin_charge agent_origin(struct agent *a, const struct origin *o, struct account_id *id);
 /* At submission: it comes from outside, unauthenticated. */
 bool agent_origin_is_inbound(struct agent *a, const struct origin *o);
-/* Who on this host had a connection with this end at that time. arg: the agent. */
-bool agent_caller_then(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,
-		       uint32_t *uid);
+/* Who on this host had the connection of the origin's client at that time. */
+bool agent_caller_then(struct agent *a, const struct origin *o, int64_t wall_ns, uint32_t *uid);
 
 /* agent_feed.c - what mail servers tell. arg: the agent. */
 void agent_on_record(void *arg, const struct feed_record *record);

@@ -28,7 +28,7 @@ static struct origin feed_origin(struct agent *a, const struct feed_record *r)
 
 	if (!submitted_ns || (o.known & ORIGIN_HAS_CALLER) || !(o.known & ORIGIN_HAS_CLIENT))
 		return o;
-	if (agent_caller_then(a, o.client, o.client_port, submitted_ns, &o.caller))
+	if (agent_caller_then(a, &o, submitted_ns, &o.caller))
 		o.known |= ORIGIN_HAS_CALLER;
 	o.client_port = 0;
 	return o;
@@ -52,7 +52,8 @@ static void feed_tell(struct agent *a, const struct feed_record *r)
 
 	address_domain(r->origin.sender, domain);
 	told.charged = agent_origin(a, &origin, &told.account) == ORIGIN_ACCOUNT;
-	pipeline_tell(a->pipeline, &told, now);
+	if (pipeline_tell(a->pipeline, &told, now))
+		log_warning("an outcome that a mail server told is lost: no memory");
 }
 
 static void feed_lost(struct agent *a, const struct feed_record *r)

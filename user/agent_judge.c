@@ -33,10 +33,24 @@ static void judge_domains(struct agent *a, const struct account_id *id,
 {
 	int err = 0;
 
-	if (id->kind == ACCOUNT_UID && a->config.relay == CONFIG_RELAY_RESET)
+	if (id->kind == ACCOUNT_UID && (!suspension || a->config.relay == CONFIG_RELAY_RESET))
 		err = enforce_domains(a->maps, a->owners.owners, id->uid, suspension);
 	if (err)
 		log_error("relays' sessions of uid %u are not all reset: %s", id->uid, strerror(-err));
+}
+
+static int judge_uid_domains(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
+{
+	const struct account_id id = {.kind = ACCOUNT_UID, .uid = *uid};
+
+	if (value->suspension.until_ns > agent_now_ns())
+		judge_domains(arg, &id, &value->suspension);
+	return 0;
+}
+
+void agent_apply_relay(struct agent *a)
+{
+	bpf_maps_each_uid(a->maps, judge_uid_domains, a);
 }
 
 static void cut_sessions(struct agent *a, const struct account_id *id, const char *name)

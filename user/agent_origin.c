@@ -26,35 +26,37 @@ static bool origin_own_name(void *arg, const char *domain)
 	return gethostname(host, sizeof(host) - 1) == 0 && origin_is_host(domain, host);
 }
 
-static bool find_caller(const struct agent *a, const uint8_t addr[16], uint32_t port,
-			struct smtpl_caller *caller)
+/* Without the server's end: whoever spoke last from the client's, to whichever server. */
+static bool find_caller(const struct agent *a, const struct origin *o, struct smtpl_caller *caller)
 {
 	struct smtpl_caller_key key = {
 		.netns_cookie = a->meta.netns_cookie,
-		.client.port = port,
+		.client.port = o->client_port,
+		.server.port = o->server_port,
 	};
 
-	memcpy(key.client.addr, addr, sizeof(key.client.addr));
+	memcpy(key.client.addr, o->client, sizeof(key.client.addr));
+	if (o->server_port)
+		memcpy(key.server.addr, o->server, sizeof(key.server.addr));
 	return bpf_maps_get_caller(a->maps, &key, caller) == 0;
 }
 
-static bool origin_caller(void *arg, const uint8_t addr[16], uint32_t port, uint32_t *uid)
+static bool origin_caller(void *arg, const struct origin *o, uint32_t *uid)
 {
 	struct smtpl_caller caller;
 
-	if (!find_caller(arg, addr, port, &caller))
+	if (!find_caller(arg, o, &caller))
 		return false;
 	*uid = caller.uid;
 	return true;
 }
 
 /* The port may have been used again since: what is younger than the line is somebody else's. */
-bool agent_caller_then(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,
-		       uint32_t *uid)
+bool agent_caller_then(struct agent *a, const struct origin *o, int64_t wall_ns, uint32_t *uid)
 {
 	struct smtpl_caller caller;
 
-	if (!find_caller(arg, addr, port, &caller) ||
+	if (!find_caller(a, o, &caller) ||
 	    caller.time_ns > agent_boot_ns(wall_ns) + CALLER_LATER_NS)
 		return false;
 	*uid = caller.uid;

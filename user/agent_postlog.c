@@ -73,11 +73,21 @@ void agent_postlog_stop(struct agent *a)
 	a->postlog = (struct postlog_reader){.fd = -1};
 }
 
+/* The log has the client's end alone. */
+static bool postlog_caller(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,
+			   uint32_t *uid)
+{
+	struct origin o = {.client_port = port};
+
+	memcpy(o.client, addr, sizeof(o.client));
+	return agent_caller_then(arg, &o, wall_ns, uid);
+}
+
 void agent_postlog_serve(struct agent *a)
 {
 	static const struct postlog_reader_ops ops = {
 		.record = agent_on_record,
-		.caller = agent_caller_then,
+		.caller = postlog_caller,
 		.position = postlog_position,
 	};
 

@@ -311,6 +311,7 @@ static void reload(struct agent *a)
 	pipeline_set_rule(a->pipeline, &a->config.rule, a->config.mode);
 	bpf_set_watch(a->bpf, &a->config);
 	agent_apply_roles(a);
+	agent_apply_relay(a);
 	agent_heartbeat(a);
 	log_notice("settings read again");
 	sd_notify(0, "READY=1");

@@ -3,8 +3,8 @@
  * door_feed.h - what Exim's event_action tells, one line an event, into a feed record. Pure.
  *
  *	exim event=msg:delivery id=1abc-... relay=EXIM_UID uid=N proto=local account=ACCOUNT
- *	     auth64= addr= port= sender64= rcpt64= orig64= errno= text64= host= hostport=
- *	     transport= router= time=UNIX_TIME
+ *	     auth64= addr= port= to= toport= sender64= rcpt64= orig64= errno= text64= host=
+ *	     hostport= transport= router= time=UNIX_TIME
  *
  * Words in any order, unknown ones passed over. What they mean:
  *

@@ -23,8 +23,8 @@ static int refuse_word(const char *key, const char *value, char *why, size_t why
 	log_escape(value ? value : "", value ? strlen(value) : 0, 0, value_shown,
 		   sizeof(value_shown));
 	snprintf(why, why_size,
-		 "\"%s%s%s\": want uid=N, addr=IP, port=N, auth=X, auth64=BASE64, sender=X, "
-		 "sender64=BASE64, nosender=1, account=uid:N or account=domain:X",
+		 "\"%s%s%s\": want uid=N, addr=IP, port=N, to=IP, toport=N, auth=X, auth64=BASE64, "
+		 "sender=X, sender64=BASE64, nosender=1, account=uid:N or account=domain:X",
 		 key_shown, value ? "=" : "", value_shown);
 	return -EINVAL;
 }
@@ -103,6 +103,9 @@ size_t door_line_ask(const struct origin *o, char *line, size_t size)
 	if (o->known & ORIGIN_HAS_CLIENT)
 		add(&w, " addr=%s port=%" PRIu32,
 		    inet_ntop(AF_INET6, o->client, addr, sizeof(addr)), o->client_port);
+	if (o->server_port)
+		add(&w, " to=%s toport=%" PRIu32,
+		    inet_ntop(AF_INET6, o->server, addr, sizeof(addr)), o->server_port);
 	if (o->known & ORIGIN_NO_SENDER)
 		add(&w, " nosender=1");
 	if (o->auth[0])

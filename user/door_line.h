@@ -5,6 +5,7 @@
  *
  *	uid=N			the caller of sendmail(1)
  *	addr=IP port=N		the SMTP client's end of the connection
+ *	to=IP toport=N		the server's own end; both or none
  *	auth=X, auth64=BASE64	the identity of SMTP AUTH
  *	sender=X, sender64=..	envelope sender; empty or missing: the null sender
  *	nosender=1		no sender was named so far; not the null sender

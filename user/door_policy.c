@@ -25,15 +25,20 @@ static bool state_has_no_mail(const char *state)
 }
 
 /* "unknown" stands where Postfix does not know, so what is no address or number is not one. */
-static void take_client(struct origin *o, const char *name, const char *value)
+static void take_end(struct origin *o, const char *name, const char *value)
 {
 	uint64_t port;
 
 	if (strcmp(name, "client_address") == 0) {
 		if (door_word_ip(o->client, value))
 			o->known |= ORIGIN_HAS_CLIENT;
+	} else if (strcmp(name, "server_address") == 0) {
+		door_word_ip(o->server, value);
 	} else if (door_word_number(value, 65535, &port) == 0) {
-		o->client_port = (uint32_t)port;
+		if (strcmp(name, "client_port") == 0)
+			o->client_port = (uint32_t)port;
+		else if (strcmp(name, "server_port") == 0)
+			o->server_port = (uint32_t)port;
 	}
 }
 
@@ -49,8 +54,8 @@ static enum door_step take(struct door_policy *p, const char *name, const char *
 		door_word_address(p->origin.auth, value);
 	else if (strcmp(name, "sender") == 0)
 		door_word_sender(p->origin.sender, value);
-	else if (strcmp(name, "client_address") == 0 || strcmp(name, "client_port") == 0)
-		take_client(&p->origin, name, value);
+	else
+		take_end(&p->origin, name, value);
 	return DOOR_MORE;
 }
 

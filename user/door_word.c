@@ -160,14 +160,29 @@ static int take_addr(struct origin *o, const char *value)
 	return 0;
 }
 
+static int take_number(uint32_t *port, const char *value)
+{
+	uint64_t number;
+
+	if (door_word_number(value, 65535, &number))
+		return -EINVAL;
+	*port = (uint32_t)number;
+	return 0;
+}
+
 static int take_port(struct origin *o, const char *value)
 {
-	uint64_t port;
+	return take_number(&o->client_port, value);
+}
 
-	if (door_word_number(value, 65535, &port))
-		return -EINVAL;
-	o->client_port = (uint32_t)port;
-	return 0;
+static int take_to(struct origin *o, const char *value)
+{
+	return door_word_ip(o->server, value) ? 0 : -EINVAL;
+}
+
+static int take_to_port(struct origin *o, const char *value)
+{
+	return take_number(&o->server_port, value);
 }
 
 static int take_auth(struct origin *o, const char *value)
@@ -199,6 +214,7 @@ int door_word_origin(struct origin *o, const char *key, char *value)
 	} words[] = {
 		{"account", false, take_account}, {"uid", false, take_uid},
 		{"addr", false, take_addr},       {"port", false, take_port},
+		{"to", false, take_to},           {"toport", false, take_to_port},
 		{"auth", false, take_auth},       {"auth64", true, take_auth},
 		{"sender", false, take_sender},   {"sender64", true, take_sender},
 		{"nosender", false, take_no_sender},

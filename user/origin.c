@@ -111,7 +111,7 @@ static bool take_client(const struct asked *a, struct account_id *id)
 		return take_uid(a, uid, id);
 	return (o->known & ORIGIN_HAS_CLIENT) && o->client_port &&
 	       a->ops->local(a->arg, o->client) &&
-	       a->ops->caller(a->arg, o->client, o->client_port, &uid) && take_uid(a, uid, id);
+	       a->ops->caller(a->arg, o, &uid) && take_uid(a, uid, id);
 }
 
 /* Who handed the message in, an exempt user included. */

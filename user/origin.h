@@ -40,6 +40,8 @@ struct origin {
 	uint32_t caller;
 	uint32_t client_port;       /* host order; 0: not known */
 	uint8_t client[16];         /* v4-mapped for IPv4, network order */
+	uint8_t server[16];         /* the other end of that connection, likewise */
+	uint32_t server_port;       /* 0: that end is not known */
 	struct account_id account;
 	char auth[SMTPL_ADDR_SIZE]; /* "": none */
 	char sender[SMTPL_ADDR_SIZE]; /* "": the null sender; without brackets */
@@ -56,8 +58,8 @@ struct origin_ops {
 	bool (*own_name)(void *arg, const char *domain);
 	/* Is it loopback or an address of this host? */
 	bool (*local)(void *arg, const uint8_t addr[16]);
-	/* Who on this host opened the connection that has this end; false: not known. */
-	bool (*caller)(void *arg, const uint8_t addr[16], uint32_t port, uint32_t *uid);
+	/* Who on this host opened the connection from `client` to `server`; false: not known. */
+	bool (*caller)(void *arg, const struct origin *o, uint32_t *uid);
 	bool count_forwards; /* null senders and forwards pay, too */
 };
 

@@ -131,14 +131,6 @@ static struct account_id uid_id(uint32_t uid)
 	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
 }
 
-static struct account_id domain_id(const char domain[SMTPL_DOMAIN_SIZE])
-{
-	struct account_id id = { .kind = ACCOUNT_DOMAIN };
-
-	memcpy(id.domain, domain, strnlen(domain, sizeof(id.domain) - 1));
-	return id;
-}
-
 enum smtpl_role status_role(const struct status *s, uint32_t uid)
 {
 	for (size_t i = 0; i < s->roles_count; i++)
@@ -269,12 +261,13 @@ int status_count(struct status *s, const struct smtpl_count_key *key,
 	return status_add_domain(a, key->domain, sizeof(key->domain));
 }
 
+/* With relay = reset the domains of who is suspended are in the map, too. */
 int status_domain(struct status *s, const struct smtpl_domain_key *key,
 		  const struct smtpl_suspension *suspension)
 {
-	struct account_id id = domain_id(key->domain);
+	struct account_id id = status_domain_payer(s, key->domain);
 
-	return suspend(s, &id, suspension);
+	return id.kind == ACCOUNT_DOMAIN ? suspend(s, &id, suspension) : 0;
 }
 
 int status_window(struct status *s, const struct account_id *id, struct window *window)

@@ -130,6 +130,8 @@ struct status_account *status_account(struct status *s, const struct account_id 
 int status_add_domain(struct status_account *a, const char *domain, size_t size);
 enum smtpl_role status_role(const struct status *s, uint32_t uid);
 struct account_id status_payer(struct status *s, uint32_t uid, const char *domain);
+/* The same of a relay's mail from a domain: its owner, or the domain. */
+struct account_id status_domain_payer(struct status *s, const char *domain);
 void status_replace(struct status_account *a);
 void status_feeds_end(struct status *s);
 

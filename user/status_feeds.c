@@ -48,21 +48,22 @@ static const struct status_owner *owner_of(struct status *s, const char *domain)
 	return bsearch(&wanted, s->owners, s->owners_count, sizeof(*s->owners), owner_compare);
 }
 
-struct account_id status_payer(struct status *s, uint32_t uid, const char *domain)
+struct account_id status_domain_payer(struct status *s, const char *domain)
 {
-	struct account_id id = { .kind = ACCOUNT_UID, .uid = uid };
-	const struct status_owner *owner;
+	const struct status_owner *owner = owner_of(s, domain);
+	struct account_id id = { .kind = ACCOUNT_DOMAIN };
 
-	if (status_role(s, uid) != SMTPL_ROLE_RELAY || !domain[0])
-		return id;
-	owner = owner_of(s, domain);
-	if (owner && status_role(s, owner->uid) != SMTPL_ROLE_RELAY) {
-		id.uid = owner->uid;
-		return id;
-	}
-	id = (struct account_id){ .kind = ACCOUNT_DOMAIN };
+	if (owner && status_role(s, owner->uid) != SMTPL_ROLE_RELAY)
+		return (struct account_id){ .kind = ACCOUNT_UID, .uid = owner->uid };
 	memcpy(id.domain, domain, strnlen(domain, sizeof(id.domain) - 1));
 	return id;
+}
+
+struct account_id status_payer(struct status *s, uint32_t uid, const char *domain)
+{
+	if (status_role(s, uid) == SMTPL_ROLE_RELAY && domain[0])
+		return status_domain_payer(s, domain);
+	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
 }
 
 int status_aside(struct status *s, uint32_t uid, const char *domain,

@@ -164,8 +164,7 @@ def test_without_the_daemon_nothing_leaves(host):
 
 def test_hook_never_cuts(host):
     host.write_conf({"refuse": {"relay": "hook"}})
-    host.daemon.send_signal(signal.SIGHUP)
-    wait_for(lambda: "settings read again" in host.log(), 10, "the reload")
+    reload(host, 1)
     true(host.suspended("domain:bad.test"), "the domain is not suspended any more")
     before = stats(host)
     result = send(host, "a@good.test", "a@bad.test", "a@good.test")
@@ -187,11 +186,33 @@ def test_a_domain_longer_than_a_key():
         equal(list(refused(host).values()), [1], "refused")
 
 
+def test_domains_follow_their_owner():
+    """Also when the setting changes while the owner is suspended."""
+    with scenes.running({"watch": {"relay_users": "list mail"}, "refuse": {"relay": "hook"}}) as host:
+        (host.dir / "owners").write_text(f"owned.test: uid:{DIRECT}\n", encoding="ascii")
+        host.write_conf({"accounts": {"source": "file", "file": host.dir / "owners"}})
+        reload(host, 1)
+        wait_for(lambda: "domains with an owner: 1" in host.log(), 10, "the owner to be known")
+        order(host, "suspend", f"uid:{DIRECT}")
+        scenes.is_delivered(send(host, "a@owned.test"))
+        host.write_conf({"refuse": {"relay": "reset"}})
+        reload(host, 2)
+        is_cut(host, send(host, "a@good.test", "a@owned.test"))
+        true(not host.account("domain:owned.test"), "an account of the domain")
+        order(host, "release", f"uid:{DIRECT}")
+        scenes.is_delivered(send(host, "a@owned.test"))
+
+
+def reload(host, times):
+    host.daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: host.log().count("settings read again") == times, 10, "the reload")
+
+
 def running(prepared=None):
     return scenes.running({"watch": {"relay_users": "list mail", "exempt_users": str(EXEMPT)},
                            "refuse": {"relay": "reset"}}, prepared)
 
 
 if __name__ == "__main__":
-    alone = [test_a_domain_longer_than_a_key]
+    alone = [test_a_domain_longer_than_a_key, test_domains_follow_their_owner]
     ktap.main([f for f in ktap.tests(globals()) if f not in alone], running(prepare), alone)

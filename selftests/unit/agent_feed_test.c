@@ -42,12 +42,12 @@ enum smtpl_role agent_role(void *arg, uint32_t uid)
 }
 
 /* The map has the last one alone. */
-bool agent_caller_then(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,
-		       uint32_t *uid)
+bool agent_caller_then(struct agent *a, const struct origin *o, int64_t wall_ns, uint32_t *uid)
 {
-	(void)arg;
-	assert_int_equal(addr[15], 1);
-	assert_int_equal(port, 40001);
+	(void)a;
+	assert_int_equal(o->client[15], 1);
+	assert_int_equal(o->client_port, 40001);
+	assert_int_equal(o->server_port, 587);
 	*uid = bob_has_it_since_s ? BOB : ALICE;
 	return bob_has_it_since_s * NS_PER_S <= wall_ns;
 }
@@ -92,6 +92,7 @@ static struct feed_record record(const char *id)
 				.wall_ns = (SUBMITTED + HOUR) * NS_PER_S,
 				.origin = {.known = ORIGIN_HAS_CLIENT,
 					   .client_port = 40001,
+					   .server_port = 587,
 					   .client = {[10] = 0xff, 0xff, 127, 0, 0, 1},
 					   .sender = "x@a.example"}};
 

@@ -107,7 +107,7 @@ static void test_empty(void **state)
 	static const uint8_t none[16];
 	struct feed_record r =
 		record("exim event=msg:fail:internal id= relay= uid= proto= account= "
-		 "auth64= addr= port= sender64= rcpt64= orig64= text64= host= "
+		 "auth64= addr= port= to= toport= sender64= rcpt64= orig64= text64= host= "
 		 "time=");
 
 	(void)state;
@@ -125,11 +125,15 @@ static void test_empty(void **state)
 static void test_origin(void **state)
 {
 	struct feed_record r = record("exim event=msg:defer uid=93 proto=esmtpsa addr=192.0.2.1 "
-		 "port=40001 auth64=YWxpY2U= account=domain:a.example");
+		 "port=40001 to=192.0.2.2 toport=587 auth64=YWxpY2U= "
+		 "account=domain:a.example");
+	static const uint8_t server[16] = {[10] = 0xff, 0xff, 192, 0, 2, 2};
 
 	(void)state;
 	assert_int_equal(r.origin.known, ORIGIN_HAS_CLIENT | ORIGIN_HAS_ACCOUNT);
 	assert_int_equal(r.origin.client_port, 40001);
+	assert_memory_equal(r.origin.server, server, 16);
+	assert_int_equal(r.origin.server_port, 587);
 	assert_string_equal(r.origin.account.domain, "a.example");
 	assert_int_equal(record("exim event=msg:defer uid=7 proto=local-esmtp").origin.known,
 		 ORIGIN_HAS_UID);

@@ -42,9 +42,12 @@ static void test_nothing(void **state)
 {
 	static const struct origin none;
 	static const char *const lines[] = {
-		"",          " ",
-		"uid=",      "addr= port= auth= auth64= sender= sender64= account= nosender=",
-		"account=-", "unknown=1 words exim",
+		"",
+		" ",
+		"uid=",
+		"addr= port= auth= auth64= sender= sender64= account= nosender= to= toport=",
+		"account=-",
+		"unknown=1 words exim",
 	};
 	size_t i;
 
@@ -59,12 +62,16 @@ static void test_nothing(void **state)
 static void test_every_word(void **state)
 {
 	struct origin o =
-		question("uid=1001 addr=192.0.2.1 port=40001 auth=alice sender=<a@b.example> "
+		question("uid=1001 addr=192.0.2.1 port=40001 to=192.0.2.2 toport=587 "
+		 "auth=alice sender=<a@b.example> "
 		 "later=word account=uid:1002");
 	static const uint8_t client[16] = {[10] = 0xff, 0xff, 192, 0, 2, 1};
+	static const uint8_t server[16] = {[10] = 0xff, 0xff, 192, 0, 2, 2};
 
 	(void)state;
 	assert_int_equal(o.known, ORIGIN_HAS_UID | ORIGIN_HAS_CLIENT | ORIGIN_HAS_ACCOUNT);
+	assert_memory_equal(o.server, server, 16);
+	assert_int_equal(o.server_port, 587);
 	assert_int_equal(o.uid, 1001);
 	assert_memory_equal(o.client, client, 16);
 	assert_int_equal(o.client_port, 40001);
@@ -109,6 +116,10 @@ static void test_malformed(void **state)
 		"port=65536",
 		"port=-1",
 		"port=1x",
+		"to=host",
+		"to",
+		"toport=65536",
+		"toport=-1",
 		"auth64=YQ",
 		"auth64=YQ=",
 		"auth64=Y===",
@@ -248,6 +259,8 @@ static void test_round_trip(void **state)
 		"uid=1001 sender=a@b.example",
 		"addr=192.0.2.1 port=25 auth=alice",
 		"addr=2001:db8::1 port=0",
+		"addr=127.0.0.1 port=40001 to=127.0.0.2 toport=587",
+		"addr=2001:db8::1 port=40001 to=2001:db8::2 toport=25",
 		"account=uid:5 sender64=InggeSJAYS5leGFtcGxl",
 		"account=domain:a.example nosender=1 uid=7",
 		"auth64=/+8=",

@@ -15,6 +15,7 @@
 
 #define REQUEST "request=smtpd_access_policy\n"
 #define CLIENT  "client_address=192.0.2.1\nclient_port=40001\n"
+#define SERVER  "server_address=2001:db8::2\nserver_port=587\n"
 
 /* Feed whole lines, the empty one at the end included. The step of the last. */
 static enum door_step request(struct door_policy *p, const char *text)
@@ -36,17 +37,20 @@ static enum door_step request(struct door_policy *p, const char *text)
 static void test_submission(void **state)
 {
 	static const uint8_t client[16] = {[10] = 0xff, 0xff, 192, 0, 2, 1};
+	static const uint8_t server[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 2};
 	struct door_policy p;
 
 	(void)state;
 	assert_int_equal(request(&p, REQUEST "protocol_state=RCPT\nprotocol_name=ESMTP\n"
 		 "helo_name=a=b=c\nqueue_id=\nsender=a@b.example\n"
-		 "recipient=x@example.net\nrecipient_count=0\n" CLIENT
+		 "recipient=x@example.net\nrecipient_count=0\n" CLIENT SERVER
 		 "sasl_method=plain\nsasl_username=u@c.example\n\n"),
 		 DOOR_ASK);
 	assert_int_equal(p.origin.known, ORIGIN_HAS_CLIENT);
 	assert_memory_equal(p.origin.client, client, 16);
 	assert_int_equal(p.origin.client_port, 40001);
+	assert_memory_equal(p.origin.server, server, 16);
+	assert_int_equal(p.origin.server_port, 587);
 	assert_string_equal(p.origin.auth, "u@c.example");
 	assert_string_equal(p.origin.sender, "a@b.example");
 	assert_int_equal(
@@ -56,6 +60,7 @@ static void test_submission(void **state)
 	assert_string_equal(p.origin.auth, "");
 	assert_int_equal(p.origin.known, ORIGIN_HAS_CLIENT);
 	assert_int_equal(p.origin.client_port, 0);
+	assert_int_equal(p.origin.server_port, 0);
 }
 
 /* Nobody has said MAIL yet, so nobody can be refused. */
@@ -87,10 +92,12 @@ static void test_unknown_values(void **state)
 
 	(void)state;
 	assert_int_equal(
-		request(&p, "client_address=unknown\nclient_port=unknown\nx=\n=\n" REQUEST "\n"),
+		request(&p, "client_address=unknown\nclient_port=unknown\nx=\n=\n"
+		 "server_address=unknown\nserver_port=unknown\nx_port=1\n" REQUEST "\n"),
 		DOOR_ASK);
 	assert_int_equal(p.origin.known, 0);
 	assert_int_equal(p.origin.client_port, 0);
+	assert_int_equal(p.origin.server_port, 0);
 }
 
 static void test_malformed(void **state)

@@ -88,13 +88,14 @@ static bool is_local(void *arg, const uint8_t addr[16])
 	return memcmp(addr, mapped, 12) == 0 && addr[12] == 127;
 }
 
-static bool caller_of(void *arg, const uint8_t addr[16], uint32_t port, uint32_t *uid)
+/* Of alice's port bob speaks to port 587. */
+static bool caller_of(void *arg, const struct origin *o, uint32_t *uid)
 {
-	assert_true(is_local(arg, addr));
-	assert_int_not_equal(port, 0);
-	if (port == 40000)
+	assert_true(is_local(arg, o->client));
+	assert_int_not_equal(o->client_port, 0);
+	if (o->client_port == 40000)
 		return false;
-	*uid = port == 40001 ? ALICE : POSTFIX;
+	*uid = o->client_port != 40001 ? POSTFIX : o->server_port == 587 ? BOB : ALICE;
 	return true;
 }
 
@@ -337,6 +338,20 @@ static void test_client(void **state)
 	CHECK(rows);
 }
 
+static void test_both_ends(void **state)
+{
+	static const struct row row = {"both ends", 0,  NULL, NULL, 0, BY_ALICE,
+		                       "x@o.example", NULL, ALWAYS("uid:1001")};
+	struct origin o = origin_from(&row);
+	struct account_id id;
+
+	(void)state;
+	check(&row, &plain, row.expected);
+	o.server_port = 587;
+	assert_int_equal(origin_resolve(&o, &plain, NULL, &id), ORIGIN_ACCOUNT);
+	assert_int_equal(id.uid, BOB);
+}
+
 static void test_sender(void **state)
 {
 	static const struct row rows[] = {
@@ -453,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_uid),      cmocka_unit_test(test_client),
 		cmocka_unit_test(test_sender),   cmocka_unit_test(test_forward),
 		cmocka_unit_test(test_internal), cmocka_unit_test(test_host),
+		cmocka_unit_test(test_both_ends),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
