@@ -27,6 +27,19 @@ int door_socketmap_head(const char *bytes, size_t size, size_t *length)
 	return (int)i + 1;
 }
 
+static const char received_by[] = "Received: by ";
+
+/* Did this host write the header? */
+static bool is_received_by(const char *key, const char *host)
+{
+	size_t length = strlen(host);
+
+	if (strncasecmp(key, received_by, strlen(received_by)))
+		return false;
+	key += strlen(received_by);
+	return !strncasecmp(key, host, length) && key[length] == ' ';
+}
+
 static bool ask_transport(char *key, struct origin *o)
 {
 	if (!strchr(key, '@'))
@@ -39,11 +52,11 @@ static bool ask_transport(char *key, struct origin *o)
  * turned it into lower case. */
 static bool ask_pickup(char *key, struct origin *o)
 {
-	static const char by[] = "Received: by ", from[] = "(Postfix, from userid ";
-	char *host = key + strlen(by);
+	static const char from[] = "(Postfix, from userid ";
+	char *host = key + strlen(received_by);
 	char *uid, *end;
 
-	if (strncasecmp(key, by, strlen(by)))
+	if (strncasecmp(key, received_by, strlen(received_by)))
 		return false;
 	uid = strchr(host, ' ');
 	if (!uid || uid == host || strncasecmp(uid + 1, from, strlen(from)))
@@ -89,6 +102,7 @@ enum door_step door_socketmap_request(char *request, size_t length, enum door_ma
 				      struct origin *o)
 {
 	char *blank = memchr(request, ' ', length);
+	char *host;
 	size_t i;
 
 	*map = DOOR_MAP_NONE;
@@ -96,12 +110,17 @@ enum door_step door_socketmap_request(char *request, size_t length, enum door_ma
 		return DOOR_MALFORMED;
 	request[length] = '\0';
 	*blank = '\0';
+	host = strchr(request, '/');
+	if (host)
+		*host++ = '\0';
 	for (i = DOOR_MAP_NONE + 1; i < sizeof(maps) / sizeof(*maps); i++) {
-		if (strcmp(maps[i].name, request))
+		if (strcmp(maps[i].name, request) || (host && i != DOOR_MAP_PICKUP))
 			continue;
 		*map = (enum door_map)i;
 		memset(o, 0, sizeof(*o));
 		if (strlen(blank + 1) != length - (size_t)(blank + 1 - request))
+			return DOOR_SAY;
+		if (host && !is_received_by(blank + 1, host))
 			return DOOR_SAY;
 		return maps[i].ask(blank + 1, o) ? DOOR_ASK : DOOR_SAY;
 	}

@@ -5,8 +5,9 @@
  *
  *	transport	a sender address, "@domain" too, for Postfix's
  *			sender_dependent_default_transport_maps: "error:5.7.1 TEXT"
- *	pickup		a header line, for header_checks of a cleanup(8) that serves pickup(8)
- *			alone: "REJECT 5.7.1 TEXT" for "Received: by HOST (Postfix, from userid N)"
+ *	pickup/HOST	a header line, for header_checks of a cleanup(8) that serves pickup(8)
+ *			alone: "REJECT 5.7.1 TEXT" for "Received: by HOST (Postfix, from userid N)".
+ *			Another host's uids are not ours. "pickup" takes every host's
  *	users		a login name, for authorized_submit_users: the whole text
  *	ask		a question of door_line.h: the whole text
  *

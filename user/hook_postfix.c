@@ -73,7 +73,7 @@ static int print(const struct hook_context *context, FILE *out)
 		return err;
 	fprintf(out,
 		POSTFIX_CLEANUP " unix n - y - 0 cleanup\n"
-		"  -o { header_checks = " POSTFIX_MAP "pickup }\n"
+		"  -o { header_checks = " POSTFIX_PICKUP_MAP " }\n"
 		"  -o { mime_header_checks = } -o { nested_header_checks = }\n"
 		"# with what main.cf has for header_checks behind a comma in the first of them,\n"
 		"# and in the other two what it has for these or else for header_checks. The\n"

@@ -185,7 +185,7 @@ static int write_cleanup(const struct postfix_files *files, const struct postfix
 
 		if (err)
 			return err;
-		fprintf(out, "\n  -o { %s = %s%s%s }", names[i], i ? "" : POSTFIX_MAP "pickup",
+		fprintf(out, "\n  -o { %s = %s%s%s }", names[i], i ? "" : POSTFIX_PICKUP_MAP,
 			!i && *value ? ", " : "", value);
 		free(value);
 	}

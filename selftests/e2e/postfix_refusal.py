@@ -14,6 +14,7 @@ import mta  # noqa: E402
 import scenes  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from mta import ALICE, BOB  # noqa: E402
+from mta_tree import HOSTNAME  # noqa: E402
 from system import wait_for  # noqa: E402
 
 DOMAINS = {"far.test": ["198.51.100.1", "198.51.100.2"]}
@@ -158,13 +159,23 @@ def test_whom_she_says_she_is_does_not_matter(server):
     server.sendmail(ALICE, "bob@bob.test", rcpts[-1:])
     bounce_of(server, "bob", rcpts[-1])
     never_came(server, *rcpts)
-    # What bob sends, also where his message once passed through her hands, is his.
-    rcpt = fresh()
-    received = "Received: by elsewhere.test (Postfix, from userid 20001)\n\tid 1; Mon, 1 Jan 2024\n"
-    text = mta.MESSAGE.format(sender="bob@bob.test", to=rcpt)
-    part = f"Content-Type: message/rfc822\n\n{received}Subject: inner\n\ninner\n"
-    server.sendmail(BOB, "bob@bob.test", [rcpt], text=text.replace("\n\nhello\n", "\n" + part))
-    is_delivered(server, rcpt)
+
+
+RECEIVED = "Received: by {} (Postfix, from userid {})\n\tid 1; Mon, 1 Jan 2024 00:00:00 +0000 (UTC)\n"
+
+
+def test_what_bob_passes_on_is_his(server):
+    """Her uid on another host is not her, nor is a message of hers within his."""
+    other, inner = fresh(), fresh()
+    text = mta.MESSAGE.format(sender="bob@bob.test", to=other)
+    server.sendmail(BOB, "bob@bob.test", [other],
+                    text=RECEIVED.format("mx.remote.example", ALICE) + text)
+    is_delivered(server, other)
+    part = f"{RECEIVED.format(HOSTNAME, ALICE)}Subject: inner\n\ninner\n"
+    text = mta.MESSAGE.format(sender="bob@bob.test", to=inner)
+    server.sendmail(BOB, "bob@bob.test", [inner],
+                    text=text.replace("\n\nhello\n", f"\nContent-Type: message/rfc822\n\n{part}"))
+    is_delivered(server, inner)
 
 
 def test_mail_from_outside_comes_in(server):

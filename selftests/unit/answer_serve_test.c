@@ -135,6 +135,11 @@ static void test_socketmap(void **state)
 		 strlen("OK error:5.7.1 " DETAIL), DETAIL, strlen("OK " TEXT), TEXT);
 	assert_served(answer_socketmap, "18:transport x@a.test,18:transport x@b.test,11:users alice,", want,
 		      CMD_DONE);
+	snprintf(want, sizeof(want), "%zu:OK REJECT 5.7.1 %s,9:NOTFOUND ,",
+		 strlen("OK REJECT 5.7.1 " DETAIL), DETAIL);
+	assert_served(answer_socketmap,
+		      "61:pickup/h.test Received: by h.test (Postfix, from userid 1001),"
+		      "61:pickup/h.test Received: by r.test (Postfix, from userid 1001),", want, CMD_DONE);
 	assert_served(answer_socketmap, "12:ask uid=1001", "", CMD_DONE); /* torn */
 	assert_served(answer_socketmap, "5:users,", "", CMD_FAILED);
 	assert_served(answer_socketmap, "x", "", CMD_FAILED);

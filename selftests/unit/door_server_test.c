@@ -93,7 +93,9 @@ static void test_socketmap(void **state)
 	loop_answer(&loop, refused());
 	hears(fd, NOT_FOUND "174:OK error:5.7.1 " REASON("example.com") ","
 		  "54:PERM no such map: want transport, pickup, users or ask,");
-	says(fd, "63:pickup Received: by h.example (Postfix, from userid 1001)\n id x,");
+	says(fd, "73:pickup/h.example Received: by r.example (Postfix, from userid 1001)\n id x,");
+	hears(fd, NOT_FOUND);
+	says(fd, "73:pickup/h.example Received: by h.example (Postfix, from userid 1001)\n id x,");
 	assert_int_equal(loop_answer(&loop, refused()).uid, 1001);
 	hears(fd, "175:OK REJECT 5.7.1 " REASON("own.example") ",");
 	says(fd, "3:nope x,");

@@ -128,6 +128,37 @@ static void test_pickup(void **state)
 		assert_not_found(others[i], DOOR_MAP_PICKUP);
 }
 
+/* Another host's uids are nobody here. */
+static void test_pickup_of_a_host(void **state)
+{
+	static const char *const others[] = {
+		"pickup/mx.example Received: by mx.remote.example (Postfix, from userid 1001)",
+		"pickup/mx.example Received: by mx.example.net (Postfix, from userid 1001)",
+		"pickup/mx.example Received: by mx.exampl (Postfix, from userid 1001)",
+		"pickup/mx.example Received: by a.mx.example (Postfix, from userid 1001)",
+		"pickup/mx.example Received: by mx.example\t(Postfix, from userid 1001)",
+		"pickup/mx.example Received: by mx.example",
+		"pickup/mx.example Received: by mx.example ",
+		"pickup/mx.example Received: by mx",
+		"pickup/mx.example Received: by ",
+		"pickup/mx.example Subject: by mx.example (Postfix, from userid 1001)",
+		"pickup/mx.example ",
+		"pickup/mx/example Received: by mx (Postfix, from userid 1001)",
+		"pickup/ Received: by mx.example (Postfix, from userid 1001)",
+		"pickup/ Received: by  (Postfix, from userid 1001)",
+		"pickup/ ",
+	};
+	size_t i;
+
+	(void)state;
+	assert_int_equal(asked("pickup/mx.example Received: by mx.example (Postfix, from userid 7)",
+			       DOOR_MAP_PICKUP).uid, 7);
+	assert_int_equal(asked("pickup/MX.example received: by mx.EXAMPLE (postfix, from userid 8)",
+			       DOOR_MAP_PICKUP).uid, 8);
+	for (i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_not_found(others[i], DOOR_MAP_PICKUP);
+}
+
 static void test_users_and_ask(void **state)
 {
 	struct origin o = asked("users alice", DOOR_MAP_USERS);
@@ -151,6 +182,10 @@ static void test_no_such_map(void **state)
 	assert_not_found("other key", DOOR_MAP_NONE);
 	assert_not_found(" key", DOOR_MAP_NONE);
 	assert_not_found("transports a@b.example", DOOR_MAP_NONE);
+	assert_not_found("transport/mx.example a@b.example", DOOR_MAP_NONE);
+	assert_not_found("ask/ uid=1001", DOOR_MAP_NONE);
+	assert_not_found("pickups/h Received: by h (Postfix, from userid 1001)", DOOR_MAP_NONE);
+	assert_not_found("/h Received: by h (Postfix, from userid 1001)", DOOR_MAP_NONE);
 	assert_int_equal(request("transport", &map, &o), DOOR_MALFORMED);
 	assert_int_equal(request("", &map, &o), DOOR_MALFORMED);
 }
@@ -193,9 +228,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_head),        cmocka_unit_test(test_transport),
-		cmocka_unit_test(test_pickup),      cmocka_unit_test(test_users_and_ask),
-		cmocka_unit_test(test_no_such_map), cmocka_unit_test(test_nul),
-		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_pickup),      cmocka_unit_test(test_pickup_of_a_host),
+		cmocka_unit_test(test_no_such_map), cmocka_unit_test(test_users_and_ask),
+		cmocka_unit_test(test_nul),         cmocka_unit_test(test_answers),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -147,7 +147,8 @@ static void refuses(const char *main_cf, const char *master, const char *want)
 
 #define CLEANUP(header, others)                                                                    \
 	"smtplimit-cleanup unix n - y - 0 cleanup\n"                                               \
-	"  -o { header_checks = socketmap:unix:private/smtplimit-map:pickup" header " }\n"         \
+	"  -o { header_checks = socketmap:unix:private/smtplimit-map:pickup/$myhostname" header    \
+	" }\n"                                                                                     \
 	"  -o { mime_header_checks = " others " }\n"                                               \
 	"  -o { nested_header_checks = " others " }\n"
 #define MASTER_NEW(header, others)                                                                 \
@@ -255,7 +256,7 @@ static void test_header_checks_are_kept(void **state)
 	assert_non_null(strstr(get("master.cf"),
 			       "smtplimit-cleanup unix n - n - 5 cleanup  -o virtual_alias_maps=\n"
 			       "  -o { header_checks = "
-			       "socketmap:unix:private/smtplimit-map:pickup, "
+			       "socketmap:unix:private/smtplimit-map:pickup/$myhostname, "
 			       "regexp:/etc/h, pcre:/etc/p }\n"
 			       "  -o { mime_header_checks = regexp:/etc/h, pcre:/etc/p }\n"));
 	/* What main.cf says changed meanwhile. */
