@@ -41,8 +41,9 @@ const char exim_text_router[] =
 /*
  * smtplimit_ask: once a process and message, at most every 5 minutes. An agent that is dead or hangs
  * gives the empty string; then the file `suspended` says who may not send, until the time at the end
- * of its text. Whose mail it is can then be told only from what Exim itself knows; the sender's
- * domain counts for clients on this host alone.
+ * of its text. Whose mail it is can then be told only from what Exim itself knows: an identity is read
+ * as by origin_identity_domain() and origin_is_host(); the sender's domain counts for clients on this
+ * host alone.
  *
  * smtplimit_rcpt: Exim breaks replies into lines of 75 and would repeat a code of ours on each of them;
  * 550 is its own, and so the lines put together are the text.
@@ -64,6 +65,8 @@ const char exim_text_acls[] =
 	"    message = uid=${if def:sender_host_address{}{$originator_uid}} \\\n"
 	"      addr=$sender_host_address \\\n"
 	"      port=${if def:sender_host_address{$sender_host_port}} \\\n"
+	"      to=$received_ip_address \\\n"
+	"      toport=${if def:received_ip_address{$received_port}} \\\n"
 	"      auth64=${if def:sender_host_authenticated{${base64:$authenticated_id}}} \\\n"
 	"      sender64=${base64:$sender_address} \\\n"
 	"      account=${if def:acl_m_smtplimit{$acl_m_smtplimit}}\n"
@@ -89,14 +92,23 @@ const char exim_text_acls[] =
 	"  warn\n"
 	"    set acl_m_smtplimit_key = \\\n"
 	"      ${if def:acl_m_smtplimit{${sg{$acl_m_smtplimit}{\\N^(uid|domain):\\N}{}}}\\\n"
-	"      {${if def:sender_host_authenticated{${sg{$authenticated_id}{\\N^.*@\\N}{}}}\\\n"
+	"      {${if and{{def:sender_host_authenticated}{def:authenticated_id}}\\\n"
+	"      {${sg{$authenticated_id}{\\N(?s)^(?:.*@(?=[^@])|\\N\\\n"
+	"        \\N[^@]*[%+](?=[^@%+]*\\.[^@%+]*$))|\\.$\\N}{}}}\\\n"
 	"      {${if !def:sender_host_address{$originator_uid}\\\n"
 	"      {${if match_ip{$sender_host_address}{<; 127.0.0.0/8 ; ::1 ; @[]}\\\n"
 	"        {$sender_address_domain}}}}}}}}\n"
+	"    set acl_m_smtplimit_user = ${if and{{!def:acl_m_smtplimit}\\\n"
+	"      {def:sender_host_authenticated}{def:authenticated_id}\\\n"
+	"      {match{$acl_m_smtplimit_key $primary_hostname}\\\n"
+	"      {\\N(?i)^(?|(\\S+) \\1|([^.\\s]+)\\.\\S+ \\1|([^.\\s]+) \\1\\.\\S+)$\\N}}}\\\n"
+	"      {${sg{$authenticated_id}{.${rxquote:$acl_m_smtplimit_key}\\N\\.?$\\N}{}}}}\n"
 	"  warn\n"
 	"    condition = ${if def:acl_m_smtplimit_key}\n"
 	"    set acl_m_smtplimit_text = \\\n"
-	"      ${lookup{$acl_m_smtplimit_key}lsearch{@RUN@/suspended}{$value}{}}\n"
+	"      ${lookup{$acl_m_smtplimit_key}lsearch{@RUN@/suspended}{$value}\\\n"
+	"      {${if def:acl_m_smtplimit_user\\\n"
+	"      {${lookup{$acl_m_smtplimit_user}lsearch{@RUN@/suspended}{$value}{}}}}}}\n"
 	"    set acl_m_smtplimit_text = ${if match{$acl_m_smtplimit_text}\\\n"
 	"      {\\N again at (\\d{4})-(\\d\\d)-(\\d\\d)T(\\d\\d):(\\d\\d):(\\d\\d)Z\\.$\\N}\\\n"
 	"      {${if gt{$1$2$3$4$5$6Z}{$tod_zulu}{$acl_m_smtplimit_text}}}}\n"

@@ -6,7 +6,9 @@ import calendar
 import os
 import re
 import signal
+import socket
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -15,13 +17,29 @@ import exim_scenes  # noqa: E402
 import ktap  # noqa: E402
 import scenes  # noqa: E402
 from ktap import equal, true  # noqa: E402
-from mta import ALICE, BOB, CAROL, DAVE, NAMES  # noqa: E402
+from mta import ALICE, BOB, CAROL, DAVE, HOSTNAME, NAMES, USERS  # noqa: E402
 from system import wait_for  # noqa: E402
 
 LATER = "r451-later@one.test"
 TEXT = re.compile(r"550 5\.7\.1 Domain (\S+) has exceeded the max defers and failures per hour "
                   r"\(\d+/\d+ \(\d+%\)\) allowed\. Message discarded\. Sending is possible again at "
                   r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\.")
+
+# Identities of SMTP AUTH: alice in any form, or a domain of hers; and others.
+ALICES = [form.format(domain) for domain in (HOSTNAME, HOSTNAME.split(".", maxsplit=1)[0], HOSTNAME.title() + ".")
+          for form in ("alice@{}", *(("alice%{}", "alice+{}") if "." in domain else ()))]
+ALICES += ["alice", "x@alice.test", "x%Alice.Test", "x+alice.test", "x%bob.test+alice.test", "x+bob.test@alice.test"]
+OTHERS = ["bob", f"bob@{HOSTNAME}", "x@bob.test", "alice@bob.test", "x+alice.test@bob.test", "alice+x",
+          f"alice@{HOSTNAME}.bob.test", "alice@sender.test", "alice@"]
+
+
+def prepare(server):
+    """Let all of these in."""
+    part = "etc/exim4/conf.d/auth/90_test"
+    auth = server.tree.read(part)
+    users = f"{{{':'.join(USERS)}}}"
+    equal(auth.count(users), 1, f"{users} in {auth}")
+    server.tree.write(part, auth.replace(users, f"{{{':'.join([*USERS, *ALICES, *OTHERS])}}}"))
 
 
 def address(uid):
@@ -202,6 +220,43 @@ def test_agent_killed_during_a_suspension(host):
     true(host.exim.sendmail(ALICE, address(ALICE), scenes.fresh()).returncode != 0, "alice may send")
 
 
+def test_identities_without_the_agent(host):
+    """As the agent reads them: user, user@HOST, and the domain of all others."""
+    def passes(identity):
+        return host.exim.swaks(CAROL, address(CAROL), scenes.fresh(), auth=identity,
+                               more=["--quit-after", "RCPT"]).ok
+    equal([i for i in ALICES + OTHERS if passes(i)], OTHERS, "who may send")
+
+
+def test_the_question(host):
+    """Both ends of a connection; none of sendmail(1), by whatever protocol."""
+    path = host.dir / "run" / "exim"
+    path.unlink(missing_ok=True)
+    lines = f"EHLO x\nMAIL FROM:<{address(BOB)}>\nRCPT TO:<{scenes.fresh()[0]}>\nQUIT\n"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        path.chmod(0o666)
+        listener.listen()
+        listener.settimeout(20)
+        sender = threading.Thread(target=lambda: (
+            host.exim.swaks(BOB, address(BOB), scenes.fresh(), auth="bob", more=["--quit-after", "RCPT"]),
+            host.exim.tree.run(["/usr/sbin/sendmail", "-bs"], uid=BOB, stdin=lines)))
+        sender.start()
+        asked = []
+        for _ in range(2):
+            peer, _ = listener.accept()
+            with peer, peer.makefile("rw", encoding="ascii") as stream:
+                asked.append(dict(word.split("=", 1) for word in stream.readline().split()))
+                stream.write("ok -\n")
+        sender.join()
+    path.unlink()
+    by_smtp, by_sendmail = asked
+    true(by_smtp["port"].isdigit(), f"the client's port: {by_smtp}")
+    equal([by_smtp[key] for key in ("uid", "addr", "to", "toport")], ["", "127.0.0.1", "127.0.0.1", "587"], "SMTP")
+    equal([by_sendmail[key] for key in ("uid", "addr", "port", "to", "toport")], [str(BOB), "", "", "", ""],
+          "sendmail -bs")
+
+
 def test_mail_flows_without_the_agent(host):
     """Within 2 seconds a message, by each way; also when the file is gone."""
     (host.dir / "run" / "suspended").unlink()
@@ -217,4 +272,4 @@ def test_mail_flows_without_the_agent(host):
 
 
 if __name__ == "__main__":
-    ktap.main(ktap.tests(globals()), exim_scenes.running())
+    ktap.main(ktap.tests(globals()), exim_scenes.running(prepare=prepare))
