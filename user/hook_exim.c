@@ -19,7 +19,7 @@ static const char own_head[] =
 /* A block to be put into a part, in the order of the file. */
 struct insert {
 	struct exim_place place;
-	char name[EXIM_NAME_SIZE + 16];
+	char name[EXIM_NAME_SIZE + 32];
 	const char *text;
 };
 
@@ -64,6 +64,22 @@ static int fail(struct planner *p, const char *what, const char *by_hand)
 	return -EINVAL;
 }
 
+/* An ACL or a transport may be there several times, each in some branch: a block's name is there once. */
+static void name_block(struct planner *p, struct insert *insert, const char *name)
+{
+	size_t same = 1, i = 0;
+
+	snprintf(insert->name, sizeof(insert->name), "%s", name);
+	while (i < p->inserts) {
+		if (strcmp(p->insert[i].name, insert->name)) {
+			i++;
+			continue;
+		}
+		snprintf(insert->name, sizeof(insert->name), "%s-%zu", name, ++same);
+		i = 0;
+	}
+}
+
 /* Into our own file of the section where there is one, else a block at the place. */
 static int put(struct planner *p, enum exim_section section, const char *name, const char *text,
 	       const struct exim_place *place)
@@ -84,7 +100,7 @@ static int put(struct planner *p, enum exim_section section, const char *name, c
 		return -E2BIG;
 	insert->place = *place;
 	insert->text = text;
-	snprintf(insert->name, sizeof(insert->name), "%s", name);
+	name_block(p, insert, name);
 	p->inserts++;
 	return 0;
 }
@@ -102,14 +118,15 @@ static int plan_event_action(struct planner *p)
 	return put(p, EXIM_MAIN, "main", exim_text_main, &p->conf->begin[EXIM_MAIN]);
 }
 
-/* A line at the head of each ACL that the option may name. -ENOENT: none is known. */
+/* A line at the head of each ACL that the option may name. -ENOENT: one is not known. */
 static int plan_acls(struct planner *p, const struct exim_option *option, const char *prefix,
 		     const char *text)
 {
 	size_t found[EXIM_ACLS_MAX];
-	size_t count = exim_conf_acls(p->conf, option, found);
+	bool all;
+	size_t count = exim_conf_acls(p->conf, option, found, &all);
 	char name[EXIM_NAME_SIZE + 16];
-	int err = count ? 0 : -ENOENT;
+	int err = 0;
 
 	for (size_t i = 0; i < count && !err; i++) {
 		const struct exim_named *acl = &p->conf->acl[found[i]];
@@ -117,7 +134,7 @@ static int plan_acls(struct planner *p, const struct exim_option *option, const 
 		snprintf(name, sizeof(name), "%s-%s", prefix, acl->name);
 		err = put(p, EXIM_ACL, name, text, &acl->at);
 	}
-	return err;
+	return err ? err : all ? 0 : -ENOENT;
 }
 
 static int plan_submission(struct planner *p)
@@ -150,7 +167,7 @@ static int plan_transports(struct planner *p)
 	for (size_t i = 0; i < p->conf->transports && !err; i++) {
 		const struct exim_transport *t = &p->conf->transport[i];
 
-		if (!t->at.found || t->lmtp)
+		if (!t->smtp || t->lmtp)
 			continue;
 		count++;
 		if (t->events && !t->events_ours) {
@@ -173,6 +190,9 @@ static int plan_all(struct planner *p)
 	struct exim_conf *conf = p->conf;
 	int err;
 
+	if (conf->too_big)
+		return fail(p, "there are more ACLs, transports or macros than can be looked at",
+			    "add by hand what the hook needs");
 	if (!conf->begin[EXIM_ACL].found || !conf->begin[EXIM_ROUTERS].found ||
 	    !conf->begin[EXIM_TRANSPORTS].found)
 		return fail(p, "there is no \"begin acl\", \"begin routers\" or \"begin transports\"",

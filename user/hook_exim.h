@@ -59,7 +59,8 @@ struct exim_named {
 
 struct exim_transport {
 	char name[EXIM_NAME_SIZE];
-	struct exim_place at; /* behind "driver = smtp"; not found: another driver */
+	struct exim_place at; /* behind the line of its name */
+	bool smtp; /* the driver, in some branch */
 	bool lmtp;
 	bool events;      /* event_action is set */
 	bool events_ours; /* to what the hook would set, by hand */
@@ -75,6 +76,7 @@ struct exim_conf {
 	struct exim_option acl_not_smtp;
 	struct exim_option event_action;
 	bool local_domains; /* a domainlist of this name */
+	bool too_big;       /* not all of it was noted */
 	bool rcpt_by_hand;
 	bool not_smtp_by_hand;
 	struct exim_named macro[EXIM_MACROS_MAX];
@@ -110,9 +112,10 @@ struct exim_part *exim_conf_own(struct exim_conf *conf, enum exim_section sectio
 
 /* Note what stands in the bare texts of all parts. */
 void exim_conf_parse(struct exim_conf *conf);
-/* The ACLs that an option may name, macros followed: indices into conf->acl. */
+/* The ACLs that an option may name, macros followed: indices into conf->acl. *all: there is a value,
+ * and each names one. */
 size_t exim_conf_acls(const struct exim_conf *conf, const struct exim_option *option,
-		      size_t found[EXIM_ACLS_MAX]);
+		      size_t found[EXIM_ACLS_MAX], bool *all);
 
 /* What goes in. @RUN@ stands for the run directory. */
 extern const char exim_text_main[], exim_text_not_smtp_option[], exim_text_acls[],

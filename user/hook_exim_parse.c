@@ -110,9 +110,10 @@ static void copy_value(char *to, size_t to_size, const char *value)
 	snprintf(to, to_size, "%.*s", (int)length, value);
 }
 
-static void note_value(struct exim_option *option, const char *value)
+static void note_value(struct exim_conf *conf, struct exim_option *option, const char *value)
 {
-	if (option->count < EXIM_VALUES_MAX)
+	conf->too_big |= option->count == EXIM_VALUES_MAX;
+	if (!conf->too_big)
 		copy_value(option->value[option->count++], EXIM_VALUE_SIZE, value);
 }
 
@@ -120,7 +121,10 @@ static void note_macro(struct exim_conf *conf, const char *name, size_t length, 
 {
 	struct exim_named *macro;
 
-	if (conf->macros == EXIM_MACROS_MAX || strlen(value) >= EXIM_NAME_SIZE)
+	if (strlen(value) >= EXIM_NAME_SIZE)
+		return;
+	conf->too_big |= conf->macros == EXIM_MACROS_MAX;
+	if (conf->too_big)
 		return;
 	macro = &conf->macro[conf->macros++];
 	snprintf(macro->name, sizeof(macro->name), "%.*s", (int)length, name);
@@ -145,11 +149,11 @@ static void read_main(struct exim_conf *conf, const char *line)
 	}
 	length = split_option(&line, &value);
 	if (is_option(line, length, "acl_smtp_rcpt"))
-		note_value(&conf->acl_smtp_rcpt, value);
+		note_value(conf, &conf->acl_smtp_rcpt, value);
 	else if (is_option(line, length, "acl_not_smtp"))
-		note_value(&conf->acl_not_smtp, value);
+		note_value(conf, &conf->acl_not_smtp, value);
 	else if (is_option(line, length, "event_action"))
-		note_value(&conf->event_action, value);
+		note_value(conf, &conf->event_action, value);
 }
 
 /* A name of its own line with a colon: an ACL, a router, a transport. */
@@ -172,7 +176,8 @@ static void read_acl(struct reader *r, const char *line)
 		conf->rcpt_by_hand = true;
 	if (strstr(line, "smtplimit_not_smtp"))
 		conf->not_smtp_by_hand = true;
-	if (!length || conf->acls == EXIM_ACLS_MAX)
+	conf->too_big |= length && conf->acls == EXIM_ACLS_MAX;
+	if (!length || conf->too_big)
 		return;
 	acl = &conf->acl[conf->acls++];
 	snprintf(acl->name, sizeof(acl->name), "%.*s", (int)length, line);
@@ -187,17 +192,19 @@ static void read_transport(struct reader *r, const char *line)
 	const char *value;
 
 	if (length) {
-		if (conf->transports == EXIM_TRANSPORTS_MAX)
+		conf->too_big |= conf->transports == EXIM_TRANSPORTS_MAX;
+		if (conf->too_big)
 			return;
 		r->transport = t = &conf->transport[conf->transports++];
 		snprintf(t->name, sizeof(t->name), "%.*s", (int)length, line);
+		t->at = r->next;
 		return;
 	}
 	length = split_option(&line, &value);
 	if (!t || !length)
 		return;
 	if (is_option(line, length, "driver") && strcmp(value, "smtp") == 0)
-		t->at = r->next;
+		t->smtp = true;
 	else if (is_option(line, length, "protocol"))
 		t->lmtp = strcasecmp(value, "lmtp") == 0;
 	else if (is_option(line, length, "event_action")) {
@@ -256,30 +263,39 @@ void exim_conf_parse(struct exim_conf *conf)
 	}
 }
 
-static void note_acls(const struct exim_conf *conf, const char *name, bool wanted[])
+static bool note_acls(const struct exim_conf *conf, const char *name, bool wanted[])
 {
+	bool found = false;
+
 	for (size_t i = 0; i < conf->acls; i++)
 		if (strcmp(conf->acl[i].name, name) == 0)
-			wanted[i] = true;
+			found = wanted[i] = true;
+	return found;
 }
 
 /* A macro may have several values, each in some branch; its value may be a macro again. */
-static void follow(const struct exim_conf *conf, const char *value, int depth, bool wanted[])
+static bool follow(const struct exim_conf *conf, const char *value, int depth, bool wanted[])
 {
-	note_acls(conf, value, wanted);
-	for (size_t i = 0; i < conf->macros && depth > 0; i++)
-		if (strcmp(conf->macro[i].name, value) == 0)
-			follow(conf, conf->macro[i].value, depth - 1, wanted);
+	bool macro = false, known = true;
+
+	for (size_t i = 0; i < conf->macros && depth > 0; i++) {
+		if (strcmp(conf->macro[i].name, value))
+			continue;
+		known &= follow(conf, conf->macro[i].value, depth - 1, wanted);
+		macro = true;
+	}
+	return macro ? known : note_acls(conf, value, wanted);
 }
 
 size_t exim_conf_acls(const struct exim_conf *conf, const struct exim_option *option,
-		      size_t found[EXIM_ACLS_MAX])
+		      size_t found[EXIM_ACLS_MAX], bool *all)
 {
 	bool wanted[EXIM_ACLS_MAX] = {false};
 	size_t count = 0;
 
+	*all = option->count > 0;
 	for (size_t i = 0; i < option->count; i++)
-		follow(conf, option->value[i], 4, wanted);
+		*all &= follow(conf, option->value[i], 4, wanted);
 	for (size_t i = 0; i < conf->acls; i++)
 		if (wanted[i])
 			found[count++] = i;

@@ -93,7 +93,7 @@ static void test_one_file(void **state)
 	assert_non_null(strstr(text.text, "begin acl\n" MARK("acl") "smtplimit_origin:\n"));
 	assert_non_null(strstr(text.text, "\nmy_rcpt:\n" MARK("rcpt-my_rcpt") "  require\n"));
 	assert_non_null(strstr(text.text, "begin routers\n" MARK("router") "smtplimit:\n"));
-	assert_non_null(strstr(text.text, "remote:\n  driver = smtp\n" MARK("transport-remote")));
+	assert_non_null(strstr(text.text, "remote:\n" MARK("transport-remote")));
 	assert_null(strstr(text.text, "transport-local"));
 	assert_null(strstr(text.text, "transport-file"));
 	assert_null(strstr(text.text, "rcpt-other"));
@@ -127,6 +127,53 @@ static void test_edited_meanwhile(void **state)
 	free(wanted);
 }
 
+/* Whatever branch is taken is hooked. */
+static void test_branches(void **state)
+{
+	static const char acls[] = ".ifdef X\nmy_rcpt:\n  accept\n.else\nmy_rcpt:\n  deny\n.endif\n";
+	static const char remotes[] = ".ifdef X\nremote:\n  driver = smtp\n.else\n"
+				      "remote:\n  hosts = a\n  driver = smtp\n.endif\n"
+				      "either:\n.ifdef X\n  driver = smtp\n.else\n"
+				      "  hosts = b\n  driver = smtp\n.endif\n";
+	char *some = replaced(whole, "my_rcpt:\n  accept hosts = :\n", acls);
+	char *text = replaced(some, "remote:\n  driver = smtp\n", remotes);
+	struct hook_text got;
+
+	(void)state;
+	write_file("/etc/exim/exim.conf", text, 0644);
+	assert_int_equal(change_exim(true), 1);
+	assert_int_equal(hook_read(&context, "/etc/exim/exim.conf", &got), 0);
+	assert_non_null(strstr(got.text, ".ifdef X\nmy_rcpt:\n" MARK("rcpt-my_rcpt")));
+	assert_non_null(strstr(got.text, ".else\nmy_rcpt:\n" MARK("rcpt-my_rcpt-2")));
+	assert_non_null(strstr(got.text, ".ifdef X\nremote:\n" MARK("transport-remote")));
+	assert_non_null(strstr(got.text, ".else\nremote:\n" MARK("transport-remote-2")));
+	assert_non_null(strstr(got.text, "\neither:\n" MARK("transport-either")));
+	hook_text_free(&got);
+	assert_int_equal(change_exim(true), 0);
+	assert_int_equal(change_exim(false), 1);
+	assert_file("/etc/exim/exim.conf", text);
+	free(some);
+	free(text);
+}
+
+/* What does not fit is said, and not left without a hook. */
+static void test_too_many_transports(void **state)
+{
+	char *many = NULL, *text;
+	size_t size;
+	FILE *out = open_memstream(&many, &size);
+
+	(void)state;
+	fputs("begin transports\n", out);
+	for (int i = 0; i < 64; i++)
+		fprintf(out, "t%d:\n  driver = smtp\n", i);
+	fclose(out);
+	text = replaced(whole, "begin transports\n", many);
+	assert_error(text, "more ACLs, transports or macros than");
+	free(text);
+	free(many);
+}
+
 static void test_not_as_expected(void **state)
 {
 	static const struct {
@@ -139,6 +186,9 @@ static void test_not_as_expected(void **state)
 		{"  my_rcpt\n", "  ${if eq{1}{1}{a}{b}}\n", "require acl = smtplimit_rcpt"},
 		{"  driver = smtp\n", "  driver = smtp\n  event_action = x\n",
 		 "event_action of the transport \"remote\" is in use"},
+		{"acl_smtp_rcpt = ACL_RCPT\n", ".ifdef X\nacl_smtp_rcpt = ACL_RCPT\n.else\n"
+		 "acl_smtp_rcpt = ${if eq{1}{1}{my_rcpt}{b}}\n.endif\n",
+		 "require acl = smtplimit_rcpt"},
 		{"ACL_RCPT =", "event_action = ${run{x}}\nACL_RCPT =", "main section is in use"},
 		{"ACL_RCPT =", "acl_not_smtp = /etc/acl\nACL_RCPT =",
 		 "require acl = smtplimit_not_smtp"},
@@ -235,6 +285,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_file),
 		TEST(test_edited_meanwhile),
+		TEST(test_branches),
+		TEST(test_too_many_transports),
 		TEST(test_not_as_expected),
 		TEST(test_done_by_hand),
 		TEST(test_debian_split),
