@@ -188,18 +188,19 @@ static int replace(const struct hook_edit *edit, const struct hook_text *text)
 	return err;
 }
 
-/* Somebody who edits the file at the same time must not lose what he wrote. */
-static int is_unchanged(const struct hook_context *context, const struct hook_edit *edit)
+/* Somebody who edits the file at the same time must not lose what he wrote. wanted->text NULL: there is
+ * no such file. */
+static int is_still(const struct hook_context *context, const char *path,
+		    const struct hook_text *wanted)
 {
 	struct hook_text now;
-	int err = hook_read(context, edit->path, &now);
+	int err = hook_read(context, path, &now);
 
 	if (err == -ENOENT)
-		return edit->old.text ? -ESTALE : 0;
+		return wanted->text ? -ESTALE : 0;
 	if (err)
 		return err;
-	if (!edit->old.text || now.size != edit->old.size ||
-	    memcmp(now.text, edit->old.text, now.size))
+	if (!wanted->text || now.size != wanted->size || memcmp(now.text, wanted->text, now.size))
 		err = -ESTALE;
 	hook_text_free(&now);
 	return err;
@@ -208,7 +209,7 @@ static int is_unchanged(const struct hook_context *context, const struct hook_ed
 static int carry_out(const struct hook_context *context, struct hook_edit *edit, char *error,
 		     size_t error_size)
 {
-	int err = is_unchanged(context, edit);
+	int err = is_still(context, edit->path, &edit->old);
 
 	err = err ? err : locate(context, edit);
 	err = err ? err : replace(edit, &edit->new);
@@ -222,16 +223,20 @@ static int carry_out(const struct hook_context *context, struct hook_edit *edit,
 }
 
 /* What cannot be put back is said behind the reason for it. */
-static void put_back(struct hook_plan *plan, char *error, size_t error_size)
+static void put_back(const struct hook_context *context, struct hook_plan *plan, char *error,
+		     size_t error_size)
 {
 	for (size_t i = plan->count; i-- > 0;) {
 		struct hook_edit *edit = &plan->edit[i];
-		int err = edit->done ? replace(edit, &edit->old) : 0;
+		int err = edit->done ? is_still(context, edit->path, &edit->new) : 0;
 		size_t length = strlen(error);
 
+		if (!err && edit->done)
+			err = replace(edit, &edit->old);
 		if (err && length < error_size)
 			snprintf(error + length, error_size - length,
-				 "; %s could not be put back: %s", edit->path, strerror(-err));
+				 "; %s could not be put back: %s", edit->path,
+				 err == -ESTALE ? "changed meanwhile" : strerror(-err));
 		edit->done = false;
 	}
 }
@@ -247,7 +252,7 @@ int hook_plan_carry_out(const struct hook_mta *mta, const struct hook_context *c
 	if (!err && plan->count && mta->syntax)
 		err = mta->syntax(context, error, error_size);
 	if (err)
-		put_back(plan, error, error_size);
+		put_back(context, plan, error, error_size);
 	for (i = 0; i < plan->count; i++) {
 		free(plan->edit[i].real);
 		plan->edit[i].real = NULL;

@@ -154,6 +154,33 @@ static void test_changed_meanwhile(void **state)
 	assert_int_equal(syntax_calls, 0);
 }
 
+static int edit_and_refuse(const struct hook_context *c, char *error, size_t error_size)
+{
+	write_file("/etc/a", "edited", 0644);
+	return syntax(c, error, error_size);
+}
+
+/* While the server looks at its files. */
+static void test_changed_before_put_back(void **state)
+{
+	static const struct hook_mta slow = {.name = "slow", .syntax = edit_and_refuse};
+	struct hook_plan plan = {0};
+	char error[256];
+
+	(void)state;
+	write_file("/etc/a", "old", 0644);
+	write_file("/etc/b", "old", 0644);
+	add(&plan, "/etc/a", "old", "new");
+	add(&plan, "/etc/b", "old", "new");
+	syntax_answer = -EINVAL;
+	assert_int_equal(hook_plan_carry_out(&slow, &context, &plan, error, sizeof(error)), -EINVAL);
+	assert_string_equal(error, "line 3: no such thing; /etc/a could not be put back: "
+				   "changed meanwhile");
+	assert_file("/etc/a", "edited");
+	assert_file("/etc/b", "old");
+	hook_plan_free(&plan);
+}
+
 /* An absolute link below the root is one of the root. */
 static void test_links_are_followed_below_the_root(void **state)
 {
@@ -194,6 +221,7 @@ int main(void)
 		cmocka_unit_test(test_block_without_its_end_stays),
 		TEST(test_plan_is_carried_out),
 		TEST(test_plan_is_put_back),
+		TEST(test_changed_before_put_back),
 		TEST(test_changed_meanwhile),
 		TEST(test_links_are_followed_below_the_root),
 		cmocka_unit_test(test_run),
