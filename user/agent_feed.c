@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include "agent.h"
 #include "door_feed.h"
 #include "log.h"
@@ -34,6 +35,12 @@ static struct origin feed_origin(struct agent *a, const struct feed_record *r)
 	return o;
 }
 
+/* A log that is read on after a reboot tells of times that boot time does not have. */
+static bool is_past(const struct agent *a, int64_t wall_ns)
+{
+	return wall_ns && wall_ns / 1000000000 + a->config.rule.window_s <= time(NULL);
+}
+
 static void feed_tell(struct agent *a, const struct feed_record *r)
 {
 	uint64_t now = agent_now_ns();
@@ -44,6 +51,7 @@ static void feed_tell(struct agent *a, const struct feed_record *r)
 		.mta = r->mta,
 		.outcome = r->outcome,
 		.refused = r->kind == FEED_REFUSED,
+		.past = is_past(a, r->wall_ns),
 		.domain = domain,
 		.sender_hash = sessions_address_hash(r->origin.sender),
 		.rcpt_hash = sessions_address_hash(r->rcpt),

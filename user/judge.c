@@ -253,7 +253,7 @@ int judge_tell(struct judge *j, const struct pipeline_told *told, uint64_t mail,
 
 	if (!told->charged)
 		return 0;
-	if (!told->refused && judge_take(j, &payer, &in, now_ns) == 0)
+	if (!told->refused && !told->past && judge_take(j, &payer, &in, now_ns) == 0)
 		return -ENOMEM;
 	note_told(j, told);
 	if (!told->refused)

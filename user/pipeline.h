@@ -32,6 +32,7 @@ struct pipeline_told {
 	enum smtp_outcome outcome;
 	bool charged;              /* false: nobody pays (null sender, forward) */
 	bool refused;              /* by smtplimit at the server: not an outcome, counted as refused */
+	bool past;                 /* older than the window: counted, not judged */
 	struct account_id account; /* charged */
 	const char *domain;        /* sender domain in key form, "": none */
 	uint64_t sender_hash;      /* of the addresses, as in struct smtpl_event_path */

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * agent_feed_test.c - whose mail it was that Exim tells of, when all that is known is the client's
- * port: who had it when the message came in, not who has it now.
+ * port: who had it when the message came in, not who has it now. And what is too old to be judged.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -24,6 +25,7 @@
 static int64_t bob_has_it_since_s;
 static struct origin asked;
 static unsigned int told;
+static bool told_past;
 
 uint64_t agent_now_ns(void)
 {
@@ -63,9 +65,9 @@ enum origin_charge agent_origin(struct agent *a, const struct origin *o, struct 
 int pipeline_tell(struct pipeline *p, const struct pipeline_told *t, uint64_t now_ns)
 {
 	(void)p;
-	(void)t;
 	(void)now_ns;
 	told++;
+	told_past = t->past;
 	return 0;
 }
 
@@ -102,7 +104,7 @@ static struct feed_record record(const char *id)
 
 static void tell(const struct feed_record *r)
 {
-	static struct agent agent;
+	static struct agent agent = {.config.rule.window_s = HOUR};
 
 	told = 0;
 	agent_on_record(&agent, r);
@@ -149,12 +151,30 @@ static void others_as_they_are(void **unused)
 	assert_memory_equal(&asked, &r.origin, sizeof(asked));
 }
 
+/* Whether or not boot time goes back that far. */
+static void older_than_the_window(void **unused)
+{
+	struct feed_record r = record("1vMeCd-000000005Hy-0001");
+
+	(void)unused;
+	r.wall_ns = (time(NULL) - HOUR + 60) * NS_PER_S;
+	tell(&r);
+	assert_false(told_past);
+	r.wall_ns = (time(NULL) - HOUR) * NS_PER_S;
+	tell(&r);
+	assert_true(told_past);
+	r.wall_ns = 0;
+	tell(&r);
+	assert_false(told_past);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_had_the_port),
 		cmocka_unit_test(not_who_has_it_now),
 		cmocka_unit_test(others_as_they_are),
+		cmocka_unit_test(older_than_the_window),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
