@@ -279,8 +279,9 @@ static void warn_of_panels(const struct hook_context *context, const char *path)
 			    "then", path);
 }
 
+/* *includes: as in struct exim_conf. */
 static int plan_install(const struct hook_context *context, const struct exim_layout *layout,
-			struct hook_plan *plan, char *error, size_t error_size)
+			struct hook_plan *plan, bool *includes, char *error, size_t error_size)
 {
 	struct planner p = {.context = context, .path = layout->path, .error = error,
 			    .error_size = error_size};
@@ -288,6 +289,7 @@ static int plan_install(const struct hook_context *context, const struct exim_la
 
 	error[0] = '\0';
 	err = exim_conf_read(context, layout, &p.conf, error, error_size);
+	*includes = !err && p.conf->includes;
 	err = err ? err : plan_all(&p);
 	err = err ? err : plan_parts(&p, plan);
 	if (err && !error[0])
@@ -312,11 +314,16 @@ static int hook_exim_install(const struct hook_context *context, struct hook_pla
 			     size_t error_size)
 {
 	struct exim_layout layout;
+	bool includes;
 	int err = find_layout(context, &layout, error, error_size);
 
-	err = err ? err : plan_install(context, &layout, plan, error, error_size);
+	err = err ? err : plan_install(context, &layout, plan, &includes, error, error_size);
 	if (!err && plan->count && layout.kind == EXIM_LAYOUT_FILE)
 		warn_of_panels(context, layout.path);
+	if (!err && includes)
+		log_warning("%s includes files, which are not looked at: set event_action by hand in "
+			    "each SMTP transport of theirs (`smtplimit hook exim` prints it)",
+			    layout.path);
 	return err;
 }
 
@@ -419,11 +426,12 @@ static int hook_exim_check(const struct hook_context *context, char *line, size_
 	struct exim_layout layout;
 	struct hook_plan plan = {0};
 	char error[512] = "";
+	bool includes;
 	int err;
 
 	if (!program(context) || exim_layout_find(context, &layout))
 		return 1;
-	err = plan_install(context, &layout, &plan, error, sizeof(error));
+	err = plan_install(context, &layout, &plan, &includes, error, sizeof(error));
 	if (err)
 		snprintf(line, line_size, "exim: not installed: %s", error);
 	else if (plan.count)

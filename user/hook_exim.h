@@ -77,6 +77,7 @@ struct exim_conf {
 	struct exim_option event_action;
 	bool local_domains; /* a domainlist of this name */
 	bool too_big;       /* not all of it was noted */
+	bool includes;      /* other files, which are not read, behind "begin" */
 	bool rcpt_by_hand;
 	bool not_smtp_by_hand;
 	struct exim_named macro[EXIM_MACROS_MAX];

@@ -232,8 +232,10 @@ static void read_line(struct reader *r, const char *line)
 	const char *name = line, *value;
 	size_t length;
 
-	if (line[0] == '.')
+	if (line[0] == '.') {
+		r->conf->includes |= r->section != EXIM_MAIN && strncmp(line, ".include", 8) == 0;
 		return;
+	}
 	if (strncmp(line, "begin", 5) == 0 && isspace((unsigned char)line[5])) {
 		enter_section(r, line + 5 + strspn(line + 5, " \t"));
 		return;

@@ -156,6 +156,40 @@ static void test_branches(void **state)
 	free(text);
 }
 
+/* What the log says meanwhile goes to a file. */
+static void install_and_note(const char *path)
+{
+	int kept = dup(STDERR_FILENO), fd = open(path_of(path), O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(kept >= 0 && fd >= 0);
+	assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+	assert_int_equal(change_exim(true), 1);
+	assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+	close(kept);
+	close(fd);
+}
+
+/* Panels keep parts of a section in files of their own. */
+static void test_includes(void **state)
+{
+	char *main_only = replaced(whole, "ACL_RCPT =", ".include /etc/macros\nACL_RCPT =");
+	char *text = replaced(whole, "begin transports\n",
+			      "begin transports\n.include_if_exists /etc/exim.transports\n");
+	struct hook_text said;
+
+	(void)state;
+	write_file("/etc/exim/exim.conf", main_only, 0644);
+	install_and_note("/said");
+	assert_file("/said", "");
+	write_file("/etc/exim/exim.conf", text, 0644);
+	install_and_note("/said");
+	assert_int_equal(hook_read(&context, "/said", &said), 0);
+	assert_non_null(strstr(said.text, "/etc/exim/exim.conf includes files"));
+	hook_text_free(&said);
+	free(main_only);
+	free(text);
+}
+
 /* What does not fit is said, and not left without a hook. */
 static void test_too_many_transports(void **state)
 {
@@ -286,6 +320,7 @@ int main(void)
 		TEST(test_one_file),
 		TEST(test_edited_meanwhile),
 		TEST(test_branches),
+		TEST(test_includes),
 		TEST(test_too_many_transports),
 		TEST(test_not_as_expected),
 		TEST(test_done_by_hand),
