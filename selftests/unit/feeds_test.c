@@ -90,18 +90,6 @@ static void test_refused_is_no_outcome(void **state)
 	assert_alice(f, 0, 0, 1);
 }
 
-/* Of before a reboot, told after it: no time of its own, and no news. */
-static void test_past_is_not_judged(void **state)
-{
-	struct fixture *f = *state;
-	struct pipeline_told told = told_by_alice(1, SMTP_FAILED, 0);
-
-	told.past = true;
-	assert_int_equal(pipeline_tell(f->p, &told, f->now * NS), 0);
-	assert_alice(f, 0, 0, 0);
-	assert_int_equal(told_of_all(f).failed, 1);
-}
-
 /* Two hosts, one telling, in each order of reading. */
 static void test_several_hosts(void **state)
 {
@@ -483,7 +471,6 @@ int main(void)
 		FEED_TEST(test_who_submitted_pays),
 		FEED_TEST(test_nobody_pays),
 		FEED_TEST(test_refused_is_no_outcome),
-		FEED_TEST(test_past_is_not_judged),
 		FEED_TEST(test_several_hosts),
 		FEED_TEST(test_differences),
 		FEED_TEST(test_backlog),
