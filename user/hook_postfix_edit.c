@@ -62,6 +62,24 @@ static int read_one(const struct hook_context *context, const char *path, struct
 	return err ? say(error, error_size, err, path, strerror(-err)) : 0;
 }
 
+/* postconf(1) writes a service anew when it changes it, and so takes our option out of its block: without
+ * the service that it names no mail of sendmail(1) would be taken. */
+static int restore_pickup(struct hook_text *master)
+{
+	struct postfix_service service;
+	int there = postfix_master_find(master, POSTFIX_CLEANUP, &service);
+
+	postfix_service_free(&service);
+	if (there) /* put in by hand */
+		return there < 0 ? there : 0;
+	there = postfix_master_find(master, "pickup", &service);
+	if (there == 1)
+		postfix_option_remove(master, &service.line, "-o cleanup_service_name="
+				      POSTFIX_CLEANUP);
+	postfix_service_free(&service);
+	return there < 0 ? there : 0;
+}
+
 int postfix_files_read(const struct hook_context *context, struct postfix_files *files, char *error,
 		      size_t error_size)
 {
@@ -76,6 +94,8 @@ int postfix_files_read(const struct hook_context *context, struct postfix_files 
 	if (!err)
 		err = read_one(context, files->master_path, &files->master_old, &files->master,
 			       error, error_size);
+	if (!err && (err = restore_pickup(&files->master)))
+		say(error, error_size, err, files->master_path, strerror(-err));
 	if (err)
 		postfix_files_free(files);
 	return err;

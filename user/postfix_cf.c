@@ -186,6 +186,25 @@ static void cut(struct hook_text *text, size_t begin, size_t end)
 	text->size -= end - begin;
 }
 
+bool postfix_option_remove(struct hook_text *text, const struct postfix_line *line,
+			   const char *option)
+{
+	size_t length = strlen(option);
+	const char *at = memmem(text->text + line->begin, line->end - line->begin, option, length);
+	size_t begin, end;
+
+	if (!at)
+		return false;
+	begin = at - text->text;
+	end = begin + length;
+	while (begin > line->begin && isblank(text->text[begin - 1]))
+		begin--;
+	if (begin > line->begin && text->text[begin - 1] == '\n' && text->text[end] == '\n')
+		end++;
+	cut(text, begin, end);
+	return true;
+}
+
 /* The lines of a block: those that are replaced as comments, then the new ones; malloc'ed. */
 static char *block_lines(const struct hook_text *text, const struct postfix_line *line,
 			 const char *lines)

@@ -284,6 +284,35 @@ static void test_put_in_by_hand(void **state)
 	says("postfix: not on this host", 1);
 }
 
+/* As postconf -P writes pickup's entry: all of its comments before it, our option among its own. */
+static void test_pickup_written_anew(void **state)
+{
+	static const char anew[] = BEGIN("pickup") END("pickup")
+		"pickup     unix  n       -       y       60      1       pickup\n"
+		"    -o cleanup_service_name=smtplimit-cleanup\n"
+		"    -o syslog_name=postfix/local\n"
+		"cleanup   unix  n       -       y       -       0       cleanup\n"
+		BEGIN("services") SPAWNS CLEANUP("", "") END("services");
+	static const char without[] =
+		"pickup     unix  n       -       y       60      1       pickup\n"
+		"    -o syslog_name=postfix/local\n"
+		"cleanup   unix  n       -       y       -       0       cleanup\n";
+
+	(void)state;
+	put("main.cf", "");
+	put("master.cf", anew);
+	assert_int_equal(carry_out(hook_postfix.install), 2);
+	assert_non_null(strstr(get("master.cf"), "\n" CLEANUP("", "")));
+	assert_non_null(strstr(get("master.cf"), BEGIN("pickup")
+			       "  -o cleanup_service_name=smtplimit-cleanup\n" END("pickup")));
+	assert_int_equal(carry_out(hook_postfix.install), 0);
+	assert_int_equal(carry_out(hook_postfix.remove), 2);
+	assert_string_equal(get("master.cf"), without);
+	put("master.cf", anew);
+	assert_int_equal(carry_out(hook_postfix.remove), 1);
+	assert_string_equal(get("master.cf"), without);
+}
+
 static void test_what_cannot_be_done(void **state)
 {
 	(void)state;
@@ -336,6 +365,7 @@ int main(void)
 		cmocka_unit_test(test_a_last_line_without_its_end),
 		cmocka_unit_test(test_header_checks_are_kept),
 		cmocka_unit_test(test_put_in_by_hand),
+		cmocka_unit_test(test_pickup_written_anew),
 		cmocka_unit_test(test_what_cannot_be_done),
 		cmocka_unit_test(test_lines),
 	};
