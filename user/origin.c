@@ -129,16 +129,30 @@ static bool take_sender(const struct asked *a, struct account_id *id)
 	return at && take_domain(a, at + 1, id);
 }
 
+/* user@HOST and a mere name are users of this host, who write their .forward as they like: it could
+ * be the submitter's own, and free of charge. */
+static bool is_this_host(const struct asked *a)
+{
+	char key[SMTPL_DOMAIN_SIZE];
+	uint32_t uid;
+
+	if (!a->o->forwarder[0])
+		return true;
+	return a->ops->own_name && !account_domain_key(a->o->forwarder, key) &&
+	       a->ops->own_name(a->arg, key) && !a->ops->owner(a->arg, key, &uid);
+}
+
 /*
  * Passed on by the server. What somebody sends to a list of his own is his mail all the same; else
  * it is at most the forwarder's, never that of who happened to write to him.
  */
 static bool take_forwarder(const struct asked *a, bool handed_in, struct account_id *id)
 {
+	bool redirected = handed_in && (a->o->known & ORIGIN_REDIRECTED);
 	struct account_id forwarder;
 	bool known = take_domain(a, a->o->forwarder, &forwarder);
 
-	if (known && handed_in && (a->o->known & ORIGIN_REDIRECTED) && account_equal(id, &forwarder))
+	if (redirected && (is_this_host(a) || (known && account_equal(id, &forwarder))))
 		return true;
 	if (!a->ops->count_forwards)
 		return false;
