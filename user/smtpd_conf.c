@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define WORDS_MAX 256
+#define WORDS_ADDED 4 /* at the most, by a filter that is put in: { smtplimit , } */
 #define BLANKS " \t\r"
 
 struct word {
@@ -148,7 +149,10 @@ int smtpd_conf_scan(struct smtpd_conf *conf, const struct hook_text *text)
 	for (; at < end && !err; at++) {
 		const char *stop = read_words(at, end, &line);
 
-		if (is_word(&line, 0, "filter") && is_word(&line, 2, "chain"))
+		/* With our words it could not be read, and they could not be taken out again. */
+		if (line.count > WORDS_MAX - WORDS_ADDED)
+			err = -E2BIG;
+		else if (is_word(&line, 0, "filter") && is_word(&line, 2, "chain"))
 			err = keep_name(conf->chain, &conf->chains, SMTPD_CONF_CHAINS_MAX,
 					line.word[1]);
 		else if (is_word(&line, 0, "include") && line.count > 1)

@@ -3,6 +3,7 @@
  * smtpd_conf_test.c - our filter in every listener of an smtpd.conf, once, and out again to the byte.
  */
 #include <setjmp.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -146,6 +147,24 @@ static void test_scan(void **state)
 	hook_text_free(&text);
 }
 
+/* With our words it would be more than is read. */
+static void test_line_without_room(void **state)
+{
+	struct smtpd_conf conf = {0};
+	char line[1024] = "filter c chain {";
+	struct hook_text text;
+
+	(void)state;
+	memset(line + strlen(line), '{', 250);
+	text = text_of(line);
+	assert_int_equal(smtpd_conf_scan(&conf, &text), -E2BIG);
+	hook_text_free(&text);
+	line[strlen(line) - 2] = '\0';
+	text = text_of(line);
+	assert_int_equal(smtpd_conf_scan(&conf, &text), 0);
+	hook_text_free(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -155,6 +174,7 @@ int main(void)
 		cmocka_unit_test(test_the_rest_stays),
 		cmocka_unit_test(test_there_already),
 		cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_line_without_room),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
