@@ -23,8 +23,8 @@ static int refuse_word(const char *key, const char *value, char *why, size_t why
 	log_escape(value ? value : "", value ? strlen(value) : 0, 0, value_shown,
 		   sizeof(value_shown));
 	snprintf(why, why_size,
-		 "\"%s%s%s\": want uid=N, addr=IP, port=N, to=IP, toport=N, auth=X, auth64=BASE64, "
-		 "sender=X, sender64=BASE64, nosender=1, account=uid:N or account=domain:X",
+		 "\"%s%s%s\": want uid=N, addr=IP, port=N, to=IP, toport=N, auth=X, sender=X (or "
+		 "auth64=, sender64=BASE64), nosender=1, account=uid:N or account=domain:X",
 		 key_shown, value ? "=" : "", value_shown);
 	return -EINVAL;
 }
