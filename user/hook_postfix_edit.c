@@ -80,6 +80,40 @@ static int restore_pickup(struct hook_text *master)
 	return there < 0 ? there : 0;
 }
 
+/* postconf(1) changes a setting where it stands, which is in our block: what has been put behind our
+ * part, or taken out there, is to stay when the block goes. */
+static int keep_edit(const struct postfix_setting *setting, const struct hook_text *with,
+		     struct hook_text *without)
+{
+	size_t length = strlen(setting->value);
+	char *now, *was = NULL;
+	int err = postfix_main_find(with, setting->name, NULL, &now);
+
+	if (err == 1)
+		err = postfix_main_find(without, setting->name, NULL, &was);
+	if (err >= 0 && now && !strncmp(now, setting->value, length)) {
+		const char *rest = now + length + strspn(now + length, ", \t");
+		const char *before = was ? was : "";
+
+		err = strcmp(now, before) && strcmp(rest, before) ?
+			      postfix_main_set(without, setting->name, rest) :
+			      0;
+	}
+	free(now);
+	free(was);
+	return err < 0 ? err : 0;
+}
+
+static int keep_edits(const struct hook_text *with, struct hook_text *without)
+{
+	int err = 0;
+
+	for (size_t i = 0; postfix_settings[i].name && !err; i++)
+		if (postfix_settings[i].list)
+			err = keep_edit(&postfix_settings[i], with, without);
+	return err;
+}
+
 int postfix_files_read(const struct hook_context *context, struct postfix_files *files, char *error,
 		      size_t error_size)
 {
@@ -94,6 +128,8 @@ int postfix_files_read(const struct hook_context *context, struct postfix_files 
 	if (!err)
 		err = read_one(context, files->master_path, &files->master_old, &files->master,
 			       error, error_size);
+	if (!err && (err = keep_edits(&files->main_old, &files->main)))
+		say(error, error_size, err, files->main_path, strerror(-err));
 	if (!err && (err = restore_pickup(&files->master)))
 		say(error, error_size, err, files->master_path, strerror(-err));
 	if (err)

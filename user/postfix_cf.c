@@ -277,6 +277,26 @@ static int insert(struct hook_text *text, size_t at, const char *bytes, size_t s
 	return 0;
 }
 
+int postfix_main_set(struct hook_text *text, const char *name, const char *value)
+{
+	struct postfix_line line = {.begin = text->size};
+	char *old, *bytes;
+	int there = postfix_main_find(text, name, &line, &old), err;
+
+	free(old);
+	if (there < 0)
+		return there;
+	if (there)
+		cut(text, line.begin, line.end);
+	err = asprintf(&bytes, "%s%s = %s\n", line.begin && text->text[line.begin - 1] != '\n' ? "\n" : "",
+		       name, value);
+	if (err < 0)
+		return -ENOMEM;
+	err = insert(text, line.begin, bytes, (size_t)err);
+	free(bytes);
+	return err;
+}
+
 /* The last block of any name; false: there is none. */
 static bool find_block(const struct hook_text *text, size_t *begin, char name[NAME_SIZE])
 {

@@ -27,6 +27,9 @@ char *postfix_line_joined(const struct hook_text *text, const struct postfix_lin
 int postfix_main_find(const struct hook_text *text, const char *name, struct postfix_line *line,
 		      char **value);
 
+/* Have main.cf say this of a parameter, in its place or at the end. 0 or -ENOMEM. */
+int postfix_main_set(struct hook_text *text, const char *name, const char *value);
+
 /* A service of master.cf, with its words. */
 enum {
 	POSTFIX_NAME,

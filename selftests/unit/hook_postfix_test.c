@@ -313,6 +313,34 @@ static void test_pickup_written_anew(void **state)
 	assert_string_equal(get("master.cf"), without);
 }
 
+/* By postconf -e, which changes a setting where it stands: in our block. */
+static void test_edits_in_our_block_stay(void **state)
+{
+	char text[4096];
+	char *at;
+
+	(void)state;
+	put("main.cf", "smtpd_data_restrictions = permit\na = b\n");
+	put("master.cf", MASTER);
+	assert_int_equal(carry_out(hook_postfix.install), 2);
+	snprintf(text, sizeof(text), "%s", get("main.cf"));
+	at = strstr(text, POLICY ", permit\n");
+	assert_non_null(at);
+	memcpy(at + strlen(POLICY), ", reject", 8);
+	at = strstr(text, TRANSPORT "\n");
+	assert_non_null(at);
+	memmove(at + strlen(TRANSPORT) + 8, at + strlen(TRANSPORT), strlen(at + strlen(TRANSPORT)) + 1);
+	memcpy(at + strlen(TRANSPORT), ", hash:x", 8);
+	put("main.cf", text);
+	assert_int_equal(carry_out(hook_postfix.install), 1);
+	assert_non_null(strstr(get("main.cf"), "\nsmtpd_data_restrictions = " POLICY ", reject\n"));
+	assert_non_null(strstr(get("main.cf"), "_maps = " TRANSPORT ", hash:x\n"));
+	assert_int_equal(carry_out(hook_postfix.install), 0);
+	assert_int_equal(carry_out(hook_postfix.remove), 2);
+	assert_string_equal(get("main.cf"), "smtpd_data_restrictions = reject\na = b\n"
+			    "sender_dependent_default_transport_maps = hash:x\n");
+}
+
 static void test_what_cannot_be_done(void **state)
 {
 	(void)state;
@@ -366,6 +394,7 @@ int main(void)
 		cmocka_unit_test(test_header_checks_are_kept),
 		cmocka_unit_test(test_put_in_by_hand),
 		cmocka_unit_test(test_pickup_written_anew),
+		cmocka_unit_test(test_edits_in_our_block_stay),
 		cmocka_unit_test(test_what_cannot_be_done),
 		cmocka_unit_test(test_lines),
 	};
