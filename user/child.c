@@ -90,3 +90,18 @@ int64_t child_now_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
+
+int child_take(int fd, void *record, size_t size)
+{
+	ssize_t got;
+
+	/* MSG_TRUNC: the record's own length, so that a longer one is not taken for ours. */
+	do
+		got = recv(fd, record, size, MSG_DONTWAIT | MSG_TRUNC);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return errno == EAGAIN ? 0 : -EPIPE;
+	if (got == 0)
+		return -EPIPE;
+	return (size_t)got == size ? 1 : -EMSGSIZE;
+}

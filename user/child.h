@@ -7,6 +7,7 @@
 #define SMTPL_CHILD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -28,5 +29,9 @@ void child_stop(pid_t *pid, int *fd);
 
 /* CLOCK_MONOTONIC, for time-outs. */
 int64_t child_now_ms(void);
+
+/* The next record of a child's, if it has this size: 1; 0: there is none; -EMSGSIZE: it had another, and is
+ * gone; -EPIPE: the child is gone. Does not wait. */
+int child_take(int fd, void *record, size_t size);
 
 #endif

@@ -184,18 +184,13 @@ static void handle(const struct postlog_reader *r, struct postlog_telling *t,
 int postlog_reader_serve(struct postlog_reader *r, const struct postlog_reader_ops *ops, void *arg)
 {
 	struct postlog_telling telling;
-	ssize_t got;
-	int i;
+	int i, taken = 1;
 
-	for (i = 0; i < MESSAGES_PER_CALL; i++) {
-		got = recv(r->fd, &telling, sizeof(telling), MSG_DONTWAIT | MSG_TRUNC);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return errno == EAGAIN ? 0 : -EPIPE;
-		if (got == 0)
-			return -EPIPE;
-		if (got == sizeof(telling))
+	for (i = 0; i < MESSAGES_PER_CALL && taken; i++) {
+		taken = child_take(r->fd, &telling, sizeof(telling));
+		if (taken == -EPIPE)
+			return taken;
+		if (taken == 1)
 			handle(r, &telling, ops, arg);
 	}
 	return 0;

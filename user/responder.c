@@ -191,20 +191,13 @@ static void answer_one(const struct responder *r, const struct responder_questio
 int responder_serve(struct responder *r, responder_lookup lookup, void *arg)
 {
 	struct responder_question question;
-	ssize_t got;
-	int i;
+	int i, taken = 1;
 
-	for (i = 0; i < ANSWERS_PER_CALL; i++) {
-		/* MSG_TRUNC: the record's own length, so that a longer one is not taken for
-		 * ours. */
-		got = recv(r->fd, &question, sizeof(question), MSG_DONTWAIT | MSG_TRUNC);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return errno == EAGAIN ? 0 : -EPIPE;
-		if (got == 0)
-			return -EPIPE;
-		if (got == sizeof(question))
+	for (i = 0; i < ANSWERS_PER_CALL && taken; i++) {
+		taken = child_take(r->fd, &question, sizeof(question));
+		if (taken == -EPIPE)
+			return taken;
+		if (taken == 1)
 			answer_one(r, &question, lookup, arg);
 	}
 	return 0;
