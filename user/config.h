@@ -12,6 +12,7 @@
 #include <linux/limits.h>
 
 #include "../headers/limits.h"
+#include "../headers/tls.h"
 #include "verdict.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/smtplimit.conf"
@@ -66,6 +67,7 @@ struct config {
 	bool local;            /* watch loopback and the host's own addresses too */
 	char cgroup[PATH_MAX]; /* "auto", or a directory of a cgroup v2 hierarchy */
 	uint32_t ring_bytes;   /* power of two, at least a page */
+	enum smtpl_tls_mode tls; /* how to look into TLS sessions */
 	/* [accounts]: who owns a domain */
 	enum config_source source;
 	char owners_file[PATH_MAX];

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * prober.h - the child process that puts probes where they are needed: into the process that opened an
+ * SMTP session ([watch] tls = process), or into the library for all (library). It is asked by the BPF
+ * programs themselves, through smtpl_tls_asks, and tells what it did in smtpl_tls_files, smtpl_tls_pids
+ * and smtpl_tls_state: whoever wants to know reads those.
+ */
+#ifndef SMTPL_PROBER_H
+#define SMTPL_PROBER_H
+
+#include <sys/types.h>
+#include "bpf_tls.h"
+
+struct prober {
+	pid_t pid; /* 0: none */
+	int fd;    /* readable when the child has ended; -1: none */
+};
+
+/* Fork the child. It needs more capabilities than the daemon keeps: start it before those are dropped.
+ * 0 or -errno. */
+int prober_start(struct prober *p, struct bpf_tls *tls, const struct config *config);
+
+/* End it. Probes stay. Without a child it does nothing. */
+void prober_stop(struct prober *p);
+
+#endif
