@@ -297,6 +297,7 @@ static void reload(struct agent *a)
 	}
 	say_if_later("cgroup", strcmp(fresh.cgroup, a->config.cgroup) != 0);
 	say_if_later("ring size", fresh.ring_bytes != a->config.ring_bytes);
+	say_if_later("way of looking into TLS", fresh.tls != a->config.tls);
 	say_if_later("log of Postfix", strcmp(fresh.feed_postfix, a->config.feed_postfix) != 0);
 	say_if_later("[paths]", strcmp(fresh.state, a->config.state) != 0 ||
 					strcmp(fresh.run, a->config.run) != 0 ||

@@ -28,6 +28,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 	{ "watch", "cgroup", &config_type_cgroup, AT(cgroup), 0, PATH_LENGTH_MAX },
 	{ "watch", "ring", &config_type_size, AT(ring_bytes),
 	  CONFIG_RING_MIN_BYTES, CONFIG_RING_MAX_BYTES },
+	{ "watch", "tls", &config_type_tls, AT(tls), 0, 0 },
 	{ "accounts", "source", &config_type_source, AT(source), 0, 0 },
 	{ "accounts", "file", &config_type_file, AT(owners_file), 0, PATH_LENGTH_MAX },
 	{ "accounts", "command", &config_type_command, AT(owners_command), 0, PATH_LENGTH_MAX },
@@ -57,6 +58,7 @@ void config_defaults(struct config *c)
 	c->ports_count = sizeof(ports) / sizeof(ports[0]);
 	config_uids_default(&c->relays);
 	c->ring_bytes = SMTPL_RING_BYTES_DEFAULT;
+	c->tls = SMTPL_TLS_PROCESS;
 	snprintf(c->cgroup, sizeof(c->cgroup), "auto");
 	snprintf(c->owners_file, sizeof(c->owners_file), "/etc/smtplimit/domains");
 	c->owners_refresh_s = 300;

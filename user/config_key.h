@@ -16,7 +16,7 @@ struct config_key {
 	int64_t max;   /* the same; a path: its length */
 };
 
-#define CONFIG_KEYS 22
+#define CONFIG_KEYS 23
 extern const struct config_key config_keys[CONFIG_KEYS];
 
 /* NULL: there is none. */

@@ -40,6 +40,14 @@ static const char *const relay_words[] = {
 };
 WORDS_OF(relay_words, CONFIG_RELAY_RESET);
 
+static const char *const tls_words[] = {
+	[SMTPL_TLS_OFF] = "off",
+	[SMTPL_TLS_PROCESS] = "process",
+	[SMTPL_TLS_LIBRARY] = "library",
+	NULL,
+};
+WORDS_OF(tls_words, SMTPL_TLS_LIBRARY);
+
 static const char *const cgroup_words[] = {"auto", NULL};
 static const char *const log_words[] = {"auto", "off", "journal", NULL};
 
@@ -94,7 +102,8 @@ static int word_index(const char *const *words, const char *text)
 
 _Static_assert(sizeof(enum config_mode) == sizeof(unsigned int) &&
 		       sizeof(enum config_source) == sizeof(unsigned int) &&
-		       sizeof(enum config_relay) == sizeof(unsigned int),
+		       sizeof(enum config_relay) == sizeof(unsigned int) &&
+		       sizeof(enum smtpl_tls_mode) == sizeof(unsigned int),
 	       "words are kept in fields of this size");
 
 static int read_word(const struct config_key *key, const char *text, struct config *c, char *why,
@@ -141,6 +150,13 @@ const struct config_type config_type_relay = {
 	.write = write_word,
 	.json = json_word,
 	.words = relay_words,
+};
+
+const struct config_type config_type_tls = {
+	.read = read_word,
+	.write = write_word,
+	.json = json_word,
+	.words = tls_words,
 };
 
 int config_duration(const char *text, int64_t min_s, int64_t max_s, int64_t *seconds, char *want,

@@ -33,6 +33,7 @@ struct config_type {
 extern const struct config_type config_type_mode;
 extern const struct config_type config_type_source;
 extern const struct config_type config_type_relay;
+extern const struct config_type config_type_tls;
 extern const struct config_type config_type_duration;
 extern const struct config_type config_type_number;
 extern const struct config_type config_type_size;

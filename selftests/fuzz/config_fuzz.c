@@ -51,6 +51,8 @@ static void check_config(const struct config *c)
 	REQUIRE(c->rule.min_failures >= 1 && c->rule.min_failures <= CONFIG_MIN_FAILURES_MAX);
 	REQUIRE(c->ring_bytes >= CONFIG_RING_MIN_BYTES && c->ring_bytes <= CONFIG_RING_MAX_BYTES);
 	REQUIRE(!(c->ring_bytes & (c->ring_bytes - 1)));
+	REQUIRE(c->tls == SMTPL_TLS_OFF || c->tls == SMTPL_TLS_PROCESS ||
+		c->tls == SMTPL_TLS_LIBRARY);
 
 	REQUIRE(c->ports_count >= 1 && c->ports_count <= SMTPL_PORTS_MAX);
 	for (size_t i = 0; i < c->ports_count; i++) {

@@ -30,6 +30,7 @@ static void test_defaults(void **state)
 	assert_false(c.local);
 	assert_string_equal(c.cgroup, "auto");
 	assert_int_equal(c.ring_bytes, 4 << 20);
+	assert_int_equal(c.tls, SMTPL_TLS_PROCESS);
 	assert_int_equal(c.source, CONFIG_SOURCE_AUTO);
 	assert_string_equal(c.owners_file, "/etc/smtplimit/domains");
 	assert_string_equal(c.owners_command, "");
@@ -63,6 +64,7 @@ static void test_every_key(void **state)
 				    "local = yes\n"
 				    "cgroup = /sys/fs/cgroup/test/\n"
 				    "ring = 64k\n"
+				    "tls = library\n"
 				    "[paths]\n"
 				    "state = /srv/a b/\n"
 				    "[accounts]\n"
@@ -100,6 +102,7 @@ static void test_every_key(void **state)
 	assert_true(c.local);
 	assert_string_equal(c.cgroup, "/sys/fs/cgroup/test");
 	assert_int_equal(c.ring_bytes, 65536);
+	assert_int_equal(c.tls, SMTPL_TLS_LIBRARY);
 	assert_int_equal(c.source, CONFIG_SOURCE_COMMAND);
 	assert_string_equal(c.owners_file, "/srv/domains");
 	assert_string_equal(c.owners_command, "mysql -N -e 'select \\t' a | sort");
@@ -148,7 +151,7 @@ static void test_unknown_names(void **state)
 		"[paths] has state, run, bpffs");
 	expect_error("[watch]\nx\x1b]0;y = 25",
 		     "t.conf:2: unknown key \"x\\x1b]0;y\" in [watch]: want one of ports, "
-		     "relay_users, exempt_users, local, cgroup, ring");
+		     "relay_users, exempt_users, local, cgroup, ring, tls");
 	expect_error("[limits]\n", "t.conf:1: unknown section \"limits\": did you mean [limit]?");
 	expect_error(
 		"[limit]\n[x\xe2\x80\xae]\n",
@@ -263,6 +266,7 @@ static void test_print(void **state)
 				  "[watch] local = no                           # default\n"
 				  "[watch] cgroup = auto                        # default\n"
 				  "[watch] ring = 4m                            # default\n"
+				  "[watch] tls = process                        # default\n"
 				  "[accounts] source = auto                     # default\n"
 				  "[accounts] file = /etc/smtplimit/domains     # default\n"
 				  "[accounts] command =                         # default\n"
@@ -290,7 +294,7 @@ static void test_print_json(void **state)
 	expected = json_pack(
 		"{s:{s:{s:s,s:s},s:{s:i,s:s},s:{s:i,s:s},s:{s:i,s:s},s:{s:i,s:s}},"
 		"s:{s:{s:[i,i,i],s:s},s:{s:[s,s,s],s:s},s:{s:[],s:s},s:{s:b,s:s},s:{s:s,s:s},s:{s:"
-		"i,s:s}},"
+		"i,s:s},s:{s:s,s:s}},"
 		"s:{s:{s:s,s:s},s:{s:s,s:s},s:{s:s,s:s},s:{s:i,s:s},s:{s:b,s:s}},"
 		"s:{s:{s:b,s:s},s:{s:s,s:s}},s:{s:{s:s,s:s}},"
 		"s:{s:{s:s,s:s},s:{s:s,s:s},s:{s:s,s:s}}}",
@@ -300,8 +304,8 @@ static void test_print_json(void **state)
 		"ports", "value", 25, 465, 587, "from", "default", "relay_users", "value", "root",
 		"mail", "postfix", "from", "default", "exempt_users", "value", "from", "default",
 		"local", "value", 0, "from", "default", "cgroup", "value", "auto", "from",
-		"default", "ring", "value", 4 << 20, "from", "default", "accounts", "source",
-		"value", "auto", "from", "default", "file", "value", "/etc/smtplimit/domains",
+		"default", "ring", "value", 4 << 20, "from", "default", "tls", "value",
+		"process", "from", "default", "accounts", "source", "value", "auto", "from", "default", "file", "value", "/etc/smtplimit/domains",
 		"from", "default", "command", "value", "", "from", "default", "refresh", "value",
 		300, "from", "default", "count_forwards", "value", 0, "from", "default", "feed",
 		"exim", "value", 1, "from", "default", "postfix", "value", "auto", "from",

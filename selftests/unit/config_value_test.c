@@ -86,6 +86,13 @@ static void test_numbers(void **state)
 	             "t.conf:2: min_failures = \"1000001\": want a whole number from 1 to 1000000");
 	expect_error("[limit]\nmode = Observe",
 	             "t.conf:2: mode = \"Observe\": want enforce or observe");
+	expect_error("[watch]\ntls = on", "t.conf:2: tls = \"on\": want off, process or library");
+	expect_error("[watch]\ntls =\n", "t.conf:2: tls = \"\": want off, process or library");
+	expect_error("[watch]\ntls = Process",
+	             "t.conf:2: tls = \"Process\": want off, process or library");
+	assert_int_equal(read_good("[watch]\ntls = off").tls, SMTPL_TLS_OFF);
+	assert_int_equal(read_good("[watch]\ntls = process").tls, SMTPL_TLS_PROCESS);
+	assert_int_equal(read_good("[watch]\ntls = library").tls, SMTPL_TLS_LIBRARY);
 	expect_error("[watch]\nlocal = true", "t.conf:2: local = \"true\": want yes or no");
 }
 
