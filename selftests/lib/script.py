@@ -10,6 +10,7 @@ the dot); several are joined by '_':
     h550.u20001.test      the reply to EHLO and HELO; h502e: to EHLO alone
     p550-                 with PRDR: this recipient's reply after the data
     edrop-, rrst-         the connection is closed, or reset, instead of a reply
+    ebye250-              the connection is reset right behind the reply
     eearly552-            the reply comes before the end of the data
     r550w200x3-           waits 200 ms first; the reply has 3 lines
 
@@ -19,7 +20,7 @@ import re
 from dataclasses import dataclass
 
 _ACT = re.compile(
-    r"(?:(?P<action>drop|rst|early)?(?P<code>[2-5]\d\d)?)"
+    r"(?:(?P<action>drop|rst|early|bye)?(?P<code>[2-5]\d\d)?)"
     r"(?:\.(?P<enhanced>[245]\.\d{1,3}\.\d{1,3}))?(?P<only>e)?"
     r"(?:w(?P<wait>\d+))?(?:x(?P<lines>\d+))?")
 
@@ -28,7 +29,7 @@ _ACT = re.compile(
 class Act:
     code: int = 250
     enhanced: str = ""
-    action: str = ""      # "", drop, rst, early
+    action: str = ""      # "", drop, rst, early, bye
     wait_ms: int = 0
     lines: int = 1
     ehlo_only: bool = False

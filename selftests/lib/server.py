@@ -6,7 +6,11 @@ Runs as a process inside the remote namespace. One line of JSON on standard inpu
 
     ports       listened on, on every address        tls_ports  the same, TLS from the first byte
     cert        PEM file with key and certificate: STARTTLS is offered
-    special     {"ADDRESS" or "ADDRESS:PORT": {"greeting": act, "uid": N, "chop": true}}
+    tls_inside  true: what is said inside TLS counts; else such a session is opaque
+    greeting_ms how long a client waits for the greeting, as on real networks
+    special     {"ADDRESS" or "ADDRESS:PORT": {"greeting": act, "uid": N, "chop": true,
+                "together": true, "tls_inside": false}}. chop: replies byte by byte; together: the
+                replies to what came along in one piece leave in one piece (one record of TLS)
     mptcp       listen with IPPROTO_MPTCP
 
 An IPv6 destination inside 2001:db8:1::/48 says by itself what the greeting is: 2001:db8:1:UID::CODE
@@ -72,10 +76,15 @@ class Connection:
         address, port = writer.get_extra_info("sockname")[:2]
         self.address, self.port = address.removeprefix("::ffff:"), port
         special = server.special_of(self.address, port)
-        self.greeting = special.get("greeting") or script.Act(220)
+        self.greeting = special.get("greeting") or \
+            script.Act(220, wait_ms=server.config.get("greeting_ms", 0))
         self.chop = special.get("chop", False)
-        self.implicit_tls = self.tls_on()
-        self.session = tally.Session(tally.Tally() if self.implicit_tls else server.tally,
+        self.together = special.get("together", False)
+        self.held = b""         # replies that wait for those to what came along
+        inside = special.get("tls_inside", server.config.get("tls_inside", False))
+        self.opaque = server.tls and not inside
+        self.blind = self.opaque and self.tls_on()
+        self.session = tally.Session(tally.Tally() if self.blind else server.tally,
                                      special.get("uid"), self.address)
         self.record = {"address": self.address, "port": port, "uid": special.get("uid"),
                        "peer": writer.get_extra_info("peername")[:2], "bytes": 0,
@@ -129,6 +138,10 @@ class Connection:
             raise Gone
 
     async def send_bytes(self, data):
+        data = self.held + data
+        self.held = data if self.together and b"\n" in self.buffer else b""
+        if self.held:
+            return
         if not self.chop:
             self.writer.write(data)
             return await self.writer.drain()
@@ -155,6 +168,10 @@ class Connection:
             self.swallow()
         note(act.code, *arguments)
         await self.send(act)
+        if act.action == "bye":
+            self.session.closed()
+            await self.reset_connection()
+            raise Gone
 
     async def reset_connection(self):
         sock = self.writer.get_extra_info("socket")
@@ -200,7 +217,7 @@ class Connection:
         await self.send_bytes(text.encode())
 
     def identify(self, uid):
-        if self.implicit_tls and not self.session.known:
+        if self.blind and not self.session.known:
             self.server.tally.bump(uid, "", "connections")
             self.server.tally.bump(uid, "", "opaque")
         self.session.identify(uid)
@@ -292,11 +309,12 @@ class Connection:
         if not self.server.tls or self.tls_on():
             return await self.send_bytes(b"502 5.5.1 not here\r\n")
         await self.send_bytes(b"220 go on\r\n")
-        self.session.opaque()
+        self.session.forget()
+        if self.opaque:     # what comes now is not to be counted
+            self.session.opaque()
+            self.session = tally.Session(tally.Tally(), self.session.uid)
         self.buffer.clear()
         await self.writer.start_tls(self.server.tls)
-        # What comes now is not to be counted.
-        self.session = tally.Session(tally.Tally(), self.session.uid)
 
     async def auth(self, _verb, argument):
         if len(argument.split()) < 2:

@@ -196,6 +196,19 @@ def test_reply_before_the_end():
           {DOM: {"failed": 1}})
 
 
+def test_reset_behind_the_reply():
+    check(lockstep((EHLO, 250), (FROM, 250), (rcpt("ebye250-a"), 250), ("DATA", 354))
+          + [("x\r\n.\r\n", [250])], {DOM: {"delivered": 1}})
+
+
+def test_replies_together():
+    config = {"special": {"::1": {"together": True}}}
+    check(lockstep((EHLO, 250))
+          + [(f"{FROM}\r\n{rcpt('a')}\r\n{rcpt('r550-b')}\r\nDATA\r\n", [250, 250, 550, 354]),
+             ("x\r\n.\r\nRSET\r\nQUIT\r\n", [250, 250, 221])],
+          {DOM: {"delivered": 1, "failed": 1}}, config)
+
+
 def test_multi_line_reply():
     check(lockstep((EHLO, 250), (FROM, 250), (rcpt("r550x3-a"), 550), ("QUIT", 221)),
           {DOM: {"failed": 1}})
