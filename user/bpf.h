@@ -15,6 +15,7 @@
 #include "../headers/event.h"
 #include "../headers/maps.h"
 #include "../headers/stats.h"
+#include "../headers/tls.h"
 #include "config.h"
 
 /* --- pinned maps -------------------------------------------------------------------------- */
@@ -69,6 +70,11 @@ int bpf_maps_get_caller(struct bpf_maps *maps, const struct smtpl_caller_key *ke
 int bpf_maps_set_local(struct bpf_maps *maps, const struct smtpl_local_key *key, bool present);
 int bpf_maps_each_local(struct bpf_maps *maps,
 			int (*each)(void *arg, const struct smtpl_local_key *key), void *arg);
+
+/* What the prober tells; -ENOENT: there is none, TLS is off or the kernel takes no probes. */
+int bpf_maps_tls_state(struct bpf_maps *maps, struct smtpl_tls_state *state);
+int bpf_maps_each_tls_file(struct bpf_maps *maps,
+			   int (*each)(void *arg, const struct smtpl_tls_file *file), void *arg);
 
 /* Add to `domains` in the "" entries of uids, down to 0, while programs count in them. Entries that
  * are not there are passed over. 0 or -errno. */

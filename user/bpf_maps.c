@@ -17,6 +17,7 @@ static const char *const map_names[MAP_KINDS] = {
 	[MAP_COUNTS] = "smtpl_counts", [MAP_UIDS] = "smtpl_uids",     [MAP_DOMAINS] = "smtpl_domains",
 	[MAP_LOCALS] = "smtpl_locals", [MAP_REDIRS] = "smtpl_redirs", [MAP_STATS] = "smtpl_stats",
 	[MAP_META] = "smtpl_meta",     [MAP_CALLERS] = "smtpl_callers",
+	[MAP_TLS_FILES] = "smtpl_tls_files", [MAP_TLS_STATE] = "smtpl_tls_state",
 };
 
 static int maps_check_schema(struct bpf_maps *maps)
@@ -30,6 +31,13 @@ static int maps_check_schema(struct bpf_maps *maps)
 	return meta.schema == SMTPL_SCHEMA || meta.schema == 0 ? 0 : -EPROTO;
 }
 
+/* An earlier version, of the same schema, had no map of callers. Those of TLS are made where somebody
+ * looks into it. */
+static bool map_is_optional(enum map_kind kind)
+{
+	return kind == MAP_CALLERS || kind == MAP_TLS_FILES || kind == MAP_TLS_STATE;
+}
+
 static int maps_open_pins(struct bpf_maps *maps, const char *bpffs)
 {
 	for (int kind = 0; kind < MAP_KINDS; kind++) {
@@ -37,8 +45,7 @@ static int maps_open_pins(struct bpf_maps *maps, const char *bpffs)
 
 		snprintf(path, sizeof(path), "%s/" SMTPL_PIN_DIR "/%s", bpffs, map_names[kind]);
 		maps->fd[kind] = bpf_obj_get(path);
-		/* An earlier version, of the same schema, had no map of callers. */
-		if (maps->fd[kind] < 0 && !(kind == MAP_CALLERS && errno == ENOENT))
+		if (maps->fd[kind] < 0 && !(map_is_optional(kind) && errno == ENOENT))
 			return -errno;
 	}
 	return maps_check_schema(maps);
@@ -234,6 +241,37 @@ int bpf_maps_each_local(struct bpf_maps *maps,
 
 	return map_each(maps, MAP_LOCALS, sizeof(struct smtpl_local_key), sizeof(uint32_t), each_local,
 			&e);
+}
+
+struct each_tls_file {
+	int (*each)(void *arg, const struct smtpl_tls_file *file);
+	void *arg;
+};
+
+static int each_tls_file(void *arg, const void *key, const void *value)
+{
+	struct each_tls_file *e = arg;
+
+	(void)key;
+	return e->each(e->arg, value);
+}
+
+int bpf_maps_each_tls_file(struct bpf_maps *maps,
+			   int (*each)(void *arg, const struct smtpl_tls_file *file), void *arg)
+{
+	struct each_tls_file e = {each, arg};
+
+	if (maps->fd[MAP_TLS_FILES] < 0)
+		return -ENOENT;
+	return map_each(maps, MAP_TLS_FILES, sizeof(struct smtpl_tls_file_key),
+			sizeof(struct smtpl_tls_file), each_tls_file, &e);
+}
+
+int bpf_maps_tls_state(struct bpf_maps *maps, struct smtpl_tls_state *state)
+{
+	uint32_t zero = 0;
+
+	return maps->fd[MAP_TLS_STATE] < 0 ? -ENOENT : map_get(maps, MAP_TLS_STATE, &zero, state);
 }
 
 int bpf_maps_stats(struct bpf_maps *maps, struct smtpl_stats *sum)

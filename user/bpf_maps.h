@@ -14,6 +14,8 @@ enum map_kind {
 	MAP_STATS,
 	MAP_META,
 	MAP_CALLERS,
+	MAP_TLS_FILES,
+	MAP_TLS_STATE,
 	MAP_KINDS,
 };
 
