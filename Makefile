@@ -15,7 +15,7 @@ Q := @
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-LIBS := libbpf libelf zlib sqlite3 jansson libcap-ng libseccomp inih libsystemd
+LIBS := libbpf libelf capstone zlib sqlite3 jansson libcap-ng libseccomp inih libsystemd
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2 -Werror
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN)
@@ -25,7 +25,7 @@ LDLIBS += $(shell pkg-config --libs $(LIBS))
 ARCH_INCLUDE := -I/usr/include/$(shell $(CC) -print-multiarch)
 # The kernel calls back with more arguments than a program needs: unused ones are fine in BPF.
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Werror \
-	-Wno-unused-parameter \
+	-Wno-unused-parameter -D__TARGET_ARCH_$(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m))) \
 	-iquote headers -iquote bpf $(ARCH_INCLUDE)
 
 SRC := $(wildcard user/*.c)
@@ -52,6 +52,7 @@ $(O)/user/%.o: user/%.c | $(O)/user
 
 $(O)/user/bpf.o: $(O)/smtplimit.skel.h
 $(O)/user/bpf_domains.o: $(O)/domains.skel.h
+$(O)/user/bpf_tls.o: $(O)/tls.skel.h
 
 $(O)/%.skel.h: $(O)/%.bpf.o
 	$(call say,SKEL,$@)
@@ -82,4 +83,4 @@ clean:
 	rm -rf $(O)
 .PHONY: install uninstall clean
 
--include $(OBJ:.o=.d) $(O)/smtplimit.bpf.d $(O)/domains.bpf.d
+-include $(OBJ:.o=.d) $(O)/smtplimit.bpf.d $(O)/domains.bpf.d $(O)/tls.bpf.d

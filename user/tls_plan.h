@@ -13,6 +13,7 @@
 #ifndef SMTPL_TLS_PLAN_H
 #define SMTPL_TLS_PLAN_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include "../headers/tls.h"
 
@@ -32,5 +33,8 @@ struct tls_plan {
  * -ENOTSUP: a function that reads or writes has no RET that could be found, or there are too many. Nothing
  * is changed on an error. */
 int tls_plan_read(int fd, struct tls_plan *plan);
+
+/* The same of a file in memory, for `machine`: EM_X86_64 or EM_AARCH64. */
+int tls_plan_image(const void *image, size_t size, uint16_t machine, struct tls_plan *plan);
 
 #endif
