@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * feed.h - feeds a stretch of payload to the parser, byte by byte but for what carries no
+ * feed.h - feeds a stretch of bytes to the parser, byte by byte but for what carries no
  * command: BDAT chunks are left out by their length, and a message body in DATA is searched,
  * eight bytes at a time, for lines that begin with a dot, of which alone the parser gets to see
  * the bytes: one may be the end of data, with commands behind it.
@@ -16,8 +16,16 @@
 #define FEED_LINE_END 2      /* CRLF */
 #define FEED_STRIDE 4        /* bytes a call: with safe RET a return costs as much as a byte */
 
+/*
+ * Where the bytes are is the business of who includes this: packet.h has them in a packet, plaintext.h
+ * in the memory of a process. Programs of the one kind may not even hold the other's helper.
+ *
+ *	struct feed_source
+ *	long feed_load(const struct feed_source *from, __u32 off, void *buf, __u32 n)	0: done
+ *	void feed_opaque(struct smtpl_session *s)	nothing more can be read of the session
+ */
 struct feed {
-	struct __sk_buff *skb;
+	struct feed_source from;
 	struct smtpl_session *s;
 };
 
@@ -51,7 +59,7 @@ static __always_inline int feed_next(const struct feed *f, struct session_way *w
 		if (n < 1)
 			return -1;
 		n = feed_read_size(n);
-		if (bpf_skb_load_bytes(f->skb, c->off + c->pos, way->buf, n))
+		if (feed_load(&f->from, c->off + c->pos, way->buf, n))
 			return -1;
 		c->fill = n;
 		at = 0;
@@ -103,7 +111,7 @@ static __always_inline void feed_client_event(struct smtpl_session *s, __u32 eve
 		feed_unknown_rcpt(s);
 		break;
 	case SMTP_CLIENT_OPAQUE:
-		emit_opaque(s);
+		feed_opaque(s);
 		break;
 	}
 }
@@ -183,7 +191,7 @@ static long feed_search_block(__u32 index, struct feed *f)
 	__u32 rest = c->len - c->pos, n = feed_read_size(rest), at;
 
 	c->hold = c->len;
-	if (bpf_skb_load_bytes(f->skb, c->off + c->pos, way->buf, n))
+	if (feed_load(&f->from, c->off + c->pos, way->buf, n))
 		return 1;
 	at = feed_dotted_word(way->buf) * FEED_WORD;
 	if (at < n) {
@@ -242,10 +250,10 @@ static long feed_client_round(__u32 index, struct feed *f)
 	return 0;
 }
 
-static __always_inline void feed_client(struct __sk_buff *skb, struct smtpl_session *s, __u32 off,
-					__u32 len)
+static __always_inline void feed_client(const struct feed_source *from, struct smtpl_session *s,
+					__u32 off, __u32 len)
 {
-	struct feed f = {.skb = skb, .s = s};
+	struct feed f = {.from = *from, .s = s};
 
 	feed_start(&s->out.cursor, off, len);
 	bpf_loop(FEED_ROUNDS + 1, feed_client_round, &f, 0);
@@ -256,7 +264,7 @@ static __always_inline void feed_client(struct __sk_buff *skb, struct smtpl_sess
 static __always_inline void feed_server_event(struct smtpl_session *s, __u32 event)
 {
 	if (event == SMTP_SERVER_OPAQUE)
-		emit_opaque(s);
+		feed_opaque(s);
 	else if (event == SMTP_SERVER_MALFORMED)
 		stats_add(reply_malformed, 1);
 	else if (s->smtp.s.decision.outcome)
@@ -282,10 +290,10 @@ static long feed_server_bytes(__u32 index, struct feed *f)
 	return feed_server_byte(f) || feed_server_byte(f) || feed_server_byte(f) || feed_server_byte(f);
 }
 
-static __always_inline void feed_server(struct __sk_buff *skb, struct smtpl_session *s, __u32 off,
-					__u32 len)
+static __always_inline void feed_server(const struct feed_source *from, struct smtpl_session *s,
+					__u32 off, __u32 len)
 {
-	struct feed f = {.skb = skb, .s = s};
+	struct feed f = {.from = *from, .s = s};
 
 	if (s->smtp.s.opaque || s->smtp.s.desync)
 		return;

@@ -7,8 +7,31 @@
 #ifndef SMTPL_PACKET_H
 #define SMTPL_PACKET_H
 
-#include "feed.h"
 #include "settle.h"
+#include "tls_maps.h"
+
+struct feed_source {
+	struct __sk_buff *skb;
+};
+
+static __always_inline long feed_load(const struct feed_source *from, __u32 off, void *buf, __u32 n)
+{
+	return bpf_skb_load_bytes(from->skb, off, buf, n);
+}
+
+/* To be followed inside TLS, and counted as opaque at its end if that was not possible. Not one whose
+ * commands and replies matched no more. */
+static __always_inline void feed_opaque(struct smtpl_session *s)
+{
+	if (!smtpl_tls_mode || s->smtp.c.opaque) {
+		emit_opaque(s);
+		return;
+	}
+	s->tls_wire = s->smtp.c.hello ? SESSION_TLS_BOTH : SESSION_TLS_BEGUN;
+	tls_ask(s, s->pid, true);
+}
+
+#include "feed.h"
 
 enum packet_verdict {
 	PACKET_DROP = 0,
@@ -229,7 +252,7 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 		stats_add(hole_resyncs, 1);
 		s->smtp.c.desync = 1;
 	}
-	feed_client(skb, s, p.payload, p.len);
+	feed_client(&(struct feed_source){skb}, s, p.payload, p.len);
 	s->out.seq = p.seq + p.len;
 	return packet_cut(s, &p) ? PACKET_DROP : PACKET_PASS;
 }
@@ -257,7 +280,7 @@ static __always_inline int packet_reply(struct __sk_buff *skb, struct smtpl_sess
 		feed_desync(s);
 	}
 	s->in.drops = 0;
-	feed_server(skb, s, p->payload, p->len);
+	feed_server(&(struct feed_source){skb}, s, p->payload, p->len);
 	s->in.seq = p->seq + p->len;
 	return PACKET_PASS;
 }
@@ -293,6 +316,11 @@ static __always_inline int packet_ingress(struct __sk_buff *skb, struct smtpl_se
 	}
 	if (p.len == 0 || p.flags & SMTPL_TCP_RST || !s->in.synced)
 		return PACKET_PASS;
+	if (s->smtp.s.opaque) {
+		if (s->tls_wire == SESSION_TLS_BEGUN)
+			s->tls_wire = SESSION_TLS_BOTH;
+		return PACKET_PASS;
+	}
 	if (!session_trylock(s)) {
 		stats_add(ingress_races, 1);
 		return PACKET_DROP;

@@ -6,6 +6,10 @@
  * Who writes what: egress (under the socket's lock) the fields of `out` and smtp.c; whoever holds
  * `lock` (ingress, or the end of the session) those of `in` and smtp.s; connect the rest, once.
  *
+ * A session that turned to TLS goes on in a copy of its own, in smtpl_tls by its cookie, because the
+ * probes on TLS libraries see no socket. The one in the socket's storage then says how the socket is; the
+ * copy has the parser. Its `out` is written by who writes to the TLS object.
+ *
  * Sessions outlive an upgrade where their size stays: a change of layout that keeps the size is a new
  * SMTPL_SCHEMA.
  */
@@ -15,6 +19,7 @@
 #include "kernel.h"
 #include "maps.h"
 #include "smtp.h"
+#include "tls.h"
 
 #define SESSION_BUF 512 /* bytes read from a packet at a time */
 
@@ -39,7 +44,15 @@ struct session_way {
 	__u8 buf[SESSION_BUF] __attribute__((aligned(8)));
 };
 
+/* How far a session that turned to TLS is, on the wire. */
+enum session_tls {
+	SESSION_TLS_NO = 0,
+	SESSION_TLS_BEGUN, /* the client is to begin */
+	SESSION_TLS_BOTH,  /* the server has sent of it, too */
+};
+
 struct smtpl_session {
+	struct smtpl_tls_session tls; /* in smtpl_tls alone */
 	struct smtp_session smtp;
 	struct session_way out;
 	struct session_way in;
@@ -62,6 +75,10 @@ struct smtpl_session {
 	__u8 client_first; /* the client closed before the server did */
 	__u8 server_first;
 	__u8 cut; /* a mail server's, whose newest message is of a suspended domain; written by egress */
+	__u8 tls_wire;  /* enum session_tls; settled as a TLS session at the socket's end */
+	__u8 tls_asked; /* for probes in another process than the one that connected */
+	__u8 tls_calls; /* in smtpl_tls: directions with a call under way, a bit each */
+	struct smtp_tls plain; /* in smtpl_tls alone */
 };
 
 /* The receiving side and the end of a session exclude each other. Never waits: who does not get the

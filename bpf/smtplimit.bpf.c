@@ -41,6 +41,16 @@ static __always_inline int connect_unfollowed(void)
 }
 
 /* A socket that was connected before is connected anew: its old session is over. */
+static __always_inline void connect_forget(struct bpf_sock *sk)
+{
+	struct smtpl_session *s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
+
+	if (!s)
+		return;
+	session_over(s);
+	bpf_sk_storage_delete(&smtpl_session, sk);
+}
+
 static __always_inline struct smtpl_session *connect_session(struct bpf_sock_addr *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
@@ -48,7 +58,7 @@ static __always_inline struct smtpl_session *connect_session(struct bpf_sock_add
 
 	if (!sk)
 		return NULL;
-	bpf_sk_storage_delete(&smtpl_session, sk);
+	connect_forget(sk);
 	bpf_sk_storage_delete(&smtpl_call, sk);
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!s)
@@ -90,7 +100,7 @@ static __always_inline int connect_decide(struct bpf_sock_addr *ctx, __u8 dest[1
 		return CONNECT_PASS;
 	if (!smtpl_local && gate_is_local(dest)) {
 		if (ctx->sk)
-			bpf_sk_storage_delete(&smtpl_session, ctx->sk);
+			connect_forget(ctx->sk);
 		if (!connect_joins())
 			caller_mark(ctx);
 		stats_add(sessions_local, 1);
@@ -115,6 +125,8 @@ static __always_inline int connect_decide(struct bpf_sock_addr *ctx, __u8 dest[1
 		count_touch(count);
 	}
 	emit_open(s);
+	if (smtpl_tls_mode)
+		tls_ask(s, s->pid, false);
 	return CONNECT_PASS;
 }
 
@@ -297,6 +309,43 @@ int BPF_PROG(smtpl_state2, struct sock *sk, int old, int new)
 	return state_changed(sk, old, new);
 }
 
+static __always_inline int sock_destroyed(struct sock *sk)
+{
+	struct smtpl_session *s;
+
+	if (!watched_port(bpf_ntohs(sk->__sk_common.skc_dport)))
+		return 0;
+	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
+	if (s)
+		session_over(s);
+	return 0;
+}
+
+/* Twice, as above. */
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(smtpl_end, struct sock *sk)
+{
+	return sock_destroyed(sk);
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(smtpl_end2, struct sock *sk)
+{
+	return sock_destroyed(sk);
+}
+
+/* A mail server's session is cut where its plaintext is read: in TLS, in its copy. */
+static __always_inline bool session_is_cut(const struct smtpl_session *s)
+{
+	__u64 cookie = s->cookie;
+	const struct smtpl_session *t;
+
+	if (s->cut || !s->tls_wire)
+		return s->cut;
+	t = bpf_map_lookup_elem(&smtpl_tls, &cookie);
+	return t && t->cut;
+}
+
 /* Ends the refused open sessions of smtpl_destroy_uid, in the network namespace of the reader. */
 SEC("iter/tcp")
 int smtpl_destroy(struct bpf_iter__tcp *ctx)
@@ -307,7 +356,7 @@ int smtpl_destroy(struct bpf_iter__tcp *ctx)
 	if (!sk)
 		return 0;
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
-	if (!s || s->uid != smtpl_destroy_uid || s->redirected || !(s->cut || gate_refuses(s->uid)))
+	if (!s || s->uid != smtpl_destroy_uid || s->redirected || !(session_is_cut(s) || gate_refuses(s->uid)))
 		return 0;
 	if (bpf_sock_destroy(sk) == 0)
 		bpf_seq_write(ctx->meta->seq, "x", 1);

@@ -100,5 +100,6 @@ _Static_assert((SMTP_FIFO_DEPTH & (SMTP_FIFO_DEPTH - 1)) == 0, "power of two");
 #include "smtp_reply.h"  /* what a complete reply decides */
 #include "smtp_end.h"    /* smtp_session_end, smtp_session_desync */
 #include "smtp_server.h" /* smtp_server_byte: enum smtp_server_event */
+#include "smtp_tls.h"    /* smtp_tls_wrote, smtp_tls_read: the plaintext of TLS, late or not */
 
 #endif

@@ -32,7 +32,13 @@
 	X(redirected_connects, "connects redirected to the responder")                             \
 	X(refused_packets, "packets of suspended senders dropped on open sockets")                 \
 	X(refused_attempts, "attempts that a suspension cut off in an open session")               \
-	X(sessions_cut, "sessions of mail servers reset for the sake of a suspended domain")
+	X(sessions_cut, "sessions of mail servers reset for the sake of a suspended domain")           \
+	X(tls_sessions, "TLS sessions whose plaintext was read")                                   \
+	X(tls_late, "of these, sessions whose beginning was not seen: probes came late")           \
+	X(tls_unbound, "TLS sessions of processes with probes, but read through nothing that has one")    \
+	X(tls_opaque, "TLS sessions of processes without probes")                                  \
+	X(tls_full, "TLS sessions not followed for want of room")                                  \
+	X(tls_blind, "TLS sessions given up: plaintext passed that could not be read")
 
 struct smtpl_stats {
 #define SMTPL_STAT_FIELD(name, text) __u64 name;

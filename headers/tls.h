@@ -32,8 +32,8 @@ enum smtpl_tls_function {
 #define SMTPL_TLS_PIDS_MAX 16384
 #define SMTPL_TLS_FILES_MAX 256
 #define SMTPL_TLS_SESSIONS_MAX 16384
-#define SMTPL_TLS_OBJECTS_MAX 65536
-#define SMTPL_TLS_THREADS_MAX 65536
+#define SMTPL_TLS_OBJECTS_MAX 16384
+#define SMTPL_TLS_THREADS_MAX 16384
 #define SMTPL_TLS_ASKS_BYTES 65536u
 
 /* [watch] tls */
@@ -60,12 +60,20 @@ struct smtpl_tls_ask {
 	__u32 again; /* TLS begins: look anew though the process is known */
 };
 
-/* smtpl_tls_pids: pid of a process -> this. The prober writes it, with [watch] tls = library BPF does, too. */
+/* smtpl_tls_pids: pid of a process -> this. The prober writes it, with [watch] tls = library BPF does, too.
+ * A probe does nothing in a process without an entry: so the entry comes first, then the probes. */
 struct smtpl_tls_pid {
-	__u64 since_ns; /* boot time: its probes are attached; 0: no TLS library was found in it */
-	__u64 last_ns;  /* boot time: when it last connected or read; written by BPF */
+	__u64 since_ns; /* boot time: it has probes from now on; 0: no TLS library was found in it */
+	__u64 last_ns;  /* boot time: when it last connected, or read from a TLS session; written by BPF */
 	__u32 files;    /* with probes, in this process alone */
 	__u32 pad;
+};
+
+/* smtpl_tls: cookie of a socket -> its session, whose plaintext is followed. What it begins with: */
+struct smtpl_tls_session {
+	__u64 object; /* the TLS object that it is bound to; 0: none yet */
+	__u32 pid;    /* whose object that is */
+	__u32 uid;    /* of the session */
 };
 
 enum smtpl_tls_library {

@@ -116,6 +116,11 @@ void bpf_set_responder(struct bpf *bpf, uint16_t port, uint16_t port6)
 	bpf->skel->bss->smtpl_responder_port6 = port6;
 }
 
+void bpf_set_tls(struct bpf *bpf, enum smtpl_tls_mode mode)
+{
+	bpf->skel->bss->smtpl_tls_mode = mode;
+}
+
 /* Where producers and the reader are in the ring: kernel/bpf/ringbuf.c maps the consumer's page first,
  * then the producer's. */
 static int ring_map_positions(struct bpf *bpf)
@@ -149,7 +154,7 @@ static int bpf_load_steps(struct bpf *bpf, const struct config *config, char *er
 		snprintf(error, error_size, "cannot open the programs: %s", strerror(-err));
 		return err;
 	}
-	bpf_pin_drop_unfit(bpf->skel->obj);
+	bpf_pin_drop_unfit(bpf->skel->obj, pin_root);
 	err = skel_load(bpf, error, error_size);
 	if (err)
 		return err;
@@ -192,6 +197,8 @@ int bpf_attach(struct bpf *bpf, char *error, size_t error_size)
 	const struct bpf_link_want wants[] = {
 		{skel->progs.smtpl_state, "link_state", false},
 		{skel->progs.smtpl_state2, "link_state2", false},
+		{skel->progs.smtpl_end, "link_end", false},
+		{skel->progs.smtpl_end2, "link_end2", false},
 		{skel->progs.smtpl_ingress, "link_ingress", true},
 		{skel->progs.smtpl_egress, "link_egress", true},
 		{skel->progs.smtpl_getpeer4, "link_getpeername4", true},

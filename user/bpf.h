@@ -117,6 +117,9 @@ void bpf_set_watch(struct bpf *bpf, const struct config *config);
  * smtpl_meta. */
 void bpf_set_responder(struct bpf *bpf, uint16_t port, uint16_t port6);
 
+/* Are sessions to be followed inside TLS? Once bpf_tls_attach() is done, or never. */
+void bpf_set_tls(struct bpf *bpf, enum smtpl_tls_mode mode);
+
 /* The ring buffer: an epoll-able descriptor, and a read of what is there (at most one round of the
  * ring). Returns the number of records or -errno. bpf_ring_mark() notes how far producers are,
  * bpf_ring_passed() tells whether the reader got there. */

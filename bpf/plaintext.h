@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * plaintext.h - from calls of a TLS library to streams: what a process wrote to or read from a TLS
+ * object is fed to the parser of the session that the object is bound to. A call counts when it
+ * returns, by what it returns: one that has to be repeated has brought nothing yet.
+ *
+ * Nothing is guessed. A stretch that cannot be read, or a call whose return was not seen, ends the
+ * pairing of commands and replies, and what follows is unknown.
+ */
+#ifndef SMTPL_PLAINTEXT_H
+#define SMTPL_PLAINTEXT_H
+
+#include "settle.h"
+
+struct feed_source {
+	const void *memory; /* of the current process */
+};
+
+/* Not sleepable: what is not in memory cannot be read. But the library has just had it in its hands. */
+static __always_inline long feed_load(const struct feed_source *from, __u32 off, void *buf, __u32 n)
+{
+	return bpf_probe_read_user(buf, n, from->memory + off);
+}
+
+static __always_inline void feed_opaque(struct smtpl_session *s)
+{
+	emit_opaque(s);
+}
+
+#include "feed.h"
+
+/* More at once is not followed. OpenSSL can write up to 2 GB by a call; bpf_loop() has an end. */
+#define PLAINTEXT_MAX (16u << 20)
+
+#define PLAINTEXT_WORD 4 /* the first bytes of a chunk tell what it is */
+
+/* Of c.word and s.word: see smtp_tls.h. */
+static __always_inline __u32 plaintext_word(const struct feed_source *from, __u32 len)
+{
+	__u8 head[PLAINTEXT_WORD] = {};
+	__u32 word = 0;
+
+	if (len < PLAINTEXT_WORD || feed_load(from, 0, head, sizeof(head)))
+		return 0;
+	for (int i = 0; i < PLAINTEXT_WORD; i++)
+		word = word << 8 | (head[i] - 'a' < 26u ? head[i] - 0x20 : head[i]);
+	return word;
+}
+
+static __always_inline void plaintext_blind(struct smtpl_session *t)
+{
+	if (!t->smtp.c.desync)
+		stats_add(tls_blind, 1);
+	t->smtp.c.desync = 1;
+}
+
+/* Was all of it read? And nothing of it stays: a message body is no one's business. */
+static __always_inline void plaintext_fed(struct smtpl_session *t, struct session_way *way)
+{
+	const struct session_cursor *c = &way->cursor;
+
+	if (c->pos < c->len && !t->smtp.c.opaque && !t->smtp.s.opaque && !t->cut &&
+	    !(way == &t->in && t->smtp.s.desync))
+		plaintext_blind(t);
+	__builtin_memset(way->buf, 0, sizeof(way->buf));
+}
+
+static __always_inline void plaintext_event(struct smtpl_session *t, __u32 event)
+{
+	if (event & SMTP_TLS_UNKNOWN)
+		settle_unseen(t);
+}
+
+static __always_inline void plaintext_wrote(struct smtpl_session *t, const struct feed_source *from,
+					    __u32 len)
+{
+	__u32 event = smtp_tls_wrote(&t->plain, &t->smtp, plaintext_word(from, len));
+
+	plaintext_event(t, event);
+	if (event & SMTP_TLS_LEAVE)
+		return;
+	feed_client(from, t, 0, len);
+	plaintext_fed(t, &t->out);
+}
+
+static __always_inline void plaintext_read(struct smtpl_session *t, const struct feed_source *from,
+					   __u32 len)
+{
+	if (!session_trylock(t)) {
+		/* another thread reads as well, or the socket is gone */
+		if (!t->end)
+			plaintext_blind(t);
+		return;
+	}
+	t->in.synced = 1;
+	plaintext_event(t, smtp_tls_read(&t->plain, &t->smtp, plaintext_word(from, len)));
+	feed_server(from, t, 0, len);
+	plaintext_fed(t, &t->in);
+	session_release(t);
+}
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * smtp_tls.h - part of smtp.h: how the parser goes on inside TLS, and how it gets into step with a
+ * session whose plaintext is seen from the middle on only. Fed by chunks, as the program handed them
+ * to its TLS library: a client's chunk begins where a line begins, unless it is of a message body.
+ *
+ *	the probes came     first chunk              then
+ *	before any plaintext  any (the handshake was seen)  in step
+ *	before EHLO           client: EHLO                  in step
+ *	later                 client: MAIL, RSET            in step from there on, what was before is unknown
+ *	later                 anything else                 late: RCPT lines are unknown attempts, until a
+ *	                                                    chunk with MAIL, RSET or EHLO follows a reply
+ *	                                                    that asks for nothing
+ */
+#ifndef SMTPL_SMTP_TLS_H
+#define SMTPL_SMTP_TLS_H
+
+enum smtp_tls_phase {
+	SMTP_TLS_NEW = 0, /* no plaintext was seen */
+	SMTP_TLS_IN_STEP,
+	SMTP_TLS_BEHIND, /* late, and not yet at a boundary */
+};
+
+/* What a chunk brings besides what is in it: or-ed. */
+enum smtp_tls_event {
+	SMTP_TLS_LATE = 1,    /* the session turns out to be late; once a session */
+	SMTP_TLS_UNKNOWN = 2, /* one attempt of it was not seen; once a session */
+	SMTP_TLS_LEAVE = 4,   /* not to be fed: nothing of it can be a command */
+};
+
+struct smtp_tls {
+	__u8 phase; /* enum smtp_tls_phase */
+	__u8 whole; /* the handshake was seen */
+	__u8 late;
+	__u8 missed; /* behind: something was under way that nobody counted */
+	__u8 counted; /* behind: attempts were counted as unknown */
+	__u8 ready;  /* behind: the reply read last asks for nothing */
+	__u8 challenge; /* behind: it asks for a line of AUTH */
+	__u8 pad;
+};
+
+/* The parser as it is before EHLO (greeted) or before the greeting, with nothing pending. Numbers of
+ * transactions go on. */
+SMTP_INLINE void smtp_tls_reset(struct smtp_session *ss, __u32 greeted)
+{
+	struct smtp_client *c = &ss->c;
+	struct smtp_server *s = &ss->s;
+
+	c->paired = c->txn;
+	c->mode = SMTP_MODE_COMMAND;
+	c->line = SMTP_LINE_START;
+	c->cr = 0;
+	c->match = 0;
+	c->early_body = 0;
+	c->desync = 0;
+	c->opaque = 0;
+	c->hello = 0;
+	c->quit = 0;
+	c->word = 0;
+	c->chunk = 0;
+	s->txn = c->txn;
+	s->popped = c->pushed;
+	s->datas = c->datas;
+	s->early_data = 0;
+	s->answered = 0;
+	s->accepted = 0;
+	s->prdr_next = 0;
+	s->reply_bytes = 0;
+	s->held_code = 0;
+	s->greeted = greeted;
+	s->open = 0;
+	s->data_go = 0;
+	s->quit_done = 0;
+	s->opaque = 0;
+	s->desync = 0;
+	s->auth_more = 0;
+	s->line = 0;
+	s->begun = 0;
+	s->more = 0;
+}
+
+/* The session has turned to TLS, and its plaintext is what comes next. Behind STARTTLS the server says
+ * nothing before EHLO; where TLS came first it greets. */
+SMTP_API __u32 smtp_tls_begin(struct smtp_session *ss)
+{
+	if (ss)
+		smtp_tls_reset(ss, !ss->c.hello);
+	return 0;
+}
+
+SMTP_INLINE __u32 smtp_tls_fall_behind(struct smtp_tls *t, struct smtp_session *ss)
+{
+	t->phase = SMTP_TLS_BEHIND;
+	t->late = 1;
+	ss->c.desync = 1;
+	ss->s.desync = 1;
+	return SMTP_TLS_LATE;
+}
+
+SMTP_INLINE __u32 smtp_tls_is_hello(__u32 word)
+{
+	return word == SMTP_WORD4('E', 'H', 'L', 'O') || word == SMTP_WORD4('H', 'E', 'L', 'O');
+}
+
+/* Attempts that nobody counted: one, for what was under way. */
+SMTP_INLINE __u32 smtp_tls_settle(struct smtp_tls *t)
+{
+	__u32 unknown = t->phase == SMTP_TLS_BEHIND && t->missed && !t->counted;
+
+	t->missed = 0;
+	return unknown ? SMTP_TLS_UNKNOWN : 0;
+}
+
+/* A client's chunk where the replies are not in step with the commands. `first`: of the session. */
+SMTP_INLINE __u32 smtp_tls_wrote_behind(struct smtp_tls *t, struct smtp_session *ss, __u32 word,
+					__u32 first)
+{
+	__u32 event, ready = t->ready || first, challenge = t->challenge;
+
+	t->ready = 0;
+	t->challenge = 0;
+	if (ready && (smtp_tls_is_hello(word) || word == SMTP_WORD4('M', 'A', 'I', 'L') ||
+		      word == SMTP_WORD4('R', 'S', 'E', 'T'))) {
+		event = smtp_tls_settle(t);
+		t->phase = SMTP_TLS_IN_STEP;
+		smtp_tls_reset(ss, 1);
+		return event;
+	}
+	if (challenge)
+		return SMTP_TLS_LEAVE;
+	if (word == SMTP_WORD4('R', 'C', 'P', 'T'))
+		t->counted = 1;
+	else if (word != SMTP_WORD4('A', 'U', 'T', 'H') && word != SMTP_WORD4('Q', 'U', 'I', 'T'))
+		t->missed = 1;
+	return 0;
+}
+
+/* The client has written a chunk; `word`: its first four bytes in upper case, as SMTP_WORD4. To be called
+ * before it is fed. Returns enum smtp_tls_event, or-ed. */
+SMTP_API __u32 smtp_tls_wrote(struct smtp_tls *t, struct smtp_session *ss, __u32 word)
+{
+	__u32 event = 0, first;
+
+	if (!t || !ss)
+		return 0;
+	first = t->phase == SMTP_TLS_NEW;
+	if (first && (t->whole || smtp_tls_is_hello(word))) {
+		t->phase = SMTP_TLS_IN_STEP;
+		if (!t->whole)
+			ss->s.greeted = 1;
+		return 0;
+	}
+	if (first)
+		event = smtp_tls_fall_behind(t, ss);
+	if (t->phase == SMTP_TLS_BEHIND)
+		event |= smtp_tls_wrote_behind(t, ss, word, first);
+	return event;
+}
+
+/* A reply where nobody knows what it answers. */
+SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u32 word)
+{
+	__u32 digit = word >> 24, second = word >> 16 & 0xff;
+
+	t->ready = digit == '2' || digit == '4' || digit == '5';
+	t->challenge = word >> 8 == SMTP_WORD4(0, '3', '3', '4');
+	/* x2z is of the connection, x3z of AUTH (RFC 5321 4.2.1, RFC 4954 6); EHLO has several lines. */
+	if (t->ready && second != '2' && second != '3' && (word & 0xff) != '-')
+		t->missed = 1;
+}
+
+/* The server's chunk, likewise. */
+SMTP_API __u32 smtp_tls_read(struct smtp_tls *t, struct smtp_session *ss, __u32 word)
+{
+	__u32 event = 0;
+
+	if (!t || !ss)
+		return 0;
+	if (t->phase == SMTP_TLS_NEW) {
+		if (t->whole || (!ss->s.greeted && word >> 8 == SMTP_WORD4(0, '2', '2', '0')))
+			t->phase = SMTP_TLS_IN_STEP;
+		else
+			event = smtp_tls_fall_behind(t, ss);
+	}
+	if (t->phase == SMTP_TLS_BEHIND)
+		smtp_tls_read_behind(t, word);
+	return event;
+}
+
+/* The session is over. Returns SMTP_TLS_UNKNOWN or 0. */
+SMTP_API __u32 smtp_tls_over(struct smtp_tls *t)
+{
+	return t ? smtp_tls_settle(t) : 0;
+}
+
+#endif
