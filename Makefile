@@ -74,10 +74,11 @@ install: all
 	$(INSTALL) -D -m 0755 $(O)/smtplimit $(DESTDIR)$(SBINDIR)/smtplimit
 	$(INSTALL) -D -m 0644 scripts/smtplimit.8 $(DESTDIR)$(MANDIR)/man8/smtplimit.8
 	$(INSTALL) -D -m 0644 scripts/smtplimit.conf.5 $(DESTDIR)$(MANDIR)/man5/smtplimit.conf.5
+	$(INSTALL) -D -m 0644 scripts/smtplimit-json.5 $(DESTDIR)$(MANDIR)/man5/smtplimit-json.5
 	$(INSTALL) -D -m 0644 scripts/smtplimit.service $(DESTDIR)$(PREFIX)/lib/systemd/system/smtplimit.service
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/smtplimit $(DESTDIR)$(MANDIR)/man8/smtplimit.8 \
-		$(DESTDIR)$(MANDIR)/man5/smtplimit.conf.5 \
+		$(DESTDIR)$(MANDIR)/man5/smtplimit.conf.5 $(DESTDIR)$(MANDIR)/man5/smtplimit-json.5 \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system/smtplimit.service
 clean:
 	rm -rf $(O)
