@@ -16,6 +16,7 @@
 #include "state_feeds.h"
 #include "state_owners.h"
 #include "status.h"
+#include "status_tls.h"
 
 static int each_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
 {
@@ -77,6 +78,24 @@ static int each_feed(void *arg, const struct state_feed *feed)
 	return status_feed(arg, feed);
 }
 
+static int each_tls_file(void *arg, const struct smtpl_tls_file *file)
+{
+	return status_tls_file(arg, file);
+}
+
+/* No maps: nobody looks into TLS. */
+static int read_tls(struct status *s, struct bpf_maps *maps)
+{
+	struct smtpl_tls_state state;
+	int r = bpf_maps_tls_state(maps, &state);
+
+	if (!r) {
+		status_tls_state(s, &state);
+		r = bpf_maps_each_tls_file(maps, each_tls_file, s);
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
 static int read_maps(struct status *s, struct bpf_maps *maps)
 {
 	struct smtpl_meta meta;
@@ -94,6 +113,8 @@ static int read_maps(struct status *s, struct bpf_maps *maps)
 		r = bpf_maps_each_count(maps, each_count, s);
 	if (!r)
 		r = bpf_maps_each_domain(maps, each_domain, s);
+	if (!r)
+		r = read_tls(s, maps);
 	return r;
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include "status.h"
+#include "status_tls.h"
 #include "verdict.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -77,6 +78,7 @@ void status_end(struct status *s)
 	free(s->accounts);
 	free(s->roles);
 	status_feeds_end(s);
+	status_tls_end(s);
 	for (size_t i = 0; i < s->problems_count; i++)
 		free(s->problems[i]);
 }
@@ -378,5 +380,6 @@ int status_finish(struct status *s)
 			return -ENOMEM;
 	if (s->accounts_count)
 		qsort(s->accounts, s->accounts_count, sizeof(*s->accounts), worst_first);
+	status_tls_finish(s);
 	return 0;
 }

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 #include "../headers/maps.h"
 #include "../headers/stats.h"
+#include "../headers/tls.h"
 #include "account.h"
 #include "config.h"
 #include "feed.h"
@@ -26,6 +27,9 @@
 #include "window.h"
 
 #define STATUS_PROBLEMS_MAX 8
+
+/* Past this a process that should give signs of life is stuck. */
+#define STATUS_LATE_S 10
 
 struct status_account {
 	struct account_id id;
@@ -80,6 +84,9 @@ struct status {
 	bool owners_sorted;
 	struct state_feed *feeds;
 	size_t feeds_count;
+	struct smtpl_tls_state tls; /* nobody looks into TLS: all 0 */
+	struct smtpl_tls_file *tls_files;
+	size_t tls_files_count;
 	void *index; /* tsearch(3), by id */
 };
 

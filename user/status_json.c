@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * status_json.c - `smtplimit -j status`: a contract with users' scripts, described in smtplimit(8).
+ * status_json.c - `smtplimit -j status`: a contract with users' scripts, described in smtplimit-json(5).
  */
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
 #include "log.h"
 #include "status.h"
+#include "status_tls.h"
 #include "verdict.h"
 
 /* "58.3", "100.0": a percent has at most this many digits. */
@@ -174,14 +175,14 @@ int status_print_json(const struct status *s, FILE *out)
 	json_t *root;
 	int r;
 
-	root = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "version",
+	root = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
 			 SMTPLIMIT_VERSION, "mode",
 			 s->mode == CONFIG_OBSERVE ? "observe" : "enforce", "window_s",
 			 (json_int_t)s->rule.window_s, "percent", (int)s->rule.percent,
 			 "min_failures", (int)s->rule.min_failures, "suspend_s",
 			 (json_int_t)s->rule.suspend_s, "loaded", s->loaded, "daemon",
-			 json_daemon(s), "accounts", json_accounts(s), "feeds", json_feeds(s), "stats",
-			 json_stats(&s->stats), "problems", json_problems(s));
+			 json_daemon(s), "accounts", json_accounts(s), "feeds", json_feeds(s), "tls",
+			 status_tls_json(s), "stats", json_stats(&s->stats), "problems", json_problems(s));
 	if (!root)
 		return -ENOMEM;
 	r = json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(PERCENT_DIGITS));

@@ -7,13 +7,11 @@
 #include <string.h>
 #include "log.h"
 #include "status.h"
+#include "status_tls.h"
 #include "verdict.h"
 
 #define CELL_SIZE 640
 #define DOMAIN_WIDTH 30
-
-/* Past this a daemon that holds its lock is stuck. */
-#define HEARTBEAT_LATE_S 10
 
 enum column {
 	COLUMN_ACCOUNT,
@@ -172,7 +170,7 @@ static void print_daemon(const struct status *s, FILE *out)
 	status_time(beat_s, beat);
 	if (s->daemon_pid > 0 && !s->loaded)
 		fprintf(out, "daemon: starting, pid %d\n", (int)s->daemon_pid);
-	else if (s->daemon_pid > 0 && s->meta.heartbeat_ns && late_s > HEARTBEAT_LATE_S)
+	else if (s->daemon_pid > 0 && s->meta.heartbeat_ns && late_s > STATUS_LATE_S)
 		fprintf(out, "daemon: pid %d is stuck, no sign of life since %s\n",
 			(int)s->daemon_pid, beat);
 	else if (s->daemon_pid > 0)
@@ -251,6 +249,7 @@ void status_print_text(const struct status *s, FILE *out)
 			"domains\n", s->relay_sessions);
 	for (size_t i = 0; i < s->feeds_count; i++)
 		print_feed(s, &s->feeds[i], out);
+	status_tls_print(s, out);
 	if (s->accounts_count) {
 		fprintf(out, "\n");
 		print_accounts(s, out);

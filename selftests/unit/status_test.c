@@ -36,6 +36,8 @@ static void whole_object(void **unused)
 	json_object_del(root, "stats");
 	assert_true(json_string_length(json_object_get(root, "version")) > 0);
 	json_object_del(root, "version");
+	assert_true(json_is_object(json_object_get(root, "tls")));
+	json_object_del(root, "tls");
 	expect_json(root,
 		    "{\"mode\": \"enforce\","
 		    " \"window_s\": 3600, \"percent\": 50, \"min_failures\": 5, \"suspend_s\": 1800,"
@@ -235,6 +237,7 @@ static void text_is_told(void **unused)
 "daemon: dead since 2026-11-21T14:00:00Z; counting goes on, suspensions hold and end by themselves, "
 "nobody is judged\n"
 "relay users: 4 sessions, counted for the owners of their sender domains\n"
+"TLS: off: every session under TLS is opaque\n"
 "\n"
 "ACCOUNT              DOMAINS                              DELIVERED  DEFERRED  FAILED  PERCENT"
 "   TOTAL  REFUSED  SUSPENDED UNTIL\n"
