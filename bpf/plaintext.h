@@ -32,17 +32,15 @@ static __always_inline void feed_opaque(struct smtpl_session *s)
 /* More at once is not followed. OpenSSL can write up to 2 GB by a call; bpf_loop() has an end. */
 #define PLAINTEXT_MAX (16u << 20)
 
-#define PLAINTEXT_WORD 4 /* the first bytes of a chunk tell what it is */
-
-/* Of c.word and s.word: see smtp_tls.h. */
-static __always_inline __u32 plaintext_word(const struct feed_source *from, __u32 len)
+/* The first bytes of a chunk tell what it is: see smtp_tls.h. */
+static __always_inline __u64 plaintext_word(const struct feed_source *from, __u32 len)
 {
-	__u8 head[PLAINTEXT_WORD] = {};
-	__u32 word = 0;
+	__u8 head[sizeof(__u64)] = {};
+	__u64 word = 0;
 
-	if (len < PLAINTEXT_WORD || feed_load(from, 0, head, sizeof(head)))
+	if (len < sizeof(head) ? feed_load(from, 0, head, len & 7) : feed_load(from, 0, head, sizeof(head)))
 		return 0;
-	for (int i = 0; i < PLAINTEXT_WORD; i++)
+	for (__u32 i = 0; i < sizeof(head); i++)
 		word = word << 8 | (head[i] - 'a' < 26u ? head[i] - 0x20 : head[i]);
 	return word;
 }

@@ -25,7 +25,7 @@ enum smtp_tls_phase {
 enum smtp_tls_event {
 	SMTP_TLS_LATE = 1,    /* the session turns out to be late; once a session */
 	SMTP_TLS_UNKNOWN = 2, /* one attempt of it was not seen; once a session */
-	SMTP_TLS_LEAVE = 4,   /* not to be fed: nothing of it can be a command */
+	SMTP_TLS_LEAVE = 4,   /* not to be fed: what it is cannot be told */
 };
 
 struct smtp_tls {
@@ -97,9 +97,21 @@ SMTP_INLINE __u32 smtp_tls_fall_behind(struct smtp_tls *t, struct smtp_session *
 	return SMTP_TLS_LATE;
 }
 
-SMTP_INLINE __u32 smtp_tls_is_hello(__u32 word)
+/* `word`: the first eight bytes of a chunk in upper case, the first one highest; zero where it is
+ * shorter. */
+SMTP_INLINE __u32 smtp_tls_is_hello(__u64 word)
 {
-	return word == SMTP_WORD4('E', 'H', 'L', 'O') || word == SMTP_WORD4('H', 'E', 'L', 'O');
+	__u64 five = word >> 24;
+
+	return five == (SMTP_WORD4('E', 'H', 'L', 'O') << 8 | ' ') ||
+	       five == (SMTP_WORD4('H', 'E', 'L', 'O') << 8 | ' ');
+}
+
+SMTP_INLINE __u32 smtp_tls_is_boundary(__u64 word)
+{
+	return smtp_tls_is_hello(word) ||
+	       word == (SMTP_WORD4('M', 'A', 'I', 'L') << 32 | SMTP_WORD4(' ', 'F', 'R', 'O')) ||
+	       word >> 16 == (SMTP_WORD4('R', 'S', 'E', 'T') << 16 | '\r' << 8 | '\n');
 }
 
 /* Attempts that nobody counted: one, for what was under way. */
@@ -112,32 +124,31 @@ SMTP_INLINE __u32 smtp_tls_settle(struct smtp_tls *t)
 }
 
 /* A client's chunk where the replies are not in step with the commands. `first`: of the session. */
-SMTP_INLINE __u32 smtp_tls_wrote_behind(struct smtp_tls *t, struct smtp_session *ss, __u32 word,
+SMTP_INLINE __u32 smtp_tls_wrote_behind(struct smtp_tls *t, struct smtp_session *ss, __u64 word,
 					__u32 first)
 {
 	__u32 event, ready = t->ready || first, challenge = t->challenge;
 
 	t->ready = 0;
 	t->challenge = 0;
-	if (ready && (smtp_tls_is_hello(word) || word == SMTP_WORD4('M', 'A', 'I', 'L') ||
-		      word == SMTP_WORD4('R', 'S', 'E', 'T'))) {
+	if (ready && smtp_tls_is_boundary(word)) {
 		event = smtp_tls_settle(t);
 		t->phase = SMTP_TLS_IN_STEP;
 		smtp_tls_reset(ss, 1);
 		return event;
 	}
-	if (challenge)
-		return SMTP_TLS_LEAVE;
-	if (word == SMTP_WORD4('R', 'C', 'P', 'T'))
+	if (word == (SMTP_WORD4('R', 'C', 'P', 'T') << 32 | SMTP_WORD4(' ', 'T', 'O', ':'))) {
 		t->counted = 1;
-	else if (word != SMTP_WORD4('A', 'U', 'T', 'H') && word != SMTP_WORD4('Q', 'U', 'I', 'T'))
+		return 0;
+	}
+	word >>= 32;
+	if (!challenge && word != SMTP_WORD4('A', 'U', 'T', 'H') && word != SMTP_WORD4('Q', 'U', 'I', 'T'))
 		t->missed = 1;
-	return 0;
+	return SMTP_TLS_LEAVE;
 }
 
-/* The client has written a chunk; `word`: its first four bytes in upper case, as SMTP_WORD4. To be called
- * before it is fed. Returns enum smtp_tls_event, or-ed. */
-SMTP_API __u32 smtp_tls_wrote(struct smtp_tls *t, struct smtp_session *ss, __u32 word)
+/* The client has written a chunk. To be called before it is fed. Returns enum smtp_tls_event, or-ed. */
+SMTP_API __u32 smtp_tls_wrote(struct smtp_tls *t, struct smtp_session *ss, __u64 word)
 {
 	__u32 event = 0, first;
 
@@ -158,26 +169,26 @@ SMTP_API __u32 smtp_tls_wrote(struct smtp_tls *t, struct smtp_session *ss, __u32
 }
 
 /* A reply where nobody knows what it answers. */
-SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u32 word)
+SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u64 word)
 {
-	__u32 digit = word >> 24, second = word >> 16 & 0xff;
+	__u32 first = word >> 56, second = word >> 48 & 0xff, fourth = word >> 32 & 0xff;
 
-	t->ready = digit == '2' || digit == '4' || digit == '5';
-	t->challenge = word >> 8 == SMTP_WORD4(0, '3', '3', '4');
+	t->ready = first == '2' || first == '4' || first == '5';
+	t->challenge = word >> 40 == SMTP_WORD4(0, '3', '3', '4');
 	/* x2z is of the connection, x3z of AUTH (RFC 5321 4.2.1, RFC 4954 6); EHLO has several lines. */
-	if (t->ready && second != '2' && second != '3' && (word & 0xff) != '-')
+	if (t->ready && second != '2' && second != '3' && fourth != '-')
 		t->missed = 1;
 }
 
 /* The server's chunk, likewise. */
-SMTP_API __u32 smtp_tls_read(struct smtp_tls *t, struct smtp_session *ss, __u32 word)
+SMTP_API __u32 smtp_tls_read(struct smtp_tls *t, struct smtp_session *ss, __u64 word)
 {
 	__u32 event = 0;
 
 	if (!t || !ss)
 		return 0;
 	if (t->phase == SMTP_TLS_NEW) {
-		if (t->whole || (!ss->s.greeted && word >> 8 == SMTP_WORD4(0, '2', '2', '0')))
+		if (t->whole || (!ss->s.greeted && word >> 40 == SMTP_WORD4(0, '2', '2', '0')))
 			t->phase = SMTP_TLS_IN_STEP;
 		else
 			event = smtp_tls_fall_behind(t, ss);
