@@ -7,7 +7,8 @@
  *	connect N ADDRESS PORT [UID]   as the real uid UID
  *	set N nonblock|ex|partial|moving|null|waits, or
  *	      chunk (of a read) BYTES, piece (of a write) BYTES, sndbuf BYTES
- *	tls N openssl|memory|gnutls [AT]    handshake; tells the object's address, or has it lie AT
+ *	begin N openssl|memory|gnutls [AT]    TLS; tells the object's address, or has it lie AT
+ *	finish N                              the handshake
  *	say N TEXT    fill N BYTES TEXT    reply N [COUNT]    tries N (repeated reads and writes)
  *	pull N        memory: only take what the socket has, leave it aside
  *	cork N   uncork N   hangup N (wait for the peer's end)   bye N   free N   close N
@@ -157,14 +158,19 @@ static int do_set(struct call *c)
 	return 0;
 }
 
-static int do_tls(struct call *c)
+static int do_begin(struct call *c)
 {
 	const void *at = c->count > 3 ? (const void *)number(c->words[3]) : NULL;
 
 	c->connection->used = 0;
-	if (wire_start(&c->connection->wire, c->words[2], at))
-		return failed(c, "handshake");
+	if (wire_begin(&c->connection->wire, c->words[2], at))
+		return failed(c, "TLS object");
 	return answer(c, " %p", wire_object(&c->connection->wire));
+}
+
+static int do_finish(struct call *c)
+{
+	return wire_handshake(&c->connection->wire) ? failed(c, "handshake") : 0;
 }
 
 static int do_say(struct call *c)
@@ -363,7 +369,8 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "connect", 4, do_connect }, { "set", 3, do_set }, { "tls", 3, do_tls },
+	{ "connect", 4, do_connect }, { "set", 3, do_set }, { "begin", 3, do_begin },
+	{ "finish", 2, do_finish },
 	{ "say", 3, do_say }, { "fill", 3, do_fill }, { "reply", 2, do_reply },
 	{ "tries", 2, do_tries }, { "pull", 2, do_pull }, { "cork", 2, do_cork },
 	{ "uncork", 2, do_uncork }, { "hangup", 2, do_hangup }, { "bye", 2, do_bye },
@@ -454,6 +461,7 @@ static void serve(FILE *in, int thread)
 
 int main(void)
 {
+	wire_setup();
 	signal(SIGPIPE, SIG_IGN);
 	/* A forked child takes over where its parent stands: nothing may have been read ahead. */
 	setvbuf(stdin, NULL, _IONBF, 0);

@@ -4,7 +4,10 @@
  * place, with the arguments that the library demands.
  */
 #include <errno.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +15,8 @@
 #include "tls_wire.h"
 
 #define OBJECTS_TRIED 64
+#define BLOCKS_KEPT 256
+#define BLOCK_BIG 2048
 
 struct wire_kind {
 	const char *name;
@@ -42,6 +47,57 @@ static ssize_t plain_write(struct wire *w, const void *data, size_t size, bool a
 }
 
 /* OpenSSL */
+
+/* As allocators with classes of sizes do, and malloc does when nothing came between: big blocks that were
+ * freed are given out again, the last one first. */
+static void *kept[BLOCKS_KEPT];
+static size_t kept_count;
+static pthread_mutex_t keeping = PTHREAD_MUTEX_INITIALIZER;
+
+static void *kept_malloc(size_t size, const char *file, int line)
+{
+	void *found = NULL;
+
+	(void)file;
+	(void)line;
+	pthread_mutex_lock(&keeping);
+	for (size_t i = kept_count; i-- > 0 && !found && size >= BLOCK_BIG;) {
+		size_t room = malloc_usable_size(kept[i]);
+
+		if (room >= size && room < size + 64) {
+			found = kept[i];
+			kept[i] = kept[--kept_count];
+		}
+	}
+	pthread_mutex_unlock(&keeping);
+	return found ? found : malloc(size);
+}
+
+static void kept_free(void *block, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	pthread_mutex_lock(&keeping);
+	if (block && malloc_usable_size(block) >= BLOCK_BIG && kept_count < BLOCKS_KEPT) {
+		kept[kept_count++] = block;
+		block = NULL;
+	}
+	pthread_mutex_unlock(&keeping);
+	free(block);
+}
+
+static void *kept_realloc(void *block, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return realloc(block, size);
+}
+
+void wire_setup(void)
+{
+	if (!CRYPTO_set_mem_functions(kept_malloc, kept_realloc, kept_free))
+		exit(1);
+}
 
 static SSL_CTX *ssl_context(void)
 {
@@ -176,17 +232,18 @@ static ssize_t memory_feed(struct wire *w)
 
 static ssize_t memory_handshake(struct wire *w)
 {
-	for (;;) {
-		ssize_t result = ssl_handshake(w);
+	ssize_t result = WIRE_AGAIN;
 
+	while (result == WIRE_AGAIN) {
+		ssize_t fed = memory_feed(w);
+
+		if (fed <= 0)
+			return fed ? fed : WIRE_ERROR;
+		result = ssl_handshake(w);
 		if (memory_flush(w))
 			return WIRE_ERROR;
-		if (result != WIRE_AGAIN)
-			return result;
-		result = memory_feed(w);
-		if (result <= 0)
-			return result ? result : WIRE_ERROR;
 	}
+	return result;
 }
 
 static ssize_t memory_read(struct wire *w, void *buffer, size_t size)
@@ -275,16 +332,23 @@ static void wire_wait(const struct wire *w)
 	poll(&(struct pollfd){ .fd = w->fd, .events = w->wants }, 1, -1);
 }
 
-int wire_start(struct wire *w, const char *name, const void *at)
+int wire_begin(struct wire *w, const char *name, const void *at)
 {
-	ssize_t result;
-
 	for (size_t i = 1; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (!strcmp(kinds[i].name, name))
 			w->kind = &kinds[i];
 	}
 	if (!w->kind || w->kind->start(w, at))
 		return -1;
+	if (w->kind->start != memory_start)
+		return 0;
+	return ssl_handshake(w) == WIRE_AGAIN ? memory_flush(w) : -1;
+}
+
+int wire_handshake(struct wire *w)
+{
+	ssize_t result;
+
 	while ((result = w->kind->handshake(w)) == WIRE_AGAIN)
 		wire_wait(w);
 	return result ? -1 : 0;

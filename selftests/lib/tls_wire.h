@@ -34,8 +34,12 @@ struct wire {
 	char stash[WIRE_STASH_BYTES];
 };
 
-/* The object and the handshake. `at`: begin anew until the SSL lies there. 0 or -1. */
-int wire_start(struct wire *w, const char *kind, const void *at);
+/* Before anything else: makes what was freed come again. */
+void wire_setup(void);
+/* The object, and the first step of its handshake. `at`: it is to lie there. 0 or -1. */
+int wire_begin(struct wire *w, const char *kind, const void *at);
+/* The rest of the handshake. 0 or -1. */
+int wire_handshake(struct wire *w);
 /* What the probes know the connection by. */
 const void *wire_object(const struct wire *w);
 /* Bytes, WIRE_END or WIRE_ERROR; waits when it must. */
