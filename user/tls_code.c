@@ -3,8 +3,8 @@
  * tls_code.c - what capstone decodes, told as flow of control, for x86-64 and for aarch64.
  *
  * An indirect jump is either a switch or a call in the last place. Compilers reach the cases of a
- * switch by a table of distances, so an addition makes the address, or on x86 the table is the jump's
- * own operand; a function's address is loaded as it is.
+ * switch by a table of distances, so an addition makes the address, or on x86 the table is the
+ * jump's own operand; a function's address is loaded as it is.
  */
 #include <errno.h>
 #include <elf.h>
@@ -13,8 +13,8 @@
 
 #define ADDED_NEAR 4 /* instructions between the addition and the jump, at most */
 
-/* capstone 4 does not know them. As aarch64 instructions are all of one size and aligned, they can
- * be told from what surrounds them. */
+/* capstone 4 does not know them. As aarch64 instructions are all of one size and aligned, they
+ * can be told from what surrounds them. */
 #define AARCH64_RETAA 0xd65f0bffu
 #define AARCH64_RETAB 0xd65f0fffu
 
@@ -65,7 +65,9 @@ static void note_addition(struct tls_code *code, bool is_addition, unsigned int 
 
 static enum tls_flow jump_by_register(const struct tls_code *code, unsigned int reg)
 {
-	return code->added == reg && code->since_added <= ADDED_NEAR ? TLS_FLOW_TABLE : TLS_FLOW_LOST;
+	bool is_sum = code->added == reg && code->since_added <= ADDED_NEAR;
+
+	return is_sum ? TLS_FLOW_TABLE : TLS_FLOW_LOST;
 }
 
 static enum tls_flow x86_jump(const struct tls_code *code, uint64_t *target)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_elf.c - reading ELF files of strangers: libelf finds the tables, every value out of them is held
- * against the size of the file before it is used.
+ * tls_elf.c - reading ELF files of strangers: libelf finds the tables, every value out of them is
+ * held against the size of the file before it is used.
  */
 #include <errno.h>
 #include <string.h>
 #include "tls_elf.h"
 
-/* .eh_frame_hdr (LSB, "Exception Frames"): version, three encodings, where .eh_frame is, the number of
- * entries, the entries. Linkers write it in this encoding alone. */
+/* .eh_frame_hdr (LSB, "Exception Frames"): version, three encodings, where .eh_frame is, the
+ * number of entries, the entries. Linkers write it in this encoding alone. */
 #define UNWIND_VERSION	    1
 #define UNWIND_COUNT_UDATA4 0x03
 #define UNWIND_TABLE_SDATA4 0x3b /* relative to the begin of .eh_frame_hdr */
@@ -24,7 +24,8 @@ static uint32_t u32_at(const uint8_t *at)
 }
 
 /* Bytes that are loaded at `start`, from a segment with all of `flags`; NULL: no such segment. */
-static const uint8_t *loaded(const struct tls_elf *elf, uint64_t start, uint64_t bytes, uint32_t flags)
+static const uint8_t *loaded(const struct tls_elf *elf, uint64_t start, uint64_t bytes,
+			     uint32_t flags)
 {
 	size_t i;
 
@@ -50,13 +51,14 @@ static int check_ident(const uint8_t *image, size_t size, uint16_t machine)
 	if (size < sizeof(header))
 		return -ENOEXEC;
 	memcpy(&header, image, sizeof(header));
-	if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 ||
-	    header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != machine ||
-	    machine == EM_NONE)
+	if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB)
 		return -ENOEXEC;
-	if (header.e_type != ET_DYN && header.e_type != ET_EXEC)
+	if (header.e_machine != machine || machine == EM_NONE ||
+	    (header.e_type != ET_DYN && header.e_type != ET_EXEC))
 		return -ENOEXEC;
-	/* A file that was cut loses its section headers first, and libelf takes it for one without. */
+	/* A file that was cut loses its section headers first, and libelf takes it for one
+	 * without. */
 	if (header.e_shoff >= size || header.e_phoff >= size)
 		return -EBADMSG;
 	return 0;
@@ -207,9 +209,9 @@ static uint64_t unwind_address(const struct tls_elf *elf, size_t entry, size_t a
 }
 
 /*
- * The size is in the entry of .eh_frame: length, its CIE, begin, size. How the last two are encoded
- * says the CIE; where the begin reads as the table's in the one encoding that compilers use for code
- * of a shared object, the size is in that one, too.
+ * The size is in the entry of .eh_frame: length, its CIE, begin, size. How the last two are
+ * encoded says the CIE; where the begin reads as the table's in the one encoding that compilers
+ * use for code of a shared object, the size is in that one, too.
  */
 static bool unwind_span(const struct tls_elf *elf, size_t entry, struct tls_span *body)
 {

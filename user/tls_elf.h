@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_elf.h - what a plan needs of an ELF file: its function symbols, the bytes of its code, and where a
- * function without a symbol begins and ends. The file is untrusted; it stays mapped meanwhile.
+ * tls_elf.h - what a plan needs of an ELF file: its function symbols, the bytes of its code, and
+ * where a function without a symbol begins and ends. The file is untrusted; it stays mapped
+ * meanwhile.
  */
 #ifndef SMTPL_TLS_ELF_H
 #define SMTPL_TLS_ELF_H
@@ -35,17 +36,20 @@ struct tls_elf {
 /* One of the file's own functions. */
 typedef void (*tls_elf_symbol)(void *arg, const char *name, struct tls_span body);
 
-/* `machine`: EM_X86_64 or EM_AARCH64. 0, -ENOEXEC: no ELF file for that machine; -EBADMSG: damaged. */
+/* `machine`: EM_X86_64 or EM_AARCH64. 0, -ENOEXEC: no ELF file for that machine; -EBADMSG:
+ * damaged. */
 int tls_elf_open(struct tls_elf *elf, const void *image, size_t size, uint16_t machine);
 void tls_elf_close(struct tls_elf *elf);
 
-/* Calls `take` for every function in the tables of `type`: SHT_DYNSYM or SHT_SYMTAB. 0 or -EBADMSG. */
+/* Calls `take` for every function in the tables of `type`: SHT_DYNSYM or SHT_SYMTAB. 0 or
+ * -EBADMSG. */
 int tls_elf_symbols(const struct tls_elf *elf, uint32_t type, tls_elf_symbol take, void *arg);
 
 /* The bytes of a span of code, and where in the file they are; NULL: no such code. */
 const uint8_t *tls_elf_code(const struct tls_elf *elf, struct tls_span span, uint64_t *offset);
 
-/* The function, or its part, that `address` lies in, by what the file has for unwinding the stack. */
+/* The function, or its part, that `address` lies in, by what the file has for unwinding the
+ * stack. */
 bool tls_elf_function(const struct tls_elf *elf, uint64_t address, struct tls_span *body);
 
 bool tls_elf_is_plt(const struct tls_elf *elf, uint64_t address);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_plan.c - the functions that TLS libraries read, write, shake hands and end a session by, where a
- * file has them, and the plan that comes of it.
+ * tls_plan.c - the functions that TLS libraries read, write, shake hands and end a session by,
+ * where a file has them, and the plan that comes of it.
  */
 #include <errno.h>
 #include <string.h>
@@ -76,7 +76,8 @@ static bool reads(enum smtpl_tls_function function)
 	return function == SMTPL_TLS_READ || function == SMTPL_TLS_READ_EX;
 }
 
-/* --- the functions of the file --------------------------------------------------------------- */
+/* --- the functions of the file
+ * --------------------------------------------------------------- */
 
 static const struct known *known_by_name(const char *name)
 {
@@ -129,7 +130,8 @@ static int find_functions(struct draft *d)
 	return !err && d->too_many ? -ENOTSUP : err;
 }
 
-/* --- the probes ------------------------------------------------------------------------------ */
+/* --- the probes
+ * ------------------------------------------------------------------------------ */
 
 static int add_probe(struct tls_plan *plan, uint64_t offset, uint32_t cookie)
 {
@@ -174,7 +176,8 @@ static int add_mover(struct draft *d, struct function *f)
 		return returns.ends_elsewhere ? 0 : -ENOTSUP;
 	err = add_entry(d, f);
 	for (i = 0; i < returns.count && !err; i++)
-		err = add_probe(&d->plan, returns.offsets[i], f->known->function | SMTPL_TLS_RETURN);
+		err = add_probe(&d->plan, returns.offsets[i],
+				f->known->function | SMTPL_TLS_RETURN);
 	return err;
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_plan.h - where to put probes in a file: the entries and the RETs of the TLS functions that it
- * exports. Reads untrusted files (a customer's own library): run it in tls_reader.h's sandbox.
+ * tls_plan.h - where to put probes in a file: the entries and the RETs of the TLS functions that
+ * it exports. Reads untrusted files (a customer's own library): run it in tls_reader.h's sandbox.
  *
  *	SSL_read (libssl)   entry  offset 0x3b2d0  cookie SMTPL_TLS_READ
  *	                    RET    offset 0x3b34f  cookie SMTPL_TLS_READ | SMTPL_TLS_RETURN
  *
- * The RETs of a function are those of its own body, of its parts elsewhere (.cold), and of what it ends
- * in by a jump (gnutls_record_recv does so), unless that is a function with probes of its own. The BPF
- * side takes a RET for the function's by the stack pointer, so one too many does no harm.
+ * The RETs of a function are those of its own body, of its parts elsewhere (.cold), and of what
+ * it ends in by a jump (gnutls_record_recv does so), unless that is a function with probes of its
+ * own. The BPF side takes a RET for the function's by the stack pointer, so one too many does no
+ * harm.
  */
 #ifndef SMTPL_TLS_PLAN_H
 #define SMTPL_TLS_PLAN_H
@@ -29,9 +30,9 @@ struct tls_plan {
 	struct tls_probe probes[SMTPL_TLS_PROBES_MAX]; /* reading and writing first */
 };
 
-/* 0. -ENOENT: no TLS function in it. -ENOEXEC: no ELF file for this machine. -EBADMSG: damaged.
- * -ENOTSUP: a function that reads or writes has no RET that could be found, or there are too many. Nothing
- * is changed on an error. */
+/* 0. -ENOENT: no TLS function in it. -ENOEXEC: no ELF file for this machine. -EBADMSG:
+ * damaged. -ENOTSUP: a function that reads or writes has no RET that could be found, or there
+ * are too many. Nothing is changed on an error. */
 int tls_plan_read(int fd, struct tls_plan *plan);
 
 /* The same of a file in memory, for `machine`: EM_X86_64 or EM_AARCH64. */

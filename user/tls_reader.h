@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_reader.h - reads files of strangers for tls_plan.h, in a child without privileges that is started
- * at need and ended when a file takes it too long.
+ * tls_reader.h - reads files of strangers for tls_plan.h, in a child without privileges that is
+ * started at need and ended when a file takes it too long.
  */
 #ifndef SMTPL_TLS_READER_H
 #define SMTPL_TLS_READER_H
@@ -14,10 +14,12 @@
 struct tls_reader {
 	pid_t pid; /* 0: none */
 	int fd;    /* -1: none */
+	uid_t owner; /* of the files that it has read */
 };
 
-/* `file` is open for reading and stays the caller's. As tls_plan_read(); also -ETIMEDOUT, and -ECHILD:
- * the child died of it. Then the caller should not try that file again. */
+/* `file` is open for reading and stays the caller's. As tls_plan_read(); also -ETIMEDOUT, and
+ * -ECHILD: the child died of it. Then the caller should not try that file again. Another error
+ * is not the file's: no child could be started. It needs what SANDBOX_CHILD_CAPS names. */
 int tls_reader_plan(struct tls_reader *reader, int file, struct tls_plan *plan);
 
 void tls_reader_stop(struct tls_reader *reader);

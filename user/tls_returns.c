@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * tls_returns.c - every instruction of a function is decoded from its begin on, then those of the
- * functions that it jumps to. A probe where no instruction begins would break the program, so anything
- * that does not fit together ends the search: bytes that are no instruction, a jump that lands between
- * two beginnings.
+ * functions that it jumps to. A probe where no instruction begins would break the program, so
+ * anything that does not fit together ends the search: bytes that are no instruction, a jump that
+ * lands between two beginnings.
  */
 #include <errno.h>
 #include <stdlib.h>

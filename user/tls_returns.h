@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_returns.h - the RETs by which a function ends, in its body and in whatever else of the same file
- * it ends in by a jump.
+ * tls_returns.h - the RETs by which a function ends, in its body and in whatever else of the same
+ * file it ends in by a jump.
  */
 #ifndef SMTPL_TLS_RETURNS_H
 #define SMTPL_TLS_RETURNS_H
