@@ -200,7 +200,7 @@ static void print_reasons(const struct status *s, FILE *out)
 	print_reason("opaque: processes or files that could not be read (gone, refused, damaged)",
 		     t->unreadable, out);
 	print_reason("opaque: processes or files that took no probe", t->failed, out);
-	print_reason("opaque: processes skipped, too many new ones in a second", t->skipped, out);
+	print_reason("opaque: processes skipped, too many at once", t->skipped, out);
 	print_reason("unknown: sessions whose probes came late (tls = library avoids it)",
 		     s->stats.tls_late, out);
 	if (t->error[0])

@@ -103,7 +103,7 @@ static void every_reason_is_told(void **unused)
 		"  opaque: processes without a library that has symbols (static, Go, rustls): 5\n"
 		"  opaque: processes or files that could not be read (gone, refused, damaged): 6\n"
 		"  opaque: processes or files that took no probe: 7\n"
-		"  opaque: processes skipped, too many new ones in a second: 8\n"
+		"  opaque: processes skipped, too many at once: 8\n"
 		LATE
 		"  last error: pid 9: \\x1b[2J\n");
 }
