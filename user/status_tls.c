@@ -94,9 +94,10 @@ static bool prober_late(const struct status *s)
 	return ago_ns > STATUS_LATE_S * NS_PER_S;
 }
 
+/* It ends with the daemon. */
 static bool prober_runs(const struct status *s)
 {
-	return s->tls.mode != SMTPL_TLS_OFF && s->tls.pid && !prober_late(s);
+	return s->tls.mode != SMTPL_TLS_OFF && s->daemon_pid > 0 && s->tls.pid && !prober_late(s);
 }
 
 /* What the file says, where that is known and not what is in force; else NULL. */
@@ -109,17 +110,20 @@ static const char *mode_to_come(const struct status *s)
 
 static void tell_prober(struct status *s)
 {
-	const char *remedy = s->daemon_pid > 0 ? "restart smtplimit, whose log says why" :
-						 "start smtplimit";
 	char since[STATUS_TIME_SIZE];
 
 	status_time(status_wall_s(s, s->tls.heartbeat_ns), since);
-	if (s->tls.pid)
+	if (s->daemon_pid <= 0)
+		status_problem(s, "TLS: nobody puts probes while no daemon runs: sessions of processes "
+			       "without probes are opaque; start smtplimit");
+	else if (s->tls.pid)
 		status_problem(s, "TLS: no sign of life of the prober, pid %u, since %s: sessions of "
-			       "processes without probes are opaque; %s", s->tls.pid, since, remedy);
+			       "processes without probes are opaque; restart smtplimit, whose log says "
+			       "why", s->tls.pid, since);
 	else
 		status_problem(s, "TLS: the prober has ended, it lived until %s: sessions of processes "
-			       "without probes are opaque; %s", since, remedy);
+			       "without probes are opaque; restart smtplimit, whose log says why",
+			       since);
 }
 
 static void tell_problems(struct status *s)

@@ -170,14 +170,32 @@ static void silent_prober_is_a_problem(void **unused)
 	(void)unused;
 	s.heartbeat_ns--;
 	state(s);
-	status.daemon_pid = 0;
 	expect_section("problem: TLS: no sign of life of the prober, pid 88, since "
-		       "2026-11-21T14:04:49Z: sessions of processes without probes are opaque; start "
-		       "smtplimit\n"
+		       "2026-11-21T14:04:49Z: sessions of processes without probes are opaque; restart "
+		       "smtplimit, whose log says why\n"
 		       HEADLINE "\n" LATE);
 	end(NULL);
 	begin(NULL);
 	state(s);
+	root = status_json();
+	assert_true(json_is_false(member(root, "prober")));
+	json_decref(root);
+}
+
+static void no_prober_without_a_daemon(void **unused)
+{
+	json_t *root;
+
+	(void)unused;
+	state(running);
+	status.daemon_pid = 0;
+	expect_section("problem: TLS: nobody puts probes while no daemon runs: sessions of processes "
+		       "without probes are opaque; start smtplimit\n"
+		       HEADLINE "\n" LATE);
+	end(NULL);
+	begin(NULL);
+	state(running);
+	status.daemon_pid = 0;
 	root = status_json();
 	assert_true(json_is_false(member(root, "prober")));
 	json_decref(root);
@@ -276,6 +294,7 @@ int main(void)
 		STATUS_TEST(json_has_it_all),
 		STATUS_TEST(ended_prober_is_a_problem),
 		STATUS_TEST(silent_prober_is_a_problem),
+		STATUS_TEST(no_prober_without_a_daemon),
 		STATUS_TEST(kernel_takes_no_probes),
 		STATUS_TEST(off_is_said),
 		STATUS_TEST(wanted_and_not_there),
