@@ -128,16 +128,11 @@ static void tell_prober(struct status *s)
 
 static void tell_problems(struct status *s)
 {
-	char error[ESCAPED_SIZE];
-
+	/* A daemon that found that the kernel can't has removed the map. */
 	if (s->tls.mode == SMTPL_TLS_OFF && mode_to_come(s))
 		status_problem(s, "TLS: nobody looks into it though the file says tls = %s: smtplimit "
-			       "check tells if this kernel can, a restart of smtplimit takes it up",
-			       mode_to_come(s));
-	else if (s->tls.mode != SMTPL_TLS_OFF && s->tls.way == SMTPL_TLS_WAY_NONE)
-		status_problem(s, "TLS: every session is opaque, for no probes can be put: %s; see "
-			       "smtplimit check, or set tls = off",
-			       escaped(s->tls.error, sizeof(s->tls.error), error));
+			       "check tells if this kernel can, the log of smtplimit why it does not, and "
+			       "a restart takes the setting up", mode_to_come(s));
 	else if (s->tls.mode != SMTPL_TLS_OFF && !prober_runs(s))
 		tell_prober(s);
 }
