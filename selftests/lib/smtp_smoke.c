@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_smoke.c - the smallest SMTP server and client that can show every kind of outcome. Linked
- * statically, so that a virtual machine with nothing but a kernel and a shell can run them.
+ * smtp_smoke.c - the smallest SMTP server and client that can show every kind of outcome, in clear and
+ * in TLS (tls_stream.c), for a virtual machine with nothing but a kernel and a shell, and for
+ * benchmarks, where they cost little.
  *
- *   smtp_smoke server PORT
+ *   smtp_smoke server [-c PEM] [-i] [-g MS] PORT
  *     Listens on all addresses, prints "listening", then "connection N" for each client. The local
  *     part of a recipient says what becomes of it: "450..." is the reply to its RCPT; "d450..." is
  *     accepted there and makes 450 the reply to the final dot; anything else is taken.
- *   smtp_smoke client [-u UID] [-b BYTES] ADDRESS PORT SENDER RCPT[,RCPT]...
+ *     -c  take STARTTLS, with key and certificate of this file   -i  TLS from the first byte
+ *     -g  greet (with -i: shake hands) only after so many milliseconds, as far networks do
+ *   smtp_smoke client [-u UID] [-b BYTES] [-s|-i] [-w] ADDRESS PORT SENDER RCPT[,RCPT]...
  *     Sends one mail for each list of recipients, all in one session, and prints every reply.
+ *     -s  STARTTLS   -i  TLS from the first byte, after which it prints "TLS"
+ *     -w  wait for a line of standard input once connected, and before each mail
  *     Exit 0: the session came to its QUIT; 1: no connection, or it was lost (the last line says).
  */
 #include <arpa/inet.h>
@@ -23,8 +28,28 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "tls_stream.h"
 
 #define LINE_SIZE 1024
+
+enum tls {
+	TLS_NONE,
+	TLS_START, /* by the command */
+	TLS_FIRST, /* from the first byte */
+};
+
+struct server {
+	const char *pem; /* NULL: no TLS */
+	enum tls tls;
+	unsigned long greeting_ms;
+};
+
+struct session {
+	int fd;
+	FILE *in;
+	FILE *out;
+	bool waits;
+};
 
 static void die(const char *what)
 {
@@ -52,6 +77,26 @@ static int scripted_code(const char *text)
 	if (!isdigit(text[0]) || !isdigit(text[1]) || !isdigit(text[2]))
 		return 250;
 	return (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
+}
+
+/* Both sides; pem: the server's. */
+static void session_tls(struct session *s, const char *pem)
+{
+	if (tls_streams(s->fd, pem, &s->in, &s->out))
+		exit(1);
+}
+
+static void session_open(struct session *s, int fd, bool tls, const char *pem)
+{
+	s->fd = fd;
+	if (tls) {
+		session_tls(s, pem);
+		return;
+	}
+	s->in = fdopen(fd, "r");
+	s->out = fdopen(dup(fd), "w");
+	if (!s->in || !s->out)
+		die("fdopen");
 }
 
 static void reply(FILE *out, int code, const char *text)
@@ -84,35 +129,38 @@ static int scripted_rcpt(const char *line, int *dot)
 	return 250;
 }
 
-static void serve_session(int fd)
+static void serve_session(const struct server *server, int fd)
 {
-	FILE *in = fdopen(fd, "r"), *out = fdopen(dup(fd), "w");
+	struct session s = {};
 	char line[LINE_SIZE];
 	int dot = 250;
 
-	if (!in || !out)
-		die("fdopen");
-	reply(out, 220, "smoke server");
-	while (fgets(line, sizeof(line), in)) {
+	usleep(server->greeting_ms * 1000);
+	session_open(&s, fd, server->tls == TLS_FIRST, server->pem);
+	reply(s.out, 220, "smoke server");
+	while (fgets(line, sizeof(line), s.in)) {
 		if (!strncasecmp(line, "MAIL", 4)) {
 			dot = 250;
-			reply(out, 250, "sender");
+			reply(s.out, 250, "sender");
 		} else if (!strncasecmp(line, "RCPT", 4)) {
-			reply(out, scripted_rcpt(line, &dot), "recipient");
+			reply(s.out, scripted_rcpt(line, &dot), "recipient");
 		} else if (!strncasecmp(line, "DATA", 4)) {
-			reply(out, 354, "go on");
-			read_body(in);
-			reply(out, dot, "message");
+			reply(s.out, 354, "go on");
+			read_body(s.in);
+			reply(s.out, dot, "message");
+		} else if (!strncasecmp(line, "STARTTLS", 8) && server->tls == TLS_START) {
+			reply(s.out, 220, "shake hands");
+			session_tls(&s, server->pem);
 		} else if (!strncasecmp(line, "QUIT", 4)) {
-			reply(out, 221, "bye");
+			reply(s.out, 221, "bye");
 			return;
 		} else {
-			reply(out, 250, "done");
+			reply(s.out, 250, "done");
 		}
 	}
 }
 
-static int server(int port)
+static int serve(const struct server *server, int port)
 {
 	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	int one = 1, zero = 0, fd = socket(AF_INET6, SOCK_STREAM, 0);
@@ -131,17 +179,12 @@ static int server(int port)
 		printf("connection %d\n", n);
 		if (fork() == 0) {
 			close(fd);
-			serve_session(client);
+			serve_session(server, client);
 			_exit(0);
 		}
 		close(client);
 	}
 }
-
-struct session {
-	FILE *in;
-	FILE *out;
-};
 
 static int dial(const char *address, int port)
 {
@@ -214,17 +257,56 @@ static void send_mail(struct session *s, const char *sender, char *rcpts, unsign
 	}
 }
 
-static int client(int argc, char **argv)
+/* So that a test can make something true first. */
+static void session_wait(const struct session *s)
+{
+	char line[LINE_SIZE];
+
+	if (s->waits && !fgets(line, sizeof(line), stdin))
+		die("standard input");
+}
+
+static void session_begin(struct session *s, int fd, enum tls tls)
+{
+	if (tls == TLS_FIRST)
+		session_wait(s);
+	session_open(s, fd, tls == TLS_FIRST, NULL);
+	read_reply(s);
+	if (tls != TLS_FIRST)
+		session_wait(s);
+	command(s, "EHLO smoke.test", NULL);
+	if (tls == TLS_START) {
+		if (command(s, "STARTTLS", NULL) != 220)
+			die("STARTTLS");
+		session_tls(s, NULL);
+		command(s, "EHLO smoke.test", NULL);
+	}
+	if (tls != TLS_NONE)
+		printf("TLS\n");
+}
+
+static void become(unsigned long uid)
+{
+	if (uid && (setgid(uid) || setuid(uid)))
+		die("setuid");
+}
+
+static int client_main(int argc, char **argv)
 {
 	unsigned long uid = 0, bytes = 100;
-	struct session s;
-	int option, fd;
+	struct session s = {};
+	enum tls tls = TLS_NONE;
+	int option;
 
-	while ((option = getopt(argc, argv, "+u:b:")) != -1) {
+	while ((option = getopt(argc, argv, "+u:b:siw")) != -1) {
 		if (option == 'u')
 			uid = number(optarg, 65535);
 		else if (option == 'b')
 			bytes = number(optarg, 100000000);
+		else if (option == 's' || option == 'i')
+			tls = option == 's' ? TLS_START : TLS_FIRST;
+		else if (option == 'w')
+			s.waits = true;
 		else
 			exit(2);
 	}
@@ -232,29 +314,48 @@ static int client(int argc, char **argv)
 		fprintf(stderr, "smtp_smoke: client needs ADDRESS PORT SENDER RCPT...\n");
 		exit(2);
 	}
-	signal(SIGPIPE, SIG_IGN);
-	if (uid && (setgid(uid) || setuid(uid)))
-		die("setuid");
-	fd = dial(argv[optind], number(argv[optind + 1], 65535));
-	s = (struct session){ .in = fdopen(fd, "r"), .out = fdopen(dup(fd), "w") };
-	if (!s.in || !s.out)
-		die("fdopen");
-	read_reply(&s);
-	command(&s, "EHLO smoke.test", NULL);
-	for (int i = optind + 3; i < argc; i++)
+	become(uid);
+	session_begin(&s, dial(argv[optind], number(argv[optind + 1], 65535)), tls);
+	for (int i = optind + 3; i < argc; i++) {
+		session_wait(&s);
 		send_mail(&s, argv[optind + 2], argv[i], bytes);
+	}
 	command(&s, "QUIT", NULL);
 	return 0;
+}
+
+static int server_main(int argc, char **argv)
+{
+	struct server server = {};
+	int option;
+
+	while ((option = getopt(argc, argv, "+c:ig:")) != -1) {
+		if (option == 'c')
+			server.pem = optarg;
+		else if (option == 'i')
+			server.tls = TLS_FIRST;
+		else if (option == 'g')
+			server.greeting_ms = number(optarg, 60000);
+		else
+			exit(2);
+	}
+	if (argc - optind != 1 || (server.tls && !server.pem)) {
+		fprintf(stderr, "smtp_smoke: server needs PORT, and with -i a PEM\n");
+		exit(2);
+	}
+	if (server.pem && !server.tls)
+		server.tls = TLS_START;
+	return serve(&server, number(argv[optind], 65535));
 }
 
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc == 3 && !strcmp(argv[1], "server"))
-		return server(number(argv[2], 65535));
+	signal(SIGPIPE, SIG_IGN);
+	if (argc > 2 && !strcmp(argv[1], "server"))
+		return server_main(argc - 1, argv + 1);
 	if (argc > 2 && !strcmp(argv[1], "client"))
-		return client(argc - 1, argv + 1);
-	fprintf(stderr, "usage: smtp_smoke server PORT | smtp_smoke client [-u UID] [-b BYTES] "
-			"ADDRESS PORT SENDER RCPT[,RCPT]...\n");
+		return client_main(argc - 1, argv + 1);
+	fprintf(stderr, "usage: see the top of smtp_smoke.c\n");
 	return 2;
 }
