@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "bpf.h"
+#include "bpf_tls.h"
 #include "config.h"
 #include "cutter.h"
 #include "door.h"
 #include "owners_watch.h"
 #include "pipeline.h"
 #include "postlog_reader.h"
+#include "prober.h"
 #include "prune.h"
 #include "responder.h"
 #include "state.h"
@@ -30,6 +32,8 @@ struct agent {
 	struct pipeline *pipeline;
 	struct responder responder;
 	struct cutter cutter;
+	struct bpf_tls *tls; /* NULL: sessions in TLS are opaque */
+	struct prober prober;
 	struct smtpl_meta meta;
 	struct state_suspension *unsaved; /* suspensions in force that are not in the database yet */
 	size_t unsaved_count;
@@ -142,6 +146,13 @@ void agent_postlog_tend(struct agent *a);
 void agent_postlog_stop(struct agent *a);
 /* Put how far it was told. Within a transaction. 0 or -errno */
 int agent_postlog_save(struct agent *a);
+
+/* agent_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are hidden; 0,
+ * also where it can't be done. attach: before the hooks on sockets. serve: the child is gone. */
+int agent_tls_start(struct agent *a);
+void agent_tls_attach(struct agent *a);
+void agent_tls_serve(struct agent *a);
+void agent_tls_stop(struct agent *a);
 
 /* agent_prune.c - after a reading of the map: when room in it is short, forget what is idle. */
 void agent_prune(struct agent *a);

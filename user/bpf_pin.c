@@ -142,21 +142,6 @@ static bool map_fits(const struct bpf_map *map, const char *path)
 	return fits;
 }
 
-void bpf_pin_drop_unfit(struct bpf_object *obj)
-{
-	static const char *const short_lived[] = {"smtpl_events", "smtpl_session", "smtpl_call",
-						  "smtpl_redirs", "smtpl_callers", "smtpl_locals",
-						  "smtpl_stats"};
-
-	for (size_t i = 0; i < sizeof(short_lived) / sizeof(*short_lived); i++) {
-		const struct bpf_map *map = bpf_object__find_map_by_name(obj, short_lived[i]);
-		const char *path = map ? bpf_map__pin_path(map) : NULL;
-
-		if (path && !map_fits(map, path))
-			unlink(path);
-	}
-}
-
 /* Links first: without them nothing runs, and what the maps held is nobody's any more. */
 static int unlink_all(DIR *dir, const char *prefix, int *removed)
 {
@@ -171,6 +156,47 @@ static int unlink_all(DIR *dir, const char *prefix, int *removed)
 		++*removed;
 	}
 	return 0;
+}
+
+int bpf_pin_remove(const char *pin_root, const char *prefix)
+{
+	DIR *dir = opendir(pin_root);
+	int removed = 0, err;
+
+	if (!dir)
+		return -errno;
+	err = unlink_all(dir, prefix, &removed);
+	closedir(dir);
+	return err;
+}
+
+static bool is_short_lived(const char *name)
+{
+	static const char *const short_lived[] = {"smtpl_events", "smtpl_session", "smtpl_call",
+						  "smtpl_redirs", "smtpl_callers", "smtpl_locals",
+						  "smtpl_stats"};
+
+	for (size_t i = 0; i < sizeof(short_lived) / sizeof(*short_lived); i++)
+		if (strcmp(name, short_lived[i]) == 0)
+			return true;
+	return strncmp(name, "smtpl_tls", strlen("smtpl_tls")) == 0;
+}
+
+void bpf_pin_drop_unfit(struct bpf_object *obj, const char *pin_root)
+{
+	struct bpf_map *map;
+	bool dropped = false;
+
+	bpf_object__for_each_map(map, obj) {
+		const char *path = bpf_map__pin_path(map);
+
+		if (path && is_short_lived(bpf_map__name(map)) && !map_fits(map, path) &&
+		    unlink(path) == 0)
+			dropped = true;
+	}
+	/* The probes of an earlier start would go on in a map that nobody reads. */
+	if (dropped)
+		bpf_pin_remove(pin_root, "link_tls_");
 }
 
 static int unload_locked(const char *bpffs, const char *pin_root)

@@ -31,13 +31,16 @@ int bpf_tls_try(enum smtpl_tls_way *way, char *error, size_t error_size);
 /* Attach the hooks that know the sockets (trace points), pinned; those of an earlier start are replaced. */
 int bpf_tls_attach(struct bpf_tls *tls, char *error, size_t error_size);
 
+/* What the programs watch, as bpf_set_watch(): ports, relay, tls. */
+void bpf_tls_set_watch(struct bpf_tls *tls, const struct config *config);
+
 /* Remove the hooks and every probe of an earlier start: [watch] tls = off. */
 int bpf_tls_remove(const char *bpffs);
 
 /*
  * Put the probes of `plan` into the file open as `file` (O_PATH will do), in process `pid` or, with 0, for
- * all who map it. `name`: of the pin behind "link_tls_", at most 64 characters of [a-z0-9_]; with
- * perf uprobes there is one pin for each probe, NAME_0 and so on. 0 or -errno; on failure nothing of it is
+ * all who map it. `name`: of the pin behind "link_tls_", at most 64 characters of [a-z0-9_] without "_p";
+ * with perf uprobes there is one pin for each probe, NAME_p0 and so on. 0 or -errno; on failure nothing of it is
  * left.
  */
 int bpf_tls_probe(struct bpf_tls *tls, int file, pid_t pid, const struct tls_plan *plan,
@@ -53,11 +56,13 @@ int bpf_tls_asks_open(struct bpf_tls *tls, void (*each)(void *arg, const struct 
 int bpf_tls_asks_fd(const struct bpf_tls *tls);
 int bpf_tls_asks_read(struct bpf_tls *tls);
 
-/* Maps; value NULL deletes. 0 or -errno. */
+/* Maps; value NULL deletes. 0 or -errno. next_pid: as bpf_map_get_next_key(), pid NULL begins. */
 int bpf_tls_set_pid(struct bpf_tls *tls, uint32_t pid, const struct smtpl_tls_pid *value);
 int bpf_tls_get_pid(struct bpf_tls *tls, uint32_t pid, struct smtpl_tls_pid *value);
+int bpf_tls_next_pid(struct bpf_tls *tls, const uint32_t *pid, uint32_t *next);
 int bpf_tls_set_file(struct bpf_tls *tls, const struct smtpl_tls_file_key *key,
 		     const struct smtpl_tls_file *value);
+int bpf_tls_clear_files(struct bpf_tls *tls);
 int bpf_tls_get_state(struct bpf_tls *tls, struct smtpl_tls_state *state);
 int bpf_tls_set_state(struct bpf_tls *tls, const struct smtpl_tls_state *state);
 /* Has the process a session under way whose plaintext is followed? Walks a map: not for every packet. */

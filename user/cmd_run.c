@@ -161,7 +161,8 @@ static int start_kernel(struct agent *a)
 	return 0;
 }
 
-/* The first child: it needs the programs' mappings, which are kept out of all later ones. */
+/* It needs the programs' mappings, which are kept out of later children; and no other may hold the
+ * descriptor whose end it waits for. */
 static int start_cutter(struct agent *a)
 {
 	int err = cutter_start(&a->cutter, a->bpf);
@@ -228,7 +229,7 @@ static int drop_privileges(void)
 static int start(struct agent *a)
 {
 	int (*const steps[])(struct agent *) = {
-		start_loop, start_pipeline, start_kernel, start_cutter, agent_state_open,
+		start_loop, start_pipeline, start_kernel, agent_tls_start, start_cutter, agent_state_open,
 		agent_owners_start, agent_restore, agent_apply_roles, agent_apply_locals,
 	};
 	int err = 0;
@@ -240,6 +241,7 @@ static int start(struct agent *a)
 	agent_responder_start(a);
 	agent_door_start(a);
 	agent_postlog_start(a);
+	agent_tls_attach(a);
 	err = start_meta(a);
 	if (!err)
 		err = start_attach(a);
@@ -262,6 +264,7 @@ static void finish(struct agent *a)
 	agent_postlog_stop(a);
 	agent_owners_stop(a);
 	cutter_stop(&a->cutter);
+	agent_tls_stop(a);
 	if (a->pipeline && a->state && a->bpf && a->meta.schema) {
 		a->meta.heartbeat_ns = 0;
 		bpf_maps_set_meta(a->maps, &a->meta);
@@ -377,6 +380,8 @@ static void on_event(struct agent *a, const void *tag)
 		agent_door_serve(a);
 	else if (tag == &a->postlog)
 		agent_postlog_serve(a);
+	else if (tag == &a->prober)
+		agent_tls_serve(a);
 	else if (tag == &a->bpf)
 		bpf_ring_read(a->bpf);
 	else if (tag == &a->locals_fd && locals_drain(a->locals_fd) != 0)
@@ -417,7 +422,7 @@ static int run_locked(struct agent *a)
 int cmd_run(struct cli *cli, int argc, char **argv)
 {
 	static struct agent a = {.lock_fd = -1, .locals_fd = -1, .responder.fd = -1,
-				 .cutter.fd = -1, .door.fd = -1, .postlog.fd = -1};
+				 .cutter.fd = -1, .door.fd = -1, .postlog.fd = -1, .prober.fd = -1};
 	char error[1024] = "";
 	int err;
 

@@ -9,6 +9,7 @@
 #define SMTPL_PROBER_H
 
 #include <sys/types.h>
+#include "bpf.h"
 #include "bpf_tls.h"
 
 struct prober {
@@ -18,7 +19,7 @@ struct prober {
 
 /* Fork the child. It needs more capabilities than the daemon keeps: start it before those are dropped.
  * 0 or -errno. */
-int prober_start(struct prober *p, struct bpf_tls *tls, const struct config *config);
+int prober_start(struct prober *p, struct bpf_tls *tls, struct bpf *bpf, const struct config *config);
 
 /* End it. Probes stay. Without a child it does nothing. */
 void prober_stop(struct prober *p);

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * prober.c - the start and the end of the child, and its loop: what it is asked, processes that end, and
+ * a second's tick.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+#include "child.h"
+#include "log.h"
+#include "prober.h"
+#include "prober_child.h"
+#include "sandbox.h"
+
+/* In epoll beside pids. */
+#define TAG_ASKS (1ull << 32)
+#define TAG_TIMER (TAG_ASKS + 1)
+
+struct start {
+	struct bpf_tls *tls;
+	struct bpf *bpf;
+	const struct config *config;
+};
+
+uint64_t prober_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+static void on_second(struct prober_child *c, uint64_t now_ns)
+{
+	c->second_ns = now_ns + NS_PER_S;
+	prober_process_rest(c);
+	prober_whole_tend(c);
+	prober_tell(c, now_ns);
+}
+
+/* --- asks ----------------------------------------------------------------------------------- */
+
+static struct prober_process *process_of(struct prober_child *c, const struct smtpl_tls_ask *ask)
+{
+	struct prober_process *p;
+	int err = prober_process_begin(c, ask->pid, &p);
+
+	if (err == -ENFILE)
+		c->state.skipped++;
+	else if (err)
+		c->state.unreadable++;
+	if (err)
+		return NULL;
+	p->uid = ask->uid;
+	p->relay = ask->role == SMTPL_ROLE_RELAY;
+	return p;
+}
+
+static void count_look(struct prober_child *c, struct prober_process *p, int err, bool was_probed)
+{
+	if (err == -EDQUOT)
+		c->state.skipped++;
+	else if (err)
+		c->state.unreadable++;
+	else if (!p->count)
+		c->state.without++;
+	else if (!was_probed)
+		c->state.probed++;
+	if (err)
+		prober_process_end(c, p);
+}
+
+static void look(struct prober_child *c, const struct smtpl_tls_ask *ask, struct prober_process *p)
+{
+	bool known = p != NULL, was_probed = p && p->count;
+	int err;
+
+	if (!p)
+		p = process_of(c, ask);
+	if (!p)
+		return;
+	err = prober_look(c, p, PROBER_LOOK_ASKED);
+	if (!known || err || p->count)
+		count_look(c, p, err, was_probed);
+}
+
+static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
+{
+	struct prober_child *c = arg;
+	struct prober_process *p = prober_process_find(c, ask->pid);
+	uint64_t now_ns = prober_now_ns();
+
+	/* Many asks are no reason to seem dead. */
+	if (now_ns >= c->second_ns)
+		on_second(c, now_ns);
+	if (p && !ask->again) {
+		prober_process_tell(c, p, 0);
+		return;
+	}
+	if (ask->role != SMTPL_ROLE_RELAY && !prober_budget_work(&c->budget, ask->uid, now_ns)) {
+		c->state.skipped++;
+		return;
+	}
+	look(c, ask, p);
+	prober_budget_worked(&c->budget, ask->uid, prober_now_ns() - now_ns, now_ns);
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
+
+static int watch(struct prober_child *c, int fd, uint64_t tag)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = tag};
+
+	return fd < 0 || epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static int open_loop(struct prober_child *c)
+{
+	const struct itimerspec second = {.it_interval.tv_sec = 1, .it_value.tv_sec = 1};
+	int err;
+
+	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (c->epoll_fd < 0 || c->timer_fd < 0 || timerfd_settime(c->timer_fd, 0, &second, NULL))
+		return -errno;
+	err = bpf_tls_asks_open(c->tls, on_ask, c);
+	if (!err)
+		err = watch(c, bpf_tls_asks_fd(c->tls), TAG_ASKS);
+	return err ? err : watch(c, c->timer_fd, TAG_TIMER);
+}
+
+static void on_event(struct prober_child *c, uint64_t tag)
+{
+	uint64_t expired, now_ns = prober_now_ns();
+
+	if (tag == TAG_ASKS)
+		bpf_tls_asks_read(c->tls);
+	else if (tag != TAG_TIMER)
+		prober_process_find(c, tag); /* which forgets one that has ended */
+	else if (read(c->timer_fd, &expired, sizeof(expired)) == sizeof(expired) &&
+		 now_ns >= c->second_ns)
+		on_second(c, now_ns);
+}
+
+static void loop(struct prober_child *c)
+{
+	struct epoll_event events[64];
+
+	for (;;) {
+		int n = epoll_wait(c->epoll_fd, events, 64, -1);
+
+		for (int i = 0; i < n; i++)
+			on_event(c, events[i].data.u64);
+	}
+}
+
+/* A descriptor for each process. */
+static void allow_files(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int enter(const struct start *start, pid_t parent)
+{
+	/* CAP_SYS_ADMIN: /proc/PID/map_files. */
+	static const unsigned int keep[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_BPF, CAP_PERFMON,
+					    CAP_DAC_READ_SEARCH, SANDBOX_CHILD_CAPS};
+
+	bpf_after_fork(start->bpf);
+	prctl(PR_SET_NAME, "smtplimit-probe");
+	signal(SIGINT, SIG_IGN);
+	allow_files();
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return -errno;
+	if (getppid() != parent)
+		return -ESRCH;
+	return sandbox_daemon(keep, sizeof(keep) / sizeof(keep[0]));
+}
+
+static int prober_main(void *arg, int fd, pid_t parent)
+{
+	static struct prober_child child = {.reader.fd = -1}; /* too large for the stack */
+	struct prober_child *c = &child;
+	const struct start *start = arg;
+	int err = enter(start, parent);
+
+	c->tls = start->tls;
+	c->config = start->config;
+	if (!err)
+		err = open_loop(c);
+	if (!err) {
+		prober_budget_init(&c->budget, bpf_tls_way(c->tls));
+		sandbox_hide_mappings(); /* from the reader of files */
+		prober_tell_start(c);
+		prober_whole_learn(c);
+		prober_adopt_files(c);
+		prober_whole_start(c);
+	}
+	if (!child_locked_in(fd, err))
+		return 1;
+	prober_adopt_processes(c);
+	on_second(c, prober_now_ns());
+	loop(c);
+	return 0;
+}
+
+int prober_start(struct prober *p, struct bpf_tls *tls, struct bpf *bpf, const struct config *config)
+{
+	struct start start = {.tls = tls, .bpf = bpf, .config = config};
+
+	p->pid = 0;
+	p->fd = -1;
+	return child_start(prober_main, &start, &p->pid, &p->fd);
+}
+
+void prober_stop(struct prober *p)
+{
+	child_stop(&p->pid, &p->fd);
+}

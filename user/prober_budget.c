@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * prober_budget.c - see prober_budget.h.
+ */
+#include <string.h>
+#include "prober_budget.h"
+
+#define NS_PER_S 1000000000ull
+
+/* Of one sender's processes: a fifth of the time, and two seconds at once. */
+#define WORK_SHARE 5
+#define WORK_BURST_NS (2 * NS_PER_S)
+
+/* Each perf uprobe costs the kernel's worker 110 ms to take out, and a library has about ten. */
+static const struct prober_limit attach_multi = {.per_s = 50, .burst = 500};
+static const struct prober_limit attach_perf = {.per_s = 1, .burst = 50};
+static const struct prober_limit attach_uid = {.per_s = 10, .burst = 60};
+
+static uint64_t later(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+bool prober_bucket_take(struct prober_bucket *bucket, const struct prober_limit *limit,
+			uint64_t now_ns)
+{
+	uint64_t each_ns = NS_PER_S / limit->per_s;
+	uint64_t full_ns = later(bucket->full_ns, now_ns) + each_ns;
+
+	if (full_ns - now_ns > limit->burst * each_ns)
+		return false;
+	bucket->full_ns = full_ns;
+	return true;
+}
+
+void prober_budget_init(struct prober_budget *budget, enum smtpl_tls_way way)
+{
+	memset(budget, 0, sizeof(*budget));
+	budget->attach = way == SMTPL_TLS_WAY_PERF ? attach_perf : attach_multi;
+	budget->processes_max = way == SMTPL_TLS_WAY_PERF ? 64 : 1024;
+}
+
+/* The uid's place, or that of the one not seen for the longest. */
+static struct prober_uid *place_of(struct prober_budget *budget, uint32_t uid, uint64_t now_ns)
+{
+	struct prober_uid *place = &budget->uids[0];
+
+	for (size_t i = 0; i < PROBER_BUDGET_UIDS; i++) {
+		struct prober_uid *u = &budget->uids[i];
+
+		if (u->used_ns && u->uid == uid) {
+			u->used_ns = now_ns;
+			return u;
+		}
+		if (u->used_ns < place->used_ns)
+			place = u;
+	}
+	*place = (struct prober_uid){.uid = uid, .used_ns = now_ns};
+	return place;
+}
+
+bool prober_budget_attach(struct prober_budget *budget, uint32_t uid, bool free, uint64_t now_ns)
+{
+	struct prober_uid *u = free ? NULL : place_of(budget, uid, now_ns);
+	struct prober_bucket before = u ? u->attach : budget->all;
+
+	if (u && !prober_bucket_take(&u->attach, &attach_uid, now_ns))
+		return false;
+	if (prober_bucket_take(&budget->all, &budget->attach, now_ns))
+		return true;
+	if (u)
+		u->attach = before;
+	return false;
+}
+
+bool prober_budget_work(struct prober_budget *budget, uint32_t uid, uint64_t now_ns)
+{
+	return place_of(budget, uid, now_ns)->work.full_ns <= now_ns + WORK_BURST_NS * WORK_SHARE;
+}
+
+void prober_budget_worked(struct prober_budget *budget, uint32_t uid, uint64_t took_ns,
+			  uint64_t now_ns)
+{
+	struct prober_bucket *work = &place_of(budget, uid, now_ns)->work;
+
+	work->full_ns = later(work->full_ns, now_ns) + took_ns * WORK_SHARE;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * prober_child.h - the prober's one context, shared by the prober*.c files alone.
+ */
+#ifndef SMTPL_PROBER_CHILD_H
+#define SMTPL_PROBER_CHILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "bpf_tls.h"
+#include "config.h"
+#include "prober_budget.h"
+#include "prober_files.h"
+#include "prober_maps.h"
+#include "tls_reader.h"
+
+#define PROBER_PROCESSES_MAX 4096
+#define PROBER_PROCESS_FILES 8
+#define PROBER_NAME_SIZE 65
+
+#define NS_PER_S 1000000000ull
+
+/* A file with TLS functions in a process. */
+struct prober_probe {
+	uint64_t hash; /* of the file */
+	struct prober_file *file; /* NULL: not found in the process yet, after a restart */
+	bool own; /* has a pin of its own, for this process */
+};
+
+struct prober_process {
+	pid_t pid;
+	int pidfd;
+	uint64_t start; /* clock ticks since boot */
+	uint32_t uid;   /* of the session for which it was asked */
+	bool relay;
+	bool probed; /* has been counted as such */
+	uint64_t idle_ns; /* when it was last found busy */
+	uint32_t count;
+	struct prober_probe probes[PROBER_PROCESS_FILES];
+	struct prober_process *chain;
+};
+
+struct prober_child {
+	struct bpf_tls *tls;
+	const struct config *config;
+	struct smtpl_tls_state state;
+	struct tls_reader reader;
+	struct prober_budget budget;
+	struct prober_files files;
+	struct prober_maps maps; /* of the process that is looked at */
+	struct prober_process *processes[PROBER_PROCESSES_MAX]; /* by pid */
+	size_t processes_count;
+	uint64_t second_ns; /* when what is done each second is due */
+	uint64_t idle_ns;
+	uint64_t whole_ns;
+	uint64_t walk_ns; /* when all processes were last looked at */
+	uint64_t said_ns; /* when an error was last logged */
+	int epoll_fd;
+	int timer_fd;
+};
+
+uint64_t prober_now_ns(void); /* boot time */
+
+/* prober_process.c - the processes that were asked for. find: NULL: it is not known, or not the same
+ * process any more. begin: 0 or -errno; -ESRCH: gone; -ENFILE: too many. */
+struct prober_process *prober_process_find(struct prober_child *c, pid_t pid);
+int prober_process_begin(struct prober_child *c, pid_t pid, struct prober_process **process);
+/* Take its probes out, and forget it. */
+void prober_process_end(struct prober_child *c, struct prober_process *p);
+void prober_process_unprobe(struct prober_child *c, struct prober_process *p, size_t index);
+void prober_process_name(const struct prober_process *p, uint64_t hash, char name[PROBER_NAME_SIZE]);
+void prober_process_each(struct prober_child *c,
+			 void (*each)(struct prober_child *c, struct prober_process *p));
+/* Tell the BPF programs about it. since_ns: when its newest probes came; 0: they were there. */
+void prober_process_tell(struct prober_child *c, struct prober_process *p, uint64_t since_ns);
+/* Take the probes out of those that have not sent for a while: they may do other things with TLS. */
+void prober_process_rest(struct prober_child *c);
+
+enum prober_look {
+	PROBER_LOOK_ASKED,
+	PROBER_LOOK_FREE, /* whatever the budget has */
+	PROBER_LOOK_BIND, /* put no probes: find the files of those that are there */
+};
+
+/* prober_look.c - find the TLS functions in a process, and put probes on them. 0 or -errno; -EDQUOT: there
+ * are some, and the budget is used up. */
+int prober_look(struct prober_child *c, struct prober_process *p, enum prober_look how);
+/* What is in the file open as fd (O_PATH). NULL: it could not be read, or must not. */
+struct prober_file *prober_look_into(struct prober_child *c, int fd, const char *path);
+
+/* prober_whole.c - files with probes for all who map them. learn: look into the usual libraries, so that no
+ * session has to wait for that. start: [watch] tls = library attaches to them. */
+void prober_whole_learn(struct prober_child *c);
+void prober_whole_start(struct prober_child *c);
+/* Is it attached for all, or should be and is now? */
+bool prober_whole_wanted(struct prober_child *c, struct prober_file *file, int fd);
+/* What is not mapped any more, or by other programs by now. */
+void prober_whole_tend(struct prober_child *c);
+
+/* prober_adopt.c - what an earlier prober has left. The names of pins say of what they are: of a file, of
+ * a file in a process; false: not so. */
+bool prober_adopt_whole(const char *name, uint64_t *hash);
+bool prober_adopt_name(const char *name, pid_t *pid, uint64_t *start, uint64_t *hash);
+void prober_adopt_files(struct prober_child *c);
+void prober_adopt_processes(struct prober_child *c);
+
+/* prober_tell.c - smtpl_tls_state and smtpl_tls_files. */
+void prober_tell_start(struct prober_child *c);
+void prober_tell(struct prober_child *c, uint64_t now_ns);
+/* A failure: the last one is shown. path: untrusted, "": none. */
+void prober_tell_error(struct prober_child *c, const char *what, const char *path, int error);
+
+#endif

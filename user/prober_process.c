@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * prober_process.c - the processes that were asked for, each with a descriptor that tells of its end:
+ * then its probes are taken out, and its pid may become another's.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "prober_child.h"
+
+/* Not for the rest of its life: a web server's worker that has once sent a mail. */
+#define IDLE_NS (60 * NS_PER_S)
+#define IDLE_LOOK_NS (10 * NS_PER_S)
+
+static struct prober_process **place_of(struct prober_child *c, pid_t pid)
+{
+	struct prober_process **at = &c->processes[pid % PROBER_PROCESSES_MAX];
+
+	while (*at && (*at)->pid != pid)
+		at = &(*at)->chain;
+	return at;
+}
+
+static bool has_ended(const struct prober_process *p)
+{
+	struct pollfd ended = {.fd = p->pidfd, .events = POLLIN};
+
+	return poll(&ended, 1, 0) == 1;
+}
+
+struct prober_process *prober_process_find(struct prober_child *c, pid_t pid)
+{
+	struct prober_process *p = *place_of(c, pid);
+
+	if (!p || !has_ended(p))
+		return p;
+	prober_process_end(c, p);
+	return NULL;
+}
+
+/* The descriptor first: what is read of the process after that is of no other. */
+static int process_open(struct prober_child *c, struct prober_process *p)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = p->pid};
+	int err;
+
+	p->pidfd = syscall(SYS_pidfd_open, p->pid, 0);
+	if (p->pidfd < 0)
+		return -errno;
+	err = prober_start_time(p->pid, &p->start);
+	if (!err && epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, p->pidfd, &event))
+		err = -errno;
+	if (err)
+		close(p->pidfd);
+	return err;
+}
+
+int prober_process_begin(struct prober_child *c, pid_t pid, struct prober_process **process)
+{
+	struct prober_process *p;
+	int err;
+
+	if (c->processes_count == PROBER_PROCESSES_MAX)
+		return -ENFILE;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->pid = pid;
+	p->idle_ns = prober_now_ns();
+	err = process_open(c, p);
+	if (err) {
+		free(p);
+		return err;
+	}
+	*place_of(c, pid) = p;
+	c->processes_count++;
+	*process = p;
+	return 0;
+}
+
+void prober_process_name(const struct prober_process *p, uint64_t hash, char name[PROBER_NAME_SIZE])
+{
+	snprintf(name, PROBER_NAME_SIZE, "%d_%llu_%016llx", p->pid, (unsigned long long)p->start,
+		 (unsigned long long)hash);
+}
+
+void prober_process_unprobe(struct prober_child *c, struct prober_process *p, size_t index)
+{
+	struct prober_probe *probe = &p->probes[index];
+	char name[PROBER_NAME_SIZE];
+
+	prober_process_name(p, probe->hash, name);
+	if (probe->own)
+		bpf_tls_unprobe(c->tls, name);
+	if (probe->file) {
+		probe->file->processes--;
+		probe->file->changed = true;
+	}
+	*probe = p->probes[--p->count];
+	if (p->count == 0 && p->probed)
+		c->state.processes--;
+	p->probed = p->probed && p->count;
+}
+
+void prober_process_end(struct prober_child *c, struct prober_process *p)
+{
+	while (p->count)
+		prober_process_unprobe(c, p, p->count - 1);
+	bpf_tls_set_pid(c->tls, p->pid, NULL);
+	*place_of(c, p->pid) = p->chain;
+	c->processes_count--;
+	close(p->pidfd);
+	free(p);
+}
+
+void prober_process_each(struct prober_child *c,
+			 void (*each)(struct prober_child *c, struct prober_process *p))
+{
+	for (size_t i = 0; i < PROBER_PROCESSES_MAX; i++) {
+		struct prober_process *p = c->processes[i], *next;
+
+		for (; p; p = next) {
+			next = p->chain;
+			each(c, p);
+		}
+	}
+}
+
+void prober_process_tell(struct prober_child *c, struct prober_process *p, uint64_t since_ns)
+{
+	struct smtpl_tls_pid value = {};
+
+	bpf_tls_get_pid(c->tls, p->pid, &value);
+	if (!value.last_ns)
+		value.last_ns = prober_now_ns();
+	if (since_ns || !value.since_ns)
+		value.since_ns = since_ns ? since_ns : prober_now_ns();
+	value.files = p->count;
+	if (!p->count)
+		value.since_ns = 0;
+	bpf_tls_set_pid(c->tls, p->pid, &value);
+	if (p->count && !p->probed) {
+		p->probed = true;
+		c->state.processes++;
+	}
+}
+
+static void rest_one(struct prober_child *c, struct prober_process *p)
+{
+	uint64_t now_ns = prober_now_ns();
+	struct smtpl_tls_pid value = {};
+
+	if (!p->count || now_ns < p->idle_ns + IDLE_NS)
+		return;
+	bpf_tls_get_pid(c->tls, p->pid, &value);
+	p->idle_ns = value.last_ns;
+	if (now_ns < p->idle_ns + IDLE_NS)
+		return;
+	if (bpf_tls_has_session(c->tls, p->pid))
+		p->idle_ns = now_ns;
+	else
+		prober_process_end(c, p);
+}
+
+void prober_process_rest(struct prober_child *c)
+{
+	uint64_t now_ns = prober_now_ns();
+
+	if (now_ns < c->idle_ns + IDLE_LOOK_NS)
+		return;
+	c->idle_ns = now_ns;
+	prober_process_each(c, rest_one);
+}

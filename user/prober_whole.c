@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * prober_whole.c - probes on a file for all who map it: with [watch] tls = library, or by itself where many
+ * short processes need them and none but senders of mail map the file. Then no process costs anything.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "log.h"
+#include "prober_child.h"
+
+#define MINUTE_NS (60 * NS_PER_S)
+#define ATTACHES_MANY 30 /* of one file in a minute */
+
+static const char *const usual[] = {
+	"/lib/*/libssl*.so*",       "/lib/*/libgnutls*.so*",       "/lib64/libssl*.so*",
+	"/lib64/libgnutls*.so*",    "/usr/lib/*/libssl*.so*",      "/usr/lib/*/libgnutls*.so*",
+	"/usr/lib64/libssl*.so*",   "/usr/lib64/libgnutls*.so*",   "/usr/lib/libssl*.so*",
+	"/usr/lib/libgnutls*.so*",  "/usr/local/lib/libssl*.so*",  "/usr/local/lib/libgnutls*.so*",
+	"/usr/local/lib64/libssl*.so*",
+};
+
+static void each_usual(struct prober_child *c,
+		       void (*each)(struct prober_child *c, struct prober_file *file, int fd))
+{
+	glob_t found = {};
+
+	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)
+		glob(usual[i], i ? GLOB_APPEND : 0, NULL, &found);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		int fd = open(found.gl_pathv[i], O_PATH | O_CLOEXEC);
+		struct prober_file *file = fd < 0 ? NULL : prober_look_into(c, fd, found.gl_pathv[i]);
+
+		if (file && file->plan)
+			each(c, file, fd);
+		if (fd >= 0)
+			close(fd);
+	}
+	globfree(&found);
+}
+
+static void learnt(struct prober_child *c, struct prober_file *file, int fd)
+{
+	(void)c;
+	(void)file;
+	(void)fd;
+}
+
+void prober_whole_learn(struct prober_child *c)
+{
+	each_usual(c, learnt);
+}
+
+/* --- attaching and taking out --------------------------------------------------------------- */
+
+static void name_of(const struct prober_file *file, char name[PROBER_NAME_SIZE])
+{
+	snprintf(name, PROBER_NAME_SIZE, "lib_%016llx", (unsigned long long)file->hash);
+}
+
+static bool attach(struct prober_child *c, struct prober_file *file, int fd)
+{
+	char name[PROBER_NAME_SIZE];
+	int err;
+
+	name_of(file, name);
+	err = bpf_tls_probe(c->tls, fd, 0, file->plan, name);
+	file->changed = true;
+	if (err && err != -EEXIST) {
+		file->error = err;
+		c->state.failed++;
+		prober_tell_error(c, "takes no probes", file->path, err);
+		return false;
+	}
+	file->whole = true;
+	file->whole_ns = prober_now_ns();
+	return true;
+}
+
+static void detach(struct prober_child *c, struct prober_file *file)
+{
+	char name[PROBER_NAME_SIZE];
+
+	name_of(file, name);
+	bpf_tls_unprobe(c->tls, name);
+	file->whole = false;
+	file->changed = true;
+}
+
+static void attach_usual(struct prober_child *c, struct prober_file *file, int fd)
+{
+	if (file->trusted && !file->whole)
+		attach(c, file, fd);
+}
+
+void prober_whole_start(struct prober_child *c)
+{
+	if (c->config->tls == SMTPL_TLS_LIBRARY)
+		each_usual(c, attach_usual);
+}
+
+/* --- who maps what -------------------------------------------------------------------------- */
+
+static bool is_relay(const struct prober_child *c, uint32_t uid)
+{
+	for (size_t i = 0; i < c->config->relays.count; i++)
+		if (c->config->relays.uid[i] == uid)
+			return true;
+	return uid == 0;
+}
+
+/* By the inode's number alone: the device may be told differently. One too many only keeps things as they
+ * are, or has them go back to probes for each process. */
+static void note_mapped(struct prober_child *c, const struct prober_maps *maps, bool other)
+{
+	for (struct prober_file *file = c->files.newest; file; file = file->older)
+		for (size_t i = 0; file->plan && i < maps->count; i++)
+			if (maps->files[i].ino == file->id.ino) {
+				file->mapped = true;
+				file->others |= other;
+			}
+}
+
+static void walk_one(struct prober_child *c, const char *name)
+{
+	static struct prober_maps maps; /* too large for the stack */
+	char path[32], *end;
+	long pid = strtol(name, &end, 10);
+	struct stat st;
+
+	if (pid <= 0 || *end)
+		return;
+	snprintf(path, sizeof(path), "/proc/%ld", pid);
+	if (stat(path, &st) || prober_maps_read(&maps, pid))
+		return;
+	note_mapped(c, &maps, !is_relay(c, st.st_uid) && !prober_process_find(c, pid));
+}
+
+static void walk(struct prober_child *c)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	c->walk_ns = prober_now_ns();
+	for (struct prober_file *file = c->files.newest; file; file = file->older)
+		file->mapped = file->others = !proc;
+	while (proc && (entry = readdir(proc)))
+		walk_one(c, entry->d_name);
+	if (proc)
+		closedir(proc);
+}
+
+/* --- by itself ------------------------------------------------------------------------------ */
+
+static void drop_own(struct prober_child *c, struct prober_process *p, const struct prober_file *file)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		char name[PROBER_NAME_SIZE];
+
+		if (p->probes[i].file != file || !p->probes[i].own)
+			continue;
+		prober_process_name(p, p->probes[i].hash, name);
+		bpf_tls_unprobe(c->tls, name);
+		p->probes[i].own = false;
+	}
+}
+
+static void for_all(struct prober_child *c, const struct prober_file *file)
+{
+	for (size_t i = 0; i < PROBER_PROCESSES_MAX; i++)
+		for (struct prober_process *p = c->processes[i]; p; p = p->chain)
+			drop_own(c, p, file);
+}
+
+/* More attaches in this minute than a file for each process is worth? */
+static bool is_busy(struct prober_file *file)
+{
+	uint64_t now_ns = prober_now_ns();
+
+	if (now_ns > file->minute_ns + MINUTE_NS) {
+		file->minute_ns = now_ns;
+		file->attaches = 0;
+	}
+	return ++file->attaches > ATTACHES_MANY;
+}
+
+static bool by_itself(struct prober_child *c, struct prober_file *file, int fd)
+{
+	if (!is_busy(file) || prober_now_ns() < c->walk_ns + MINUTE_NS)
+		return false;
+	walk(c);
+	if (file->others || !attach(c, file, fd))
+		return false;
+	for_all(c, file);
+	log_info("TLS: \"%s\" is mapped by senders of mail alone: probed for all", file->path);
+	return true;
+}
+
+bool prober_whole_wanted(struct prober_child *c, struct prober_file *file, int fd)
+{
+	if (file->whole || !file->trusted)
+		return file->whole;
+	if (c->config->tls == SMTPL_TLS_LIBRARY)
+		return attach(c, file, fd);
+	return by_itself(c, file, fd);
+}
+
+/* --- later ---------------------------------------------------------------------------------- */
+
+static bool is_replaced(const struct prober_file *file)
+{
+	struct stat st;
+
+	return stat(file->path, &st) || st.st_dev != file->id.dev || st.st_ino != file->id.ino;
+}
+
+/* What they had through the file they get for themselves. */
+static void for_each(struct prober_child *c, const struct prober_file *file)
+{
+	for (size_t i = 0; i < PROBER_PROCESSES_MAX; i++)
+		for (struct prober_process *p = c->processes[i]; p; p = p->chain)
+			for (size_t k = p->count; k-- > 0;)
+				if (p->probes[k].file == file && !p->probes[k].own) {
+					prober_process_unprobe(c, p, k);
+					prober_look(c, p, PROBER_LOOK_ASKED);
+					break;
+				}
+}
+
+static void tend_one(struct prober_child *c, struct prober_file *file)
+{
+	bool library = c->config->tls == SMTPL_TLS_LIBRARY;
+
+	if (file->mapped && (library || !file->others))
+		return;
+	if (library && !is_replaced(file))
+		return;
+	detach(c, file);
+	if (!library && file->mapped)
+		log_info("TLS: \"%s\" is mapped by other programs: probed for each sender", file->path);
+	for_each(c, file);
+}
+
+static bool is_due(const struct prober_child *c)
+{
+	for (const struct prober_file *file = c->files.newest; file; file = file->older)
+		if (file->whole && (c->config->tls != SMTPL_TLS_LIBRARY || is_replaced(file)))
+			return true;
+	return false;
+}
+
+void prober_whole_tend(struct prober_child *c)
+{
+	uint64_t now_ns = prober_now_ns();
+
+	if (now_ns < c->whole_ns + MINUTE_NS)
+		return;
+	c->whole_ns = now_ns;
+	if (!is_due(c))
+		return;
+	walk(c);
+	for (struct prober_file *file = c->files.newest; file; file = file->older)
+		if (file->whole)
+			tend_one(c, file);
+}
