@@ -86,15 +86,15 @@ static __always_inline void count_touch(struct smtpl_count *count)
 
 /* One sender must not fill the ring that tells of all: what is beyond its share is counted all the same,
  * and healed from the totals. Two CPUs may overwrite each other's update: the share is not exact. */
-static __always_inline bool event_share(const struct smtpl_session *s)
+static __always_inline bool event_share(const struct smtpl_session *s,
+					const struct smtpl_count_key *key)
 {
-	struct smtpl_count_key key = {.uid = s->uid}; /* on the stack, see count_key */
 	__u64 now = bpf_ktime_get_boot_ns();
 	struct smtpl_count *whole;
 
 	if (s->role == SMTPL_ROLE_RELAY)
 		return true;
-	whole = bpf_map_lookup_elem(&smtpl_counts, &key);
+	whole = bpf_map_lookup_elem(&smtpl_counts, key);
 	if (!whole)
 		return true;
 	if (whole->event_ns > now + SMTPL_EVENT_BURST_NS) {
@@ -109,7 +109,15 @@ static __always_inline bool event_share(const struct smtpl_session *s)
  * not know, the second time, that memory is not NULL. */
 static __always_inline void *event_reserve(const struct smtpl_session *s, __u64 size)
 {
-	return event_share(s) ? bpf_ringbuf_reserve(&smtpl_events, size, 0) : NULL;
+	const struct smtpl_count_key key = {.uid = s->uid}; /* on the stack, see count_key */
+
+	return event_share(s, &key) ? bpf_ringbuf_reserve(&smtpl_events, size, 0) : NULL;
+}
+
+/* The same where the session is a map's value, and not the argument of a global function: less stack. */
+static __always_inline void *event_reserve_here(const struct smtpl_session *s, __u64 size)
+{
+	return event_share(s, &s->uid_key) ? bpf_ringbuf_reserve(&smtpl_events, size, 0) : NULL;
 }
 
 static __always_inline void event_head(struct smtpl_event *head, const struct smtpl_session *s,
@@ -238,7 +246,7 @@ __attribute__((noinline)) int emit_path(struct smtpl_session *s, __u32 rcpt)
 
 static __always_inline void emit_open(struct smtpl_session *s)
 {
-	struct smtpl_event_open *event = event_reserve(s, sizeof(*event));
+	struct smtpl_event_open *event = event_reserve_here(s, sizeof(*event));
 
 	if (!event) {
 		stats_add(ring_full, 1);
@@ -255,7 +263,7 @@ static __always_inline void emit_open(struct smtpl_session *s)
 
 static __always_inline void emit_close(struct smtpl_session *s)
 {
-	struct smtpl_event_close *event = event_reserve(s, sizeof(*event));
+	struct smtpl_event_close *event = event_reserve_here(s, sizeof(*event));
 
 	if (!event) {
 		stats_add(ring_full, 1);

@@ -101,7 +101,7 @@ static __always_inline void feed_client_event(struct smtpl_session *s, __u32 eve
 {
 	switch (event) {
 	case SMTP_CLIENT_MAIL:
-		if (!smtpl_relay_reset || s->role != SMTPL_ROLE_RELAY || !gate_cut(s))
+		if (!gate_cuts(s))
 			emit_path(s, 0);
 		break;
 	case SMTP_CLIENT_RCPT:

@@ -91,15 +91,24 @@ static __always_inline void gate_count_refused(struct smtpl_session *s, __u64 n)
 	count_touch(count);
 }
 
-static __always_inline bool gate_domain_refused(const char *domain)
+/* Is the sender domain of the newest message suspended? Global, so that its key is on a stack that is
+ * gone when gate_cut() has its own. */
+__attribute__((noinline)) int gate_domain_refused(const struct smtpl_session *s)
 {
-	const struct smtpl_suspension *suspension = bpf_map_lookup_elem(&smtpl_domains, domain);
+	const struct smtpl_suspension *suspension;
+	struct smtpl_count_key key;
 
+	if (!s)
+		return 0;
+	count_key(&key, s, s->smtp.c.txn);
+	if (!key.domain[0])
+		return 0;
+	suspension = bpf_map_lookup_elem(&smtpl_domains, key.domain);
 	return suspension && suspension->until_ns > bpf_ktime_get_boot_ns();
 }
 
-/* Refuse the message that a mail server's session has just begun, if its domain is suspended: one
- * attempt, as when a server refuses MAIL. Global, so that it is verified once. */
+/* Refuse the message that a mail server's session has just begun: one attempt, as when a server refuses
+ * MAIL. Global, so that it is verified once. */
 __attribute__((noinline)) int gate_cut(struct smtpl_session *s)
 {
 	struct smtpl_event_cut *event;
@@ -108,16 +117,15 @@ __attribute__((noinline)) int gate_cut(struct smtpl_session *s)
 
 	if (!s)
 		return 0;
-	count_key(&key, s, s->smtp.c.txn);
-	if (!key.domain[0] || !gate_domain_refused(key.domain))
-		return 0;
 	s->cut = 1;
 	stats_add(sessions_cut, 1);
 	stats_add(refused_attempts, 1);
 	event = event_reserve(s, sizeof(*event));
 	if (event) {
 		event_head(&event->head, s, SMTPL_EVENT_CUT);
-		__builtin_memcpy(event->domain, key.domain, sizeof(event->domain));
+		__builtin_memcpy(event->domain,
+				 s->smtp.c.senders[s->smtp.c.txn & (SMTP_SENDERS - 1)].domain,
+				 sizeof(event->domain));
 		bpf_ringbuf_submit(event, BPF_RB_FORCE_WAKEUP);
 	} else {
 		stats_add(ring_full, 1);
@@ -128,6 +136,12 @@ __attribute__((noinline)) int gate_cut(struct smtpl_session *s)
 		count_touch(count);
 	}
 	return 1;
+}
+
+/* [refuse] relay = reset */
+static __always_inline bool gate_cuts(struct smtpl_session *s)
+{
+	return smtpl_relay_reset && s->role == SMTPL_ROLE_RELAY && gate_domain_refused(s) && gate_cut(s);
 }
 
 #endif

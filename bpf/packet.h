@@ -40,6 +40,7 @@ enum packet_verdict {
 
 #define PACKET_HEADER_WORDS_MIN 5 /* of IPv4 and of TCP, in 4 bytes */
 #define PACKET_EXT_HEADERS_MAX 6 /* IPv6 extension headers before TCP; more: not followed */
+#define PACKET_TCP_OPTIONS_MAX 40 /* bytes of them in a header */
 #define PACKET_SEQ_NEAR (1 << 20) /* a reply further ahead than this is not the peer's */
 
 struct packet {
@@ -126,27 +127,42 @@ static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
 	return 0;
 }
 
+struct packet_options {
+	struct __sk_buff *skb;
+	__u32 off; /* of the next TCP option */
+	__u32 end;
+	__u32 joins;
+};
+
+/* 1: that was the last, or it says enough. */
+static long packet_option(__u32 index, struct packet_options *o)
+{
+	__u8 opt[3] = {};
+
+	if (o->off >= o->end || bpf_skb_load_bytes(o->skb, o->off, opt, 1) || opt[0] == SMTPL_TCPOPT_EOL)
+		return 1;
+	if (opt[0] == SMTPL_TCPOPT_NOP) {
+		o->off++;
+		return 0;
+	}
+	if (bpf_skb_load_bytes(o->skb, o->off, opt, sizeof(opt)) || opt[1] < 2)
+		return 1;
+	o->joins = opt[0] == SMTPL_TCPOPT_MPTCP && opt[2] >> 4 == SMTPL_MPTCP_JOIN;
+	o->off += opt[1];
+	return o->joins;
+}
+
 /* Is this the SYN of a further MPTCP subflow? Its bytes would be a part of another connection's. */
 static __always_inline bool packet_joins(struct __sk_buff *skb, const struct packet *p)
 {
-	__u32 off = p->tcp + sizeof(struct packet_tcp_header);
+	struct packet_options o = {
+		.skb = skb,
+		.off = p->tcp + sizeof(struct packet_tcp_header),
+		.end = p->payload,
+	};
 
-	for (int i = 0; i < 40 && off < p->payload; i++) {
-		__u8 opt[3] = {};
-
-		if (bpf_skb_load_bytes(skb, off, opt, 1) || opt[0] == SMTPL_TCPOPT_EOL)
-			return false;
-		if (opt[0] == SMTPL_TCPOPT_NOP) {
-			off++;
-			continue;
-		}
-		if (bpf_skb_load_bytes(skb, off, opt, sizeof(opt)) || opt[1] < 2)
-			return false;
-		if (opt[0] == SMTPL_TCPOPT_MPTCP && opt[2] >> 4 == SMTPL_MPTCP_JOIN)
-			return true;
-		off += opt[1];
-	}
-	return false;
+	bpf_loop(PACKET_TCP_OPTIONS_MAX, packet_option, &o, 0);
+	return o.joins;
 }
 
 /* The packet's source, or its destination. *end is zero. */

@@ -11,6 +11,7 @@
 #define SMTPL_PLAINTEXT_H
 
 #include "settle.h"
+#include "tls_maps.h"
 
 struct feed_source {
 	const void *memory; /* of the current process */

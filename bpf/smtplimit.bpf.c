@@ -6,6 +6,7 @@
  */
 #include "kernel.h"
 #include "caller.h"
+#include "tls_end.h"
 
 static __always_inline void connect_fill(struct smtpl_session *s, struct bpf_sock_addr *ctx,
 					 const __u8 dest[16], __u32 port)
