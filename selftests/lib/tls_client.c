@@ -5,7 +5,7 @@
  * need not have answered before more is given. N is a connection's number. In TEXT, \n ends a line.
  *
  *	connect N ADDRESS PORT [UID]   as the real uid UID
- *	set N nonblock|ex|partial|moving|null|waits, or
+ *	set N nonblock|tls12|ex|partial|moving|null|waits, or
  *	      chunk (of a read) BYTES, piece (of a write) BYTES, sndbuf BYTES
  *	begin N openssl|memory|gnutls [AT]    TLS; tells the object's address, or has it lie AT
  *	finish N                              the handshake
@@ -145,7 +145,9 @@ static int do_set(struct call *c)
 	else if (!strcmp(what, "moving")) {
 		SSL_set_mode(w->ssl, SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 		w->moving = true;
-	} else if (!strcmp(what, "null"))
+	} else if (!strcmp(what, "tls12"))
+		w->tls12 = true;
+	else if (!strcmp(what, "null"))
 		w->null = true;
 	else if (!strcmp(what, "waits"))
 		w->waits = true;
@@ -249,6 +251,8 @@ static int do_pull(struct call *c)
 {
 	struct wire *w = &c->connection->wire;
 
+	if (BIO_ctrl_pending(SSL_get_rbio(w->ssl)))
+		return answer(c, " 0"); /* came along with what was fed before */
 	poll(&(struct pollfd){ .fd = w->fd, .events = POLLIN }, 1, -1);
 	return answer(c, " %zd", wire_pull(w));
 }

@@ -139,11 +139,14 @@ class Session:
         self.set(*options)
         self.do("finish")
 
+    def ehlo(self):
+        """The server knows the user by it."""
+        return "EHLO web.test" if self.port == 443 else f"EHLO u{self.uid}.test"
+
     def hello(self):
         if self.implicit:
             self.expect(220)
-        name = "web" if self.port == 443 else f"u{self.uid}"    # the server knows the user by it
-        self.talk(f"EHLO {name}.test")
+        self.talk(self.ehlo())
 
     def steps(self, sender, rcpts, body=("Subject: test", "", "hello")):
         """A message, one step at a time: a generator, so that sessions can be interleaved."""

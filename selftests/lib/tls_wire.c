@@ -48,8 +48,8 @@ static ssize_t plain_write(struct wire *w, const void *data, size_t size, bool a
 
 /* OpenSSL */
 
-/* As allocators with classes of sizes do, and malloc does when nothing came between: big blocks that were
- * freed are given out again, the last one first. */
+/* As allocators with classes of sizes do, and malloc does when nothing came between: big blocks that
+ * were freed are given out again, the last one first. */
 static void *kept[BLOCKS_KEPT];
 static size_t kept_count;
 static pthread_mutex_t keeping = PTHREAD_MUTEX_INITIALIZER;
@@ -184,6 +184,8 @@ static int memory_start(struct wire *w, const void *at)
 	w->ssl = ssl_new_at(at);
 	if (!w->ssl)
 		return -1;
+	if (w->tls12)
+		SSL_set_max_proto_version(w->ssl, TLS1_2_VERSION);
 	SSL_set_bio(w->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
 	w->stashed = 0;
 	return 0;

@@ -26,6 +26,7 @@ struct wire {
 	short wants; /* what to poll for after WIRE_AGAIN */
 	bool ex;     /* SSL_read_ex, SSL_write_ex */
 	bool moving; /* a write is tried again from another address, the first holds other bytes */
+	bool tls12;  /* at most TLS 1.2: nothing comes between handshake and plaintext */
 	bool null;   /* gnutls_record_send is tried again with NULL, 0 */
 	bool waits;  /* gnutls_record_uncork tries again by itself */
 	size_t piece; /* bytes in a call of write, at most; 0: all */
