@@ -13,6 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "bpf.h"
+#include "bpf_tls.h"
 #include "cgroup.h"
 
 struct check {
@@ -91,6 +92,23 @@ static void check_programs(const struct check *c)
 					  "SOCK_DESTROY");
 }
 
+static void check_tls(const struct check *c, const struct config *config)
+{
+	const char *off = config->tls == SMTPL_TLS_OFF ? ", but [watch] tls = off" : "";
+	enum smtpl_tls_way way = SMTPL_TLS_WAY_NONE;
+	char error[512] = "", why[640];
+	int err = bpf_tls_try(&way, error, sizeof(error));
+
+	if (err)
+		snprintf(why, sizeof(why), "every session under TLS is opaque: %s", error);
+	else if (way == SMTPL_TLS_WAY_MULTI)
+		snprintf(why, sizeof(why), "uprobe_multi%s", off);
+	else
+		snprintf(why, sizeof(why), "perf uprobes, which take longer to put than uprobe_multi%s",
+			 off);
+	check_say(c, "TLS by uprobes", err == 0, false, why);
+}
+
 void bpf_check(const struct config *config,
 	       void (*each)(void *arg, const char *name, bool met, bool required, const char *why),
 	       void *arg)
@@ -104,6 +122,8 @@ void bpf_check(const struct config *config,
 	check_btf(&c);
 	check_bpffs(&c, config);
 	check_cgroup(&c, config);
-	if (geteuid() == 0)
+	if (geteuid() == 0) {
 		check_programs(&c);
+		check_tls(&c, config);
+	}
 }
