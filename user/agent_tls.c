@@ -48,8 +48,11 @@ void agent_tls_attach(struct agent *a)
 {
 	char error[1024] = "";
 
-	if (a->tls && bpf_tls_attach(a->tls, error, sizeof(error)))
-		give_up(a, error);
+	if (a->tls) {
+		bpf_tls_set_watch(a->tls, &a->config);
+		if (bpf_tls_attach(a->tls, error, sizeof(error)))
+			give_up(a, error);
+	}
 	bpf_set_tls(a->bpf, a->tls ? a->config.tls : SMTPL_TLS_OFF);
 }
 

@@ -19,6 +19,7 @@
 #include "bpf.h"
 #include "bpf_link.h"
 #include "bpf_pin.h"
+#include "bpf_watch.h"
 #include "cgroup.h"
 #include "destroy.h"
 #include "smtplimit.skel.h"
@@ -99,13 +100,7 @@ static int skel_load(struct bpf *bpf, char *error, size_t error_size)
 
 void bpf_set_watch(struct bpf *bpf, const struct config *config)
 {
-	uint64_t bits[65536 / 64] = {};
-
-	for (size_t i = 0; i < config->ports_count; i++)
-		bits[config->ports[i] / 64] |= 1ull << config->ports[i] % 64;
-	for (size_t i = 0; i < sizeof(bits) / sizeof(*bits); i++)
-		if (bpf->skel->bss->smtpl_ports[i] != bits[i])
-			__atomic_store_n(&bpf->skel->bss->smtpl_ports[i], bits[i], __ATOMIC_RELAXED);
+	bpf_watch_ports((uint64_t *)bpf->skel->bss->smtpl_ports, config);
 	bpf->skel->bss->smtpl_local = config->local;
 	bpf->skel->bss->smtpl_relay_reset = config->relay == CONFIG_RELAY_RESET;
 }

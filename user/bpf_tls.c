@@ -17,6 +17,7 @@
 #include "bpf_pin.h"
 #include "bpf_tls.h"
 #include "bpf_tls_link.h"
+#include "bpf_watch.h"
 #include "tls.skel.h"
 
 #define HOOKS_MAX 8
@@ -150,6 +151,12 @@ int bpf_tls_attach(struct bpf_tls *tls, char *error, size_t error_size)
 	}
 	tls->skel->bss->smtpl_tls_mode = tls->mode;
 	return bpf_link_attach_all(wants, count, tls->bpffs, -1, error, error_size);
+}
+
+void bpf_tls_set_watch(struct bpf_tls *tls, const struct config *config)
+{
+	bpf_watch_ports((uint64_t *)tls->skel->bss->smtpl_ports, config);
+	tls->skel->bss->smtpl_relay_reset = config->relay == CONFIG_RELAY_RESET;
 }
 
 /* Probes and hooks first, then the maps that tell of them. */

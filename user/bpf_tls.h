@@ -31,7 +31,7 @@ int bpf_tls_try(enum smtpl_tls_way *way, char *error, size_t error_size);
 /* Attach the hooks that know the sockets (trace points), pinned; those of an earlier start are replaced. */
 int bpf_tls_attach(struct bpf_tls *tls, char *error, size_t error_size);
 
-/* What the programs watch, as bpf_set_watch(): ports, relay, tls. */
+/* As bpf_set_watch(). */
 void bpf_tls_set_watch(struct bpf_tls *tls, const struct config *config);
 
 /* Remove the hooks and every probe of an earlier start: [watch] tls = off. */

@@ -314,6 +314,8 @@ static void reload(struct agent *a)
 	}
 	pipeline_set_rule(a->pipeline, &a->config.rule, a->config.mode);
 	bpf_set_watch(a->bpf, &a->config);
+	if (a->tls)
+		bpf_tls_set_watch(a->tls, &a->config);
 	agent_apply_roles(a);
 	agent_apply_relay(a);
 	agent_heartbeat(a);
