@@ -21,25 +21,27 @@ NODEMAILER = Path("/usr/share/nodejs/nodemailer")
 class Mix:
     """Messages with every outcome that the server can be asked for (script.py)."""
 
-    def __init__(self, tag):
+    def __init__(self, tag, domain="far.test"):
         self.messages = []      # (sender, recipients)
-        self.outcomes = []      # what must become of each: (sender, recipient, outcome)
-        self.tag = tag
+        self.outcomes = []      # what must become of each try: (sender, recipient, outcome)
+        self.tag, self.domain = tag, domain
 
     def add(self, sender, *acts):
         """One message with a recipient for each act, of which DATA's and the dot's go for all."""
-        whole = [outcome(act) for act in acts if act[:1] in ("d", "e")]
+        whole = next((act for act in acts if act[:1] in ("d", "e")), None)
         rcpts = []
         for act in acts:
-            rcpt = f"{act}{'-' if act else ''}n{len(self.outcomes)}.{self.tag}@far.test"
-            rcpts.append(rcpt)
-            self.outcomes.append((sender, rcpt, whole[0] if whole else outcome(act)))
+            name = f"n{len(self.outcomes)}.{self.tag}@{self.domain}"
+            rcpts.append(f"{act}-{name}" if act else name)
+            self.outcomes += [(sender, rcpts[-1], outcome) for outcome in outcomes(whole or act)]
         self.messages.append((sender, rcpts))
         return self
 
 
-def outcome(act):
-    return {"": "delivered", "4": "deferred", "5": "failed"}[act[1:2]]
+def outcomes(act):
+    """Of the tries, one after the other, that an act is for."""
+    words = {"": "delivered", "2": "delivered", "4": "deferred", "5": "failed"}
+    return [words[reply[:1]] for reply in act[1:].split("+")]
 
 
 def full_mix(tag):

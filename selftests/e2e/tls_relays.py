@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Real mail servers in the clear, with STARTTLS, with TLS from the first byte, and with several messages
+over one TLS session: what the kernel counts for each sender domain is what the server tallied. Prints
+the rows of the table that README shows."""
+import contextlib
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import compare  # noqa: E402
+import ktap  # noqa: E402
+import mta  # noqa: E402
+from clients_tls import Mix  # noqa: E402
+from host import Host  # noqa: E402
+from ktap import equal, true  # noqa: E402
+from mta import ALICE, BOB, CAROL, DAVE  # noqa: E402
+from mta_tree import Dns  # noqa: E402
+
+FIELDS = compare.FIELDS + ("opaque",)
+# Each way has a domain of its own to send to, and a customer who sends, whose domain the counts are of.
+WAYS = {"plain": (ALICE, "alice@alice.test"), "starttls": (BOB, "bob@bob.test"),
+        "implicit": (CAROL, "carol@carol.test"), "reused": (DAVE, "dave@dave.test")}
+ADDRESSES = {f"{way}.test": [f"198.51.100.{n}"] for n, way in enumerate(WAYS, 1)}
+MESSAGES = 8    # over one session, where it is used again
+
+POSTFIX_SERVICES = """
+smtps-out unix - - y - - smtp -o smtp_tls_wrappermode=yes -o smtp_tls_security_level=encrypt
+reuse-out unix - - y - 1 smtp -o smtp_tls_connection_reuse=yes -o smtp_tls_security_level=encrypt
+  -o smtp_connection_cache_destinations=reused.test
+tlsproxy unix - - y - 0 tlsproxy
+"""
+EXIM_ROUTER = """implicit:
+  driver = dnslookup
+  domains = implicit.test
+  transport = remote_smtps
+  no_more
+"""
+EXIM_TRANSPORT = """remote_smtps:
+  driver = smtp
+  protocol = smtps
+  helo_data = REMOTE_SMTP_HELO_DATA
+"""
+
+
+def make_postfix(host):
+    server = mta.Postfix(host, {
+        "smtp_tls_policy_maps": "inline:{ {plain.test=none} }", "smtp_tls_security_level": "encrypt",
+        "transport_maps": "inline:{ {implicit.test=smtps-out:[mx1.implicit.test]:465}, "
+                          "{reused.test=reuse-out:} }"})
+    master = "etc/postfix/master.cf"
+    server.tree.write(master, server.tree.read(master) + POSTFIX_SERVICES)
+    return server
+
+
+def make_exim(host):
+    server = mta.Exim(host)
+    main = "etc/exim4/conf.d/main/000_test"
+    server.tree.write(main, server.tree.read(main)
+                      + f"REMOTE_SMTP_HOSTS_AVOID_TLS = {ADDRESSES['plain.test'][0]}\n")
+    server.tree.write("etc/exim4/conf.d/router/150_test", EXIM_ROUTER)
+    server.tree.write("etc/exim4/conf.d/transport/50_test", EXIM_TRANSPORT)
+    return server
+
+
+@contextlib.contextmanager
+def running(make):
+    options = {"limit": {"min_failures": 1000000}}
+    with Host(options, server={"tls": True, "tls_inside": True, "greeting_ms": 100}) as host:
+        Dns(host, ADDRESSES)
+        server = make(host)
+        host.write_conf({"watch": {"relay_users": f"{server.user} mail"}})
+        server.configure()
+        host.start()
+        server.start()
+        try:
+            yield server
+        except BaseException:
+            print(server.diagnosis(), file=sys.stderr)
+            raise
+
+
+def mix_of(way, sender, at_data):
+    """What is deferred is tried again, and then accepted or refused."""
+    mix = Mix(way, f"{way}.test")
+    if way == "reused":
+        for number in range(MESSAGES):
+            mix.add(sender, "", ("", "r550", "e554.5.7.1")[number % 3])
+        return mix
+    mix.add(sender, "", "")
+    mix.add(sender, "r550.5.1.1", "", "r450.4.2.1+250")
+    mix.add(sender, at_data)
+    mix.add(sender, "e554.5.7.1", "")
+    mix.add(sender, "e452.4.3.1+550")
+    return mix
+
+
+def send(server, at_data, held):
+    """Everything, until the queue is empty; what must become of each try: {way: outcomes}."""
+    mixes = {way: mix_of(way, sender, at_data) for way, (_, sender) in WAYS.items()}
+    for way, (uid, _) in WAYS.items():
+        for sender, rcpts in mixes[way].messages:
+            done = server.sendmail(uid, sender, rcpts, held if way == "reused" else ())
+            equal(done.returncode, 0, f"exit of sendmail ({done.stderr})")
+    server.run_queue()
+    server.wait_queue_empty(60)
+    return {way: sorted(mix.outcomes) for way, mix in mixes.items()}
+
+
+def judge(server, library, at_data="", held=()):
+    """at_data: the act of a refusal at DATA; held: options of sendmail(1) that put off the delivery."""
+    want = send(server, at_data, held)
+    seen = server.host.tally()
+    for way, (_, sender) in WAYS.items():
+        got = sorted((e["sender"], e["recipient"], e["outcome"]) for e in seen.log if e["sender"] == sender)
+        equal(got, want[way], f"{way}: the server's tally")
+    sessions = [s for s in server.host.sessions() if s["address"] == ADDRESSES["reused.test"][0]]
+    true(len(sessions) < MESSAGES, f"no session of {len(sessions)} was used again")
+    try:
+        compare.map_equals(server.host, seen, FIELDS)
+    finally:
+        table(server, library, seen)
+
+
+def table(server, library, seen):
+    counts = server.host.counts()
+    words = []
+    for _, sender in WAYS.values():
+        key = server.uid, sender.partition("@")[2]
+        words.append("exact" if key in counts and all(counts[key][f] == seen.cells[key][f] for f in FIELDS)
+                     else "wrong" if key in counts else "opaque")
+    ktap.diagnose(f"{'server':26}{'TLS library':24}" + "".join(f"{way:10}" for way in WAYS))
+    ktap.diagnose(f"{server.name:26}{library:24}" + "".join(f"{w:10}" for w in words))
+
+
+def test_postfix():
+    with running(make_postfix) as server:
+        judge(server, "OpenSSL", at_data="d451.4.3.0+550")
+
+
+def test_exim():
+    """It sends BDAT instead of DATA. What waits in its queue for one host goes over one session."""
+    with running(make_exim) as server:
+        judge(server, "GnuTLS", held=["-odqs"])
+
+
+if __name__ == "__main__":
+    ktap.main(ktap.tests(globals()))
