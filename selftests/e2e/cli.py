@@ -22,7 +22,7 @@ ALICE, GAMES = 20001, 5
 ACCOUNT_KEYS = {"account", "uid", "domains", "window", "total", "suspended", "since", "until",
                 "reason"}
 STATUS_KEYS = {"version", "mode", "window_s", "percent", "min_failures", "suspend_s", "accounts",
-               "stats"}
+               "tls", "stats"}
 TOTAL_KEYS = {"connections", "delivered", "deferred", "failed", "unknown", "opaque", "refused"}
 
 
@@ -91,6 +91,7 @@ def test_config(host):
 def test_check(host):
     text = ok(host, "check")
     true(len(text.splitlines()) >= 3, f"few requirements:\n{text}")
+    true(re.search(r"^(yes|lower) +TLS by uprobes: ", text, re.M), f"nothing about TLS:\n{text}")
     true(isinstance(json.loads(ok(host, "-j", "check")), dict), "check -j is no object")
 
 
