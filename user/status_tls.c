@@ -188,18 +188,18 @@ static void print_reason(const char *what, uint64_t count, FILE *out)
 		fprintf(out, "  %s: %" PRIu64 "\n", what, count);
 }
 
-/* Why sessions are opaque, or unknown. */
+/* Why sessions are opaque, or unknown. A process is looked into before it is known if it will use TLS. */
 static void print_reasons(const struct status *s, FILE *out)
 {
 	const struct smtpl_tls_state *t = &s->tls;
 	char error[ESCAPED_SIZE];
 
-	print_reason("opaque: processes without a library that has symbols (static, Go, rustls)",
-		     t->without, out);
-	print_reason("opaque: processes or files that could not be read (gone, refused, damaged)",
+	print_reason("no probes: processes without TLS, or whose has no symbols (static, Go, "
+		     "rustls)", t->without, out);
+	print_reason("no probes: processes or files that could not be read (gone, refused, damaged)",
 		     t->unreadable, out);
-	print_reason("opaque: processes or files that took no probe", t->failed, out);
-	print_reason("opaque: processes skipped, too many at once", t->skipped, out);
+	print_reason("no probes: processes or files that took none", t->failed, out);
+	print_reason("no probes: processes skipped, too many at once", t->skipped, out);
 	print_reason("unknown: sessions whose probes came late (tls = library avoids it)",
 		     s->stats.tls_late, out);
 	if (t->error[0])

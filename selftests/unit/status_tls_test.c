@@ -12,8 +12,9 @@
 #include "status_fixture.h"
 #include "status_tls.h"
 
-#define HEADLINE "TLS: process, uprobe_multi; 3 processes with probes; sessions 120 seen (2 late), 4 not " \
-		 "bound, 1 opaque"
+#define HEADLINE                                                                                   \
+	"TLS: process, uprobe_multi; 3 processes with probes; sessions 120 seen (2 late), 4 not "  \
+	"bound, 1 opaque"
 #define LATE "  unknown: sessions whose probes came late (tls = library avoids it): 2\n"
 
 static const struct smtpl_tls_state running = {
@@ -36,7 +37,8 @@ static void state(struct smtpl_tls_state state)
 	status_tls_state(&status, &state);
 }
 
-static void file(const char *path, uint32_t libraries, uint32_t processes, uint32_t whole, int32_t error)
+static void file(const char *path, uint32_t libraries, uint32_t processes, uint32_t whole,
+		 int32_t error)
 {
 	struct smtpl_tls_file f = { .libraries = libraries, .processes = processes,
 				    .whole = whole, .error = error };
@@ -100,10 +102,10 @@ static void every_reason_is_told(void **unused)
 		"  /mnt/\\x0a\\x1b]0;x/libssl.so (openssl): no probes, Input/output error\n"
 		"  /odd (unknown): no probes, Unknown error 2147483647\n"
 		"  /usr/bin/node (openssl,gnutls): all processes\n"
-		"  opaque: processes without a library that has symbols (static, Go, rustls): 5\n"
-		"  opaque: processes or files that could not be read (gone, refused, damaged): 6\n"
-		"  opaque: processes or files that took no probe: 7\n"
-		"  opaque: processes skipped, too many at once: 8\n"
+		"  no probes: processes without TLS, or whose has no symbols (static, Go, rustls): 5\n"
+		"  no probes: processes or files that could not be read (gone, refused, damaged): 6\n"
+		"  no probes: processes or files that took none: 7\n"
+		"  no probes: processes skipped, too many at once: 8\n"
 		LATE
 		"  last error: pid 9: \\x1b[2J\n");
 }
