@@ -181,10 +181,12 @@ int bpf_tls_link_make(enum smtpl_tls_way way, int prog, int file, pid_t pid,
 int bpf_tls_link_remove(const char *dir, const char *name)
 {
 	int removed = 0, err = 0;
+	char path[PATH_MAX];
 
-	for (int index = -1; index < SMTPL_TLS_PROBES_MAX; index++) {
-		char path[PATH_MAX];
-
+	pin_path(path, dir, name, -1);
+	if (unlink(path) == 0)
+		return 0;
+	for (int index = 0; index < SMTPL_TLS_PROBES_MAX; index++) {
 		pin_path(path, dir, name, index);
 		if (unlink(path) == 0)
 			removed++;

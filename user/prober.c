@@ -98,10 +98,7 @@ static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
 	struct prober_process *p = prober_process_find(c, ask->pid);
 	uint64_t now_ns = prober_now_ns();
 
-	/* Many asks are no reason to seem dead. */
-	if (now_ns >= c->second_ns)
-		on_second(c, now_ns);
-	if (p && !ask->again) {
+	if (p && (!ask->again || p->count)) {
 		prober_process_tell(c, p, 0);
 		return;
 	}
@@ -111,6 +108,9 @@ static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
 	}
 	look(c, ask, p);
 	prober_budget_worked(&c->budget, ask->uid, prober_now_ns() - now_ns, now_ns);
+	/* Many asks are no reason to seem dead. */
+	if (now_ns >= c->second_ns)
+		on_second(c, now_ns);
 }
 
 /* --- the loop ------------------------------------------------------------------------------- */

@@ -64,6 +64,7 @@ uint64_t prober_now_ns(void); /* boot time */
 /* prober_process.c - the processes that were asked for. find: NULL: it is not known, or not the same
  * process any more. begin: 0 or -errno; -ESRCH: gone; -ENFILE: too many. */
 struct prober_process *prober_process_find(struct prober_child *c, pid_t pid);
+bool prober_process_known(struct prober_child *c, pid_t pid); /* perhaps an ended one */
 int prober_process_begin(struct prober_child *c, pid_t pid, struct prober_process **process);
 /* Take its probes out, and forget it. */
 void prober_process_end(struct prober_child *c, struct prober_process *p);

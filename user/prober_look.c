@@ -261,6 +261,13 @@ static void look_at(struct look *look, size_t index, bool known_only)
 	close(fd);
 }
 
+static void look_at_all(struct look *look, bool known_only)
+{
+	for (size_t i = 0; i < look->c->maps.count; i++)
+		if (!look->done[i])
+			look_at(look, i, known_only);
+}
+
 int prober_look(struct prober_child *c, struct prober_process *p, enum prober_look how)
 {
 	struct look look = {.c = c, .p = p, .how = how};
@@ -268,10 +275,10 @@ int prober_look(struct prober_child *c, struct prober_process *p, enum prober_lo
 
 	if (err)
 		return err;
-	for (int known_only = 1; known_only >= 0; known_only--)
-		for (size_t i = 0; i < c->maps.count; i++)
-			if (!look.done[i])
-				look_at(&look, i, known_only);
+	look_at_all(&look, true);
+	if (look.since_ns)
+		prober_process_tell(c, p, look.since_ns);
+	look_at_all(&look, false);
 	if (how == PROBER_LOOK_BIND)
 		return 0;
 	if (c->maps.cut)

@@ -42,6 +42,11 @@ struct prober_process *prober_process_find(struct prober_child *c, pid_t pid)
 	return NULL;
 }
 
+bool prober_process_known(struct prober_child *c, pid_t pid)
+{
+	return *place_of(c, pid) != NULL;
+}
+
 /* The descriptor first: what is read of the process after that is of no other. */
 static int process_open(struct prober_child *c, struct prober_process *p)
 {

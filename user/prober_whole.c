@@ -138,7 +138,7 @@ static void walk_one(struct prober_child *c, const char *name)
 	snprintf(path, sizeof(path), "/proc/%ld", pid);
 	if (stat(path, &st) || prober_maps_read(&maps, pid))
 		return;
-	note_mapped(c, &maps, !is_relay(c, st.st_uid) && !prober_process_find(c, pid));
+	note_mapped(c, &maps, !is_relay(c, st.st_uid) && !prober_process_known(c, pid));
 }
 
 static void walk(struct prober_child *c)
@@ -232,18 +232,21 @@ static void for_each(struct prober_child *c, const struct prober_file *file)
 				}
 }
 
-static void tend_one(struct prober_child *c, struct prober_file *file)
+/* As the last walk has found it. */
+static bool is_unwanted(const struct prober_child *c, const struct prober_file *file)
 {
-	bool library = c->config->tls == SMTPL_TLS_LIBRARY;
+	if (c->config->tls == SMTPL_TLS_LIBRARY)
+		return file->whole && !file->mapped && is_replaced(file);
+	return file->whole && (!file->mapped || file->others);
+}
 
-	if (file->mapped && (library || !file->others))
-		return;
-	if (library && !is_replaced(file))
-		return;
-	detach(c, file);
-	if (!library && file->mapped)
-		log_info("TLS: \"%s\" is mapped by other programs: probed for each sender", file->path);
-	for_each(c, file);
+static struct prober_file *next_unwanted(const struct prober_child *c)
+{
+	struct prober_file *file = c->files.newest;
+
+	while (file && !is_unwanted(c, file))
+		file = file->older;
+	return file;
 }
 
 static bool is_due(const struct prober_child *c)
@@ -256,6 +259,7 @@ static bool is_due(const struct prober_child *c)
 
 void prober_whole_tend(struct prober_child *c)
 {
+	struct prober_file *file;
 	uint64_t now_ns = prober_now_ns();
 
 	if (now_ns < c->whole_ns + MINUTE_NS)
@@ -264,7 +268,12 @@ void prober_whole_tend(struct prober_child *c)
 	if (!is_due(c))
 		return;
 	walk(c);
-	for (struct prober_file *file = c->files.newest; file; file = file->older)
-		if (file->whole)
-			tend_one(c, file);
+	/* Looking at processes changes the order of the files. */
+	while ((file = next_unwanted(c))) {
+		detach(c, file);
+		if (file->others)
+			log_info("TLS: \"%s\" is mapped by other programs: probed for each sender",
+				 file->path);
+		for_each(c, file);
+	}
 }
