@@ -92,23 +92,12 @@ static const struct known *known_by_name(const char *name)
 	return NULL;
 }
 
-/* A function may have several names and versions, all at one address. */
-static bool has_function_at(const struct draft *d, uint64_t address)
-{
-	size_t i;
-
-	for (i = 0; i < d->count; i++)
-		if (d->functions[i].body.start == address)
-			return true;
-	return false;
-}
-
 static void take_symbol(void *arg, const char *name, struct tls_span body)
 {
 	const struct known *known = known_by_name(name);
 	struct draft *d = arg;
 
-	if (!known || has_function_at(d, body.start))
+	if (!known)
 		return;
 	d->too_many = d->count == FUNCTIONS_MAX;
 	if (d->too_many)
@@ -137,7 +126,7 @@ static int add_probe(struct tls_plan *plan, uint64_t offset, uint32_t cookie)
 {
 	uint32_t i;
 
-	/* Two functions may end in the same third one. */
+	/* A function may have several names and versions; two may end in the same third one. */
 	for (i = 0; i < plan->count; i++)
 		if (plan->probes[i].offset == offset && plan->probes[i].cookie == cookie)
 			return 0;
