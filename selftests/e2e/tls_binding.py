@@ -235,7 +235,8 @@ def read_before_fed(host, ports, since):
     crosswise(sessions, [s.ehlo() for s in sessions], 250)
     for n, session in enumerate(sessions):
         session.message(*mixed(f"own{n}", MIX[n:]))
-    for line, code in (("MAIL FROM:<me@cross.test>", 250), ("RCPT TO:<x@far.test>", 250), ("DATA", 354)):
+    for line, code in (("MAIL FROM:<me@cross.test>", 250), ("RCPT TO:<x@far.test>", 250),
+                       ("DATA", 354)):
         crosswise(sessions, [line] * len(sessions), code)
     for session in sessions:
         session.say("hello", ".")

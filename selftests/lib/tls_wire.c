@@ -48,8 +48,8 @@ static ssize_t plain_write(struct wire *w, const void *data, size_t size, bool a
 
 /* OpenSSL */
 
-/* As allocators with classes of sizes do, and malloc does when nothing came between: big blocks that
- * were freed are given out again, the last one first. */
+/* As allocators with classes of sizes do, and malloc does when nothing came between: big blocks
+ * that were freed are given out again, the last one first. */
 static void *kept[BLOCKS_KEPT];
 static size_t kept_count;
 static pthread_mutex_t keeping = PTHREAD_MUTEX_INITIALIZER;
