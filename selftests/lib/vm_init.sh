@@ -60,4 +60,4 @@ if dmesg | grep -qE 'WARNING:|BUG:|Oops|lockup|rcu.*(stall|self-detected)|genera
 	finish "fail: the kernel complained, see above"
 fi
 [ "$status" = 0 ] || finish "fail: $(cat /tmp/why 2>/dev/null || echo "exit $status of the test")"
-finish "pass: $(cat /tmp/checks 2>/dev/null || echo 0) checks"
+finish "pass: $(cat /tmp/checks 2>/dev/null || echo 0) checks$(sed 's/^/, /' /tmp/notes 2>/dev/null)"

@@ -3,6 +3,7 @@
 # figures that must come out exactly. alice (uid 1000) is the customer, bob (1001) her neighbour; the
 # server and its script are selftests/lib/smtp_smoke.c.
 . /test/vm_checks.sh
+. /test/vm_tls.sh
 
 V4=10.9.0.2
 V6=fd09::2
@@ -155,8 +156,9 @@ leave() {
 }
 
 BPF_OBJECTS_BEFORE=$(bpf_objects)
-smtplimit check
+smtplimit check >/tmp/check.log 2>&1
 expect "check" 0 "$?"
+cat /tmp/check.log
 remote smtp_smoke server 25 >/tmp/server.log 2>&1 &
 wait_for "the server listens" logged listening /tmp/server.log || conclude
 printf '[watch]\nrelay_users = mail\n[refuse]\nrelay = reset\n' >/etc/smtplimit.conf
@@ -166,6 +168,7 @@ suspend
 release
 local_callers
 reset_relay
+tls_sees
 leave
 echo "# log of the daemon:"
 cat /tmp/daemon.log

@@ -23,8 +23,11 @@ tls_stats() {
 }
 tls_stats_are() { [ "$(tls_stats)" = "$1" ]; }
 
+# What follows would wait in vain as well.
+tls_wait() { wait_for "$@" || conclude; }
+
 has_probes() {
-	bpftool map dump pinned /sys/fs/bpf/smtplimit/v1/smtpl_tls_pids | tr -d ' \n' |
+	bpftool map dump pinned /sys/fs/bpf/smtplimit/v1/smtpl_tls_pids 2>&1 | tr -d ' \n' |
 		grep -q "\"key\":$1,\"value\":{\"since_ns\":[1-9][0-9]*,\"last_ns\":[0-9]*,\"files\":[1-9]"
 }
 
@@ -36,7 +39,7 @@ tls_begin() {
 	smtp_smoke client -u 1001 -w "$how" "$V4" "$port" me@bob.test "$@" \
 		</tmp/steps >/tmp/client.log 2>&1 &
 	CLIENT=$!
-	wait_for "probes are in the client" has_probes "$CLIENT"
+	tls_wait "probes are in the client" has_probes "$CLIENT"
 }
 step() { echo >/tmp/steps; }
 
@@ -54,10 +57,10 @@ tls_deliver() {
 
 tls_count_exactly() {
 	tls_deliver -s "$SUBMISSION" 250@a.test,550@b.test
-	wait_for "a session was seen" tls_stats_are 1/0/0/0
+	tls_wait "a session was seen" tls_stats_are 1/0/0/0
 	expect "bob's attempts by STARTTLS" 2/0/1/0 "$(attempts bob)"
 	tls_deliver -i "$SMTPS" d450@c.test 250@d.test,550@e.test
-	wait_for "two sessions were seen" tls_stats_are 2/0/0/0
+	tls_wait "two sessions were seen" tls_stats_are 2/0/0/0
 	expect "bob's attempts by implicit TLS too" 3/1/2/0 "$(attempts bob)"
 	expect "none was opaque" 0 "$(figure bob total opaque)"
 }
@@ -67,10 +70,10 @@ tls_cut() {
 	tls_begin -s "$SUBMISSION" 250@f.test 250@g.test
 	step
 	step
-	wait_for "bob's mail is delivered" attempts_are bob 4/1/2/0
+	tls_wait "bob's mail is delivered" attempts_are bob 4/1/2/0
 	smtplimit suspend bob
 	expect "suspend bob" 0 "$?"
-	wait_for "bob is suspended" is_suspended bob
+	tls_wait "bob is suspended" is_suspended bob
 	step
 	wait "$CLIENT"
 	expect "his session ends" 1 "$?"
@@ -78,7 +81,7 @@ tls_cut() {
 	expect "bob's attempts after the cut" 4/1/2/0 "$(attempts bob)"
 	smtplimit release bob
 	expect "release bob" 0 "$?"
-	wait_for "bob is released" not_suspended bob
+	tls_wait "bob is released" not_suspended bob
 }
 attempts_are() { [ "$(attempts "$1")" = "$2" ]; }
 
@@ -93,8 +96,8 @@ tls_sees() {
 	exec 3<>/tmp/steps
 	remote smtp_smoke server -c /test/cert.pem "$SUBMISSION" >/tmp/starttls.log 2>&1 &
 	remote smtp_smoke server -c /test/cert.pem -i "$SMTPS" >/tmp/smtps.log 2>&1 &
-	wait_for "the server with STARTTLS listens" logged listening /tmp/starttls.log
-	wait_for "the server with implicit TLS listens" logged listening /tmp/smtps.log
+	tls_wait "the server with STARTTLS listens" logged listening /tmp/starttls.log
+	tls_wait "the server with implicit TLS listens" logged listening /tmp/smtps.log
 	tls_count_exactly
 	tls_cut
 	exec 3>&-
