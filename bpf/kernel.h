@@ -61,6 +61,7 @@ struct sock {
 };
 struct task_struct {
 	unsigned int flags;
+	int tgid;
 };
 struct seq_file;
 struct bpf_iter_meta {

@@ -4,8 +4,8 @@
  * object is fed to the parser of the session that the object is bound to. A call counts when it
  * returns, by what it returns: one that has to be repeated has brought nothing yet.
  *
- * Nothing is guessed. A stretch that cannot be read, or a call whose return was not seen, ends the
- * pairing of commands and replies, and what follows is unknown.
+ * Nothing is guessed. After a stretch that could not be read, or a call whose return was not seen, what
+ * follows is unknown until the next transaction.
  */
 #ifndef SMTPL_PLAINTEXT_H
 #define SMTPL_PLAINTEXT_H
@@ -46,22 +46,35 @@ static __always_inline __u64 plaintext_word(const struct feed_source *from, __u3
 	return word;
 }
 
-static __always_inline void plaintext_blind(struct smtpl_session *t)
+/* The caller holds the lock. */
+static __always_inline void plaintext_gap(struct smtpl_session *t)
 {
-	if (!t->smtp.c.desync)
-		stats_add(tls_blind, 1);
-	t->smtp.c.desync = 1;
+	if (t->plain.phase != SMTP_TLS_IN_STEP)
+		return;
+	stats_add(tls_blind, 1);
+	if (smtp_tls_gap(&t->plain, &t->smtp))
+		emit_outcome(t, &t->smtp.s.decision);
+}
+
+/* A stretch was missed. Who holds the lock meanwhile reads what is not in step any more. */
+static __always_inline void plaintext_missed(struct smtpl_session *t)
+{
+	if (!session_trylock(t)) {
+		if (!t->end)
+			t->smtp.c.desync = 1;
+		return;
+	}
+	plaintext_gap(t);
+	session_release(t);
 }
 
 /* Was all of it read? And nothing of it stays: a message body is no one's business. */
-static __always_inline void plaintext_fed(struct smtpl_session *t, struct session_way *way)
+static __always_inline bool plaintext_fed(const struct smtpl_session *t, struct session_way *way)
 {
 	const struct session_cursor *c = &way->cursor;
 
-	if (c->pos < c->len && !t->smtp.c.opaque && !t->smtp.s.opaque && !t->cut &&
-	    !(way == &t->in && t->smtp.s.desync))
-		plaintext_blind(t);
 	__builtin_memset(way->buf, 0, sizeof(way->buf));
+	return c->pos >= c->len || t->smtp.c.opaque || t->smtp.s.opaque || t->cut;
 }
 
 static __always_inline void plaintext_event(struct smtpl_session *t, __u32 event)
@@ -79,22 +92,22 @@ static __always_inline void plaintext_wrote(struct smtpl_session *t, const struc
 	if (event & SMTP_TLS_LEAVE)
 		return;
 	feed_client(from, t, 0, len);
-	plaintext_fed(t, &t->out);
+	if (!plaintext_fed(t, &t->out))
+		plaintext_missed(t);
 }
 
 static __always_inline void plaintext_read(struct smtpl_session *t, const struct feed_source *from,
 					   __u32 len)
 {
 	if (!session_trylock(t)) {
-		/* another thread reads as well, or the socket is gone */
-		if (!t->end)
-			plaintext_blind(t);
+		plaintext_missed(t); /* another thread reads as well, or the socket is gone */
 		return;
 	}
 	t->in.synced = 1;
 	plaintext_event(t, smtp_tls_read(&t->plain, &t->smtp, plaintext_word(from, len)));
 	feed_server(from, t, 0, len);
-	plaintext_fed(t, &t->in);
+	if (!plaintext_fed(t, &t->in) && !t->smtp.s.desync)
+		plaintext_gap(t);
 	session_release(t);
 }
 

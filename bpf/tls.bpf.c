@@ -33,7 +33,10 @@ struct tls_call {
 /* A program may write from a callback of its read: so a call for each direction. */
 struct tls_thread {
 	struct tls_call calls[TLS_DIRECTIONS];
-	__u64 last; /* cookie of a TLS session's socket that was read outside of any call; 0: none */
+	__u64 last;  /* cookie of a TLS session's socket that was read outside of any call; 0: none */
+	__u64 bound; /* cookie of the session that it last read or wrote */
+	__u32 family; /* process that it was forked from in the middle of a session; 0: none */
+	__u32 pad;
 };
 
 struct {
@@ -46,7 +49,7 @@ struct {
 
 struct tls_object_key {
 	__u64 object;
-	__u32 pid;
+	__u32 pid; /* or that of the family */
 	__u32 pad;
 };
 
@@ -101,6 +104,12 @@ static __always_inline struct tls_call *tls_call(struct tls_thread *thread, __u3
 	return direction == TLS_WRITES ? &thread->calls[TLS_WRITES] : &thread->calls[TLS_SHAKES];
 }
 
+/* Of a task, made where there is none. */
+static __always_inline struct tls_thread *tls_thread(struct task_struct *task)
+{
+	return bpf_task_storage_get(&smtpl_tls_thrds, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
 static __always_inline struct tls_object *tls_object_get(const struct tls_object_key *key)
 {
 	struct tls_object *object = bpf_map_lookup_elem(&smtpl_tls_objs, key);
@@ -133,6 +142,9 @@ static __always_inline struct smtpl_session *tls_bound(const struct tls_object_k
 static __always_inline void tls_bind(const struct tls_object_key *key, struct tls_object *object,
 				     struct smtpl_session *t)
 {
+	/* It was another object's, or another process': who knows what passed there. */
+	if (t->tls.object)
+		plaintext_missed(t);
 	t->tls.object = key->object;
 	t->tls.pid = key->pid;
 	t->tls_calls = 0;
@@ -183,29 +195,38 @@ static __always_inline void tls_mark_call(const struct tls_object_key *key, __u3
 	if (!t)
 		return;
 	if (t->tls_calls & 1 << direction)
-		plaintext_blind(t);
+		plaintext_missed(t);
 	t->tls_calls |= 1 << direction;
+}
+
+/* A process that has forked shares what it had: the other may go on with it. */
+static __always_inline void tls_free(const struct tls_object_key *key)
+{
+	const struct tls_object *object = bpf_map_lookup_elem(&smtpl_tls_objs, key);
+	const struct smtpl_session *t = object ? tls_bound(key, object) : NULL;
+
+	if (object && !(t && t->tls_shared))
+		bpf_map_delete_elem(&smtpl_tls_objs, key);
 }
 
 static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function, __u32 pid)
 {
-	struct tls_object_key key = {.object = PT_REGS_PARM1(ctx), .pid = pid};
+	struct tls_object_key key = {.object = PT_REGS_PARM1(ctx)};
 	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
 	__u32 direction = tls_direction(function);
-	struct tls_thread *thread;
+	struct tls_thread *thread = tls_thread(bpf_get_current_task_btf());
 	struct tls_call *call;
 
 	/* No load from the context at an offset that it computes. */
 	opaque_to_clang(fourth);
 	opaque_to_clang(fifth);
-	if (function == SMTPL_TLS_FREE) {
-		bpf_map_delete_elem(&smtpl_tls_objs, &key);
-		return 0;
-	}
-	thread = bpf_task_storage_get(&smtpl_tls_thrds, bpf_get_current_task_btf(), NULL,
-				      BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!thread)
 		return 0;
+	key.pid = thread->family ? thread->family : pid;
+	if (function == SMTPL_TLS_FREE) {
+		tls_free(&key);
+		return 0;
+	}
 	if (direction != TLS_WRITES && thread->last)
 		tls_take_last(&key, thread, direction);
 	if (direction != TLS_SHAKES)
@@ -250,7 +271,7 @@ static __always_inline void tls_pass(struct smtpl_session *t, __u32 direction, _
 	const struct feed_source from = {.memory = (const void *)buf};
 
 	if (bytes > PLAINTEXT_MAX || !buf)
-		plaintext_blind(t);
+		plaintext_missed(t);
 	else if (direction == TLS_READS)
 		plaintext_read(t, &from, bytes);
 	else
@@ -259,8 +280,8 @@ static __always_inline void tls_pass(struct smtpl_session *t, __u32 direction, _
 
 static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function, __u32 pid)
 {
-	struct tls_object_key key = {.pid = pid};
 	__u32 direction = tls_direction(function);
+	struct tls_object_key key = {};
 	struct tls_thread *thread;
 	struct tls_object *object;
 	struct smtpl_session *t;
@@ -275,6 +296,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function, __u32 
 		return 0;
 	call->sp = 0;
 	key.object = call->object;
+	key.pid = thread->family ? thread->family : pid;
 	object = bpf_map_lookup_elem(&smtpl_tls_objs, &key);
 	if (!object)
 		return 0;
@@ -286,6 +308,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function, __u32 
 		t = tls_bind_candidate(&key, object);
 	if (!t)
 		return 0;
+	thread->bound = t->cookie;
 	if (!bytes)
 		tls_note_again(object, call);
 	else
@@ -370,7 +393,8 @@ static __always_inline void tls_read_inside(struct smtpl_session *t, const struc
 
 	if (call->function == SMTPL_TLS_HANDSHAKE && t->plain.phase == SMTP_TLS_NEW)
 		t->plain.whole = 1;
-	if (object && !(object->cookie == t->cookie && t->tls.object == key.object))
+	if (object && !(object->cookie == t->cookie && t->tls.object == key.object &&
+			t->tls.pid == key.pid))
 		tls_bind(&key, object, t);
 }
 
@@ -405,8 +429,7 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	known->last_ns = bpf_ktime_get_boot_ns();
 	if (!known->since_ns && smtpl_tls_mode != SMTPL_TLS_LIBRARY)
 		return 0;
-	thread = bpf_task_storage_get(&smtpl_tls_thrds, bpf_get_current_task_btf(), NULL,
-				      BPF_LOCAL_STORAGE_GET_F_CREATE);
+	thread = tls_thread(bpf_get_current_task_btf());
 	t = tls_session_get(s);
 	if (!thread || !t)
 		return 0;
@@ -414,9 +437,33 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 		s->cut = 1;
 	call = tls_innermost(thread);
 	if (call)
-		tls_read_inside(t, call, pid);
+		tls_read_inside(t, call, thread->family ? thread->family : pid);
 	else
 		thread->last = t->tls.object ? 0 : t->cookie;
+	return 0;
+}
+
+/* A process in the middle of a session forks, as Exim does to go on with it in another: the child has the
+ * TLS object as well, and no probes yet. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(smtpl_tls_fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct tls_thread *thread, *made;
+	struct smtpl_session *t;
+
+	if (parent->tgid == child->tgid)
+		return 0;
+	thread = bpf_task_storage_get(&smtpl_tls_thrds, parent, NULL, 0);
+	t = thread ? tls_session(thread->bound) : NULL;
+	if (!t)
+		return 0;
+	made = tls_thread(child);
+	if (!made)
+		return 0;
+	made->family = thread->family ? thread->family : parent->tgid;
+	made->bound = thread->bound;
+	t->tls_shared = 1;
+	tls_ask(t, child->tgid, false);
 	return 0;
 }
 

@@ -11,6 +11,7 @@
  *	later                 anything else                 late: RCPT lines are unknown attempts, until a
  *	                                                    chunk with MAIL, RSET or EHLO follows a reply
  *	                                                    that asks for nothing
+ *	but missed a stretch                                likewise, from there on
  */
 #ifndef SMTPL_SMTP_TLS_H
 #define SMTPL_SMTP_TLS_H
@@ -24,7 +25,7 @@ enum smtp_tls_phase {
 /* What a chunk brings besides what is in it: or-ed. */
 enum smtp_tls_event {
 	SMTP_TLS_LATE = 1,    /* the session turns out to be late; once a session */
-	SMTP_TLS_UNKNOWN = 2, /* one attempt of it was not seen; once a session */
+	SMTP_TLS_UNKNOWN = 2, /* one attempt of it was not seen */
 	SMTP_TLS_LEAVE = 4,   /* not to be fed: what it is cannot be told */
 };
 
@@ -88,12 +89,20 @@ SMTP_API __u32 smtp_tls_begin(struct smtp_session *ss)
 	return 0;
 }
 
-SMTP_INLINE __u32 smtp_tls_fall_behind(struct smtp_tls *t, struct smtp_session *ss)
+SMTP_INLINE void smtp_tls_fall_behind(struct smtp_tls *t, struct smtp_session *ss)
 {
 	t->phase = SMTP_TLS_BEHIND;
-	t->late = 1;
+	t->missed = 0;
+	t->ready = 0;
+	t->challenge = 0;
 	ss->c.desync = 1;
 	ss->s.desync = 1;
+}
+
+SMTP_INLINE __u32 smtp_tls_come_late(struct smtp_tls *t, struct smtp_session *ss)
+{
+	t->late = 1;
+	smtp_tls_fall_behind(t, ss);
 	return SMTP_TLS_LATE;
 }
 
@@ -114,12 +123,24 @@ SMTP_INLINE __u32 smtp_tls_is_boundary(__u64 word)
 	       word >> 16 == (SMTP_WORD4('R', 'S', 'E', 'T') << 16 | '\r' << 8 | '\n');
 }
 
+/* A stretch of the plaintext may be missing: what is under way is lost to us. 1: s.decision holds what
+ * was undecided. */
+SMTP_API __u32 smtp_tls_gap(struct smtp_tls *t, struct smtp_session *ss)
+{
+	if (!t || !ss || t->phase != SMTP_TLS_IN_STEP)
+		return 0;
+	t->counted = smtp_session_desync(ss) != SMTP_SERVER_NONE;
+	smtp_tls_fall_behind(t, ss);
+	return t->counted;
+}
+
 /* Attempts that nobody counted: one, for what was under way. */
 SMTP_INLINE __u32 smtp_tls_settle(struct smtp_tls *t)
 {
 	__u32 unknown = t->phase == SMTP_TLS_BEHIND && t->missed && !t->counted;
 
 	t->missed = 0;
+	t->counted = 0;
 	return unknown ? SMTP_TLS_UNKNOWN : 0;
 }
 
@@ -162,7 +183,7 @@ SMTP_API __u32 smtp_tls_wrote(struct smtp_tls *t, struct smtp_session *ss, __u64
 		return 0;
 	}
 	if (first)
-		event = smtp_tls_fall_behind(t, ss);
+		event = smtp_tls_come_late(t, ss);
 	if (t->phase == SMTP_TLS_BEHIND)
 		event |= smtp_tls_wrote_behind(t, ss, word, first);
 	return event;
@@ -191,7 +212,7 @@ SMTP_API __u32 smtp_tls_read(struct smtp_tls *t, struct smtp_session *ss, __u64 
 		if (t->whole || (!ss->s.greeted && word >> 40 == SMTP_WORD4(0, '2', '2', '0')))
 			t->phase = SMTP_TLS_IN_STEP;
 		else
-			event = smtp_tls_fall_behind(t, ss);
+			event = smtp_tls_come_late(t, ss);
 	}
 	if (t->phase == SMTP_TLS_BEHIND)
 		smtp_tls_read_behind(t, word);

@@ -38,7 +38,7 @@
 	X(tls_unbound, "TLS sessions of processes with probes, but read through nothing that has one")    \
 	X(tls_opaque, "TLS sessions of processes without probes")                                  \
 	X(tls_full, "TLS sessions not followed for want of room")                                  \
-	X(tls_blind, "TLS sessions given up: plaintext passed that could not be read")
+	X(tls_blind, "times that a stretch of a TLS session was missed: what was under way is unknown")
 
 struct smtpl_stats {
 #define SMTPL_STAT_FIELD(name, text) __u64 name;
