@@ -59,7 +59,8 @@ static int check_ident(const uint8_t *image, size_t size, uint16_t machine)
 		return -ENOEXEC;
 	/* A file that was cut loses its section headers first, and libelf takes it for one
 	 * without. */
-	if (header.e_shoff >= size || header.e_phoff >= size)
+	if (header.e_phoff >= size || header.e_shoff >= size ||
+	    header.e_shnum * sizeof(Elf64_Shdr) > size - header.e_shoff)
 		return -EBADMSG;
 	return 0;
 }

@@ -233,7 +233,9 @@ int tls_plan_read(int fd, struct tls_plan *plan)
 		return -errno;
 	if (!S_ISREG(file.st_mode) || file.st_size == 0 || file.st_size > FILE_BYTES_MAX)
 		return -ENOEXEC;
-	image = mmap(NULL, file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	/* Shared: into a private mapping the kernel puts the breakpoints of those who probe the file
+	 * already, us with [watch] tls = library, and a plan would be made of them. */
+	image = mmap(NULL, file.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (image == MAP_FAILED)
 		return -errno;
 	err = tls_plan_image(image, file.st_size, MACHINE, plan);

@@ -3,6 +3,8 @@
  * tls_plan_test.c - the plans of this machine's TLS libraries, held against what binutils say of
  * them, and of files that have such functions elsewhere, twice, or not at all.
  */
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
 #include "tls_plan_fixture.h"
 
 static void test_openssl(void **state)
@@ -81,6 +83,54 @@ static void test_symbols(void **state)
 	expect_built_error(FUNCTION("SSL_connect", "ret") FUNCTION("SSL_free", "ret"), -ENOENT);
 }
 
+/* --- a file that is probed already ----------------------------------------------------------- */
+
+/* A probe at `offset` in whatever this process maps of the file, until the descriptor is closed. */
+static int attach(const char *path, uint64_t offset)
+{
+	struct perf_event_attr attr = {.size = sizeof(attr)};
+	FILE *type = fopen("/sys/bus/event_source/devices/uprobe/type", "re");
+	int fd;
+
+	assert_non_null(type);
+	assert_int_equal(fscanf(type, "%u", &attr.type), 1);
+	fclose(type);
+	attr.config1 = (uintptr_t)path;
+	attr.config2 = offset;
+	fd = (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* What is in the file counts, not what the kernel has written into the memory of processes. */
+static void test_probed(void **state)
+{
+	struct tls_plan plan = {0}, again = {0};
+	int fds[SMTPL_TLS_PROBES_MAX];
+	uint8_t *code;
+	uint32_t i;
+	int fd;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	build(FUNCTION("SSL_read", "nop\nje 1f\nret\n1: ret") FUNCTION("SSL_free", "ret"));
+	assert_int_equal(read_plan(built, &plan), 0);
+	assert_int_equal(plan.count, 4);
+	for (i = 0; i < plan.count; i++)
+		fds[i] = attach(built, plan.probes[i].offset);
+	fd = open(built, O_RDONLY | O_CLOEXEC);
+	code = mmap(NULL, 1 << 14, PROT_READ, MAP_PRIVATE, fd, 0);
+	assert_true(code != MAP_FAILED);
+	assert_int_equal(code[plan.probes[0].offset], 0xcc);
+	munmap(code, 1 << 14);
+	close(fd);
+	assert_int_equal(read_plan(built, &again), 0);
+	assert_memory_equal(&again, &plan, sizeof(plan));
+	for (i = 0; i < plan.count; i++)
+		close(fds[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -89,6 +139,7 @@ int main(void)
 		cmocka_unit_test(test_node),
 		cmocka_unit_test(test_without),
 		cmocka_unit_test(test_symbols),
+		cmocka_unit_test(test_probed),
 	};
 
 	return cmocka_run_group_tests(tests, plan_setup, plan_teardown);

@@ -62,7 +62,7 @@ static const struct {
 	{"gnutls_deinit", SMTPL_TLS_FREE},
 };
 
-static inline FILE *tally_run(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static inline FILE *tally_run(const char *format, ...)
 {
 	char command[1024];
 	va_list args;
