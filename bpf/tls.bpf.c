@@ -15,6 +15,7 @@
 enum tls_direction {
 	TLS_READS = 0,
 	TLS_WRITES,
+	TLS_UNCORKS, /* its own writes were counted when they were corked (GnuTLS) */
 	TLS_SHAKES, /* its return is not seen: OpenSSL leaves by an indirect jump */
 	TLS_DIRECTIONS,
 };
@@ -90,6 +91,8 @@ static __always_inline __u32 tls_direction(__u32 function)
 	case SMTPL_TLS_READ:
 	case SMTPL_TLS_READ_EX:
 		return TLS_READS;
+	case SMTPL_TLS_UNCORK:
+		return TLS_UNCORKS;
 	case SMTPL_TLS_HANDSHAKE:
 		return TLS_SHAKES;
 	default:
@@ -101,7 +104,9 @@ static __always_inline struct tls_call *tls_call(struct tls_thread *thread, __u3
 {
 	if (direction == TLS_READS)
 		return &thread->calls[TLS_READS];
-	return direction == TLS_WRITES ? &thread->calls[TLS_WRITES] : &thread->calls[TLS_SHAKES];
+	if (direction == TLS_WRITES)
+		return &thread->calls[TLS_WRITES];
+	return direction == TLS_UNCORKS ? &thread->calls[TLS_UNCORKS] : &thread->calls[TLS_SHAKES];
 }
 
 /* Of a task, made where there is none. */
@@ -167,6 +172,19 @@ static __always_inline struct smtpl_session *tls_bind_candidate(const struct tls
 
 /* --- calls ---------------------------------------------------------------------------------- */
 
+/* Is the thread, whose stack is at `sp`, still inside? Returns of handshakes are not seen: then the slot
+ * of the return address is beyond the stack, or something else is in it by now. */
+static __always_inline bool tls_inside(const struct tls_call *call, __u64 sp)
+{
+	__u64 back = 0;
+
+	if (!call->sp || sp >= call->sp)
+		return false;
+	if (!call->back)
+		return true;
+	return bpf_probe_read_user(&back, sizeof(back), (const void *)call->sp) == 0 && back == call->back;
+}
+
 /* What this thread read last was for this object. */
 static __always_inline void tls_take_last(const struct tls_object_key *key, struct tls_thread *thread,
 					  __u32 direction)
@@ -227,9 +245,11 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function, __u32 
 		tls_free(&key);
 		return 0;
 	}
-	if (direction != TLS_WRITES && thread->last)
+	if (direction == TLS_WRITES && tls_inside(&thread->calls[TLS_UNCORKS], PT_REGS_SP(ctx)))
+		return 0;
+	if ((direction == TLS_READS || direction == TLS_SHAKES) && thread->last)
 		tls_take_last(&key, thread, direction);
-	if (direction != TLS_SHAKES)
+	if (direction == TLS_READS || direction == TLS_WRITES)
 		tls_mark_call(&key, direction);
 	call = tls_call(thread, direction);
 	call->object = key.object;
@@ -295,6 +315,8 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function, __u32 
 	if (!call->sp || call->sp != PT_REGS_SP(ctx))
 		return 0;
 	call->sp = 0;
+	if (direction == TLS_UNCORKS)
+		return 0;
 	key.object = call->object;
 	key.pid = thread->family ? thread->family : pid;
 	object = bpf_map_lookup_elem(&smtpl_tls_objs, &key);
@@ -330,19 +352,6 @@ int smtpl_tls_probe(struct pt_regs *ctx)
 }
 
 /* --- sockets -------------------------------------------------------------------------------- */
-
-/* Is the thread, whose stack is at `sp`, still inside? Returns of handshakes are not seen: then the slot
- * of the return address is beyond the stack, or something else is in it by now. */
-static __always_inline bool tls_inside(const struct tls_call *call, __u64 sp)
-{
-	__u64 back = 0;
-
-	if (!call->sp || sp >= call->sp)
-		return false;
-	if (!call->back)
-		return true;
-	return bpf_probe_read_user(&back, sizeof(back), (const void *)call->sp) == 0 && back == call->back;
-}
 
 /* The innermost call that the thread is in; NULL: none. */
 static __always_inline const struct tls_call *tls_innermost(const struct tls_thread *thread)

@@ -19,6 +19,7 @@ enum smtpl_tls_function {
 	SMTPL_TLS_WRITE,     /* returns the bytes written: SSL_write, gnutls_record_send */
 	SMTPL_TLS_WRITE_EX,  /* returns 1, and the bytes in *argument 4: SSL_write_ex */
 	SMTPL_TLS_WRITE_EX2, /* the same in *argument 5: SSL_write_ex2 */
+	SMTPL_TLS_UNCORK,    /* writes what was given to a WRITE before: gnutls_record_uncork */
 	SMTPL_TLS_HANDSHAKE, /* entry alone: SSL_do_handshake, gnutls_handshake */
 	SMTPL_TLS_FREE,      /* entry alone, the object is no more: SSL_free, gnutls_deinit */
 	SMTPL_TLS_FUNCTIONS,
@@ -26,7 +27,7 @@ enum smtpl_tls_function {
 
 #define SMTPL_TLS_RETURN 0x100 /* in a cookie, beside the function: a probe on one of its RETs */
 
-/* Probes in one file. OpenSSL 3 and GnuTLS 3.7 together have 27. */
+/* Probes in one file. OpenSSL 3 and GnuTLS 3.7 together have 30. */
 #define SMTPL_TLS_PROBES_MAX 64
 
 #define SMTPL_TLS_PIDS_MAX 16384
