@@ -44,6 +44,7 @@ static const struct known known_functions[] = {
 	{"gnutls_record_send", SMTPL_TLS_GNUTLS, SMTPL_TLS_WRITE},
 	{"gnutls_record_send2", SMTPL_TLS_GNUTLS, SMTPL_TLS_WRITE},
 	{"gnutls_record_send_range", SMTPL_TLS_GNUTLS, SMTPL_TLS_WRITE},
+	{"gnutls_record_uncork", SMTPL_TLS_GNUTLS, SMTPL_TLS_UNCORK},
 	{"gnutls_handshake", SMTPL_TLS_GNUTLS, SMTPL_TLS_HANDSHAKE},
 	{"gnutls_deinit", SMTPL_TLS_GNUTLS, SMTPL_TLS_FREE},
 };
@@ -68,7 +69,7 @@ struct draft {
 
 static bool moves_data(enum smtpl_tls_function function)
 {
-	return function >= SMTPL_TLS_READ && function <= SMTPL_TLS_WRITE_EX2;
+	return function >= SMTPL_TLS_READ && function <= SMTPL_TLS_UNCORK;
 }
 
 static bool reads(enum smtpl_tls_function function)
@@ -233,8 +234,8 @@ int tls_plan_read(int fd, struct tls_plan *plan)
 		return -errno;
 	if (!S_ISREG(file.st_mode) || file.st_size == 0 || file.st_size > FILE_BYTES_MAX)
 		return -ENOEXEC;
-	/* Shared: into a private mapping the kernel puts the breakpoints of those who probe the file
-	 * already, us with [watch] tls = library, and a plan would be made of them. */
+	/* Shared: into a private mapping the kernel puts the breakpoints of those who probe the
+	 * file already, us with [watch] tls = library, and a plan would be made of them. */
 	image = mmap(NULL, file.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (image == MAP_FAILED)
 		return -errno;

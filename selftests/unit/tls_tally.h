@@ -58,6 +58,7 @@ static const struct {
 	{"gnutls_record_send", SMTPL_TLS_WRITE},
 	{"gnutls_record_send2", SMTPL_TLS_WRITE},
 	{"gnutls_record_send_range", SMTPL_TLS_WRITE},
+	{"gnutls_record_uncork", SMTPL_TLS_UNCORK},
 	{"gnutls_handshake", SMTPL_TLS_HANDSHAKE},
 	{"gnutls_deinit", SMTPL_TLS_FREE},
 };
