@@ -15,6 +15,8 @@
 #define UNWIND_HEADER_BYTES 12
 #define UNWIND_ENTRY_BYTES  8
 
+#define ALIGNMENT 8 /* of tables */
+
 static uint32_t u32_at(const uint8_t *at)
 {
 	uint32_t value;
@@ -61,6 +63,9 @@ static int check_ident(const uint8_t *image, size_t size, uint16_t machine)
 	 * without. */
 	if (header.e_phoff >= size || header.e_shoff >= size ||
 	    header.e_shnum * sizeof(Elf64_Shdr) > size - header.e_shoff)
+		return -EBADMSG;
+	/* Which libelf lets pass where the processor does; no linker writes it. */
+	if ((header.e_phoff | header.e_shoff) % ALIGNMENT)
 		return -EBADMSG;
 	return 0;
 }
@@ -130,6 +135,7 @@ int tls_elf_open(struct tls_elf *elf, const void *image, size_t size, uint16_t m
 	elf_version(EV_CURRENT);
 	elf->image = image;
 	elf->size = size;
+	elf->code_alignment = machine == EM_AARCH64 ? 4 : 1;
 	elf->elf = elf_memory((char *)image, size); /* which it does not write to */
 	if (!elf->elf)
 		return -EBADMSG;
@@ -165,6 +171,8 @@ static int take_table(const struct tls_elf *elf, Elf_Scn *section, uint32_t stri
 	if (text[names->d_size - 1] != '\0')
 		return -EBADMSG;
 	symbol = symbols->d_buf;
+	if ((uintptr_t)symbol % ALIGNMENT)
+		return -EBADMSG;
 	for (size_t left = symbols->d_size / sizeof(*symbol); left > 0; left--, symbol++) {
 		const struct tls_span body = {symbol->st_value, symbol->st_value + symbol->st_size};
 
@@ -197,8 +205,9 @@ const uint8_t *tls_elf_code(const struct tls_elf *elf, struct tls_span span, uin
 {
 	const uint8_t *code = loaded(elf, span.start, span.end - span.start, PF_R | PF_X);
 
-	if (code)
-		*offset = code - elf->image;
+	if (!code || span.start % elf->code_alignment)
+		return NULL;
+	*offset = code - elf->image;
 	return code;
 }
 

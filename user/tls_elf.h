@@ -24,6 +24,7 @@ struct tls_elf {
 	Elf *elf;
 	const uint8_t *image;
 	size_t size;
+	unsigned int code_alignment; /* of an instruction */
 	const Elf64_Phdr *segments;
 	size_t segments_count;
 	struct tls_span plts[TLS_ELF_PLTS_MAX]; /* stubs that jump to what other files have */

@@ -112,13 +112,17 @@ static void test_too_much(void **state)
 /* --- aarch64, whose assembler need not be here: a file of this machine with other code
  * ------- */
 
-static int aarch64_plan(const uint32_t *code, size_t count, struct tls_plan *plan)
+static int aarch64_plan_at(const char *place, const uint32_t *code, size_t count,
+			   struct tls_plan *plan)
 {
+	char source[1024];
 	struct tls_plan here = {0};
 	struct image image;
 	int err;
 
-	build(FUNCTION("SSL_read", ".rept 62\nret\n.endr\nnop\nnop"));
+	snprintf(source, sizeof(source), "%s\n%s", place,
+		 FUNCTION("SSL_read", ".rept 62\nret\n.endr\nnop\nnop"));
+	build(source);
 	assert_int_equal(read_plan(built, &here), 0);
 	image_load(&image, built);
 	image.bytes[offsetof(Elf64_Ehdr, e_machine)] = EM_AARCH64;
@@ -128,6 +132,11 @@ static int aarch64_plan(const uint32_t *code, size_t count, struct tls_plan *pla
 	if (err == 0)
 		assert_int_equal(plan->probes[0].offset, here.probes[0].offset);
 	return err;
+}
+
+static int aarch64_plan(const uint32_t *code, size_t count, struct tls_plan *plan)
+{
+	return aarch64_plan_at(".balign 4", code, count, plan);
 }
 
 #define A64_NOP 0xd503201fu
@@ -163,6 +172,7 @@ static void test_aarch64(void **state)
 		assert_int_equal(plan.probes[i].cookie, SMTPL_TLS_READ | SMTPL_TLS_RETURN);
 		assert_int_equal(plan.probes[i].offset - plan.probes[0].offset, 8 * i);
 	}
+	assert_int_equal(aarch64_plan_at(".balign 4\nnop", code, 16, &plan), -ENOTSUP);
 	code[9] = A64_NOP; /* now it may go anywhere */
 	assert_int_equal(aarch64_plan(code, 16, &plan), -ENOTSUP);
 	code[10] = 0x00000001; /* no instruction */
