@@ -6,7 +6,8 @@
  *
  * A program that hands its library buffers, not sockets (memory BIOs), reads the socket first and then
  * calls the library. There the socket is a candidate for the object of the next call that reads or
- * shakes hands, for that one alone, and it is bound when plaintext comes of it.
+ * shakes hands, for that one alone, and it is bound when plaintext comes of it. A thread that reads
+ * another socket in between does it in another way: none of its objects is bound so.
  */
 #include <linux/ptrace.h>
 #include "kernel.h"
@@ -37,7 +38,7 @@ struct tls_thread {
 	__u64 last;  /* cookie of a TLS session's socket that was read outside of any call; 0: none */
 	__u64 bound; /* cookie of the session that it last read or wrote */
 	__u32 family; /* process that it was forked from in the middle of a session; 0: none */
-	__u32 pad;
+	__u32 gathers; /* it reads several sockets before it calls the library: `last` says nothing */
 };
 
 struct {
@@ -416,6 +417,25 @@ static __always_inline void tls_ask_reader(struct smtpl_session *s, __u32 pid)
 	tls_ask(s, pid, false);
 }
 
+/* Outside of any call. 0: a socket that is to be bound to no object. */
+static __always_inline void tls_read_outside(struct tls_thread *thread, __u64 cookie)
+{
+	if (thread->last && thread->last != cookie)
+		thread->gathers = 1;
+	thread->last = thread->gathers ? 0 : cookie;
+}
+
+/* Any socket of any process. */
+static __always_inline int tls_read_other(void)
+{
+	struct tls_thread *thread = bpf_task_storage_get(&smtpl_tls_thrds, bpf_get_current_task_btf(),
+							 NULL, 0);
+
+	if (thread && thread->last)
+		tls_read_outside(thread, 0);
+	return 0;
+}
+
 SEC("tp_btf/tcp_rcv_space_adjust")
 int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 {
@@ -426,10 +446,10 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	struct smtpl_session *s, *t;
 
 	if (!watched_port(bpf_ntohs(sk->__sk_common.skc_dport)))
-		return 0;
+		return tls_read_other();
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
 	if (!s || s->tls_wire != SESSION_TLS_BOTH)
-		return 0;
+		return tls_read_other();
 	known = bpf_map_lookup_elem(&smtpl_tls_pids, &pid);
 	if (!known) {
 		tls_ask_reader(s, pid);
@@ -448,7 +468,7 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	if (call)
 		tls_read_inside(t, call, thread->family ? thread->family : pid);
 	else
-		thread->last = t->tls.object ? 0 : t->cookie;
+		tls_read_outside(thread, t->tls.object ? 0 : t->cookie);
 	return 0;
 }
 

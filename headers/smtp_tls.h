@@ -37,7 +37,7 @@ struct smtp_tls {
 	__u8 counted; /* behind: attempts were counted as unknown */
 	__u8 ready;  /* behind: the reply read last asks for nothing */
 	__u8 challenge; /* behind: it asks for a line of AUTH */
-	__u8 pad;
+	__u8 more; /* behind: it has several lines */
 };
 
 /* The parser as it is before EHLO (greeted) or before the greeting, with nothing pending. Numbers of
@@ -95,6 +95,7 @@ SMTP_INLINE void smtp_tls_fall_behind(struct smtp_tls *t, struct smtp_session *s
 	t->missed = 0;
 	t->ready = 0;
 	t->challenge = 0;
+	t->more = 0;
 	ss->c.desync = 1;
 	ss->s.desync = 1;
 }
@@ -197,8 +198,9 @@ SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u64 word)
 	t->ready = first == '2' || first == '4' || first == '5';
 	t->challenge = word >> 40 == SMTP_WORD4(0, '3', '3', '4');
 	/* x2z is of the connection, x3z of AUTH (RFC 5321 4.2.1, RFC 4954 6); EHLO has several lines. */
-	if (t->ready && second != '2' && second != '3' && fourth != '-')
+	if (t->ready && second != '2' && second != '3' && fourth != '-' && !t->more)
 		t->missed = 1;
+	t->more = fourth == '-';
 }
 
 /* The server's chunk, likewise. */

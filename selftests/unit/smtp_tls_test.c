@@ -110,7 +110,9 @@ struct part {
 static const struct part dialogue[] = {
 	{"S220 mx ESMTP\r\n", {1, 1, 1, 0, 0}},
 	{"CEHLO me\r\n", {1, 1, 1, 0, 0}},
-	{"S250-mx\r\n250 PIPELINING\r\n", {1, 1, 1, 0, 1}},
+	{"S250-mx\r\n", {1, 1, 1, 0, 1}}, /* a line at a time */
+	{"S250-SIZE\r\n", {1, 1, 1, 0, 1}},
+	{"S250 PIPELINING\r\n", {1, 1, 1, 1, 1}}, /* this could be the answer to anything */
 	{"CAUTH LOGIN\r\n", {1, 1, 1, 0, 1}},
 	{"S334 VXNlcm5hbWU6\r\n", {1, 1, 1, 0, 1}},
 	{"CbWUK\r\n", {1, 1, 1, 1, 1}}, /* nobody can tell what this line was */
