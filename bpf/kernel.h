@@ -62,6 +62,9 @@ struct sock {
 struct task_struct {
 	unsigned int flags;
 	int tgid;
+	struct task_struct *group_leader;
+	__u64 start_boottime; /* since 5.5 */
+	__u64 self_exec_id;   /* since 5.7; counts execs */
 };
 struct seq_file;
 struct bpf_iter_meta {

@@ -11,63 +11,7 @@
  */
 #include <linux/ptrace.h>
 #include "kernel.h"
-#include "plaintext.h"
-
-enum tls_direction {
-	TLS_READS = 0,
-	TLS_WRITES,
-	TLS_UNCORKS, /* its own writes were counted when they were corked (GnuTLS) */
-	TLS_SHAKES, /* its return is not seen: OpenSSL leaves by an indirect jump */
-	TLS_DIRECTIONS,
-};
-
-struct tls_call {
-	__u64 object;
-	__u64 buf;
-	__u64 size;
-	__u64 done; /* where the _ex functions write how many bytes it were */
-	__u64 sp;   /* at the entry, and at the RET again; 0: no call */
-	__u64 back; /* where it returns to */
-	__u32 function; /* enum smtpl_tls_function */
-	__u32 pad;
-};
-
-/* A program may write from a callback of its read: so a call for each direction. */
-struct tls_thread {
-	struct tls_call calls[TLS_DIRECTIONS];
-	__u64 last;  /* cookie of a TLS session's socket that was read outside of any call; 0: none */
-	__u64 bound; /* cookie of the session that it last read or wrote */
-	__u32 family; /* process that it was forked from in the middle of a session; 0: none */
-	__u32 gathers; /* it reads several sockets before it calls the library: `last` says nothing */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, struct tls_thread);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} smtpl_tls_thrds SEC(".maps");
-
-struct tls_object_key {
-	__u64 object;
-	__u32 pid; /* or that of the family */
-	__u32 pad;
-};
-
-struct tls_object {
-	__u64 cookie;    /* of the session that it is bound to; 0: none */
-	__u64 candidate; /* the same, not bound yet */
-	__u64 again;     /* what a write that has to be repeated was about (GnuTLS) */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, SMTPL_TLS_OBJECTS_MAX);
-	__type(key, struct tls_object_key);
-	__type(value, struct tls_object);
-	__uint(pinning, LIBBPF_PIN_BY_NAME);
-} smtpl_tls_objs SEC(".maps");
+#include "tls_object.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -86,105 +30,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } smtpl_tls_state SEC(".maps");
 
-static __always_inline __u32 tls_direction(__u32 function)
-{
-	switch (function) {
-	case SMTPL_TLS_READ:
-	case SMTPL_TLS_READ_EX:
-		return TLS_READS;
-	case SMTPL_TLS_UNCORK:
-		return TLS_UNCORKS;
-	case SMTPL_TLS_HANDSHAKE:
-		return TLS_SHAKES;
-	default:
-		return TLS_WRITES;
-	}
-}
-
-static __always_inline struct tls_call *tls_call(struct tls_thread *thread, __u32 direction)
-{
-	if (direction == TLS_READS)
-		return &thread->calls[TLS_READS];
-	if (direction == TLS_WRITES)
-		return &thread->calls[TLS_WRITES];
-	return direction == TLS_UNCORKS ? &thread->calls[TLS_UNCORKS] : &thread->calls[TLS_SHAKES];
-}
-
-/* Of a task, made where there is none. */
-static __always_inline struct tls_thread *tls_thread(struct task_struct *task)
-{
-	return bpf_task_storage_get(&smtpl_tls_thrds, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-}
-
-static __always_inline struct tls_object *tls_object_get(const struct tls_object_key *key)
-{
-	struct tls_object *object = bpf_map_lookup_elem(&smtpl_tls_objs, key);
-	struct tls_object fresh = {};
-
-	if (object)
-		return object;
-	bpf_map_update_elem(&smtpl_tls_objs, key, &fresh, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&smtpl_tls_objs, key);
-}
-
-/* The session under way that `cookie` names. The cookie is read through a copy: a key must be on the
- * stack for 6.1. */
-static __always_inline struct smtpl_session *tls_session(__u64 cookie)
-{
-	struct smtpl_session *t = cookie ? bpf_map_lookup_elem(&smtpl_tls, &cookie) : NULL;
-
-	return t && !t->end ? t : NULL;
-}
-
-/* The session that the object is bound to, which a session's end can have undone. */
-static __always_inline struct smtpl_session *tls_bound(const struct tls_object_key *key,
-						       const struct tls_object *object)
-{
-	struct smtpl_session *t = tls_session(object->cookie);
-
-	return t && t->tls.object == key->object && t->tls.pid == key->pid ? t : NULL;
-}
-
-static __always_inline void tls_bind(const struct tls_object_key *key, struct tls_object *object,
-				     struct smtpl_session *t)
-{
-	/* It was another object's, or another process': who knows what passed there. */
-	if (t->tls.object)
-		plaintext_missed(t);
-	t->tls.object = key->object;
-	t->tls.pid = key->pid;
-	t->tls_calls = 0;
-	object->cookie = t->cookie;
-	object->candidate = 0;
-}
-
-/* Plaintext came of an object without a session: the candidate, if it is nobody else's. */
-static __always_inline struct smtpl_session *tls_bind_candidate(const struct tls_object_key *key,
-								struct tls_object *object)
-{
-	struct smtpl_session *t = tls_session(object->candidate);
-
-	object->candidate = 0;
-	if (!t || t->tls.object)
-		return NULL;
-	tls_bind(key, object, t);
-	return t;
-}
-
 /* --- calls ---------------------------------------------------------------------------------- */
-
-/* Is the thread, whose stack is at `sp`, still inside? Returns of handshakes are not seen: then the slot
- * of the return address is beyond the stack, or something else is in it by now. */
-static __always_inline bool tls_inside(const struct tls_call *call, __u64 sp)
-{
-	__u64 back = 0;
-
-	if (!call->sp || sp >= call->sp)
-		return false;
-	if (!call->back)
-		return true;
-	return bpf_probe_read_user(&back, sizeof(back), (const void *)call->sp) == 0 && back == call->back;
-}
 
 /* What this thread read last was for this object. */
 static __always_inline void tls_take_last(const struct tls_object_key *key, struct tls_thread *thread,
@@ -228,7 +74,7 @@ static __always_inline void tls_free(const struct tls_object_key *key)
 		bpf_map_delete_elem(&smtpl_tls_objs, key);
 }
 
-static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function, __u32 pid)
+static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
 {
 	struct tls_object_key key = {.object = PT_REGS_PARM1(ctx)};
 	__u64 fourth = PT_REGS_PARM4(ctx), fifth = PT_REGS_PARM5(ctx);
@@ -241,7 +87,7 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function, __u32 
 	opaque_to_clang(fifth);
 	if (!thread)
 		return 0;
-	key.pid = thread->family ? thread->family : pid;
+	key.owner = thread->owner;
 	if (function == SMTPL_TLS_FREE) {
 		tls_free(&key);
 		return 0;
@@ -299,7 +145,7 @@ static __always_inline void tls_pass(struct smtpl_session *t, __u32 direction, _
 		plaintext_wrote(t, &from, bytes);
 }
 
-static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function, __u32 pid)
+static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function)
 {
 	__u32 direction = tls_direction(function);
 	struct tls_object_key key = {};
@@ -319,7 +165,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function, __u32 
 	if (direction == TLS_UNCORKS)
 		return 0;
 	key.object = call->object;
-	key.pid = thread->family ? thread->family : pid;
+	key.owner = thread->owner;
 	object = bpf_map_lookup_elem(&smtpl_tls_objs, &key);
 	if (!object)
 		return 0;
@@ -348,8 +194,8 @@ int smtpl_tls_probe(struct pt_regs *ctx)
 	if (!bpf_map_lookup_elem(&smtpl_tls_pids, &pid))
 		return 0;
 	if (cookie & SMTPL_TLS_RETURN)
-		return tls_leave(ctx, cookie & ~SMTPL_TLS_RETURN, pid);
-	return tls_enter(ctx, cookie, pid);
+		return tls_leave(ctx, cookie & ~SMTPL_TLS_RETURN);
+	return tls_enter(ctx, cookie);
 }
 
 /* --- sockets -------------------------------------------------------------------------------- */
@@ -396,15 +242,15 @@ static __always_inline struct smtpl_session *tls_session_get(struct smtpl_sessio
 }
 
 static __always_inline void tls_read_inside(struct smtpl_session *t, const struct tls_call *call,
-					    __u32 pid)
+					    __u64 owner)
 {
-	struct tls_object_key key = {.object = call->object, .pid = pid};
+	struct tls_object_key key = {.object = call->object, .owner = owner};
 	struct tls_object *object = tls_object_get(&key);
 
 	if (call->function == SMTPL_TLS_HANDSHAKE && t->plain.phase == SMTP_TLS_NEW)
 		t->plain.whole = 1;
 	if (object && !(object->cookie == t->cookie && t->tls.object == key.object &&
-			t->tls.pid == key.pid))
+			t->tls.owner == key.owner))
 		tls_bind(&key, object, t);
 }
 
@@ -462,11 +308,12 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	t = tls_session_get(s);
 	if (!thread || !t)
 		return 0;
+	t->tls.pid = pid;
 	if (t->cut)
 		s->cut = 1;
 	call = tls_innermost(thread);
 	if (call)
-		tls_read_inside(t, call, thread->family ? thread->family : pid);
+		tls_read_inside(t, call, thread->owner);
 	else
 		tls_read_outside(thread, t->tls.object ? 0 : t->cookie);
 	return 0;
@@ -489,7 +336,8 @@ int BPF_PROG(smtpl_tls_fork, struct task_struct *parent, struct task_struct *chi
 	made = tls_thread(child);
 	if (!made)
 		return 0;
-	made->family = thread->family ? thread->family : parent->tgid;
+	made->owner = thread->owner;
+	made->exec_id = thread->exec_id;
 	made->bound = thread->bound;
 	t->tls_shared = 1;
 	tls_ask(t, child->tgid, false);

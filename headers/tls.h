@@ -73,7 +73,8 @@ struct smtpl_tls_pid {
 /* smtpl_tls: cookie of a socket -> its session, whose plaintext is followed. What it begins with: */
 struct smtpl_tls_session {
 	__u64 object; /* the TLS object that it is bound to; 0: none yet */
-	__u32 pid;    /* whose object that is */
+	__u64 owner;  /* whose object that is: never the same for two programs, as a pid may be */
+	__u32 pid;    /* of the process that last read */
 	__u32 uid;    /* of the session */
 };
 
