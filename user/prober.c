@@ -41,6 +41,7 @@ uint64_t prober_now_ns(void)
 static void on_second(struct prober_child *c, uint64_t now_ns)
 {
 	c->second_ns = now_ns + NS_PER_S;
+	prober_leave_tend(c, now_ns);
 	prober_process_rest(c);
 	prober_whole_tend(c);
 	prober_tell(c, now_ns);
@@ -70,6 +71,8 @@ static void count_look(struct prober_child *c, struct prober_process *p, int err
 		c->state.skipped++;
 	else if (err)
 		c->state.unreadable++;
+	else if (!p->count && prober_process_ended(p))
+		c->state.unreadable++; /* while it was looked at */
 	else if (!p->count)
 		c->state.without++;
 	else if (!was_probed)
@@ -98,6 +101,7 @@ static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
 	struct prober_process *p = prober_process_find(c, ask->pid);
 	uint64_t now_ns = prober_now_ns();
 
+	c->ask_ns = now_ns;
 	if (p && (!ask->again || p->count)) {
 		prober_process_tell(c, p, 0);
 		return;
@@ -139,15 +143,14 @@ static int open_loop(struct prober_child *c)
 
 static void on_event(struct prober_child *c, uint64_t tag)
 {
-	uint64_t expired, now_ns = prober_now_ns();
+	uint64_t expired;
 
 	if (tag == TAG_ASKS)
 		bpf_tls_asks_read(c->tls);
 	else if (tag != TAG_TIMER)
 		prober_process_find(c, tag); /* which forgets one that has ended */
-	else if (read(c->timer_fd, &expired, sizeof(expired)) == sizeof(expired) &&
-		 now_ns >= c->second_ns)
-		on_second(c, now_ns);
+	else if (read(c->timer_fd, &expired, sizeof(expired)) == sizeof(expired))
+		on_second(c, prober_now_ns());
 }
 
 static void loop(struct prober_child *c)

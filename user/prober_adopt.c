@@ -82,7 +82,7 @@ static int adopt_probe(void *arg, const char *name)
 	if (p && p->count < PROBER_PROCESS_FILES)
 		p->probes[p->count++] = (struct prober_probe){.hash = hash, .own = true};
 	else
-		bpf_tls_unprobe(c->tls, name);
+		prober_leave(c, name);
 	return 0;
 }
 

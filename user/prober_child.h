@@ -17,6 +17,7 @@
 #define PROBER_PROCESSES_MAX 4096
 #define PROBER_PROCESS_FILES 8
 #define PROBER_NAME_SIZE 65
+#define PROBER_LEAVING_MAX 64
 
 #define NS_PER_S 1000000000ull
 
@@ -40,6 +41,12 @@ struct prober_process {
 	struct prober_process *chain;
 };
 
+/* Names of probes to be taken out, the oldest first. */
+struct prober_leaving {
+	char names[PROBER_LEAVING_MAX + 1][PROBER_NAME_SIZE];
+	size_t count;
+};
+
 struct prober_child {
 	struct bpf_tls *tls;
 	const struct config *config;
@@ -50,6 +57,8 @@ struct prober_child {
 	struct prober_maps maps; /* of the process that is looked at */
 	struct prober_process *processes[PROBER_PROCESSES_MAX]; /* by pid */
 	size_t processes_count;
+	struct prober_leaving leaving;
+	uint64_t ask_ns; /* when it was last asked */
 	uint64_t second_ns; /* when what is done each second is due */
 	uint64_t idle_ns;
 	uint64_t whole_ns;
@@ -66,6 +75,7 @@ uint64_t prober_now_ns(void); /* boot time */
 struct prober_process *prober_process_find(struct prober_child *c, pid_t pid);
 bool prober_process_known(struct prober_child *c, pid_t pid); /* perhaps an ended one */
 int prober_process_begin(struct prober_child *c, pid_t pid, struct prober_process **process);
+bool prober_process_ended(const struct prober_process *p);
 /* Take its probes out, and forget it. */
 void prober_process_end(struct prober_child *c, struct prober_process *p);
 void prober_process_unprobe(struct prober_child *c, struct prober_process *p, size_t index);
@@ -82,6 +92,12 @@ enum prober_look {
 	PROBER_LOOK_FREE, /* whatever the budget has */
 	PROBER_LOOK_BIND, /* put no probes: find the files of those that are there */
 };
+
+/* prober_leave.c - take the probes of this name out, now or later. not: true: they were to be taken out, and
+ * stay. tend: once a second. */
+void prober_leave(struct prober_child *c, const char *name);
+bool prober_leave_not(struct prober_child *c, const char *name);
+void prober_leave_tend(struct prober_child *c, uint64_t now_ns);
 
 /* prober_look.c - find the TLS functions in a process, and put probes on them. 0 or -errno; -EDQUOT: there
  * are some, and the budget is used up. */

@@ -157,7 +157,7 @@ static bool admit(struct look *look)
 
 	if (look->admitted || look->how == PROBER_LOOK_FREE)
 		return true;
-	look->admitted = c->state.processes < c->budget.processes_max &&
+	look->admitted = c->state.processes + c->leaving.count < c->budget.processes_max &&
 			 prober_budget_attach(&c->budget, look->p->uid, look->p->relay,
 					      prober_now_ns());
 	look->refused = !look->admitted;
@@ -173,6 +173,8 @@ static int attach(struct look *look, struct prober_file *file, int fd)
 	if (!is_same(fd, &file->id))
 		return -EAGAIN;
 	prober_process_name(look->p, file->hash, name);
+	if (prober_leave_not(look->c, name))
+		return 0;
 	err = bpf_tls_probe(look->c->tls, fd, look->p->pid, file->plan, name);
 	return err == -EEXIST ? 0 : err;
 }

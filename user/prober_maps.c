@@ -126,6 +126,8 @@ int prober_maps_read(struct prober_maps *maps, pid_t pid)
 	size = read_all(path, text, sizeof(text));
 	if (size < 0)
 		return size;
+	if (size == 0)
+		return -ESRCH; /* it is ending */
 	maps->cut = size == sizeof(text);
 	prober_maps_parse(maps, text, size);
 	return 0;

@@ -25,7 +25,7 @@ static struct prober_process **place_of(struct prober_child *c, pid_t pid)
 	return at;
 }
 
-static bool has_ended(const struct prober_process *p)
+bool prober_process_ended(const struct prober_process *p)
 {
 	struct pollfd ended = {.fd = p->pidfd, .events = POLLIN};
 
@@ -36,7 +36,7 @@ struct prober_process *prober_process_find(struct prober_child *c, pid_t pid)
 {
 	struct prober_process *p = *place_of(c, pid);
 
-	if (!p || !has_ended(p))
+	if (!p || !prober_process_ended(p))
 		return p;
 	prober_process_end(c, p);
 	return NULL;
@@ -100,7 +100,7 @@ void prober_process_unprobe(struct prober_child *c, struct prober_process *p, si
 
 	prober_process_name(p, probe->hash, name);
 	if (probe->own)
-		bpf_tls_unprobe(c->tls, name);
+		prober_leave(c, name);
 	if (probe->file) {
 		probe->file->processes--;
 		probe->file->changed = true;

@@ -165,7 +165,7 @@ static void drop_own(struct prober_child *c, struct prober_process *p, const str
 		if (p->probes[i].file != file || !p->probes[i].own)
 			continue;
 		prober_process_name(p, p->probes[i].hash, name);
-		bpf_tls_unprobe(c->tls, name);
+		prober_leave(c, name);
 		p->probes[i].own = false;
 	}
 }

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Probes on TLS libraries come with a session and go with its process, whatever becomes of the library or
+of the daemon; and are put into the library itself where that is wanted, or by itself where many short
+processes send and nobody else maps it."""
+import os
+import shutil
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import ktap  # noqa: E402
+import probe_scenes  # noqa: E402
+import system  # noqa: E402
+from ktap import equal, true  # noqa: E402
+from probe_scenes import Held, is_idle, pins, probed, tls_files, tls_pid, tls_state  # noqa: E402
+from system import wait_for  # noqa: E402
+
+USUAL = ("lib*/*/libssl*.so*", "lib*/*/libgnutls*.so*", "local/lib/libssl*.so*",
+         "local/lib/libgnutls*.so*", "lib*/libssl*.so*", "lib*/libgnutls*.so*")
+MANY = 31       # attaches of one file in a minute are worth one for all (user/prober_whole.c)
+
+
+def whole_pins(host):
+    return [name for name in pins(host) if name.startswith("link_tls_lib_")]
+
+
+def hide_libraries(host):
+    """For this test's mount namespace the system's own are copies: nobody else has to pay."""
+    found = {path.resolve() for pattern in USUAL for path in Path("/usr").glob(pattern)}
+    for number, path in enumerate(sorted(found)):
+        copy = host.dir / f"hidden{number}"
+        shutil.copy(path, copy)
+        system.mount(str(copy), str(path), None, system.MS_BIND)
+        host.cleanups.append(lambda at=str(path): system.umount(at))
+    return found
+
+
+def many(host, where):
+    """As many short processes as make the prober think of the whole file."""
+    for n in range(MANY):
+        Held(host, "tls", uid=24001 + n % 7, library=where).held().end()
+
+
+def test_file_of_many_senders_alone(host):
+    where = probe_scenes.private_library(host)
+    many(host, where)
+    file, = wait_for(lambda: [f for f in tls_files(host, where / "libssl.so.3") if f["whole"]], 5,
+                     "the file to be probed as a whole")
+    equal(len(whole_pins(host)), 1, "pins of whole files")
+    with Held(host, "tls", library=where) as client:
+        probed(host, client.pid)
+        equal(pins(host, client.pid), [], "pins of the process")
+        equal(tls_pid(host, client.pid)["files"], 1, "its files")
+    equal(file["error"], 0, "error")
+
+
+def test_restart_keeps_a_file(host):
+    """It is not among the usual ones, so nothing is known of it: probes for each process again."""
+    host.stop()
+    host.start()
+    equal(whole_pins(host), [], "pins of whole files")
+
+
+def test_file_that_others_map(host):
+    where = probe_scenes.private_library(host)
+    with Held(host, text=probe_scenes.MAP, uid=25001, library=where):
+        many(host, where)
+        is_idle(host)
+        equal([f["whole"] for f in tls_files(host, where / "libssl.so.3")], [0], "the file")
+
+
+def test_library_for_all(host):
+    libraries = hide_libraries(host)
+    host.stop()
+    host.write_conf({"watch": {"tls": "library"}})
+    host.start()
+    files = {Path(probe_scenes.path_of(f)).resolve(): f["whole"] for f in
+             host.map("smtpl_tls_files").values()}
+    equal(set(files.values()), {1}, f"whole, of {files}")
+    true(set(files) <= libraries and probe_scenes.library_of() in files, f"{files} of {libraries}")
+    equal(len(whole_pins(host)), len(files), "pins")
+    with Held(host, "tls") as client:
+        probed(host, client.pid)
+        equal(pins(host), whole_pins(host), "pins")
+
+
+def test_library_that_comes_later(host):
+    before = whole_pins(host)
+    where = probe_scenes.private_library(host)
+    with Held(host, "tls", library=where) as client:
+        probed(host, client.pid)
+        equal(len(whole_pins(host)), len(before) + 1, "pins of whole files")
+        equal(pins(host, client.pid), [], "pins of the process")
+
+
+def test_library_of_a_customer(host):
+    """Only where root alone can write may one process's file be everybody's."""
+    where = probe_scenes.private_library(host)
+    before = whole_pins(host)
+    os.chown(where / "libssl.so.3", 26001, 26001)
+    with Held(host, "tls", uid=26001, library=where) as client:
+        probed(host, client.pid)
+        equal(len(pins(host, client.pid)), 1, "pins of the process")
+        equal(whole_pins(host), before, "pins of whole files")
+    wait_for(lambda: pins(host) == whole_pins(host), 10, "the process's to be out")
+
+
+def test_restart_of_library_mode(host):
+    """What is attached to the usual ones stays; of the others nothing is known until they are mapped."""
+    before = whole_pins(host)
+    host.kill()
+    equal(whole_pins(host), before, "pins after a kill")
+    host.start()
+    true(whole_pins(host) and set(whole_pins(host)) <= set(before), "pins after a restart")
+    with Held(host, "tls") as client:
+        probed(host, client.pid)
+        equal(pins(host), whole_pins(host), "pins of a session")
+    host.stop()
+    host.write_conf({"watch": {"tls": "process"}})
+
+
+if __name__ == "__main__":
+    ktap.main(ktap.tests(vars(probe_scenes)) + ktap.tests(globals()), probe_scenes.fixture("multi"))

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Probes on TLS libraries as kernels before 6.10 take them: a perf uprobe for each place."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import ktap  # noqa: E402
+import probe_scenes  # noqa: E402
+
+if __name__ == "__main__":
+    ktap.main(ktap.tests(vars(probe_scenes)), probe_scenes.fixture("perf"))
