@@ -17,7 +17,7 @@ from ktap import equal, true  # noqa: E402
 from mta_tree import USERS, add_users  # noqa: E402
 
 FIELDS = compare.FIELDS + ("opaque",)
-AT_ONCE = 4     # clients run beside each other; more would not be scheduled within the greeting's delay
+AT_ONCE = 2     # clients run beside each other; more would not be scheduled within the greeting's delay
 
 
 class Case:
@@ -139,7 +139,26 @@ def test_table(host):
     for client in CLIENTS:
         words = [word(host, case) for case in host.cases if case.client is client]
         ktap.diagnose(f"{client.name:26}{client.library:24}" + "".join(f"{w:10}" for w in words))
+    diagnose_tls(host)
     true(host.counted, "nothing was counted")
+
+
+def diagnose_tls(host):
+    """What to look at when sessions were not seen."""
+    status = host.status()
+    ktap.diagnose({name: n for name, n in status["stats"].items() if n and name.startswith("tls_")})
+    ktap.diagnose({name: n for name, n in status["tls"].items() if n and name != "libraries"})
+
+
+def test_sessions_in_the_statistics(host):
+    """Each TLS session is one of them: read, or not."""
+    mine = {case.uid: case for case in host.cases if case.transport != "plain"}
+    opaque = [mine[s["uid"]].opaque() for s in host.sessions() if s["uid"] in mine]
+
+    def got():
+        stats = host.status()["stats"]
+        return {"read": stats["tls_sessions"], "not": stats["tls_opaque"] + stats["tls_unbound"]}
+    compare.settle(got, {"read": opaque.count(False), "not": opaque.count(True)}, 10, "statistics")
 
 
 def test_status(host):

@@ -15,6 +15,7 @@ from host import Host  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from mta import ALICE, BOB, CAROL, DAVE  # noqa: E402
 from mta_tree import Dns  # noqa: E402
+from system import wait_for  # noqa: E402
 
 FIELDS = compare.FIELDS + ("opaque",)
 # Each way has a domain of its own to send to, and a customer who sends, whose domain the counts are of.
@@ -106,8 +107,16 @@ def send(server, at_data, held):
     return {way: sorted(mix.outcomes) for way, mix in mixes.items()}
 
 
+def counted(server, before):
+    """What the map has more than before."""
+    return {key: {f: row[f] - (before[key][f] if key in before else 0) for f in FIELDS}
+            for key, row in server.host.counts().items()}
+
+
 def judge(server, library, at_data="", held=()):
     """at_data: the act of a refusal at DATA; held: options of sendmail(1) that put off the delivery."""
+    before = server.host.counts()
+    server.host.ask_server("reset")
     want = send(server, at_data, held)
     seen = server.host.tally()
     for way, (_, sender) in WAYS.items():
@@ -116,24 +125,40 @@ def judge(server, library, at_data="", held=()):
     sessions = [s for s in server.host.sessions() if s["address"] == ADDRESSES["reused.test"][0]]
     true(len(sessions) < MESSAGES, f"no session of {len(sessions)} was used again")
     try:
-        compare.map_equals(server.host, seen, FIELDS)
+        compare.settle(lambda: compare.map_cells(counted(server, before), FIELDS),
+                       compare.map_cells(seen.cells, FIELDS), 10, "smtpl_counts")
     finally:
-        table(server, library, seen)
+        table(server, library, seen, counted(server, before))
 
 
-def table(server, library, seen):
-    counts = server.host.counts()
+def table(server, library, seen, rows):
     words = []
     for _, sender in WAYS.values():
         key = server.uid, sender.partition("@")[2]
-        words.append("exact" if key in counts and all(counts[key][f] == seen.cells[key][f] for f in FIELDS)
-                     else "wrong" if key in counts else "opaque")
+        words.append("opaque" if key not in rows else "exact" if rows[key] == {
+            f: seen.cells[key][f] for f in FIELDS} else "wrong")
     ktap.diagnose(f"{'server':26}{'TLS library':24}" + "".join(f"{way:10}" for way in WAYS))
     ktap.diagnose(f"{server.name:26}{library:24}" + "".join(f"{w:10}" for w in words))
+    ktap.diagnose({name: n for name, n in server.host.status()["stats"].items()
+                   if n and name.startswith("tls_")})
+
+
+def know_tlsproxy(server):
+    """tlsproxy(8) lives long and is not the process that connects: the first session through a new one
+    has begun before it can have probes, as this server answers at once. That session is not judged."""
+    _, sender = WAYS["reused"]
+    equal(server.sendmail(DAVE, sender, ["first@reused.test"]).returncode, 0, "exit of sendmail")
+    server.wait_queue_empty(20)
+
+    def over():
+        stats = server.host.status()["stats"]
+        return sum(stats[f"tls_{name}"] for name in ("sessions", "unbound", "opaque")) == 1
+    wait_for(over, 20, "the end of the first session through tlsproxy")
 
 
 def test_postfix():
     with running(make_postfix) as server:
+        know_tlsproxy(server)
         judge(server, "OpenSSL", at_data="d451.4.3.0+550")
 
 
