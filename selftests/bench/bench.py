@@ -20,12 +20,18 @@ Without a NAME all of these; each prints lines of `name value unit`, lines with 
     session     kernel memory of an open session
     core        outcomes a second, and memory of an account (core.c)
     door        look-ups a second of mail servers on one CPU (door.c; aim: 10000)
+    tls         HTTPS requests a second on the library that mail uses, while mail goes out over TLS
+                by short-lived or by one long-lived process, and the web server's CPU time for a
+                request: with / without (aim: 0.99); tls = process, library and off
+    probes      BPF time of a probe, CPU time of a call of the library with its two probes, from
+                connect() to the probes in a process, processes probed and freed a second
 
 All of it runs in network namespaces of its own, over a veth pair. With and without alternate in
 pairs, and the median of the pairs' ratios counts: a busy machine slows both. Ratios are of the time
 by the clock and, steadier on a busy machine, of the CPU time of sender, receiver and agent. Without
 means unloaded: no program of this agent is left. Sender, receiver and agent share one CPU (not in
-verdict): the agent gets none for free.
+verdict): the agent gets none for free. In tls the web server has a CPU of its own, where there are
+two: it is the server's time that counts.
 """
 import argparse
 import os
@@ -37,7 +43,9 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import https  # noqa: E402
 import load  # noqa: E402
+import probes  # noqa: E402
 import runstats  # noqa: E402
 from host import BUILD, PYTHON, REMOTE4, TREE, Host, bpftool, sh  # noqa: E402
 from ktap import EXIT_SKIP, Skip  # noqa: E402
@@ -49,6 +57,8 @@ FAILURES = 5
 FIRST_VERDICT_UID = 30000
 SMALL = ("-s", 10)
 REUSED = ("-s", 10, "-d")
+MAILS_A_SECOND = 8       # over TLS; one user's processes get probes at up to 10 a second
+HTTPS_SECONDS = 3
 LARGE = ("-s", 2, "-d", "-l", 1 << 20)
 
 
@@ -207,6 +217,51 @@ def figure_session(host, _options):
     client.communicate()
 
 
+# TLS
+
+def set_tls(host, mode):
+    host.write_conf({"watch": {"tls": mode}})
+
+
+def figure_tls(host, options):
+    https.start_web(host, max(CPUS))
+    for mode, how in (("process", "short"), ("process", "long"), ("library", "long"),
+                      ("off", "long")):
+        set_tls(host, mode)
+        for kind, keep in (("kept", True), ("fresh", False)):
+            compare(f"tls_{mode}_{how}_{kind}", host, options, https.requests, HTTPS_SECONDS, keep,
+                    how, MAILS_A_SECOND)
+        explain(f"tls_{mode}_{how}: of {host.mails['sent']} mails sent so far with the agent "
+                f"{host.mails['seen']} were in TLS sessions that it saw, {host.mails['late']} late")
+
+
+def figure_way(host, options, way):
+    probes.start(host, way)
+    with runstats.enabled():
+        stats, ids = probes.spent(host)
+    for hook in stats.of:
+        show(f"probes_{way}_{hook.removeprefix('smtpl_')}_ns", stats.ns(hook), "ns/run")
+    times = [probes.attach_ms(host) for _ in range(options.runs)]
+    show(f"probes_{way}_attach_ms", statistics.median(times), "ms")
+    show(f"probes_{way}_attach_p90_ms", statistics.quantiles(times, n=10)[-1], "ms")
+    for users in (1, 8):
+        for name, value in probes.rates(host, users, ids["smtpl_tls_probe"]).items():
+            show(f"probes_{way}_{users}_users_{name}", value, "1/s" if "_per_" in name else "s")
+    probes.stop(host)
+
+
+def figure_probes(host, options):
+    probes.map_library(host)
+    for way in probes.WAYS:
+        try:
+            figure_way(host, options, way)
+        except Skip as why:
+            explain(str(why))
+    with_probes, without = (probes.call_us(host, mode) for mode in ("process", "off"))
+    show("probes_call_us", with_probes - without, "us/call")
+    explain(f"CPU time of the client for a call: {without:.1f} us without, {with_probes:.1f} with")
+
+
 def run_alone(name):
     program = load.BENCH / name
     if not program.exists():
@@ -232,10 +287,11 @@ def measure(name, options):
         return FIGURES[name](None, options)
     # One CPU for all of it: the agent gets none for free, and no idle CPU has to be woken. But
     # verdict.c tries without a pause, while the agent is to judge.
-    os.sched_setaffinity(0, CPUS if name == "verdict" else {max(CPUS)})
-    # The tests' own server is on another port: smtp-sink has 25, verdict.c another address.
+    alone = {max(CPUS)}
+    os.sched_setaffinity(0, {"verdict": CPUS, "tls": CPUS - alone or CPUS}.get(name, alone))
+    # The tests' own server is on another port: another one has 25, verdict.c another address.
     with Host(server={"ports": [2525]}) as host:
-        load.start_servers(host)
+        (https.start if name in ("tls", "probes") else load.start_servers)(host)
         return FIGURES[name](host, options)
 
 

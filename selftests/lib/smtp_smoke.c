@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_smoke.c - the smallest SMTP server and client that can show every kind of outcome, in clear and
- * in TLS (tls_stream.c), for a virtual machine with nothing but a kernel and a shell, and for
+ * smtp_smoke.c - the smallest SMTP server and client that can show every kind of outcome, in clear
+ * and in TLS (tls_stream.c), for a virtual machine with nothing but a kernel and a shell, and for
  * benchmarks, where they cost little.
  *
  *   smtp_smoke server [-c PEM] [-i] [-g MS] PORT
@@ -129,6 +129,14 @@ static int scripted_rcpt(const char *line, int *dot)
 	return 250;
 }
 
+static void reply_ehlo(FILE *out, enum tls tls)
+{
+	if (tls == TLS_START)
+		fprintf(out, "250-smoke server\r\n");
+	fprintf(out, "250 %s\r\n", tls == TLS_START ? "STARTTLS" : "smoke server");
+	fflush(out);
+}
+
 static void serve_session(const struct server *server, int fd)
 {
 	struct session s = {};
@@ -139,7 +147,9 @@ static void serve_session(const struct server *server, int fd)
 	session_open(&s, fd, server->tls == TLS_FIRST, server->pem);
 	reply(s.out, 220, "smoke server");
 	while (fgets(line, sizeof(line), s.in)) {
-		if (!strncasecmp(line, "MAIL", 4)) {
+		if (!strncasecmp(line, "EHLO", 4)) {
+			reply_ehlo(s.out, server->tls);
+		} else if (!strncasecmp(line, "MAIL", 4)) {
 			dot = 250;
 			reply(s.out, 250, "sender");
 		} else if (!strncasecmp(line, "RCPT", 4)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_stream.c - see tls_stream.h. By SSL_read and SSL_write, which block; a session for each process.
+ * tls_stream.c - see tls_stream.h. By SSL_read and SSL_write, which block.
  */
 #include <errno.h>
 #include <openssl/err.h>
@@ -64,7 +64,9 @@ int tls_streams(int fd, const char *pem, FILE **in, FILE **out)
 	SSL *ssl = tls_begin(fd, pem);
 
 	if (!ssl) {
-		printf("no TLS: %s\n", ERR_reason_error_string(ERR_peek_last_error()) ?: "connection lost");
+		const char *why = ERR_reason_error_string(ERR_peek_last_error());
+
+		printf("no TLS: %s\n", why ?: "connection lost");
 		return -1;
 	}
 	*in = fopencookie(ssl, "r", (cookie_io_functions_t){ .read = tls_read });

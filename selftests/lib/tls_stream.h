@@ -8,9 +8,9 @@
 
 #include <stdio.h>
 
-/* Shakes hands on a connected socket: with `pem`, a file with key and certificate, as the server; with
- * NULL as a client that takes any certificate. 0 and both streams; -1 after a line on stdout that says
- * why. Closing the streams leaves the socket open. */
+/* Shakes hands on a connected socket: with `pem`, a file with key and certificate, as the server;
+ * with NULL as a client that takes any certificate. 0 and both streams; -1 after a line on stdout
+ * that says why. Closing the streams leaves the socket open. */
 int tls_streams(int fd, const char *pem, FILE **in, FILE **out);
 
 #endif
