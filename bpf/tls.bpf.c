@@ -40,7 +40,7 @@ static __always_inline void tls_take_last(const struct tls_object_key *key, stru
 	struct tls_object *object;
 
 	thread->last = 0;
-	if (!t || t->tls.object)
+	if (!t || t->tls.object || thread->other)
 		return;
 	object = tls_object_get(key);
 	if (!object)
@@ -94,8 +94,11 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
 	}
 	if (direction == TLS_WRITES && tls_inside(&thread->calls[TLS_UNCORKS], PT_REGS_SP(ctx)))
 		return 0;
-	if ((direction == TLS_READS || direction == TLS_SHAKES) && thread->last)
-		tls_take_last(&key, thread, direction);
+	if (direction == TLS_READS || direction == TLS_SHAKES) {
+		if (thread->last)
+			tls_take_last(&key, thread, direction);
+		thread->other = 0;
+	}
 	if (direction == TLS_READS || direction == TLS_WRITES)
 		tls_mark_call(&key, direction);
 	call = tls_call(thread, direction);
@@ -271,14 +274,17 @@ static __always_inline void tls_read_outside(struct tls_thread *thread, __u64 co
 	thread->last = thread->gathers ? 0 : cookie;
 }
 
-/* Any socket of any process. */
-static __always_inline int tls_read_other(void)
+/* Any socket of any process. `plain`: what is read there is not TLS. */
+static __always_inline int tls_read_other(bool plain)
 {
 	struct tls_thread *thread = bpf_task_storage_get(&smtpl_tls_thrds, bpf_get_current_task_btf(),
 							 NULL, 0);
 
-	if (thread && thread->last)
-		tls_read_outside(thread, 0);
+	if (!thread)
+		return 0;
+	tls_read_outside(thread, 0);
+	if (!plain)
+		thread->other = 1;
 	return 0;
 }
 
@@ -292,10 +298,10 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	struct smtpl_session *s, *t;
 
 	if (!watched_port(bpf_ntohs(sk->__sk_common.skc_dport)))
-		return tls_read_other();
+		return tls_read_other(false);
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
 	if (!s || s->tls_wire != SESSION_TLS_BOTH)
-		return tls_read_other();
+		return tls_read_other(s && !s->tls_wire);
 	known = bpf_map_lookup_elem(&smtpl_tls_pids, &pid);
 	if (!known) {
 		tls_ask_reader(s, pid);

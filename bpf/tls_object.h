@@ -35,7 +35,7 @@ struct tls_thread {
 	__u64 owner; /* of its objects: itself, or what it was forked from in the middle of a session */
 	__u64 exec_id; /* as it was then: after another exec the objects are gone */
 	__u32 gathers; /* it reads several sockets before it calls the library: `last` says nothing */
-	__u32 pad;
+	__u32 other; /* since the last call it has read a socket of which nothing is known */
 };
 
 struct {
