@@ -99,15 +99,20 @@ static __always_inline void plaintext_wrote(struct smtpl_session *t, const struc
 static __always_inline void plaintext_read(struct smtpl_session *t, const struct feed_source *from,
 					   __u32 len)
 {
+	__u64 word;
+
 	if (!session_trylock(t)) {
 		plaintext_missed(t); /* another thread reads as well, or the socket is gone */
 		return;
 	}
 	t->in.synced = 1;
-	plaintext_event(t, smtp_tls_read(&t->plain, &t->smtp, plaintext_word(from, len)));
+	word = plaintext_word(from, len);
+	plaintext_event(t, smtp_tls_read(&t->plain, &t->smtp, word));
 	feed_server(from, t, 0, len);
 	if (!plaintext_fed(t, &t->in) && !t->smtp.s.desync)
 		plaintext_gap(t);
+	if (t->smtp.s.desync)
+		smtp_tls_out_of_step(&t->plain, &t->smtp, word);
 	session_release(t);
 }
 

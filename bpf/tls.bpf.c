@@ -169,7 +169,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function)
 		return 0;
 	key.object = call->object;
 	key.owner = thread->owner;
-	object = bpf_map_lookup_elem(&smtpl_tls_objs, &key);
+	object = tls_object_get(&key);
 	if (!object)
 		return 0;
 	bytes = tls_result(ctx, call);
@@ -178,8 +178,11 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function)
 		t->tls_calls &= ~(1 << direction);
 	else if (bytes)
 		t = tls_bind_candidate(&key, object);
-	if (!t)
+	if (!t) {
+		if (bytes && direction == TLS_WRITES)
+			tls_note_unbound(object, call->buf, bytes);
 		return 0;
+	}
 	thread->bound = t->cookie;
 	if (!bytes)
 		tls_note_again(object, call);

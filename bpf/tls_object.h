@@ -8,6 +8,8 @@
 
 #include "plaintext.h"
 
+#define TLS_HELLO_MAX 512 /* bytes: RFC 5321 4.5.3.1.4 */
+
 enum tls_direction {
 	TLS_READS = 0,
 	TLS_WRITES,
@@ -55,6 +57,8 @@ struct tls_object {
 	__u64 cookie;    /* of the session that it is bound to; 0: none */
 	__u64 candidate; /* the same, not bound yet */
 	__u64 again;     /* what a write that has to be repeated was about (GnuTLS) */
+	__u32 writes;    /* before it was bound */
+	__u32 hello;     /* the first of them was EHLO, and nothing else */
 };
 
 struct {
@@ -143,6 +147,22 @@ static __always_inline void tls_bind(const struct tls_object_key *key, struct tl
 	t->tls_calls = 0;
 	object->cookie = t->cookie;
 	object->candidate = 0;
+	if (object->hello && object->writes == 1 && !t->plain.whole)
+		smtp_tls_said_hello(&t->plain, &t->smtp);
+	object->writes = 0;
+	object->hello = 0;
+}
+
+/* Probes that come while the client waits for the greeting see no socket before it says EHLO. */
+static __always_inline void tls_note_unbound(struct tls_object *object, __u64 buf, __u64 bytes)
+{
+	const struct feed_source from = {.memory = (const void *)buf};
+	__u8 last = 0;
+
+	if (object->writes++ || bytes > TLS_HELLO_MAX)
+		return;
+	object->hello = smtp_tls_is_hello(plaintext_word(&from, bytes)) &&
+			feed_load(&from, bytes - 1, &last, 1) == 0 && last == '\n';
 }
 
 /* Plaintext came of an object without a session: the candidate, if it is nobody else's. */

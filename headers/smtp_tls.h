@@ -135,6 +135,45 @@ SMTP_API __u32 smtp_tls_gap(struct smtp_tls *t, struct smtp_session *ss)
 	return t->counted;
 }
 
+/* A reply where nobody knows what it answers. */
+SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u64 word)
+{
+	__u32 first = word >> 56, second = word >> 48 & 0xff, fourth = word >> 32 & 0xff;
+
+	t->ready = first == '2' || first == '4' || first == '5';
+	t->challenge = word >> 40 == SMTP_WORD4(0, '3', '3', '4');
+	/* x2z is of the connection, x3z of AUTH (RFC 5321 4.2.1, RFC 4954 6); EHLO has several lines. */
+	if (t->ready && second != '2' && second != '3' && fourth != '-' && !t->more)
+		t->missed = 1;
+	t->more = fourth == '-';
+}
+
+/* A reply came that answers nothing: what it answers was missed. To be called when it was fed. */
+SMTP_API __u32 smtp_tls_out_of_step(struct smtp_tls *t, struct smtp_session *ss, __u64 word)
+{
+	__u32 counted;
+
+	if (!t || !ss || t->phase != SMTP_TLS_IN_STEP)
+		return 0;
+	counted = ss->s.decision.outcome != SMTP_OUTCOME_NONE;
+	smtp_tls_fall_behind(t, ss);
+	smtp_tls_read_behind(t, word);
+	t->counted = counted;
+	t->missed = 1;
+	return 0;
+}
+
+/* The client's one chunk so far was EHLO, and the session was not known yet. */
+SMTP_API __u32 smtp_tls_said_hello(struct smtp_tls *t, struct smtp_session *ss)
+{
+	if (!t || !ss || t->phase != SMTP_TLS_NEW)
+		return 0;
+	t->phase = SMTP_TLS_IN_STEP;
+	ss->s.greeted = 1;
+	smtp_push(ss, SMTP_EHLO);
+	return 0;
+}
+
 /* Attempts that nobody counted: one, for what was under way. */
 SMTP_INLINE __u32 smtp_tls_settle(struct smtp_tls *t)
 {
@@ -188,19 +227,6 @@ SMTP_API __u32 smtp_tls_wrote(struct smtp_tls *t, struct smtp_session *ss, __u64
 	if (t->phase == SMTP_TLS_BEHIND)
 		event |= smtp_tls_wrote_behind(t, ss, word, first);
 	return event;
-}
-
-/* A reply where nobody knows what it answers. */
-SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u64 word)
-{
-	__u32 first = word >> 56, second = word >> 48 & 0xff, fourth = word >> 32 & 0xff;
-
-	t->ready = first == '2' || first == '4' || first == '5';
-	t->challenge = word >> 40 == SMTP_WORD4(0, '3', '3', '4');
-	/* x2z is of the connection, x3z of AUTH (RFC 5321 4.2.1, RFC 4954 6); EHLO has several lines. */
-	if (t->ready && second != '2' && second != '3' && fourth != '-' && !t->more)
-		t->missed = 1;
-	t->more = fourth == '-';
 }
 
 /* The server's chunk, likewise. */

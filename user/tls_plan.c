@@ -164,11 +164,10 @@ static int add_mover(struct draft *d, struct function *f)
 	f->passes_on = returns.count == 0;
 	if (f->passes_on)
 		return returns.ends_elsewhere ? 0 : -ENOTSUP;
-	err = add_entry(d, f);
 	for (i = 0; i < returns.count && !err; i++)
 		err = add_probe(&d->plan, returns.offsets[i],
 				f->known->function | SMTPL_TLS_RETURN);
-	return err;
+	return err ? err : add_entry(d, f);
 }
 
 /* Whether another function of the same library that does the same has its probes. */

@@ -27,7 +27,9 @@ struct tls_probe {
 struct tls_plan {
 	uint32_t libraries; /* enum smtpl_tls_library, or-ed */
 	uint32_t count;
-	struct tls_probe probes[SMTPL_TLS_PROBES_MAX]; /* reading and writing first */
+	/* In the order to attach them: reading and writing first, and the RETs of each function before its
+	 * entry, so that no call is seen to begin whose return is not. */
+	struct tls_probe probes[SMTPL_TLS_PROBES_MAX];
 };
 
 /* 0. -ENOENT: no TLS function in it. -ENOEXEC: no ELF file for this machine. -EBADMSG:

@@ -48,7 +48,7 @@ static inline void expect_error(const char *path, int expected)
 	assert_memory_equal(&plan, &before, sizeof(plan));
 }
 
-/* What moves data comes first. */
+/* What moves data comes first, and the RETs of a function before its entry. */
 static inline void expect_order(const struct tls_plan *plan)
 {
 	bool behind = false;
@@ -59,7 +59,14 @@ static inline void expect_order(const struct tls_plan *plan)
 
 		assert_false(moves && behind);
 		behind = !moves;
+		/* the RETs that it shares with one before stand there */
+		if (moves && !(plan->probes[i].cookie & SMTPL_TLS_RETURN) && i + 1 < plan->count)
+			assert_true((plan->probes[i + 1].cookie & ~SMTPL_TLS_RETURN) >=
+					    SMTPL_TLS_HANDSHAKE ||
+				    plan->probes[i + 1].cookie & SMTPL_TLS_RETURN ||
+				    plan->probes[i + 1].cookie == SMTPL_TLS_READ);
 	}
+	assert_true(plan->probes[0].cookie & SMTPL_TLS_RETURN);
 }
 
 static inline void expect_tally(const char *path, const char *table)
