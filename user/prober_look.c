@@ -120,7 +120,7 @@ static struct prober_file *look_into(struct prober_child *c, int fd, pid_t pid, 
 	*later = !file && known_only;
 	if (*later || (file && !file->plan))
 		return file;
-	if (!found.device && !prober_mounts_safe_in(pid, found.mount)) {
+	if (!found.device && !prober_mounts_safe_in(pid, found.mount, found.id.dev)) {
 		c->state.unreadable++;
 		prober_tell_error(c, "is on a file system that is not touched", path, -EREMOTE);
 		return NULL;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "prober_mounts.h"
 
@@ -25,19 +26,51 @@ static bool type_is_safe(const char *type, bool stranger)
 	return !begins(type, "fuse") && !(stranger && begins(type, "overlay"));
 }
 
-bool prober_mounts_safe(const char *text, uint64_t mount, bool stranger)
+/* "36 35 0:42 /": is that the mount, or a mount of the file system? */
+static bool is_of(const char *line, uint64_t mount, const dev_t *dev)
+{
+	char *end;
+	uint64_t id = strtoull(line, &end, 10);
+	unsigned long major_id, minor_id;
+
+	if (end == line || *end != ' ')
+		return false;
+	if (!dev)
+		return id == mount;
+	strtoull(end, &end, 10);
+	major_id = strtoul(end, &end, 10);
+	if (*end != ':')
+		return false;
+	minor_id = strtoul(end + 1, &end, 10);
+	return *end == ' ' && makedev(major_id, minor_id) == *dev;
+}
+
+/* What stands behind " - " in the line that is about it; NULL: there is none. */
+static const char *find_type(const char *text, uint64_t mount, const dev_t *dev)
 {
 	while (text && *text) {
-		const char *type, *newline = strchr(text, '\n');
-		char *end;
-		uint64_t id = strtoull(text, &end, 10);
+		const char *newline = strchr(text, '\n');
+		const char *type = is_of(text, mount, dev) ? strstr(text, " - ") : NULL;
 
-		type = end > text && *end == ' ' && id == mount ? strstr(end, " - ") : NULL;
 		if (type && (!newline || type < newline))
-			return type_is_safe(type + strlen(" - "), stranger);
+			return type + strlen(" - ");
 		text = newline ? newline + 1 : NULL;
 	}
-	return false;
+	return NULL;
+}
+
+bool prober_mounts_safe(const char *text, uint64_t mount, bool stranger)
+{
+	const char *type = find_type(text, mount, NULL);
+
+	return type && type_is_safe(type, stranger);
+}
+
+bool prober_mounts_device_safe(const char *text, dev_t dev)
+{
+	const char *type = find_type(text, 0, &dev);
+
+	return type && type_is_safe(type, false);
 }
 
 static bool has_own_users(pid_t pid)
@@ -49,7 +82,8 @@ static bool has_own_users(pid_t pid)
 	return stat("/proc/self/ns/user", &own) || stat(path, &its) || own.st_ino != its.st_ino;
 }
 
-bool prober_mounts_safe_in(pid_t pid, uint64_t mount)
+/* NULL: it cannot be read. The same memory for each. */
+static const char *read_mounts(pid_t pid)
 {
 	static char text[MOUNTINFO_BYTES + 1]; /* touched as far as it is needed */
 	char path[32];
@@ -60,10 +94,22 @@ bool prober_mounts_safe_in(pid_t pid, uint64_t mount)
 	snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return NULL;
 	while (have < MOUNTINFO_BYTES && (n = read(fd, text + have, MOUNTINFO_BYTES - have)) > 0)
 		have += n;
 	close(fd);
 	text[have] = 0;
-	return prober_mounts_safe(text, mount, has_own_users(pid));
+	return text;
+}
+
+bool prober_mounts_safe_in(pid_t pid, uint64_t mount, dev_t dev)
+{
+	const char *text = read_mounts(pid);
+
+	if (find_type(text, mount, NULL))
+		return prober_mounts_safe(text, mount, has_own_users(pid));
+	text = read_mounts(getpid());
+	if (find_type(text, mount, NULL))
+		return prober_mounts_safe(text, mount, false);
+	return prober_mounts_device_safe(text, dev);
 }

@@ -16,7 +16,12 @@
  * stranger: whose text it is can have mounted something itself. */
 bool prober_mounts_safe(const char *text, uint64_t mount, bool stranger);
 
-/* The same of a process, by the mount id of a file that it has mapped. */
-bool prober_mounts_safe_in(pid_t pid, uint64_t mount);
+/* The same of any mount of a file system. */
+bool prober_mounts_device_safe(const char *text, dev_t dev);
+
+/* May a file be touched that a process has mapped? By its mount, as the process or we ourselves know it: a
+ * process in a chroot is shown no mount above it. What an overlay has below is on a mount that nobody
+ * sees; there the file system tells, if it is mounted here as well. */
+bool prober_mounts_safe_in(pid_t pid, uint64_t mount, dev_t dev);
 
 #endif

@@ -166,6 +166,13 @@ static void test_mounts(void **state)
 	assert_false(prober_mounts_safe(text, 41, false));
 	assert_false(prober_mounts_safe("", 0, false));
 	assert_false(prober_mounts_safe("\n\n", 0, false));
+	assert_true(prober_mounts_device_safe(text, makedev(8, 1)));
+	assert_true(prober_mounts_device_safe(text, makedev(0, 44)));
+	assert_false(prober_mounts_device_safe(text, makedev(0, 42)));
+	assert_false(prober_mounts_device_safe(text, makedev(0, 45)));
+	assert_false(prober_mounts_device_safe(text, makedev(0, 47)));
+	assert_false(prober_mounts_device_safe("25 1 8", makedev(8, 1)));
+	assert_false(prober_mounts_device_safe("25 1 8:1", makedev(8, 1)));
 }
 
 /* --- names of pins ---------------------------------------------------------------------------- */
@@ -327,6 +334,9 @@ static void test_budget_of_one_sender(void **state)
 	(void)state;
 	prober_budget_init(&budget, SMTPL_TLS_WAY_MULTI);
 	assert_int_equal(take_all(&budget, 20001, false, now_ns), 60);
+	/* Nor do all by what is refused to a sender. */
+	for (int i = 0; i < 1000; i++)
+		assert_false(prober_budget_attach(&budget, 20001, false, now_ns));
 	assert_int_equal(take_all(&budget, 20002, false, now_ns), 60);
 	assert_int_equal(take_all(&budget, 20001, false, now_ns + NS_PER_S), 10);
 	assert_int_equal(take_all(&budget, 0, true, now_ns + NS_PER_S), 500 - 60 - 60 - 10 + 50);
@@ -340,8 +350,13 @@ static void test_budget_of_all(void **state)
 	(void)state;
 	prober_budget_init(&budget, SMTPL_TLS_WAY_PERF);
 	assert_int_equal(take_all(&budget, 0, true, now_ns), 50);
+	for (int i = 0; i < 100; i++)
+		assert_false(prober_budget_attach(&budget, 20001, false, now_ns));
 	/* A sender loses nothing by what all have used up. */
-	assert_int_equal(take_all(&budget, 20001, false, now_ns), 0);
+	budget.all = (struct prober_bucket){};
+	assert_int_equal(take_all(&budget, 20001, false, now_ns), 50);
+	prober_budget_init(&budget, SMTPL_TLS_WAY_PERF);
+	assert_int_equal(take_all(&budget, 0, true, now_ns), 50);
 	assert_int_equal(take_all(&budget, 0, true, now_ns + 3 * NS_PER_S), 3);
 	prober_budget_init(&budget, SMTPL_TLS_WAY_MULTI);
 	assert_int_equal(take_all(&budget, 0, true, now_ns), 500);
