@@ -289,7 +289,7 @@ def test_the_child_speaks_tls(host):
         session = client.session(own[0])
         child = client.fork()
         session.greet()
-        session.tls(kind)       # its reads say who is to get probes: not in time for the handshake
+        session.tls(kind)       # its reads say who is to get probes
         client.probed(child)
         session.hello()
         session.message(*mixed("child"))
@@ -298,7 +298,7 @@ def test_the_child_speaks_tls(host):
         session.close()
         own_session.message(*mixed("parent"))
         own_session.quit()
-        watch.exact(*own, tls_sessions=2, tls_late=1)
+        watch.exact(*own, tls_sessions=2)
 
 
 def test_the_descriptor_is_passed(host):
@@ -317,7 +317,7 @@ def test_the_descriptor_is_passed(host):
         session.hello()
         session.message(*mixed("passed"))
         session.quit()
-        watch.exact(uid, tls_sessions=1, tls_late=1)
+        watch.exact(uid, tls_sessions=1)
 
 
 def test_gnutls_corked(host):

@@ -7,6 +7,7 @@ fail raises; what the server said comes back as text ("250", "end", "error").
     session.message("me@one.test", ["a@far.test", "r550-b@far.test"])
     session.quit()
 """
+import functools
 import itertools
 import subprocess
 from pathlib import Path
@@ -24,6 +25,7 @@ PROBED = ("openssl", "memory", "gnutls")
 _paths = itertools.count(1)
 
 
+@functools.cache
 def program():
     made = BUILD / "lib" / "tls_client"
     sh("make", "-s", "-C", TREE / "selftests", f"O={BUILD}", made)

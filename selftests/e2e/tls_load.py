@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Many TLS sessions at once in an event loop; many processes a second that live for one message; and a
+process that a filter of system calls would kill for any but a few."""
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import ktap  # noqa: E402
+import scenes  # noqa: E402
+import tls_script  # noqa: E402
+from host import LIB, PYTHON, REMOTE4, REMOTE6, Host  # noqa: E402
+from ktap import equal, true  # noqa: E402
+from system import wait_for  # noqa: E402
+from tls_script import Client, Watch  # noqa: E402
+
+OPTIONS = {"limit": {"mode": "observe"}}
+LOOP, STRICT = 21000, 21100
+CUSTOMERS = range(21200, 21208)     # probes are put into so many processes of one of them a second
+A_SECOND, SECONDS = 20, 6
+
+def server(greeting_ms):
+    return {**tls_script.SERVER, "greeting_ms": greeting_ms}
+
+
+def loop(host, uid, sessions, messages, to):
+    done = host.run_as(uid, [PYTHON, LIB / "event_loop.py", to, uid, sessions, messages])
+    equal((done.returncode, done.stderr), (0, ""), "exit of the event loop")
+
+
+def nothing_stays(host):
+    """Probes of processes that have ended are gone."""
+    def left():
+        """Those on a file that only senders of mail map are for all, and stay."""
+        return [p.name for p in host.pin("").glob("link_tls_[0-9]*")]
+    wait_for(lambda: not left(), 20, "the probes to be taken away")
+    wait_for(lambda: not host.map("smtpl_tls_pids"), 20, "the processes to be forgotten")
+    wait_for(lambda: not host.map("smtpl_tls_state")[0]["processes"], 20, "processes with probes: 0")
+
+
+def test_fifty_sessions_in_an_event_loop(host):
+    for n, to in enumerate((REMOTE4, REMOTE6)):
+        watch = Watch(host)
+        loop(host, LOOP + 10 * n, 50, 4, to)
+        watch.exact(LOOP + 10 * n, tls_sessions=50)
+    nothing_stays(host)
+
+
+def short_life(uid, kind):
+    """What a process does that lives for one message."""
+    lines = [f"connect 0 {REMOTE4} 587", "reply 0", "say 0 EHLO clear.test\\n", "reply 0",
+             "say 0 STARTTLS\\n", "reply 0", f"begin 0 {kind}", "finish 0"]
+    for command in (f"EHLO u{uid}.test", "MAIL FROM:<me@short.test>", f"RCPT TO:<{scenes.fresh()[0]}>",
+                    "DATA", "hello\\n.", "QUIT"):
+        lines += [f"say 0 {command}\\n", "reply 0"]
+    return "\n".join(lines) + "\n"
+
+
+def deliveries(host):
+    """So many a second, begun by the clock. Each must have been taken by the server."""
+    children, count = [], A_SECOND * SECONDS
+    begun = time.monotonic()
+    for n in range(count):
+        time.sleep(max(0, begun + n / A_SECOND - time.monotonic()))
+        uid = CUSTOMERS[n % len(CUSTOMERS)]
+        child = host.popen_as(uid, [tls_script.program()], text=True, stdin=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL)
+        child.stdin.write(short_life(uid, tls_script.PROBED[n % 3]))
+        child.stdin.close()
+        children.append(child)
+    rate = (count - 1) / (time.monotonic() - begun)
+    equal([child.wait(60) for child in children], [0] * count, "exit of the clients")
+    equal(host.tally().total()["delivered"], count, "the server's tally")
+    ktap.diagnose(f"{count} deliveries, {rate:.1f} a second")
+    true(rate > A_SECOND * 0.8, "this machine cannot begin processes so fast")
+    return count
+
+
+def test_short_processes_and_a_greeting_after_100_ms(host):
+    host.ask_server("reset")
+    watch = Watch(host)
+    count = deliveries(host)
+    ktap.diagnose(f"greeting after 100 ms: {json.dumps(watch.added())}")
+    watch.exact(*CUSTOMERS, tls_sessions=count)
+    nothing_stays(host)
+
+
+def test_a_strict_filter_of_system_calls(host):
+    """Loaded when the probes are there; they are hit under it. The same for each library."""
+    for n, kind in enumerate(tls_script.PROBED):
+        watch, client, uid = Watch(host), Client(host), STRICT + n
+        session = client.open(uid, kind)
+        client.ask("seccomp")
+        for turn in range(3):
+            session.message(f"me@strict{turn}.test", [scenes.fresh(act)[0] for act in ("", "r550")])
+        session.talk("QUIT", 221)
+        client.end()
+        equal(client.child.returncode, 0, "exit of the client")
+        watch.exact(uid, tls_sessions=1)
+
+
+def test_the_filter_is_strict(host):
+    """Any other call kills: so what was counted was counted by no call of the program's."""
+    client = Client(host)
+    session = client.open(STRICT + 10)
+    client.ask("seccomp")
+    client.start(f"close {session.number}")
+    true(client.child.wait(20) < 0, "the client lives")
+
+
+def test_short_processes_and_no_wait():
+    """How many are seen is what it is; who is not seen is opaque, or late, and never counted wrong."""
+    with Host(OPTIONS, server=server(0)) as host:
+        host.start()
+        watch = Watch(host)
+        count = deliveries(host)
+        wait_for(lambda: total(watch, "delivered", "unknown", "opaque") == count, 10,
+                 f"all {count} to be accounted for")
+        equal(total(watch, "connections"), count, "connections")
+        equal(total(watch, "deferred", "failed"), 0, "outcomes that were none")
+        seen = total(watch, "delivered")
+        ktap.diagnose(f"no wait for the greeting: {seen} of {count} seen ({100 * seen / count:.0f} %); "
+                      f"{json.dumps(watch.added())}")
+        nothing_stays(host)
+
+
+def total(watch, *fields):
+    return sum(row.get(field, 0) for row in watch.cells(*CUSTOMERS).values() for field in fields)
+
+
+if __name__ == "__main__":
+    alone = [test_short_processes_and_no_wait]
+    ktap.main([f for f in ktap.tests(globals()) if f not in alone],
+              scenes.running(OPTIONS, server=server(100)), alone)
