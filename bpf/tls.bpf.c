@@ -260,9 +260,16 @@ static __always_inline void tls_read_inside(struct smtpl_session *t, const struc
 		tls_bind(&key, object, t);
 }
 
-/* Another process than the one that connected reads: it is the one to get probes. */
-static __always_inline void tls_ask_reader(struct smtpl_session *s, __u32 pid)
+/* A process without probes reads. Where it is another than the one that connected, it is the one to get
+ * them; and what it has done with a session that was followed is not known. */
+static __always_inline void tls_read_unseen(struct smtpl_session *s, __u32 pid)
 {
+	struct smtpl_session *t = tls_session(s->cookie);
+
+	if (t && t->plain.phase == SMTP_TLS_IN_STEP) {
+		plaintext_missed(t);
+		t->plain.missed = 1;
+	}
 	if (pid == s->pid || s->tls_asked)
 		return;
 	s->tls_asked = 1;
@@ -306,13 +313,12 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	if (!s || s->tls_wire != SESSION_TLS_BOTH)
 		return tls_read_other(s && !s->tls_wire);
 	known = bpf_map_lookup_elem(&smtpl_tls_pids, &pid);
-	if (!known) {
-		tls_ask_reader(s, pid);
+	if (known)
+		known->last_ns = bpf_ktime_get_boot_ns();
+	if (!known || (!known->since_ns && smtpl_tls_mode != SMTPL_TLS_LIBRARY)) {
+		tls_read_unseen(s, pid);
 		return 0;
 	}
-	known->last_ns = bpf_ktime_get_boot_ns();
-	if (!known->since_ns && smtpl_tls_mode != SMTPL_TLS_LIBRARY)
-		return 0;
 	thread = tls_thread(bpf_get_current_task_btf());
 	t = tls_session_get(s);
 	if (!thread || !t)

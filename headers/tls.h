@@ -62,9 +62,9 @@ struct smtpl_tls_ask {
 };
 
 /* smtpl_tls_pids: pid of a process -> this. The prober writes it, with [watch] tls = library BPF does, too.
- * A probe does nothing in a process without an entry: so the entry comes first, then the probes. */
+ * A probe does nothing in a process without an entry. */
 struct smtpl_tls_pid {
-	__u64 since_ns; /* boot time: it has probes from now on; 0: no TLS library was found in it */
+	__u64 since_ns; /* boot time: its probes are attached; 0: no TLS library was found in it */
 	__u64 last_ns;  /* boot time: when it last connected, or read from a TLS session; written by BPF */
 	__u32 files;    /* with probes, in this process alone */
 	__u32 pad;
