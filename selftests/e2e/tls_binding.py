@@ -301,6 +301,22 @@ def test_the_child_speaks_tls(host):
         watch.exact(*own, tls_sessions=2)
 
 
+def test_the_child_goes_on_with_the_session(host):
+    for kind in tls_script.PROBED:
+        watch, client, own = Watch(host), Client(host), uids(2)
+        session, other = [client.open(uid, kind) for uid in own]
+        session.message(*mixed("parent"))
+        child = client.fork()
+        client.probed(child)
+        session.message(*mixed("child"))
+        session.quit()
+        client.exit()
+        other.message(*mixed("other"))
+        other.quit()
+        session.close()
+        watch.exact(*own, tls_sessions=2)
+
+
 def test_the_descriptor_is_passed(host):
     for kind in tls_script.PROBED:
         watch, giver, taker, [uid] = Watch(host), Client(host), Client(host), uids(1)
