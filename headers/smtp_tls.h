@@ -139,11 +139,12 @@ SMTP_API __u32 smtp_tls_gap(struct smtp_tls *t, struct smtp_session *ss)
 SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u64 word)
 {
 	__u32 first = word >> 56, second = word >> 48 & 0xff, fourth = word >> 32 & 0xff;
+	__u32 greeting = word >> 40 == SMTP_WORD4(0, '2', '2', '0');
 
 	t->ready = first == '2' || first == '4' || first == '5';
 	t->challenge = word >> 40 == SMTP_WORD4(0, '3', '3', '4');
-	/* x2z is of the connection, x3z of AUTH (RFC 5321 4.2.1, RFC 4954 6); EHLO has several lines. */
-	if (t->ready && second != '2' && second != '3' && fourth != '-' && !t->more)
+	/* x3z is of AUTH (RFC 5321 4.2.1, RFC 4954 6), and what has several lines of EHLO. */
+	if (t->ready && !greeting && second != '3' && fourth != '-' && !t->more)
 		t->missed = 1;
 	t->more = fourth == '-';
 }
@@ -202,8 +203,7 @@ SMTP_INLINE __u32 smtp_tls_wrote_behind(struct smtp_tls *t, struct smtp_session 
 		t->counted = 1;
 		return 0;
 	}
-	word >>= 32;
-	if (!challenge && word != SMTP_WORD4('A', 'U', 'T', 'H') && word != SMTP_WORD4('Q', 'U', 'I', 'T'))
+	if (!challenge && word >> 32 != SMTP_WORD4('A', 'U', 'T', 'H'))
 		t->missed = 1;
 	return SMTP_TLS_LEAVE;
 }

@@ -133,8 +133,8 @@ static const struct part dialogue[] = {
 	{"S250 ok\r\n250 ok\r\n354 go\r\n", {0, 0, 0, 1, 1}},
 	{"Ctext\r\n.\r\n", {0, 0, 0, 1, 1}},
 	{"S450 later\r\n", {0, 0, 0, 1, 1}},
-	{"CQUIT\r\n", {0, 0, 0, 0, 1}},
-	{"S221 bye\r\n", {0, 0, 0, 0, 1}},
+	{"CQUIT\r\n", {0, 0, 0, 1, 1}}, /* who knows what was before */
+	{"S221 bye\r\n", {0, 0, 0, 1, 1}},
 };
 
 #define PARTS (sizeof(dialogue) / sizeof(dialogue[0]))
