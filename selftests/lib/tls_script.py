@@ -13,7 +13,6 @@ import subprocess
 from pathlib import Path
 
 import compare
-import tally
 from host import BUILD, REMOTE4, TREE, sh
 from ktap import equal, true
 from system import wait_for
@@ -241,11 +240,3 @@ class Watch:
 
 def nonzero(rows):
     return compare.map_cells(rows, FIELDS)
-
-
-def as_unknown(expected, uid, domain, count=None):
-    """The tally as it is where a transaction's sender was not seen: its attempts are unknown, and of no
-    domain. `count`: attempts that were seen to be made."""
-    cells = expected.cells.pop((uid, domain))
-    expected.bump(uid, "", "unknown", count or sum(cells[o] for o in tally.OUTCOMES))
-    return expected
