@@ -157,6 +157,8 @@ static bool admit(struct look *look)
 
 	if (look->admitted || look->how == PROBER_LOOK_FREE)
 		return true;
+	if (look->refused)
+		return false;
 	look->admitted = c->state.processes + c->leaving.count < c->budget.processes_max &&
 			 prober_budget_attach(&c->budget, look->p->uid, look->p->relay,
 					      prober_now_ns());
