@@ -3,6 +3,7 @@
  * bpf_tls.c - the loaded TLS programs, and the maps by which they and the prober speak.
  */
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <dirent.h>
 #include <errno.h>
@@ -31,6 +32,7 @@ struct bpf_tls {
 	void (*ask_each)(void *arg, const struct smtpl_tls_ask *ask);
 	void *ask_arg;
 	enum smtpl_tls_mode mode;
+	long session_end; /* offset in a session, or -ENOENT */
 	char bpffs[PATH_MAX];
 	char pin_root[PATH_MAX];
 };
@@ -41,6 +43,20 @@ static int map_fd(const struct bpf_map *map)
 }
 
 /* --- loading -------------------------------------------------------------------------------- */
+
+/* Where a session in smtpl_tls has its `end`, in bytes. To be asked before the load: a map that was pinned
+ * has another's types. */
+static long end_offset(const struct bpf_tls *tls)
+{
+	uint32_t id = bpf_map__btf_value_type_id(tls->skel->maps.smtpl_tls);
+	const struct btf *btf = bpf_object__btf(tls->skel->obj);
+	const struct btf_type *type = btf__type_by_id(btf, id);
+
+	for (int i = 0; type && btf_is_struct(type) && i < btf_vlen(type); i++)
+		if (strcmp(btf__name_by_offset(btf, btf_members(type)[i].name_off), "end") == 0)
+			return btf_member_bit_offset(type, i) / 8;
+	return -ENOENT;
+}
 
 static int skel_open(struct bpf_tls *tls, const char *pin_root, char *error, size_t error_size)
 {
@@ -54,6 +70,7 @@ static int skel_open(struct bpf_tls *tls, const char *pin_root, char *error, siz
 		snprintf(error, error_size, "cannot open the TLS programs: %s", strerror(errno));
 		return -errno;
 	}
+	tls->session_end = end_offset(tls);
 	bpf_program__set_expected_attach_type(tls->skel->progs.smtpl_tls_probe,
 					      bpf_tls_link_type(tls->way));
 	return 0;
@@ -272,15 +289,26 @@ int bpf_tls_set_state(struct bpf_tls *tls, const struct smtpl_tls_state *state)
 	return map_set(tls->skel->maps.smtpl_tls_state, &zero, state);
 }
 
+/* Entries of ended sessions stay for a while. */
+static bool is_open(const struct smtpl_tls_session *value, long end)
+{
+	uint32_t how = 0;
+
+	if (end >= 0)
+		memcpy(&how, (const char *)value + end, sizeof(how));
+	return how == 0;
+}
+
 /* An entry that is deleted meanwhile begins the walk again: no more steps than entries. */
-static bool session_of(int map, uint32_t pid, struct smtpl_tls_session *value)
+static bool session_of(int map, uint32_t pid, struct smtpl_tls_session *value, long end)
 {
 	uint64_t at, next;
 
 	for (size_t i = 0; i < SMTPL_TLS_SESSIONS_MAX; i++) {
 		if (bpf_map_get_next_key(map, i ? &at : NULL, &next))
 			return false;
-		if (bpf_map_lookup_elem(map, &next, value) == 0 && value->pid == pid)
+		if (bpf_map_lookup_elem(map, &next, value) == 0 && value->pid == pid &&
+		    is_open(value, end))
 			return true;
 		at = next;
 	}
@@ -291,7 +319,7 @@ bool bpf_tls_has_session(struct bpf_tls *tls, uint32_t pid)
 {
 	const struct bpf_map *map = tls->skel->maps.smtpl_tls;
 	struct smtpl_tls_session *value = malloc(bpf_map__value_size(map)); /* what it begins with */
-	bool has = !value || session_of(map_fd(map), pid, value);
+	bool has = !value || session_of(map_fd(map), pid, value, tls->session_end);
 
 	free(value);
 	return has;

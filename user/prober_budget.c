@@ -61,15 +61,14 @@ static struct prober_uid *place_of(struct prober_budget *budget, uint32_t uid, u
 
 bool prober_budget_attach(struct prober_budget *budget, uint32_t uid, bool free, uint64_t now_ns)
 {
-	struct prober_uid *u = free ? NULL : place_of(budget, uid, now_ns);
-	struct prober_bucket before = u ? u->attach : budget->all;
+	struct prober_bucket *own = free ? NULL : &place_of(budget, uid, now_ns)->attach;
+	struct prober_bucket all = budget->all;
 
-	if (u && !prober_bucket_take(&u->attach, &attach_uid, now_ns))
+	if (!prober_bucket_take(&budget->all, &budget->attach, now_ns))
 		return false;
-	if (prober_bucket_take(&budget->all, &budget->attach, now_ns))
+	if (!own || prober_bucket_take(own, &attach_uid, now_ns))
 		return true;
-	if (u)
-		u->attach = before;
+	budget->all = all;
 	return false;
 }
 

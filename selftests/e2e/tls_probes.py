@@ -12,16 +12,12 @@ import ktap  # noqa: E402
 import probe_scenes  # noqa: E402
 import system  # noqa: E402
 from ktap import equal, true  # noqa: E402
-from probe_scenes import Held, is_idle, pins, probed, tls_files, tls_pid, tls_state  # noqa: E402
+from probe_scenes import Held, is_idle, many, pins, probed, tls_files, tls_pid  # noqa: E402
+from probe_scenes import whole_pins  # noqa: E402
 from system import wait_for  # noqa: E402
 
 USUAL = ("lib*/*/libssl*.so*", "lib*/*/libgnutls*.so*", "local/lib/libssl*.so*",
          "local/lib/libgnutls*.so*", "lib*/libssl*.so*", "lib*/libgnutls*.so*")
-MANY = 31       # attaches of one file in a minute are worth one for all (user/prober_whole.c)
-
-
-def whole_pins(host):
-    return [name for name in pins(host) if name.startswith("link_tls_lib_")]
 
 
 def hide_libraries(host):
@@ -33,12 +29,6 @@ def hide_libraries(host):
         system.mount(str(copy), str(path), None, system.MS_BIND)
         host.cleanups.append(lambda at=str(path): system.umount(at))
     return found
-
-
-def many(host, where):
-    """As many short processes as make the prober think of the whole file."""
-    for n in range(MANY):
-        Held(host, "tls", uid=24001 + n % 7, library=where).held().end()
 
 
 def test_file_of_many_senders_alone(host):

@@ -16,6 +16,7 @@ from system import wait_for
 
 _uids = itertools.count(22001)
 _copies = itertools.count(1)
+MANY = 40       # more than 30 attaches in a minute are worth one for all (user/prober_whole.c)
 
 HOLD = """
 import smtplib, ssl, sys
@@ -99,6 +100,10 @@ def pins(host, pid=""):
     return sorted(p.name for p in host.pin("").glob(f"link_tls_{pid}*"))
 
 
+def whole_pins(host):
+    return [name for name in pins(host) if name.startswith("link_tls_lib_")]
+
+
 def hooks(host):
     return sorted(p.name for p in host.pin("").glob("link_tlshook*"))
 
@@ -138,6 +143,12 @@ def is_idle(host):
     process a second, and only when it is quiet."""
     wait_for(lambda: not pins(host) and not host.map("smtpl_tls_pids"), 90, "all probes to be out")
     equal(told(host)["processes"], 0, "processes with probes")
+
+
+def many(host, where):
+    """As many short processes as make the prober think of the whole file."""
+    for n in range(MANY):
+        Held(host, "tls", uid=24001 + n % 7, library=where).held().end()
 
 
 def test_probes_live_as_long_as_the_process(host):
