@@ -9,7 +9,6 @@
 #include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "bpf_link.h"
 #include "bpf_pin.h"
 #include "bpf_watch.h"
+#include "bpf_words.h"
 #include "cgroup.h"
 #include "destroy.h"
 #include "smtplimit.skel.h"
@@ -36,25 +36,6 @@ struct bpf {
 	char cgroup[PATH_MAX];
 	int pin_lock;
 };
-
-/* libbpf's own words, kept for the one line that tells why a load failed. */
-static char libbpf_last[512];
-
-__attribute__((format(printf, 2, 0)))
-static int libbpf_keep(enum libbpf_print_level level, const char *format, va_list args)
-{
-	char line[512];
-
-	if (getenv("SMTPLIMIT_DEBUG_LIBBPF"))
-		return vfprintf(stderr, format, args);
-	if (level != LIBBPF_WARN)
-		return 0;
-	vsnprintf(line, sizeof(line), format, args);
-	line[strcspn(line, "\n")] = 0;
-	if (strstr(line, "BPF program load failed") || !libbpf_last[0])
-		snprintf(libbpf_last, sizeof(libbpf_last), "%s", line);
-	return 0;
-}
 
 static bool kernel_has_function(const char *name)
 {
@@ -76,8 +57,7 @@ static int skel_open(struct bpf *bpf, const char *pin_root, uint32_t ring_bytes)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = pin_root);
 
-	libbpf_set_print(libbpf_keep);
-	libbpf_last[0] = 0;
+	bpf_words_listen();
 	bpf->skel = smtplimit_bpf__open_opts(&opts);
 	if (!bpf->skel)
 		return -errno;
@@ -94,7 +74,7 @@ static int skel_load(struct bpf *bpf, char *error, size_t error_size)
 
 	if (err)
 		snprintf(error, error_size, "the kernel does not take the programs: %s (%s)",
-			 libbpf_last[0] ? libbpf_last : "no reason given", strerror(-err));
+			 bpf_words_last(), strerror(-err));
 	return err;
 }
 

@@ -18,6 +18,7 @@
 #include "bpf_pin.h"
 #include "bpf_tls.h"
 #include "bpf_tls_link.h"
+#include "bpf_words.h"
 #include "bpf_watch.h"
 #include "tls.skel.h"
 
@@ -62,6 +63,7 @@ static int skel_open(struct bpf_tls *tls, const char *pin_root, char *error, siz
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = pin_root);
 
+	bpf_words_listen();
 	tls->way = bpf_tls_link_way(error, error_size);
 	if (tls->way == SMTPL_TLS_WAY_NONE)
 		return -EOPNOTSUPP;
@@ -81,8 +83,8 @@ static int skel_load(struct bpf_tls *tls, char *error, size_t error_size)
 	int err = tls_bpf__load(tls->skel);
 
 	if (err)
-		snprintf(error, error_size, "the kernel does not take the TLS programs: %s",
-			 strerror(-err));
+		snprintf(error, error_size, "the kernel does not take the TLS programs: %s (%s)",
+			 bpf_words_last(), strerror(-err));
 	return err;
 }
 

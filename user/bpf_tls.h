@@ -40,8 +40,8 @@ int bpf_tls_remove(const char *bpffs);
 /*
  * Put the probes of `plan` into the file open as `file` (O_PATH will do), in process `pid` or, with 0, for
  * all who map it. `name`: of the pin behind "link_tls_", at most 64 characters of [a-z0-9_] without "_p";
- * with perf uprobes there is one pin for each probe, NAME_p0 and so on. 0 or -errno; on failure nothing of it is
- * left.
+ * with perf uprobes there is one pin for each probe, NAME_p0 and so on. 0 or -errno; on failure nothing of
+ * it is left.
  */
 int bpf_tls_probe(struct bpf_tls *tls, int file, pid_t pid, const struct tls_plan *plan,
 		  const char *name);

@@ -342,15 +342,22 @@ static int trial(enum smtpl_tls_way way)
 	return 0;
 }
 
+/* SMTPLIMIT_TLS_WAY is for tests: "multi" or "perf" allows that way alone, "none" no way. */
+static int try_way(enum smtpl_tls_way way, const char *name)
+{
+	const char *wanted = getenv("SMTPLIMIT_TLS_WAY");
+
+	return wanted && strcmp(wanted, name) != 0 ? -EOPNOTSUPP : trial(way);
+}
+
 enum smtpl_tls_way bpf_tls_link_way(char *error, size_t error_size)
 {
-	const char *wanted = getenv("SMTPLIMIT_TLS_WAY"); /* for tests */
-	int multi = wanted && strcmp(wanted, "perf") == 0 ? -EOPNOTSUPP : trial(SMTPL_TLS_WAY_MULTI);
+	int multi = try_way(SMTPL_TLS_WAY_MULTI, "multi");
 	int perf;
 
 	if (!multi)
 		return SMTPL_TLS_WAY_MULTI;
-	perf = trial(SMTPL_TLS_WAY_PERF);
+	perf = try_way(SMTPL_TLS_WAY_PERF, "perf");
 	if (!perf)
 		return SMTPL_TLS_WAY_PERF;
 	snprintf(error, error_size, "the kernel takes no probes: uprobe_multi: %s; perf uprobes: %s",

@@ -109,5 +109,19 @@ def test_restart_of_library_mode(host):
     host.write_conf({"watch": {"tls": "process"}})
 
 
+def test_kernel_that_takes_no_probes(host):
+    """Sessions in TLS are opaque, as they are without any of this; the rest goes on."""
+    host.stop()
+    os.environ["SMTPLIMIT_TLS_WAY"] = "none"
+    host.start()
+    os.environ["SMTPLIMIT_TLS_WAY"] = "multi"
+    true("sessions in TLS are opaque: the kernel takes no probes: uprobe_multi: " in host.log(),
+         host.log())
+    equal((pins(host), probe_scenes.hooks(host)), ([], []), "what is left of the probes")
+    with Held(host, "tls") as client:
+        equal(pins(host), [], "pins")
+    wait_for(lambda: host.counts()[client.uid, ""]["opaque"] == 1, 10, "an opaque session")
+
+
 if __name__ == "__main__":
     ktap.main(ktap.tests(vars(probe_scenes)) + ktap.tests(globals()), probe_scenes.fixture("multi"))
