@@ -154,10 +154,10 @@ static int perf_make(const struct job *job, const char *dir, const char *name)
 	pin_path(first, dir, name, 0);
 	if (access(first, F_OK) == 0)
 		return -EEXIST;
-	for (int i = job->plan->count - 1; i >= 0 && !err; i--) {
+	for (uint32_t i = 0; i < job->plan->count && !err; i++) {
 		int fd = perf_link(job, type, &job->plan->probes[i]);
 
-		err = fd < 0 ? fd : pin(fd, dir, name, i);
+		err = fd < 0 ? fd : pin(fd, dir, name, job->plan->count - 1 - i);
 		if (fd >= 0)
 			close(fd);
 	}

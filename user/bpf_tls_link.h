@@ -4,8 +4,8 @@
  * places, and the pins of what was put there.
  *
  * uprobe_multi:  link_tls_NAME
- * perf uprobes:  link_tls_NAME_p0, link_tls_NAME_p1, .. The one with 0 is pinned last and unpinned first:
- *                where it is there, all are.
+ * perf uprobes:  link_tls_NAME_p0, link_tls_NAME_p1, .. The last of the plan has 0: it is pinned last and
+ *                unpinned first, so where it is there, all are.
  */
 #ifndef SMTPL_BPF_TLS_LINK_H
 #define SMTPL_BPF_TLS_LINK_H
