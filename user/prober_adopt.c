@@ -38,12 +38,8 @@ static int adopt_file(void *arg, const char *name)
 	if (!prober_adopt_whole(name, &hash))
 		return 0;
 	file = prober_files_find_hash(&c->files, hash);
-	if (!file || !file->plan) {
+	if (!file || !file->plan || !prober_whole_adopt(file))
 		bpf_tls_unprobe(c->tls, name);
-		return 0;
-	}
-	file->whole = file->changed = true;
-	file->whole_ns = prober_now_ns();
 	return 0;
 }
 

@@ -63,6 +63,7 @@ struct prober_child {
 	uint64_t idle_ns;
 	uint64_t whole_ns;
 	uint64_t walk_ns; /* when all processes were last looked at */
+	bool left; /* processes have lost what they had through a file */
 	uint64_t said_ns; /* when an error was last logged */
 	int epoll_fd;
 	int timer_fd;
@@ -104,6 +105,8 @@ void prober_leave_tend(struct prober_child *c, uint64_t now_ns);
 int prober_look(struct prober_child *c, struct prober_process *p, enum prober_look how);
 /* What is in the file open as fd (O_PATH). NULL: it could not be read, or must not. */
 struct prober_file *prober_look_into(struct prober_child *c, int fd, const char *path);
+/* Is the file that is open as fd what it was? */
+bool prober_look_same(int fd, const struct prober_file_id *id);
 
 /* prober_whole.c - files with probes for all who map them. learn: look into the usual libraries, so that no
  * session has to wait for that. start: [watch] tls = library attaches to them. */
@@ -111,7 +114,12 @@ void prober_whole_learn(struct prober_child *c);
 void prober_whole_start(struct prober_child *c);
 /* Is it attached for all, or should be and is now? */
 bool prober_whole_wanted(struct prober_child *c, struct prober_file *file, int fd);
-/* What is not mapped any more, or by other programs by now. */
+/* An earlier prober has attached it. False: it must not stay so. */
+bool prober_whole_adopt(struct prober_file *file);
+/* Take the probes out of files that are not what they were: they would be in the wrong places of what is
+ * mapped from now on. */
+void prober_whole_check(struct prober_child *c);
+/* The same, and of what is not mapped any more, or by other programs by now. Once a second. */
 void prober_whole_tend(struct prober_child *c);
 
 /* prober_adopt.c - what an earlier prober has left. The names of pins say of what they are: of a file, of

@@ -37,6 +37,7 @@ struct prober_file {
 	bool mapped;           /* found by the last walk over all processes */
 	bool others;           /* by one that sends no mail */
 	uint64_t whole_ns;     /* since when; boot time */
+	int whole_fd;          /* the file itself, meanwhile; O_PATH */
 	uint64_t last_ns;      /* when a process was found to map it; 0: never */
 	uint64_t minute_ns;    /* when the minute began in which attaches are counted */
 	uint32_t attaches;

@@ -54,7 +54,7 @@ static int identify(int fd, struct found *found)
 	return 0;
 }
 
-static bool is_same(int fd, const struct prober_file_id *id)
+bool prober_look_same(int fd, const struct prober_file_id *id)
 {
 	struct found now;
 
@@ -90,7 +90,9 @@ static struct prober_file *learn(struct prober_child *c, int fd, const char *pat
 	struct tls_plan plan;
 	int err = read_plan(c, fd, &plan);
 
-	if (!is_final(err) || !is_same(fd, &found->id)) {
+	/* Perhaps another version of one that has probes. */
+	prober_whole_check(c);
+	if (!is_final(err) || !prober_look_same(fd, &found->id)) {
 		c->state.unreadable++;
 		prober_tell_error(c, "cannot be read", path, err ? err : -EAGAIN);
 		return NULL;
@@ -172,7 +174,7 @@ static int attach(struct look *look, struct prober_file *file, int fd)
 	int err;
 
 	/* Once more: probes at another file's offsets would crash the process. */
-	if (!is_same(fd, &file->id))
+	if (!prober_look_same(fd, &file->id))
 		return -EAGAIN;
 	prober_process_name(look->p, file->hash, name);
 	if (prober_leave_not(look->c, name))

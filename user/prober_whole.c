@@ -63,23 +63,45 @@ static void name_of(const struct prober_file *file, char name[PROBER_NAME_SIZE])
 	snprintf(name, PROBER_NAME_SIZE, "lib_%016llx", (unsigned long long)file->hash);
 }
 
-static bool attach(struct prober_child *c, struct prober_file *file, int fd)
+static void set_whole(struct prober_file *file, int fd)
+{
+	file->whole = file->changed = true;
+	file->whole_ns = prober_now_ns();
+	file->whole_fd = fd;
+}
+
+/* fd becomes the file's. */
+static int attach_as(struct prober_child *c, struct prober_file *file, int fd)
 {
 	char name[PROBER_NAME_SIZE];
 	int err;
 
+	if (fd < 0)
+		return -errno;
+	if (!prober_look_same(fd, &file->id))
+		return -EAGAIN;
 	name_of(file, name);
 	err = bpf_tls_probe(c->tls, fd, 0, file->plan, name);
+	if (err && err != -EEXIST)
+		return err;
+	set_whole(file, fd);
+	return 0;
+}
+
+static bool attach(struct prober_child *c, struct prober_file *file, int fd)
+{
+	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int err = attach_as(c, file, own);
+
+	if (!err)
+		return true;
+	if (own >= 0)
+		close(own);
+	file->error = err;
 	file->changed = true;
-	if (err && err != -EEXIST) {
-		file->error = err;
-		c->state.failed++;
-		prober_tell_error(c, "takes no probes", file->path, err);
-		return false;
-	}
-	file->whole = true;
-	file->whole_ns = prober_now_ns();
-	return true;
+	c->state.failed++;
+	prober_tell_error(c, "takes no probes", file->path, err);
+	return false;
 }
 
 static void detach(struct prober_child *c, struct prober_file *file)
@@ -88,8 +110,30 @@ static void detach(struct prober_child *c, struct prober_file *file)
 
 	name_of(file, name);
 	bpf_tls_unprobe(c->tls, name);
+	close(file->whole_fd);
 	file->whole = false;
 	file->changed = true;
+	c->left = true;
+}
+
+bool prober_whole_adopt(struct prober_file *file)
+{
+	int fd = open(file->path, O_PATH | O_CLOEXEC);
+
+	if (fd >= 0 && prober_look_same(fd, &file->id)) {
+		set_whole(file, fd);
+		return true;
+	}
+	if (fd >= 0)
+		close(fd);
+	return false;
+}
+
+void prober_whole_check(struct prober_child *c)
+{
+	for (struct prober_file *file = c->files.newest; file; file = file->older)
+		if (file->whole && !prober_look_same(file->whole_fd, &file->id))
+			detach(c, file);
 }
 
 static void attach_usual(struct prober_child *c, struct prober_file *file, int fd)
@@ -219,17 +263,18 @@ static bool is_replaced(const struct prober_file *file)
 	return stat(file->path, &st) || st.st_dev != file->id.dev || st.st_ino != file->id.ino;
 }
 
-/* What they had through the file they get for themselves. */
-static void for_each(struct prober_child *c, const struct prober_file *file)
+/* What they had through a file they get for themselves. */
+static void look_again(struct prober_child *c, struct prober_process *p)
 {
-	for (size_t i = 0; i < PROBER_PROCESSES_MAX; i++)
-		for (struct prober_process *p = c->processes[i]; p; p = p->chain)
-			for (size_t k = p->count; k-- > 0;)
-				if (p->probes[k].file == file && !p->probes[k].own) {
-					prober_process_unprobe(c, p, k);
-					prober_look(c, p, PROBER_LOOK_ASKED);
-					break;
-				}
+	bool lost = false;
+
+	for (size_t i = p->count; i-- > 0;)
+		if (p->probes[i].file && !p->probes[i].own && !p->probes[i].file->whole) {
+			prober_process_unprobe(c, p, i);
+			lost = true;
+		}
+	if (lost && prober_look(c, p, PROBER_LOOK_ASKED))
+		prober_process_end(c, p);
 }
 
 /* As the last walk has found it. */
@@ -240,15 +285,6 @@ static bool is_unwanted(const struct prober_child *c, const struct prober_file *
 	return file->whole && (!file->mapped || file->others);
 }
 
-static struct prober_file *next_unwanted(const struct prober_child *c)
-{
-	struct prober_file *file = c->files.newest;
-
-	while (file && !is_unwanted(c, file))
-		file = file->older;
-	return file;
-}
-
 static bool is_due(const struct prober_child *c)
 {
 	for (const struct prober_file *file = c->files.newest; file; file = file->older)
@@ -257,23 +293,31 @@ static bool is_due(const struct prober_child *c)
 	return false;
 }
 
-void prober_whole_tend(struct prober_child *c)
+static void drop_unwanted(struct prober_child *c)
 {
-	struct prober_file *file;
-	uint64_t now_ns = prober_now_ns();
-
-	if (now_ns < c->whole_ns + MINUTE_NS)
-		return;
-	c->whole_ns = now_ns;
-	if (!is_due(c))
-		return;
 	walk(c);
-	/* Looking at processes changes the order of the files. */
-	while ((file = next_unwanted(c))) {
+	for (struct prober_file *file = c->files.newest; file; file = file->older) {
+		if (!is_unwanted(c, file))
+			continue;
 		detach(c, file);
 		if (file->others)
 			log_info("TLS: \"%s\" is mapped by other programs: probed for each sender",
 				 file->path);
-		for_each(c, file);
 	}
+}
+
+void prober_whole_tend(struct prober_child *c)
+{
+	uint64_t now_ns = prober_now_ns();
+
+	prober_whole_check(c);
+	if (now_ns >= c->whole_ns + MINUTE_NS) {
+		c->whole_ns = now_ns;
+		if (is_due(c))
+			drop_unwanted(c);
+	}
+	if (!c->left)
+		return;
+	c->left = false;
+	prober_process_each(c, look_again);
 }

@@ -83,6 +83,36 @@ def test_library_that_comes_later(host):
         equal(pins(host, client.pid), [], "pins of the process")
 
 
+def test_library_that_is_linked_again(host):
+    """Its times differ, and still it is one file: two probes in a place would tell of each call twice."""
+    where = probe_scenes.private_library(host)
+    with Held(host, "tls", library=where) as client:
+        probed(host, client.pid)
+        before = whole_pins(host)
+        os.link(where / "libssl.so.3", where / "other")
+        with Held(host, "tls", library=where) as second:
+            probed(host, second.pid)
+            after = whole_pins(host)
+            equal(len(after), len(before), "pins of whole files")
+            true(after != before, "the probes are those of the file as it was")
+            equal(pins(host), after, "pins")
+
+
+def test_library_that_is_written_over(host):
+    """Not replaced: new processes get what is in it now, and the old places would crash them."""
+    where = probe_scenes.private_library(host)
+    before = whole_pins(host)
+    with Held(host, "tls", library=where) as client:
+        probed(host, client.pid)
+    true(len(whole_pins(host)) > len(before), "the library is not probed")
+    with open(where / "libssl.so.3", "ab") as file:
+        file.write(b"x")
+    wait_for(lambda: whole_pins(host) == before, 5, "its probes to be out")
+    with Held(host, "tls", library=where) as client:
+        probed(host, client.pid)
+        equal(len(whole_pins(host)), len(before) + 1, "pins of whole files")
+
+
 def test_library_of_a_customer(host):
     """Only where root alone can write may one process's file be everybody's."""
     where = probe_scenes.private_library(host)
