@@ -310,16 +310,12 @@ int BPF_PROG(smtpl_state2, struct sock *sk, int old, int new)
 	return state_changed(sk, old, new);
 }
 
+/* Whatever its port: that of a disconnected socket (AF_UNSPEC) is 0. */
 static __always_inline int sock_destroyed(struct sock *sk)
 {
-	struct smtpl_session *s;
+	struct smtpl_session *s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
 
-	if (!watched_port(bpf_ntohs(sk->__sk_common.skc_dport)))
-		return 0;
-	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
-	if (s)
-		session_over(s);
-	return 0;
+	return s ? session_over(s) : 0;
 }
 
 /* Twice, as above. */

@@ -12,6 +12,7 @@
  *	say N TEXT    fill N BYTES TEXT    reply N [COUNT]    tries N (repeated reads and writes)
  *	pull N        memory: only take what the socket has, leave it aside
  *	cork N   uncork N   hangup N (wait for the peer's end)   bye N   free N   close N
+ *	drop N        disconnect, keep the descriptor
  *	fork (the child goes on, until exit)   give N PATH   take N PATH   seccomp   exit
  */
 #include <arpa/inet.h>
@@ -313,6 +314,13 @@ static int do_fork(struct call *c)
 	return 1; /* the child has answered */
 }
 
+static int do_drop(struct call *c)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	return connect(c->connection->wire.fd, &nobody, sizeof(nobody));
+}
+
 static int unix_socket(const char *path, struct sockaddr_un *address)
 {
 	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
@@ -385,8 +393,8 @@ static const struct command commands[] = {
 	{ "say", 3, do_say }, { "fill", 3, do_fill }, { "reply", 2, do_reply },
 	{ "tries", 2, do_tries }, { "pull", 2, do_pull }, { "cork", 2, do_cork },
 	{ "uncork", 2, do_uncork }, { "hangup", 2, do_hangup }, { "bye", 2, do_bye },
-	{ "free", 2, do_free }, { "close", 2, do_close }, { "fork", 1, do_fork },
-	{ "give", 3, do_give }, { "take", 3, do_take }, { "seccomp", 1, do_seccomp },
+	{ "free", 2, do_free }, { "close", 2, do_close }, { "drop", 2, do_drop },
+	{ "fork", 1, do_fork }, { "give", 3, do_give }, { "take", 3, do_take }, { "seccomp", 1, do_seccomp },
 };
 
 /* The last word is the rest of the line. */

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""TLS sessions in programs that do odd things with sockets, objects and processes: each session is
+settled once, nothing is charged to another one, and nothing of it stays in the maps."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import ktap  # noqa: E402
+import scenes  # noqa: E402
+import tls_script  # noqa: E402
+from host import bpftool  # noqa: E402
+from ktap import equal, true  # noqa: E402
+from tls_script import Client, Watch  # noqa: E402
+
+LATER = "198.51.100.8"          # the greeting does not come along with the end of the handshake
+SERVER = {**tls_script.SERVER, "special": {LATER: {"greeting": "220w200"}}}
+_uids = iter(range(22000, 23000))
+
+
+def mixed(tag):
+    return f"me@{tag}.test", [scenes.fresh(act)[0] for act in ("", "r550", "r451")]
+
+
+def entries(host, uid):
+    """The sessions of a uid that are followed and not over."""
+    return [t for t in host.map("smtpl_tls").values() if t["uid"] == uid and not t["end"]]
+
+
+def nothing_left(host, uid):
+    scenes.wait_for(lambda: not entries(host, uid), 10, f"no session of uid {uid} in the map")
+
+
+def test_disconnected_and_closed(host):
+    """By connect(AF_UNSPEC), which leaves the socket without a port."""
+    for kind in tls_script.PROBED:
+        watch, client, uid = Watch(host), Client(host), next(_uids)
+        session = client.open(uid, kind)
+        session.message(*mixed("whole"))
+        session.talk("MAIL FROM:<me@cut.test>")
+        session.say(f"RCPT TO:<{scenes.fresh('rdrop')[0]}>")
+        session.do("drop")
+        session.close()
+        watch.exact(uid, tls_sessions=1)
+        nothing_left(host, uid)
+
+
+if __name__ == "__main__":
+    ktap.main(ktap.tests(globals()), scenes.running({"limit": {"mode": "observe"}}, server=SERVER))
