@@ -14,6 +14,9 @@
 #include "prober_child.h"
 #include "prober_mounts.h"
 
+/* For files of one process that were not known. The rest is left to the next look. */
+#define LEARN_NS NS_PER_S
+
 /* One look at a process. */
 struct look {
 	struct prober_child *c;
@@ -22,6 +25,7 @@ struct look {
 	bool done[PROBER_MAPS_FILES];
 	bool admitted;
 	bool refused;
+	bool cut; /* there are more files */
 	uint64_t since_ns; /* from when on all is probed */
 };
 
@@ -267,11 +271,25 @@ static void look_at(struct look *look, size_t index, bool known_only)
 	close(fd);
 }
 
-static void look_at_all(struct look *look, bool known_only)
+static void look_at_known(struct look *look)
 {
 	for (size_t i = 0; i < look->c->maps.count; i++)
-		if (!look->done[i])
-			look_at(look, i, known_only);
+		look_at(look, i, true);
+}
+
+static void look_at_rest(struct look *look)
+{
+	uint64_t end_ns = prober_now_ns() + LEARN_NS;
+
+	for (size_t i = 0; i < look->c->maps.count; i++) {
+		if (look->done[i])
+			continue;
+		if (prober_now_ns() >= end_ns) {
+			look->cut = true;
+			return;
+		}
+		look_at(look, i, false);
+	}
 }
 
 int prober_look(struct prober_child *c, struct prober_process *p, enum prober_look how)
@@ -281,13 +299,14 @@ int prober_look(struct prober_child *c, struct prober_process *p, enum prober_lo
 
 	if (err)
 		return err;
-	look_at_all(&look, true);
+	look.cut = c->maps.cut;
+	look_at_known(&look);
 	if (look.since_ns)
 		prober_process_tell(c, p, look.since_ns);
-	look_at_all(&look, false);
+	look_at_rest(&look);
 	if (how == PROBER_LOOK_BIND)
 		return 0;
-	if (c->maps.cut)
+	if (look.cut)
 		c->state.unreadable++;
 	if (look.refused && !p->count)
 		return -EDQUOT;

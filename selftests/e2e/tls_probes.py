@@ -4,7 +4,9 @@ of the daemon; and are put into the library itself where that is wanted, or by i
 processes send and nobody else maps it."""
 import os
 import shutil
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -19,6 +21,14 @@ from system import wait_for  # noqa: E402
 USUAL = ("lib*/*/libssl*.so*", "lib*/*/libgnutls*.so*", "local/lib/libssl*.so*",
          "local/lib/libgnutls*.so*", "lib*/libssl*.so*", "lib*/libgnutls*.so*")
 
+SLOW = ("SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex", "SSL_write_ex2", "gnutls_record_recv",
+        "gnutls_record_recv_seq", "gnutls_record_send", "gnutls_record_send2",
+        "gnutls_record_send_range", "gnutls_record_uncork")
+LOADS = """
+import ctypes, glob, os
+libraries = [ctypes.CDLL(name) for name in glob.glob(os.environ["LD_LIBRARY_PATH"] + "/*.so")]
+"""
+
 
 def hide_libraries(host):
     """For this test's mount namespace the system's own are copies: nobody else has to pay."""
@@ -29,6 +39,35 @@ def hide_libraries(host):
         system.mount(str(copy), str(path), None, system.MS_BIND)
         host.cleanups.append(lambda at=str(path): system.umount(at))
     return found
+
+
+def slow_libraries(host, count):
+    """Directory of files that take long to look into: a lot of code, all of it functions of TLS."""
+    where = host.dir / "slow"
+    where.mkdir(mode=0o755)
+    parts = [f"part{n}" for n in range(7)]
+    jumps = "".join(f"jne {part}\n" for part in parts)
+    (where / "slow.s").write_text("".join(
+        [f".globl {name}\n.type {name},@function\n{name}: {jumps} .skip 65000, 0x90\nret\n"
+         f".size {name}, .-{name}\n" for name in SLOW] +
+        [f"{part}: .cfi_startproc\n.skip 65000, 0x90\njmp {part}\n.cfi_endproc\n"
+         for part in parts]))
+    subprocess.run(["gcc", "-shared", "-nostdlib", "-o", where / "0.so", where / "slow.s"],
+                   check=True)
+    for n in range(1, count):
+        shutil.copy(where / "0.so", where / f"{n}.so")
+    return where
+
+
+def test_files_that_take_long(host):
+    """One customer's do not keep the others waiting."""
+    where = slow_libraries(host, 15)
+    with Held(host, text=LOADS + probe_scenes.PLAIN, library=where):
+        begun = time.monotonic()
+        with Held(host, "tls") as client:
+            probed(host, client.pid)
+            true(time.monotonic() - begun < 4, f"it took {time.monotonic() - begun:.1f} s")
+    is_idle(host)
 
 
 def test_file_of_many_senders_alone(host):
