@@ -16,6 +16,7 @@
 
 #define MINUTE_NS (60 * NS_PER_S)
 #define ATTACHES_MANY 30 /* of one file in a minute */
+#define WALK_NS (2 * NS_PER_S)
 
 static const char *const usual[] = {
 	"/lib/*/libssl*.so*",       "/lib/*/libgnutls*.so*",       "/lib64/libssl*.so*",
@@ -185,16 +186,26 @@ static void walk_one(struct prober_child *c, const char *name)
 	note_mapped(c, &maps, !is_relay(c, st.st_uid) && !prober_process_known(c, pid));
 }
 
-static void walk(struct prober_child *c)
+static void mark_all(struct prober_child *c, bool mapped)
+{
+	for (struct prober_file *file = c->files.newest; file; file = file->older)
+		file->mapped = file->others = mapped;
+}
+
+/* Nobody is served meanwhile: only until `only`, if that is not NULL, is found with others, and not for
+ * long. What is not known is mapped by others. */
+static void walk(struct prober_child *c, const struct prober_file *only)
 {
 	DIR *proc = opendir("/proc");
-	struct dirent *entry;
+	struct dirent *entry = NULL;
 
 	c->walk_ns = prober_now_ns();
-	for (struct prober_file *file = c->files.newest; file; file = file->older)
-		file->mapped = file->others = !proc;
-	while (proc && (entry = readdir(proc)))
+	mark_all(c, !proc);
+	while (proc && (entry = readdir(proc)) && !(only && only->others) &&
+	       prober_now_ns() < c->walk_ns + WALK_NS)
 		walk_one(c, entry->d_name);
+	if (entry)
+		mark_all(c, true);
 	if (proc)
 		closedir(proc);
 }
@@ -237,7 +248,7 @@ static bool by_itself(struct prober_child *c, struct prober_file *file, int fd)
 {
 	if (!is_busy(file) || prober_now_ns() < c->walk_ns + MINUTE_NS)
 		return false;
-	walk(c);
+	walk(c, file);
 	if (file->others || !attach(c, file, fd))
 		return false;
 	for_all(c, file);
@@ -295,13 +306,13 @@ static bool is_due(const struct prober_child *c)
 
 static void drop_unwanted(struct prober_child *c)
 {
-	walk(c);
+	walk(c, NULL);
 	for (struct prober_file *file = c->files.newest; file; file = file->older) {
 		if (!is_unwanted(c, file))
 			continue;
 		detach(c, file);
 		if (file->others)
-			log_info("TLS: \"%s\" is mapped by other programs: probed for each sender",
+			log_info("TLS: \"%s\" may be mapped by other programs: probed for each sender",
 				 file->path);
 	}
 }
