@@ -64,16 +64,6 @@ static __always_inline void tls_mark_call(const struct tls_object_key *key, __u3
 	t->tls_calls |= 1 << direction;
 }
 
-/* A process that has forked shares what it had: the other may go on with it. */
-static __always_inline void tls_free(const struct tls_object_key *key)
-{
-	const struct tls_object *object = bpf_map_lookup_elem(&smtpl_tls_objs, key);
-	const struct smtpl_session *t = object ? tls_bound(key, object) : NULL;
-
-	if (object && !(t && t->tls_shared))
-		bpf_map_delete_elem(&smtpl_tls_objs, key);
-}
-
 static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
 {
 	struct tls_object_key key = {.object = PT_REGS_PARM1(ctx)};
@@ -89,7 +79,7 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
 		return 0;
 	key.owner = thread->owner;
 	if (function == SMTPL_TLS_FREE) {
-		tls_free(&key);
+		bpf_map_delete_elem(&smtpl_tls_objs, &key);
 		return 0;
 	}
 	if (direction == TLS_WRITES && tls_inside(&thread->calls[TLS_UNCORKS], PT_REGS_SP(ctx)))
@@ -255,8 +245,7 @@ static __always_inline void tls_read_inside(struct smtpl_session *t, const struc
 
 	if (call->function == SMTPL_TLS_HANDSHAKE && t->plain.phase == SMTP_TLS_NEW)
 		t->plain.whole = 1;
-	if (object && !(object->cookie == t->cookie && t->tls.object == key.object &&
-			t->tls.owner == key.owner))
+	if (object && tls_bound(&key, object) != t)
 		tls_bind(&key, object, t);
 }
 
@@ -339,21 +328,29 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(smtpl_tls_fork, struct task_struct *parent, struct task_struct *child)
 {
-	struct tls_thread *thread, *made;
+	struct tls_object_key key = {};
+	struct tls_thread *thread;
+	struct tls_object *object;
 	struct smtpl_session *t;
 
 	if (parent->tgid == child->tgid)
 		return 0;
 	thread = bpf_task_storage_get(&smtpl_tls_thrds, parent, NULL, 0);
-	t = thread ? tls_session(thread->bound) : NULL;
+	if (!thread || thread->exec_id != parent->self_exec_id)
+		return 0;
+	t = tls_session(thread->bound);
 	if (!t)
 		return 0;
-	made = tls_thread(child);
-	if (!made)
+	thread = tls_thread(child);
+	if (!thread)
 		return 0;
-	made->owner = thread->owner;
-	made->exec_id = thread->exec_id;
-	made->bound = thread->bound;
+	key.object = t->tls.object;
+	key.owner = thread->owner;
+	object = tls_object_get(&key);
+	if (!object)
+		return 0;
+	object->cookie = t->cookie;
+	thread->bound = t->cookie;
 	t->tls_shared = 1;
 	tls_ask(t, child->tgid, false);
 	return 0;

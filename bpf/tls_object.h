@@ -34,7 +34,7 @@ struct tls_thread {
 	struct tls_call calls[TLS_DIRECTIONS];
 	__u64 last;  /* cookie of a TLS session's socket that was read outside of any call; 0: none */
 	__u64 bound; /* cookie of the session that it last read or wrote */
-	__u64 owner; /* of its objects: itself, or what it was forked from in the middle of a session */
+	__u64 owner; /* of its objects: its process */
 	__u64 exec_id; /* as it was then: after another exec the objects are gone */
 	__u32 gathers; /* it reads several sockets before it calls the library: `last` says nothing */
 	__u32 other; /* since the last call it has read a socket of which nothing is known */
@@ -133,7 +133,7 @@ static __always_inline struct smtpl_session *tls_bound(const struct tls_object_k
 {
 	struct smtpl_session *t = tls_session(object->cookie);
 
-	return t && t->tls.object == key->object && t->tls.owner == key->owner ? t : NULL;
+	return t && t->tls.object == key->object && (t->tls.owner == key->owner || t->tls_shared) ? t : NULL;
 }
 
 static __always_inline void tls_bind(const struct tls_object_key *key, struct tls_object *object,

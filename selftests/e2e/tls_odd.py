@@ -9,7 +9,7 @@ import ktap  # noqa: E402
 import scenes  # noqa: E402
 import tls_script  # noqa: E402
 from host import bpftool  # noqa: E402
-from ktap import equal, true  # noqa: E402
+from ktap import equal  # noqa: E402
 from tls_script import Client, Watch  # noqa: E402
 
 LATER = "198.51.100.8"          # the greeting does not come along with the end of the handshake
@@ -42,6 +42,26 @@ def test_disconnected_and_closed(host):
         session.close()
         watch.exact(uid, tls_sessions=1)
         nothing_left(host, uid)
+
+
+def test_another_object_at_the_address_in_a_forked_child(host):
+    """The child lets go of the session's object and speaks to another server; its parent holds the
+    socket."""
+    for kind in ("openssl", "memory"):
+        watch, client, uid = Watch(host), Client(host), next(_uids)
+        session = client.open(uid, kind)
+        session.message(*mixed("parent"))
+        child = client.fork()
+        client.probed(child)
+        session.do("free")
+        other = client.session(0, port=443)
+        other.tls(kind, at=session.object)
+        equal(other.object, session.object, "address of the next object")
+        other.hello()
+        other.message(*mixed("elsewhere"))
+        client.exit()
+        session.close()
+        watch.exact(uid, tls_sessions=1)
 
 
 if __name__ == "__main__":
