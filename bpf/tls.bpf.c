@@ -46,8 +46,8 @@ static __always_inline void tls_take_last(const struct tls_object_key *key, stru
 	if (!object)
 		return;
 	object->candidate = t->cookie;
-	if (direction == TLS_SHAKES && t->plain.phase == SMTP_TLS_NEW)
-		t->plain.whole = 1;
+	if (direction == TLS_SHAKES)
+		object->whole = 1;
 }
 
 /* A call is under way. One of the same direction before it, whose return was not seen, may have brought
@@ -243,9 +243,11 @@ static __always_inline void tls_read_inside(struct smtpl_session *t, const struc
 	struct tls_object_key key = {.object = call->object, .owner = owner};
 	struct tls_object *object = tls_object_get(&key);
 
-	if (call->function == SMTPL_TLS_HANDSHAKE && t->plain.phase == SMTP_TLS_NEW)
-		t->plain.whole = 1;
-	if (object && tls_bound(&key, object) != t)
+	if (!object)
+		return;
+	if (call->function == SMTPL_TLS_HANDSHAKE)
+		object->whole = 1;
+	if (tls_bound(&key, object) != t)
 		tls_bind(&key, object, t);
 }
 
@@ -255,6 +257,8 @@ static __always_inline void tls_read_unseen(struct smtpl_session *s, __u32 pid)
 {
 	struct smtpl_session *t = tls_session(s->cookie);
 
+	if (t)
+		t->plain.whole = 0;
 	if (t && t->plain.phase == SMTP_TLS_IN_STEP) {
 		plaintext_missed(t);
 		t->plain.missed = 1;

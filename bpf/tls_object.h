@@ -59,6 +59,8 @@ struct tls_object {
 	__u64 again;     /* what a write that has to be repeated was about (GnuTLS) */
 	__u32 writes;    /* before it was bound */
 	__u32 hello;     /* the first of them was EHLO, and nothing else */
+	__u32 whole;     /* its handshake was seen */
+	__u32 pad;
 };
 
 struct {
@@ -139,9 +141,12 @@ static __always_inline struct smtpl_session *tls_bound(const struct tls_object_k
 static __always_inline void tls_bind(const struct tls_object_key *key, struct tls_object *object,
 				     struct smtpl_session *t)
 {
+	t->plain.whole = object->whole;
 	/* It was another object's, or another process': who knows what passed there. */
-	if (t->tls.object)
+	if (t->tls.object) {
 		plaintext_missed(t);
+		t->plain.whole = 0;
+	}
 	t->tls.object = key->object;
 	t->tls.owner = key->owner;
 	t->tls_calls = 0;

@@ -6,8 +6,6 @@ Which session a TLS object belongs to shows when the program reads: so the first
 with probes in place is not seen yet, its reply is.
 """
 import contextlib
-import os
-import signal
 import sys
 from pathlib import Path
 
@@ -26,17 +24,6 @@ EVIL = ("MAIL FROM:<me@evil.test>", "RCPT TO:<you@evil.test>", "DATA", "x", "250
 _uids = iter(range(21000, 22000))
 
 
-@contextlib.contextmanager
-def prober_stopped(host):
-    """Nothing is probed until the end of this."""
-    pid = host.map("smtpl_tls_state")[0]["pid"]
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
 class Late:
     """A session whose probes come when come() says so. Then: what must be counted."""
 
@@ -44,7 +31,7 @@ class Late:
         self.host, self.uid, self.kind = host, next(_uids), kind
         self.watch, self.client = Watch(host), Client(host)
         self.stopped = contextlib.ExitStack()
-        self.stopped.enter_context(prober_stopped(host))
+        self.stopped.enter_context(tls_script.prober_stopped(host))
         with contextlib.ExitStack() as undo:
             undo.callback(self.stopped.close)
             self.session = self.client.open(self.uid, kind, probed=False, **where)

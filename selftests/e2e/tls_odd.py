@@ -64,5 +64,36 @@ def test_another_object_at_the_address_in_a_forked_child(host):
         watch.exact(uid, tls_sessions=1)
 
 
+def test_handshake_in_one_process_and_speech_in_another(host):
+    """What was said while the child had no probes is not the beginning."""
+    for kind in tls_script.PROBED:
+        for port in (25, 465):
+            watch, client, uid = Watch(host), Client(host), next(_uids)
+            session = client.session(uid, LATER, port)
+            client.probed()
+            session.greet()
+            session.set("tls12")
+            session.tls(kind)
+            with tls_script.prober_stopped(host):
+                child = client.fork()
+                session.hello()
+                session.talk("MAIL FROM:<me@before.test>")
+            client.probed(child)
+            for rcpt in scenes.fresh("", 2):
+                session.talk(f"RCPT TO:<{rcpt}>")
+            session.talk("DATA", 354)
+            session.say("hello", ".")
+            session.expect(250)
+            session.message(*mixed("behind"))
+            session.quit()
+            client.exit()
+            session.close()
+            expected = host.tally()
+            del expected.cells[uid, "before.test"]
+            expected.bump(uid, "", "unknown")
+            watch.counted(expected, uid)
+            watch.stats_are(tls_sessions=1, tls_late=1)
+
+
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()), scenes.running({"limit": {"mode": "observe"}}, server=SERVER))

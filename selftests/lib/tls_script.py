@@ -7,8 +7,11 @@ fail raises; what the server said comes back as text ("250", "end", "error").
     session.message("me@one.test", ["a@far.test", "r550-b@far.test"])
     session.quit()
 """
+import contextlib
 import functools
 import itertools
+import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -197,6 +200,17 @@ def round_robin(generators):
     left = list(generators)
     while left:
         left = [g for g in left if next(g, "done") != "done"]
+
+
+@contextlib.contextmanager
+def prober_stopped(host):
+    """Nothing is probed until the end of this."""
+    pid = host.map("smtpl_tls_state")[0]["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def passing_path(host):
