@@ -51,17 +51,19 @@ static void on_second(struct prober_child *c, uint64_t now_ns)
 
 static struct prober_process *process_of(struct prober_child *c, const struct smtpl_tls_ask *ask)
 {
+	bool relay = ask->role == SMTPL_ROLE_RELAY;
 	struct prober_process *p;
-	int err = prober_process_begin(c, ask->pid, &p);
 
-	if (err == -ENFILE)
+	if (!prober_process_room(c, ask->uid, relay, false)) {
 		c->state.skipped++;
-	else if (err)
-		c->state.unreadable++;
-	if (err)
 		return NULL;
+	}
+	if (prober_process_begin(c, ask->pid, &p)) {
+		c->state.unreadable++;
+		return NULL;
+	}
 	p->uid = ask->uid;
-	p->relay = ask->role == SMTPL_ROLE_RELAY;
+	p->relay = relay;
 	return p;
 }
 

@@ -72,6 +72,11 @@ bool prober_budget_attach(struct prober_budget *budget, uint32_t uid, bool free,
 	return false;
 }
 
+bool prober_budget_share(uint32_t own, uint32_t all, uint32_t max)
+{
+	return all < max && own < max - all;
+}
+
 bool prober_budget_work(struct prober_budget *budget, uint32_t uid, uint64_t now_ns)
 {
 	return place_of(budget, uid, now_ns)->work.full_ns <= now_ns + WORK_BURST_NS * WORK_SHARE;

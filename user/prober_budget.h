@@ -48,6 +48,10 @@ void prober_budget_init(struct prober_budget *budget, enum smtpl_tls_way way);
 /* May one more process get probes? free: its user is none who could want to use up the budget. Takes it. */
 bool prober_budget_attach(struct prober_budget *budget, uint32_t uid, bool free, uint64_t now_ns);
 
+/* Of `max` places that all have, `all` are taken, `own` of these by one sender: may it take another? It
+ * never has more than are free. */
+bool prober_budget_share(uint32_t own, uint32_t all, uint32_t max);
+
 /* May its processes be looked at, after all the work that they made? That is told afterwards. */
 bool prober_budget_work(struct prober_budget *budget, uint32_t uid, uint64_t now_ns);
 void prober_budget_worked(struct prober_budget *budget, uint32_t uid, uint64_t took_ns,

@@ -72,9 +72,12 @@ struct prober_child {
 uint64_t prober_now_ns(void); /* boot time */
 
 /* prober_process.c - the processes that were asked for. find: NULL: it is not known, or not the same
- * process any more. begin: 0 or -errno; -ESRCH: gone; -ENFILE: too many. */
+ * process any more. begin: 0 or -errno; -ESRCH: gone. */
 struct prober_process *prober_process_find(struct prober_child *c, pid_t pid);
 bool prober_process_known(struct prober_child *c, pid_t pid); /* perhaps an ended one */
+/* May there be one more of this sender, or one more with probes? free: it is none who could want to take up
+ * the room of others. */
+bool prober_process_room(const struct prober_child *c, uint32_t uid, bool free, bool probed);
 int prober_process_begin(struct prober_child *c, pid_t pid, struct prober_process **process);
 bool prober_process_ended(const struct prober_process *p);
 /* Take its probes out, and forget it. */

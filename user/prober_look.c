@@ -165,7 +165,7 @@ static bool admit(struct look *look)
 		return true;
 	if (look->refused)
 		return false;
-	look->admitted = c->state.processes + c->leaving.count < c->budget.processes_max &&
+	look->admitted = prober_process_room(c, look->p->uid, look->p->relay, true) &&
 			 prober_budget_attach(&c->budget, look->p->uid, look->p->relay,
 					      prober_now_ns());
 	look->refused = !look->admitted;

@@ -69,8 +69,6 @@ int prober_process_begin(struct prober_child *c, pid_t pid, struct prober_proces
 	struct prober_process *p;
 	int err;
 
-	if (c->processes_count == PROBER_PROCESSES_MAX)
-		return -ENFILE;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
@@ -85,6 +83,27 @@ int prober_process_begin(struct prober_child *c, pid_t pid, struct prober_proces
 	c->processes_count++;
 	*process = p;
 	return 0;
+}
+
+static uint32_t count_of(const struct prober_child *c, uint32_t uid, bool probed)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < PROBER_PROCESSES_MAX; i++)
+		for (const struct prober_process *p = c->processes[i]; p; p = p->chain)
+			count += p->uid == uid && !p->relay && (p->probed || !probed);
+	return count;
+}
+
+bool prober_process_room(const struct prober_child *c, uint32_t uid, bool free, bool probed)
+{
+	uint32_t all = probed ? c->state.processes + c->leaving.count : c->processes_count;
+	uint32_t max = probed ? c->budget.processes_max : PROBER_PROCESSES_MAX;
+
+	/* Nobody has more than all have. */
+	if (free || all < max / 2)
+		return all < max;
+	return prober_budget_share(count_of(c, uid, probed), all, max);
 }
 
 void prober_process_name(const struct prober_process *p, uint64_t hash, char name[PROBER_NAME_SIZE])

@@ -395,6 +395,23 @@ static void test_budget_of_many_senders(void **state)
 	assert_false(prober_budget_work(&budget, 1, now_ns + 7000));
 }
 
+static void test_share_of_places(void **state)
+{
+	uint32_t all, own = 0;
+
+	(void)state;
+	/* One alone gets half, and whoever comes then half of the rest. */
+	for (all = 0; prober_budget_share(own, all, 64); all++)
+		own++;
+	assert_int_equal(own, 32);
+	for (own = 0; prober_budget_share(own, all, 64); all++)
+		own++;
+	assert_int_equal(own, 16);
+	assert_true(prober_budget_share(0, 63, 64));
+	assert_false(prober_budget_share(0, 64, 64));
+	assert_false(prober_budget_share(0, 65, 64)); /* taken over from an earlier prober */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,6 +433,7 @@ int main(void)
 		cmocka_unit_test(test_budget_of_all),
 		cmocka_unit_test(test_budget_of_work),
 		cmocka_unit_test(test_budget_of_many_senders),
+		cmocka_unit_test(test_share_of_places),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
