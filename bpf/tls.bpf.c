@@ -43,7 +43,7 @@ static __always_inline void tls_take_last(const struct tls_object_key *key, stru
 	if (!t || t->tls.object || thread->other)
 		return;
 	object = tls_object_get(key);
-	if (!object)
+	if (!object || object->direct)
 		return;
 	object->candidate = t->cookie;
 	if (direction == TLS_SHAKES)
@@ -171,6 +171,8 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function)
 	if (!t) {
 		if (bytes && direction == TLS_WRITES)
 			tls_note_unbound(object, call->buf, bytes);
+		else if (bytes)
+			object->whole = 0;
 		return 0;
 	}
 	thread->bound = t->cookie;
@@ -277,6 +279,23 @@ static __always_inline void tls_read_outside(struct tls_thread *thread, __u64 co
 	thread->last = thread->gathers ? 0 : cookie;
 }
 
+/* The object that the thread is reading for has a socket of its own. */
+static __always_inline void tls_mark_direct(const struct tls_thread *thread)
+{
+	const struct tls_call *call = tls_innermost(thread);
+	struct tls_object_key key = {.owner = thread->owner};
+	struct tls_object *object;
+
+	if (!call)
+		return;
+	key.object = call->object;
+	object = tls_object_get(&key);
+	if (!object)
+		return;
+	object->direct = 1;
+	object->candidate = 0;
+}
+
 /* Any socket of any process. `plain`: what is read there is not TLS. */
 static __always_inline int tls_read_other(bool plain)
 {
@@ -285,6 +304,7 @@ static __always_inline int tls_read_other(bool plain)
 
 	if (!thread)
 		return 0;
+	tls_mark_direct(thread);
 	tls_read_outside(thread, 0);
 	if (!plain)
 		thread->other = 1;

@@ -60,7 +60,7 @@ struct tls_object {
 	__u32 writes;    /* before it was bound */
 	__u32 hello;     /* the first of them was EHLO, and nothing else */
 	__u32 whole;     /* its handshake was seen */
-	__u32 pad;
+	__u32 direct;    /* it reads a socket by itself, which is no mail session's */
 };
 
 struct {
@@ -141,7 +141,7 @@ static __always_inline struct smtpl_session *tls_bound(const struct tls_object_k
 static __always_inline void tls_bind(const struct tls_object_key *key, struct tls_object *object,
 				     struct smtpl_session *t)
 {
-	t->plain.whole = object->whole;
+	t->plain.whole = object->whole && !object->writes;
 	/* It was another object's, or another process': who knows what passed there. */
 	if (t->tls.object) {
 		plaintext_missed(t);
@@ -152,7 +152,7 @@ static __always_inline void tls_bind(const struct tls_object_key *key, struct tl
 	t->tls_calls = 0;
 	object->cookie = t->cookie;
 	object->candidate = 0;
-	if (object->hello && object->writes == 1 && !t->plain.whole)
+	if (object->hello && object->writes == 1)
 		smtp_tls_said_hello(&t->plain, &t->smtp);
 	object->writes = 0;
 	object->hello = 0;

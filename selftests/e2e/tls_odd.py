@@ -95,5 +95,22 @@ def test_handshake_in_one_process_and_speech_in_another(host):
             watch.stats_are(tls_sessions=1, tls_late=1)
 
 
+def test_socket_of_one_read_before_another_object(host):
+    """Memory BIOs and sockets in one thread: what was read is fed later, another object is read first."""
+    watch, client, own = Watch(host), Client(host), [next(_uids) for _ in range(2)]
+    other = client.open(0, probed=False, port=443)
+    session = client.session(own[0], LATER, 465)
+    client.probed()
+    session.set("tls12")
+    session.tls("memory")
+    session.do("pull")
+    other.message(*mixed("elsewhere"))
+    session.hello()
+    session.message(*mixed("own"))
+    session.quit()
+    other.quit()
+    watch.exact(own[0], tls_sessions=1)
+
+
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()), scenes.running({"limit": {"mode": "observe"}}, server=SERVER))
