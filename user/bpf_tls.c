@@ -301,27 +301,22 @@ static bool is_open(const struct smtpl_tls_session *value, long end)
 }
 
 /* An entry that is deleted meanwhile begins the walk again: no more steps than entries. */
-static bool session_of(int map, uint32_t pid, struct smtpl_tls_session *value, long end)
-{
-	uint64_t at, next;
-
-	for (size_t i = 0; i < SMTPL_TLS_SESSIONS_MAX; i++) {
-		if (bpf_map_get_next_key(map, i ? &at : NULL, &next))
-			return false;
-		if (bpf_map_lookup_elem(map, &next, value) == 0 && value->pid == pid &&
-		    is_open(value, end))
-			return true;
-		at = next;
-	}
-	return true;
-}
-
-bool bpf_tls_has_session(struct bpf_tls *tls, uint32_t pid)
+int bpf_tls_each_session(struct bpf_tls *tls, void (*each)(void *arg, uint32_t pid), void *arg)
 {
 	const struct bpf_map *map = tls->skel->maps.smtpl_tls;
 	struct smtpl_tls_session *value = malloc(bpf_map__value_size(map)); /* what it begins with */
-	bool has = !value || session_of(map_fd(map), pid, value, tls->session_end);
+	int fd = map_fd(map), err = value ? -EAGAIN : -ENOMEM;
+	uint64_t at, next;
 
+	for (size_t i = 0; value && i < SMTPL_TLS_SESSIONS_MAX; i++) {
+		if (bpf_map_get_next_key(fd, i ? &at : NULL, &next)) {
+			err = 0;
+			break;
+		}
+		if (bpf_map_lookup_elem(fd, &next, value) == 0 && is_open(value, tls->session_end))
+			each(arg, value->pid);
+		at = next;
+	}
 	free(value);
-	return has;
+	return err;
 }

@@ -65,7 +65,8 @@ int bpf_tls_set_file(struct bpf_tls *tls, const struct smtpl_tls_file_key *key,
 int bpf_tls_clear_files(struct bpf_tls *tls);
 int bpf_tls_get_state(struct bpf_tls *tls, struct smtpl_tls_state *state);
 int bpf_tls_set_state(struct bpf_tls *tls, const struct smtpl_tls_state *state);
-/* Has the process a session under way whose plaintext is followed? Walks a map: not for every packet. */
-bool bpf_tls_has_session(struct bpf_tls *tls, uint32_t pid);
+/* The process of each session that is under way and whose plaintext is followed. 0 or -errno; -EAGAIN: too
+ * much changed meanwhile to see all. */
+int bpf_tls_each_session(struct bpf_tls *tls, void (*each)(void *arg, uint32_t pid), void *arg);
 
 #endif

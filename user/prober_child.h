@@ -35,7 +35,7 @@ struct prober_process {
 	uint32_t uid;   /* of the session for which it was asked */
 	bool relay;
 	bool probed; /* has been counted as such */
-	uint64_t idle_ns; /* when it was last found busy */
+	uint64_t busy_ns; /* when it was last found so */
 	uint32_t count;
 	struct prober_probe probes[PROBER_PROCESS_FILES];
 	struct prober_process *chain;
@@ -60,7 +60,8 @@ struct prober_child {
 	struct prober_leaving leaving;
 	uint64_t ask_ns; /* when it was last asked */
 	uint64_t second_ns; /* when what is done each second is due */
-	uint64_t idle_ns;
+	uint64_t idle_ns; /* when those were looked for that do nothing */
+	bool any_idle;
 	uint64_t whole_ns;
 	uint64_t walk_ns; /* when all processes were last looked at */
 	bool left; /* processes have lost what they had through a file */
@@ -88,7 +89,8 @@ void prober_process_each(struct prober_child *c,
 			 void (*each)(struct prober_child *c, struct prober_process *p));
 /* Tell the BPF programs about it. since_ns: when its newest probes came; 0: they were there. */
 void prober_process_tell(struct prober_child *c, struct prober_process *p, uint64_t since_ns);
-/* Take the probes out of those that have not sent for a while: they may do other things with TLS. */
+/* Forget those that have not sent for a while, and take their probes out: they may do other things with
+ * TLS. */
 void prober_process_rest(struct prober_child *c);
 
 enum prober_look {

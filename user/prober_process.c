@@ -73,7 +73,7 @@ int prober_process_begin(struct prober_child *c, pid_t pid, struct prober_proces
 	if (!p)
 		return -ENOMEM;
 	p->pid = pid;
-	p->idle_ns = prober_now_ns();
+	p->busy_ns = prober_now_ns();
 	err = process_open(c, p);
 	if (err) {
 		free(p);
@@ -173,20 +173,34 @@ void prober_process_tell(struct prober_child *c, struct prober_process *p, uint6
 	}
 }
 
-static void rest_one(struct prober_child *c, struct prober_process *p)
+static bool is_idle(const struct prober_child *c, const struct prober_process *p)
 {
-	uint64_t now_ns = prober_now_ns();
+	return c->idle_ns >= p->busy_ns + IDLE_NS;
+}
+
+static void note_last(struct prober_child *c, struct prober_process *p)
+{
 	struct smtpl_tls_pid value = {};
 
-	if (!p->count || now_ns < p->idle_ns + IDLE_NS)
+	if (!is_idle(c, p))
 		return;
 	bpf_tls_get_pid(c->tls, p->pid, &value);
-	p->idle_ns = value.last_ns;
-	if (now_ns < p->idle_ns + IDLE_NS)
-		return;
-	if (bpf_tls_has_session(c->tls, p->pid))
-		p->idle_ns = now_ns;
-	else
+	p->busy_ns = value.last_ns;
+	c->any_idle |= is_idle(c, p);
+}
+
+static void note_session(void *arg, uint32_t pid)
+{
+	struct prober_child *c = arg;
+	struct prober_process *p = *place_of(c, pid);
+
+	if (p)
+		p->busy_ns = c->idle_ns;
+}
+
+static void rest_idle(struct prober_child *c, struct prober_process *p)
+{
+	if (is_idle(c, p))
 		prober_process_end(c, p);
 }
 
@@ -197,5 +211,8 @@ void prober_process_rest(struct prober_child *c)
 	if (now_ns < c->idle_ns + IDLE_LOOK_NS)
 		return;
 	c->idle_ns = now_ns;
-	prober_process_each(c, rest_one);
+	c->any_idle = false;
+	prober_process_each(c, note_last);
+	if (c->any_idle && bpf_tls_each_session(c->tls, note_session, c) == 0)
+		prober_process_each(c, rest_idle);
 }

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import ktap  # noqa: E402
 import probe_scenes  # noqa: E402
 from ktap import equal, true  # noqa: E402
-from probe_scenes import MAP, Held, pins, probed, tls_files, tls_pid, whole_pins  # noqa: E402
+from probe_scenes import MAP, PLAIN, Held, pins, probed, tls_files, tls_pid, whole_pins  # noqa: E402
 from system import wait_for  # noqa: E402
 
 # Waits for its probes, sends, lives on, and sends again when told to.
@@ -42,7 +42,8 @@ def test_after_a_minute(host):
     true(whole_pins(host), "no file is probed as a whole")
     worker, silent = Held(host, text=WORKER).held(), Held(host, "silent", text=WORKER).held()
     sharer = Held(host, "tls", library=where).held()
-    with Held(host, text=MAP, library=where):
+    with Held(host, text=MAP, library=where), Held(host, text=PLAIN) as plain:
+        wait_for(lambda: tls_pid(host, plain.pid), 10, "the one without TLS to be known")
         for client in (worker, silent, sharer):
             probed(host, client.pid)
         go_on(worker)
@@ -53,6 +54,7 @@ def test_after_a_minute(host):
         equal([f["whole"] for f in tls_files(host, where / "libssl.so.3")], [0], "whole")
         wait_for(lambda: not pins(host, worker.pid), 150, "the worker to be left alone")
         equal(tls_pid(host, worker.pid), None, "the worker's entry")
+        wait_for(lambda: not tls_pid(host, plain.pid), 30, "the one without TLS to be forgotten")
         true(pins(host, silent.pid), "no pins of the silent session")
     go_on(worker)
     probed(host, worker.pid)
