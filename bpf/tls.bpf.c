@@ -159,10 +159,12 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function)
 		return 0;
 	key.object = call->object;
 	key.owner = thread->owner;
-	object = tls_object_get(&key);
+	bytes = tls_result(ctx, call);
+	/* An object is noted for what it wrote: many that do nothing push nobody's out of the map. */
+	object = bytes && direction == TLS_WRITES ? tls_object_get(&key) :
+						    bpf_map_lookup_elem(&smtpl_tls_objs, &key);
 	if (!object)
 		return 0;
-	bytes = tls_result(ctx, call);
 	t = tls_bound(&key, object);
 	if (t)
 		t->tls_calls &= ~(1 << direction);
@@ -271,6 +273,19 @@ static __always_inline void tls_read_unseen(struct smtpl_session *s, __u32 pid)
 	tls_ask(s, pid, false);
 }
 
+/* Is the session's object still the session's? It may have been freed, or pushed out of the map: then what
+ * it said since is not known, and another one may be bound. */
+static __always_inline void tls_check_object(struct smtpl_session *t)
+{
+	struct tls_object_key key = {.object = t->tls.object, .owner = t->tls.owner};
+	const struct tls_object *object = bpf_map_lookup_elem(&smtpl_tls_objs, &key);
+
+	if (object && object->cookie == t->cookie)
+		return;
+	plaintext_missed(t);
+	t->tls.object = 0;
+}
+
 /* Outside of any call. 0: a socket that is to be bound to no object. */
 static __always_inline void tls_read_outside(struct tls_thread *thread, __u64 cookie)
 {
@@ -340,10 +355,13 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	if (t->cut)
 		s->cut = 1;
 	call = tls_innermost(thread);
-	if (call)
+	if (call) {
 		tls_read_inside(t, call, thread->owner);
-	else
-		tls_read_outside(thread, t->tls.object ? 0 : t->cookie);
+		return 0;
+	}
+	if (t->tls.object)
+		tls_check_object(t);
+	tls_read_outside(thread, t->tls.object ? 0 : t->cookie);
 	return 0;
 }
 

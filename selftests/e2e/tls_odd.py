@@ -112,5 +112,35 @@ def test_socket_of_one_read_before_another_object(host):
     watch.exact(own[0], tls_sessions=1)
 
 
+def push_out(host, address):
+    key = next(k for k in host.map("smtpl_tls_objs") if k[0] == int(address, 16))
+    words = [str(byte) for part in key for byte in part.to_bytes(8, "little")]
+    bpftool("map", "delete", "pinned", host.pin("smtpl_tls_objs"), "key", *words)
+
+
+def test_objects_pushed_out(host):
+    """smtpl_tls_objs is full, and what is in use is pushed out: one message is unknown."""
+    for kind in tls_script.PROBED:
+        for at, domain in (("mail", ""), ("rcpt", "lost.test"), ("data", "lost.test")):
+            watch, client, uid = Watch(host), Client(host), next(_uids)
+            session = client.open(uid, kind)
+            session.message(*mixed("first"))
+            for name, line, code in (("mail", "MAIL FROM:<me@lost.test>", 250),
+                                     ("rcpt", f"RCPT TO:<{scenes.fresh()[0]}>", 250),
+                                     ("data", "DATA", 354)):
+                session.talk(line, code)
+                if at == name:
+                    push_out(host, session.object)
+            session.say("hello", ".")
+            session.expect(250)
+            session.message(*mixed("next"))
+            session.quit()
+            expected = host.tally()
+            expected.bump(uid, "lost.test", "delivered", -1)
+            expected.bump(uid, domain, "unknown")
+            watch.counted(expected, uid)
+            watch.stats_are(tls_sessions=1, tls_blind=1)
+
+
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()), scenes.running({"limit": {"mode": "observe"}}, server=SERVER))
