@@ -59,9 +59,9 @@ static __always_inline void tls_mark_call(const struct tls_object_key *key, __u3
 
 	if (!t)
 		return;
-	if (t->tls_calls & 1 << direction)
+	if (t->tls_calls[direction & 1])
 		plaintext_missed(t);
-	t->tls_calls |= 1 << direction;
+	t->tls_calls[direction & 1] = 1;
 }
 
 static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
@@ -167,7 +167,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function)
 		return 0;
 	t = tls_bound(&key, object);
 	if (t)
-		t->tls_calls &= ~(1 << direction);
+		t->tls_calls[direction & 1] = 0;
 	else if (bytes)
 		t = tls_bind_candidate(&key, object);
 	if (!t) {

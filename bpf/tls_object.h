@@ -149,7 +149,8 @@ static __always_inline void tls_bind(const struct tls_object_key *key, struct tl
 	}
 	t->tls.object = key->object;
 	t->tls.owner = key->owner;
-	t->tls_calls = 0;
+	t->tls_calls[TLS_READS] = 0;
+	t->tls_calls[TLS_WRITES] = 0;
 	object->cookie = t->cookie;
 	object->candidate = 0;
 	if (object->hello && object->writes == 1)
