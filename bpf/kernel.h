@@ -54,6 +54,9 @@ struct sock_common {
 };
 struct sock {
 	struct sock_common __sk_common;
+	struct {
+		int owned; /* by a process, and not only by a softirq */
+	} sk_lock;
 	int sk_err;
 	struct {
 		unsigned int val;

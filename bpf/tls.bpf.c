@@ -91,6 +91,10 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
 	}
 	if (direction == TLS_READS || direction == TLS_WRITES)
 		tls_mark_call(&key, direction);
+	/* The handshake's return is not seen. What was called before and is still under way has its stack
+	 * above this call's. */
+	if (thread->calls[TLS_SHAKES].sp <= PT_REGS_SP(ctx))
+		thread->calls[TLS_SHAKES].sp = 0;
 	call = tls_call(thread, direction);
 	call->object = key.object;
 	call->buf = PT_REGS_PARM2(ctx);
@@ -335,6 +339,9 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	struct tls_thread *thread;
 	struct smtpl_session *s, *t;
 
+	/* The kernel reads it, for kTLS and the like: whoever is interrupted has nothing to do with it. */
+	if (!sk->sk_lock.owned)
+		return 0;
 	if (!watched_port(bpf_ntohs(sk->__sk_common.skc_dport)))
 		return tls_read_other(false);
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
