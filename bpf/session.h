@@ -77,6 +77,7 @@ struct smtpl_session {
 	__u8 cut; /* a mail server's, whose newest message is of a suspended domain; written by egress */
 	__u8 tls_wire;  /* enum session_tls; settled as a TLS session at the socket's end */
 	__u8 tls_asked; /* for probes in another process than the one that connected */
+	__u8 tls_full; /* there was no room to follow it */
 	__u8 tls_calls[2]; /* in smtpl_tls: a call is under way, that reads or that writes */
 	__u8 tls_shared; /* in smtpl_tls: a process that had it has forked, the child has the object as well */
 	struct smtp_tls plain; /* in smtpl_tls alone */

@@ -220,6 +220,48 @@ static __always_inline const struct tls_call *tls_innermost(const struct tls_thr
 	return inner;
 }
 
+#define TLS_DEAD_NS 1000000000ull /* how long an ended session stays in smtpl_tls */
+
+/* Take out what has been over for a while: with each session that comes, two. */
+static __always_inline void tls_bury(void)
+{
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	for (int i = 0; i < 2; i++) {
+		struct smtpl_tls_dead dead;
+
+		if (bpf_map_peek_elem(&smtpl_tls_dead, &dead) || now - dead.time_ns < TLS_DEAD_NS ||
+		    bpf_map_pop_elem(&smtpl_tls_dead, &dead))
+			break;
+		bpf_map_delete_elem(&smtpl_tls, &dead.cookie);
+	}
+}
+
+/* How many sessions of the uid are followed. NULL: not known. */
+static __always_inline __s32 *tls_share(const struct smtpl_session *s)
+{
+	__u32 uid = s->uid;
+	__s32 none = 0;
+
+	bpf_map_update_elem(&smtpl_tls_uids, &uid, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&smtpl_tls_uids, &uid);
+}
+
+static __always_inline long tls_follow(struct smtpl_session *s)
+{
+	__s32 *open = tls_share(s);
+	__u64 cookie = s->cookie;
+	long err;
+
+	if (open && *open >= SMTPL_TLS_SESSIONS_PER_UID && s->role != SMTPL_ROLE_RELAY)
+		return -E2BIG;
+	tls_bury();
+	err = bpf_map_update_elem(&smtpl_tls, &cookie, s, BPF_NOEXIST);
+	if (!err && open)
+		__sync_fetch_and_add(open, 1);
+	return err;
+}
+
 /* The session's copy, made when its process first reads. */
 static __always_inline struct smtpl_session *tls_session_get(struct smtpl_session *s)
 {
@@ -229,9 +271,11 @@ static __always_inline struct smtpl_session *tls_session_get(struct smtpl_sessio
 
 	if (t)
 		return t;
-	err = bpf_map_update_elem(&smtpl_tls, &cookie, s, BPF_NOEXIST);
-	if (err == -E2BIG)
+	err = tls_follow(s);
+	if (err == -E2BIG && !s->tls_full) {
+		s->tls_full = 1;
 		stats_add(tls_full, 1);
+	}
 	t = bpf_map_lookup_elem(&smtpl_tls, &cookie);
 	if (err || !t)
 		return t;

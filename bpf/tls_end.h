@@ -9,26 +9,13 @@
 #include "settle.h"
 #include "tls_maps.h"
 
-#define TLS_DEAD_NS 1000000000ull /* how long an ended session stays in smtpl_tls */
-
-/* Take out what has been over for a while: as many as come, and one more. */
-static __always_inline void tls_bury(__u64 now)
-{
-	for (int i = 0; i < 2; i++) {
-		struct smtpl_tls_dead dead;
-
-		if (bpf_map_peek_elem(&smtpl_tls_dead, &dead) || now - dead.time_ns < TLS_DEAD_NS ||
-		    bpf_map_pop_elem(&smtpl_tls_dead, &dead))
-			break;
-		bpf_map_delete_elem(&smtpl_tls, &dead.cookie);
-	}
-}
-
-static __always_inline void tls_forget(__u64 cookie)
+static __always_inline void tls_forget(__u64 cookie, __u32 uid)
 {
 	struct smtpl_tls_dead dead = {.cookie = cookie, .time_ns = bpf_ktime_get_boot_ns()};
+	__s32 *open = bpf_map_lookup_elem(&smtpl_tls_uids, &uid);
 
-	tls_bury(dead.time_ns);
+	if (open)
+		__sync_fetch_and_add(open, -1);
 	if (bpf_map_push_elem(&smtpl_tls_dead, &dead, BPF_ANY))
 		bpf_map_delete_elem(&smtpl_tls, &cookie);
 }
@@ -78,7 +65,7 @@ static __attribute__((noinline)) int session_over(struct smtpl_session *s)
 	else
 		tls_close_opaque(s, t);
 	if (t)
-		tls_forget(cookie);
+		tls_forget(cookie, s->uid);
 	return 0;
 }
 

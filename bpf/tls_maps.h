@@ -33,6 +33,15 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } smtpl_tls_dead SEC(".maps");
 
+/* uid -> how many of smtpl_tls are its and not over. Two CPUs can make it less than none. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, SMTPL_TLS_SESSIONS_MAX);
+	__type(key, __u32);
+	__type(value, __s32);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} smtpl_tls_uids SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SMTPL_TLS_PIDS_MAX);

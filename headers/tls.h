@@ -33,6 +33,7 @@ enum smtpl_tls_function {
 #define SMTPL_TLS_PIDS_MAX 16384
 #define SMTPL_TLS_FILES_MAX 256
 #define SMTPL_TLS_SESSIONS_MAX 16384
+#define SMTPL_TLS_SESSIONS_PER_UID (SMTPL_TLS_SESSIONS_MAX / 8) /* at once; mail servers have no such bound */
 #define SMTPL_TLS_OBJECTS_MAX 16384
 #define SMTPL_TLS_THREADS_MAX 16384
 #define SMTPL_TLS_ASKS_BYTES 65536u

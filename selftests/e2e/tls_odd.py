@@ -14,6 +14,7 @@ from tls_script import Client, Watch  # noqa: E402
 
 LATER = "198.51.100.8"          # the greeting does not come along with the end of the handshake
 SERVER = {**tls_script.SERVER, "special": {LATER: {"greeting": "220w200"}}}
+SESSIONS_PER_UID = 16384 // 8   # headers/tls.h
 _uids = iter(range(22000, 23000))
 
 
@@ -140,6 +141,30 @@ def test_objects_pushed_out(host):
             expected.bump(uid, domain, "unknown")
             watch.counted(expected, uid)
             watch.stats_are(tls_sessions=1, tls_blind=1)
+
+
+def test_no_room_for_a_uid(host):
+    """That has as many sessions open as one may have followed: opaque. Others are followed."""
+    watch, client, own = Watch(host), Client(host), [next(_uids) for _ in range(2)]
+    set_open(host, own[0], SESSIONS_PER_UID)
+    for uid in own:
+        session = client.open(uid)
+        session.message(*mixed("one"))
+        session.message(*mixed("two"))
+        session.quit()
+    expected = host.tally()
+    for domain in ("one.test", "two.test"):
+        del expected.cells[own[0], domain]
+    expected.bump(own[0], "", "opaque")
+    watch.counted(expected, *own)
+    watch.stats_are(tls_sessions=1, tls_unbound=1, tls_full=1)
+    equal([host.map("smtpl_tls_uids")[uid] for uid in own], [SESSIONS_PER_UID, 0], "sessions open")
+
+
+def set_open(host, uid, count):
+    words = [str(byte) for part in (uid, count) for byte in part.to_bytes(4, "little")]
+    bpftool("map", "update", "pinned", host.pin("smtpl_tls_uids"), "key", *words[:4],
+            "value", *words[4:])
 
 
 if __name__ == "__main__":
