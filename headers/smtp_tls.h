@@ -38,6 +38,7 @@ struct smtp_tls {
 	__u8 ready;  /* behind: the reply read last asks for nothing */
 	__u8 challenge; /* behind: it asks for a line of AUTH */
 	__u8 more; /* behind: it has several lines */
+	__u8 lmtp; /* it has several replies to a message: never in step again once behind */
 };
 
 /* The parser as it is before EHLO (greeted) or before the greeting, with nothing pending. Numbers of
@@ -193,7 +194,7 @@ SMTP_INLINE __u32 smtp_tls_wrote_behind(struct smtp_tls *t, struct smtp_session 
 
 	t->ready = 0;
 	t->challenge = 0;
-	if (ready && smtp_tls_is_boundary(word)) {
+	if (ready && !t->lmtp && smtp_tls_is_boundary(word)) {
 		event = smtp_tls_settle(t);
 		t->phase = SMTP_TLS_IN_STEP;
 		smtp_tls_reset(ss, 1);
@@ -215,6 +216,8 @@ SMTP_API __u32 smtp_tls_wrote(struct smtp_tls *t, struct smtp_session *ss, __u64
 
 	if (!t || !ss)
 		return 0;
+	if (word >> 24 == (SMTP_WORD4('L', 'H', 'L', 'O') << 8 | ' '))
+		t->lmtp = 1;
 	first = t->phase == SMTP_TLS_NEW;
 	if (first && (t->whole || smtp_tls_is_hello(word))) {
 		t->phase = SMTP_TLS_IN_STEP;

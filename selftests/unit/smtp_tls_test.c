@@ -219,6 +219,30 @@ static void test_challenge_is_left(void **state)
 	assert_int_equal(smtp_tls_wrote(&w.tls, &w.ss, word_of("c2VjcmV0\r\n")), SMTP_TLS_LEAVE);
 }
 
+/* It answers once a recipient behind the dot: not followed, as without TLS. */
+static void test_lmtp_is_never_in_step(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w, true);
+	chunk(&w, "CLHLO me\r\n");
+	chunk(&w, "S250 you\r\n");
+	chunk(&w, "CMAIL FROM:<me@one.test>\r\n");
+	chunk(&w, "S250 ok\r\n");
+	chunk(&w, "CRCPT TO:<a@two.test>\r\n");
+	chunk(&w, "S250 ok\r\n");
+	chunk(&w, "CRCPT TO:<b@two.test>\r\n");
+	chunk(&w, "S250 ok\r\n");
+	chunk(&w, "CDATA\r\n");
+	chunk(&w, "S354 go\r\n");
+	chunk(&w, "C.\r\n");
+	chunk(&w, "S250 a has it\r\n550 b is not here\r\n");
+	over(&w);
+	assert_int_equal(w.tally.delivered + w.tally.failed + w.tally.deferred, 0);
+	assert_int_equal(w.tally.unknown, 2);
+}
+
 /* What was refused before STARTTLS and the transactions before it keep their numbers. */
 static void test_transactions_go_on(void **state)
 {
@@ -255,6 +279,7 @@ int main(void)
 		cmocka_unit_test(test_greeting_is_awaited_after_a_handshake),
 		cmocka_unit_test(test_a_refusal_first_is_late),
 		cmocka_unit_test(test_challenge_is_left),
+		cmocka_unit_test(test_lmtp_is_never_in_step),
 		cmocka_unit_test(test_transactions_go_on),
 	};
 
