@@ -11,6 +11,8 @@
 #define WORK_SHARE 5
 #define WORK_BURST_NS (2 * NS_PER_S)
 
+#define LOAD_PROBES 16
+
 /* Each perf uprobe costs the kernel's worker 110 ms to take out, and a library has about ten. */
 static const struct prober_limit attach_multi = {.per_s = 50, .burst = 500};
 static const struct prober_limit attach_perf = {.per_s = 1, .burst = 50};
@@ -22,10 +24,10 @@ static uint64_t later(uint64_t a, uint64_t b)
 }
 
 bool prober_bucket_take(struct prober_bucket *bucket, const struct prober_limit *limit,
-			uint64_t now_ns)
+			uint32_t count, uint64_t now_ns)
 {
 	uint64_t each_ns = NS_PER_S / limit->per_s;
-	uint64_t full_ns = later(bucket->full_ns, now_ns) + each_ns;
+	uint64_t full_ns = later(bucket->full_ns, now_ns) + count * each_ns;
 
 	if (full_ns - now_ns > limit->burst * each_ns)
 		return false;
@@ -59,14 +61,16 @@ static struct prober_uid *place_of(struct prober_budget *budget, uint32_t uid, u
 	return place;
 }
 
-bool prober_budget_attach(struct prober_budget *budget, uint32_t uid, bool free, uint64_t now_ns)
+bool prober_budget_attach(struct prober_budget *budget, uint32_t uid, bool free, uint32_t probes,
+			  uint64_t now_ns)
 {
+	uint32_t loads = (probes + LOAD_PROBES - 1) / LOAD_PROBES;
 	struct prober_bucket *own = free ? NULL : &place_of(budget, uid, now_ns)->attach;
 	struct prober_bucket all = budget->all;
 
-	if (!prober_bucket_take(&budget->all, &budget->attach, now_ns))
+	if (!prober_bucket_take(&budget->all, &budget->attach, loads, now_ns))
 		return false;
-	if (!own || prober_bucket_take(own, &attach_uid, now_ns))
+	if (!own || prober_bucket_take(own, &attach_uid, loads, now_ns))
 		return true;
 	budget->all = all;
 	return false;

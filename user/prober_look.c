@@ -23,7 +23,6 @@ struct look {
 	struct prober_process *p;
 	enum prober_look how;
 	bool done[PROBER_MAPS_FILES];
-	bool admitted;
 	bool refused;
 	bool cut; /* there are more files */
 	uint64_t since_ns; /* from when on all is probed */
@@ -157,19 +156,17 @@ static struct prober_probe *probe_in(struct prober_process *p, const struct prob
 	return NULL;
 }
 
-static bool admit(struct look *look)
+static bool admit(struct look *look, uint32_t probes)
 {
 	struct prober_child *c = look->c;
+	struct prober_process *p = look->p;
 
-	if (look->admitted || look->how == PROBER_LOOK_FREE)
+	if (look->how == PROBER_LOOK_FREE)
 		return true;
-	if (look->refused)
-		return false;
-	look->admitted = prober_process_room(c, look->p->uid, look->p->relay, true) &&
-			 prober_budget_attach(&c->budget, look->p->uid, look->p->relay,
-					      prober_now_ns());
-	look->refused = !look->admitted;
-	return look->admitted;
+	look->refused = look->refused ||
+			!prober_process_room(c, p->uid, p->relay, true) ||
+			!prober_budget_attach(&c->budget, p->uid, p->relay, probes, prober_now_ns());
+	return !look->refused;
 }
 
 static int attach(struct look *look, struct prober_file *file, int fd)
@@ -234,7 +231,7 @@ static void probe(struct look *look, struct prober_file *file, int fd)
 		note_probe(look, file, false);
 		return;
 	}
-	if (!admit(look))
+	if (!admit(look, file->plan->count))
 		return;
 	err = attach(look, file, fd);
 	if (err)
@@ -308,7 +305,8 @@ int prober_look(struct prober_child *c, struct prober_process *p, enum prober_lo
 		return 0;
 	if (look.cut)
 		c->state.unreadable++;
-	if (look.refused && !p->count)
+	/* All of its probes or none. */
+	if (look.refused)
 		return -EDQUOT;
 	prober_process_tell(c, p, look.since_ns);
 	return 0;

@@ -303,7 +303,7 @@ static unsigned int take_all(struct prober_budget *budget, uint32_t uid, bool fr
 {
 	unsigned int count = 0;
 
-	while (prober_budget_attach(budget, uid, free, now_ns))
+	while (prober_budget_attach(budget, uid, free, 15, now_ns))
 		count++;
 	return count;
 }
@@ -316,14 +316,14 @@ static void test_bucket(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
-		assert_true(prober_bucket_take(&bucket, &limit, now_ns));
-	assert_false(prober_bucket_take(&bucket, &limit, now_ns));
-	assert_false(prober_bucket_take(&bucket, &limit, now_ns + 99 * MS));
-	assert_true(prober_bucket_take(&bucket, &limit, now_ns + 100 * MS));
-	assert_false(prober_bucket_take(&bucket, &limit, now_ns + 100 * MS));
+		assert_true(prober_bucket_take(&bucket, &limit, 1, now_ns));
+	assert_false(prober_bucket_take(&bucket, &limit, 1, now_ns));
+	assert_false(prober_bucket_take(&bucket, &limit, 1, now_ns + 99 * MS));
+	assert_true(prober_bucket_take(&bucket, &limit, 1, now_ns + 100 * MS));
+	assert_false(prober_bucket_take(&bucket, &limit, 1, now_ns + 100 * MS));
 	for (int i = 0; i < 3; i++)
-		assert_true(prober_bucket_take(&bucket, &limit, now_ns + 1000 * NS_PER_S));
-	assert_false(prober_bucket_take(&bucket, &limit, now_ns + 1000 * NS_PER_S));
+		assert_true(prober_bucket_take(&bucket, &limit, 1, now_ns + 1000 * NS_PER_S));
+	assert_false(prober_bucket_take(&bucket, &limit, 1, now_ns + 1000 * NS_PER_S));
 }
 
 static void test_budget_of_one_sender(void **state)
@@ -336,7 +336,7 @@ static void test_budget_of_one_sender(void **state)
 	assert_int_equal(take_all(&budget, 20001, false, now_ns), 60);
 	/* Nor do all by what is refused to a sender. */
 	for (int i = 0; i < 1000; i++)
-		assert_false(prober_budget_attach(&budget, 20001, false, now_ns));
+		assert_false(prober_budget_attach(&budget, 20001, false, 15, now_ns));
 	assert_int_equal(take_all(&budget, 20002, false, now_ns), 60);
 	assert_int_equal(take_all(&budget, 20001, false, now_ns + NS_PER_S), 10);
 	assert_int_equal(take_all(&budget, 0, true, now_ns + NS_PER_S), 500 - 60 - 60 - 10 + 50);
@@ -351,7 +351,7 @@ static void test_budget_of_all(void **state)
 	prober_budget_init(&budget, SMTPL_TLS_WAY_PERF);
 	assert_int_equal(take_all(&budget, 0, true, now_ns), 50);
 	for (int i = 0; i < 100; i++)
-		assert_false(prober_budget_attach(&budget, 20001, false, now_ns));
+		assert_false(prober_budget_attach(&budget, 20001, false, 15, now_ns));
 	/* A sender loses nothing by what all have used up. */
 	budget.all = (struct prober_bucket){};
 	assert_int_equal(take_all(&budget, 20001, false, now_ns), 50);
@@ -361,6 +361,19 @@ static void test_budget_of_all(void **state)
 	prober_budget_init(&budget, SMTPL_TLS_WAY_MULTI);
 	assert_int_equal(take_all(&budget, 0, true, now_ns), 500);
 	assert_int_equal(take_all(&budget, 0, true, now_ns + NS_PER_S), 50);
+}
+
+static void test_budget_of_large_files(void **state)
+{
+	static struct prober_budget budget;
+	uint64_t now_ns = 1000 * NS_PER_S;
+
+	(void)state;
+	prober_budget_init(&budget, SMTPL_TLS_WAY_PERF);
+	for (int i = 0; i < 12; i++)
+		assert_true(prober_budget_attach(&budget, 20001, false, SMTPL_TLS_PROBES_MAX, now_ns));
+	assert_false(prober_budget_attach(&budget, 20001, false, SMTPL_TLS_PROBES_MAX, now_ns));
+	assert_int_equal(take_all(&budget, 20002, false, now_ns), 50 - 12 * 4);
 }
 
 static void test_budget_of_work(void **state)
@@ -431,6 +444,7 @@ int main(void)
 		cmocka_unit_test(test_bucket),
 		cmocka_unit_test(test_budget_of_one_sender),
 		cmocka_unit_test(test_budget_of_all),
+		cmocka_unit_test(test_budget_of_large_files),
 		cmocka_unit_test(test_budget_of_work),
 		cmocka_unit_test(test_budget_of_many_senders),
 		cmocka_unit_test(test_share_of_places),
