@@ -199,7 +199,8 @@ static void print_reasons(const struct status *s, FILE *out)
 	print_reason("no probes: processes or files that could not be read (gone, refused, damaged)",
 		     t->unreadable, out);
 	print_reason("no probes: processes or files that took none", t->failed, out);
-	print_reason("no probes: processes skipped, too many at once", t->skipped, out);
+	print_reason("no probes: skipped, too many at once (each time that a process asked)",
+		     t->skipped, out);
 	print_reason("unknown: sessions whose probes came late (tls = library avoids it)",
 		     s->stats.tls_late, out);
 	if (t->error[0])

@@ -105,7 +105,7 @@ static void every_reason_is_told(void **unused)
 		"  no probes: processes without TLS, or whose has no symbols (static, Go, rustls): 5\n"
 		"  no probes: processes or files that could not be read (gone, refused, damaged): 6\n"
 		"  no probes: processes or files that took none: 7\n"
-		"  no probes: processes skipped, too many at once: 8\n"
+		"  no probes: skipped, too many at once (each time that a process asked): 8\n"
 		LATE
 		"  last error: pid 9: \\x1b[2J\n");
 }
