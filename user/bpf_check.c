@@ -9,6 +9,7 @@
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -109,6 +110,22 @@ static void check_tls(const struct check *c, const struct config *config)
 	check_say(c, "TLS by uprobes", err == 0, false, why);
 }
 
+/* Putting a probe into a file waits for every process that maps it, and all of the host's forks wait with it
+ * (dup_mmap_sem in kernel/events/uprobes.c). Such a process can in turn wait for its own FUSE server. */
+static void check_fuse(const struct check *c, const struct config *config)
+{
+	struct stat device;
+	bool met;
+
+	if (config->tls == SMTPL_TLS_OFF)
+		return;
+	met = stat("/dev/fuse", &device) || !(device.st_mode & 06);
+	check_say(c, "FUSE for root alone", met, false,
+		  met ? "" :
+			"any user can open /dev/fuse, and with it hold up forks on this host while a probe is put "
+			"into a process; chmod 660 /dev/fuse, or set [watch] tls = off");
+}
+
 void bpf_check(const struct config *config,
 	       void (*each)(void *arg, const char *name, bool met, bool required, const char *why),
 	       void *arg)
@@ -125,5 +142,6 @@ void bpf_check(const struct config *config,
 	if (geteuid() == 0) {
 		check_programs(&c);
 		check_tls(&c, config);
+		check_fuse(&c, config);
 	}
 }

@@ -3,6 +3,7 @@
 and the reload."""
 import concurrent.futures
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -13,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import compare  # noqa: E402
 import ktap  # noqa: E402
 import scenes  # noqa: E402
+import system  # noqa: E402
 from host import bpftool  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from scenes import running  # noqa: E402
@@ -93,6 +95,25 @@ def test_check(host):
     true(len(text.splitlines()) >= 3, f"few requirements:\n{text}")
     true(re.search(r"^(yes|lower) +TLS by uprobes: ", text, re.M), f"nothing about TLS:\n{text}")
     true(isinstance(json.loads(ok(host, "-j", "check")), dict), "check -j is no object")
+
+
+def test_check_of_fuse(host):
+    """Who can open /dev/fuse can hold up what puts probes: told, unless there are no probes."""
+    device = host.dir / "fuse"
+    device.touch()
+    made = not os.path.exists("/dev/fuse")
+    if made:
+        Path("/dev/fuse").touch()
+    system.mount(str(device), "/dev/fuse", None, system.MS_BIND)
+    try:
+        for mode, word in ((0o600, "yes"), (0o666, "lower")):
+            device.chmod(mode)
+            text = ok(host, "check")
+            true(re.search(rf"^{word} +FUSE for root alone", text, re.M), f"mode {mode:o}:\n{text}")
+    finally:
+        system.umount("/dev/fuse")
+        if made:
+            os.unlink("/dev/fuse")
 
 
 def test_usage_errors(host):
