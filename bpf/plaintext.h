@@ -111,8 +111,8 @@ static __always_inline void plaintext_read(struct smtpl_session *t, const struct
 	feed_server(from, t, 0, len);
 	if (!plaintext_fed(t, &t->in) && !t->smtp.s.desync)
 		plaintext_gap(t);
-	if (t->smtp.s.desync)
-		smtp_tls_out_of_step(&t->plain, &t->smtp, word);
+	if (t->smtp.s.desync && smtp_tls_out_of_step(&t->plain, &t->smtp, word))
+		stats_add(tls_blind, 1);
 	session_release(t);
 }
 

@@ -40,7 +40,8 @@ static __always_inline void session_settle(struct smtpl_session *s)
 		stats_add(callouts, s->smtp.s.callouts);
 	if (s->smtp.s.too_many)
 		stats_add(too_many_rcpts, s->smtp.s.too_many);
-	if (s->smtp.s.desync || s->smtp.c.desync)
+	/* In TLS what was missed is counted as that. */
+	if ((s->smtp.s.desync || s->smtp.c.desync) && s->plain.phase != SMTP_TLS_BEHIND)
 		stats_add(sessions_desync, 1);
 	emit_close(s);
 }

@@ -150,7 +150,8 @@ SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u64 word)
 	t->more = fourth == '-';
 }
 
-/* A reply came that answers nothing: what it answers was missed. To be called when it was fed. */
+/* A reply came that answers nothing: what it answers was missed. To be called when it was fed. 1: the
+ * session was in step, and is no more. */
 SMTP_API __u32 smtp_tls_out_of_step(struct smtp_tls *t, struct smtp_session *ss, __u64 word)
 {
 	__u32 counted;
@@ -162,7 +163,7 @@ SMTP_API __u32 smtp_tls_out_of_step(struct smtp_tls *t, struct smtp_session *ss,
 	smtp_tls_read_behind(t, word);
 	t->counted = counted;
 	t->missed = 1;
-	return 0;
+	return 1;
 }
 
 /* The client's one chunk so far was EHLO, and the session was not known yet. */
