@@ -98,7 +98,6 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
 	call = tls_call(thread, direction);
 	call->object = key.object;
 	call->buf = PT_REGS_PARM2(ctx);
-	call->size = PT_REGS_PARM3(ctx);
 	call->done = function == SMTPL_TLS_WRITE_EX2 ? fifth : fourth;
 	call->function = function;
 	call->sp = PT_REGS_SP(ctx);

@@ -21,7 +21,6 @@ enum tls_direction {
 struct tls_call {
 	__u64 object;
 	__u64 buf;
-	__u64 size;
 	__u64 done; /* where the _ex functions write how many bytes it were */
 	__u64 sp;   /* at the entry, and at the RET again; 0: no call */
 	__u64 back; /* where it returns to */

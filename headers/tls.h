@@ -27,7 +27,7 @@ enum smtpl_tls_function {
 
 #define SMTPL_TLS_RETURN 0x100 /* in a cookie, beside the function: a probe on one of its RETs */
 
-/* Probes in one file. OpenSSL 3 and GnuTLS 3.7 together have 30. */
+/* Probes in one file. OpenSSL 3 has 11, GnuTLS 3.7 has 15. */
 #define SMTPL_TLS_PROBES_MAX 64
 
 #define SMTPL_TLS_PIDS_MAX 16384
@@ -35,7 +35,6 @@ enum smtpl_tls_function {
 #define SMTPL_TLS_SESSIONS_MAX 16384
 #define SMTPL_TLS_SESSIONS_PER_UID (SMTPL_TLS_SESSIONS_MAX / 8) /* at once; mail servers have no such bound */
 #define SMTPL_TLS_OBJECTS_MAX 16384
-#define SMTPL_TLS_THREADS_MAX 16384
 #define SMTPL_TLS_ASKS_BYTES 65536u
 
 /* [watch] tls */
@@ -48,7 +47,7 @@ enum smtpl_tls_mode {
 /* How probes are attached. */
 enum smtpl_tls_way {
 	SMTPL_TLS_WAY_NONE = 0,
-	SMTPL_TLS_WAY_MULTI, /* uprobe_multi: one link for a file (6.6) */
+	SMTPL_TLS_WAY_MULTI, /* uprobe_multi: one link for a file (6.10; in 6.6 it knows threads alone) */
 	SMTPL_TLS_WAY_PERF,  /* perf uprobes: a link for each probe */
 };
 
