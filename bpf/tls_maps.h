@@ -76,8 +76,10 @@ static __always_inline void tls_ask(const struct smtpl_session *s, __u32 pid, bo
 		bpf_map_update_elem(&smtpl_tls_pids, &pid, &fresh, BPF_NOEXIST);
 	}
 	ask = bpf_ringbuf_reserve(&smtpl_tls_asks, sizeof(*ask), 0);
-	if (!ask)
+	if (!ask) {
+		stats_add(tls_unasked, 1);
 		return;
+	}
 	ask->pid = pid;
 	ask->uid = s->uid;
 	ask->role = s->role;

@@ -37,6 +37,7 @@
 	X(tls_late, "of these, sessions whose beginning was not seen: probes came late")           \
 	X(tls_unbound, "TLS sessions of processes with probes, but read through nothing that has one")    \
 	X(tls_opaque, "TLS sessions of processes without probes")                                  \
+	X(tls_unasked, "TLS sessions, or processes with a session, for which no probes could be asked")  \
 	X(tls_full, "TLS sessions not followed for want of room")                                  \
 	X(tls_blind, "times that a stretch of a TLS session was missed: what was under way is unknown")
 

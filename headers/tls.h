@@ -112,6 +112,10 @@ struct smtpl_tls_state {
 	__u64 failed;      /* processes or files that took no probe */
 	__u64 skipped;     /* processes beyond what may be probed in a second */
 	__u64 heartbeat_ns; /* boot time */
+	__u64 held;      /* times that a user's FUSE held up the host or the prober, and was ended */
+	__u64 paused_ns; /* boot time: until then nothing is put in or taken out; 0: it is */
+	__u32 held_uid;  /* whose that was the last time */
+	__u32 pad;
 	char error[128];   /* the last one, printable; "" */
 };
 

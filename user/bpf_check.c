@@ -122,8 +122,9 @@ static void check_fuse(const struct check *c, const struct config *config)
 	met = stat("/dev/fuse", &device) || !(device.st_mode & 06);
 	check_say(c, "FUSE for root alone", met, false,
 		  met ? "" :
-			"any user can open /dev/fuse, and with it hold up forks on this host while a probe is put "
-			"into a process; chmod 660 /dev/fuse, or set [watch] tls = off");
+			"any user can open /dev/fuse, and hold up each fork on this host for one or two seconds "
+			"with it while a probe is put into a process; chmod 660 /dev/fuse, or set [watch] tls = "
+			"off");
 }
 
 void bpf_check(const struct config *config,

@@ -23,6 +23,7 @@
 /* In epoll beside pids. */
 #define TAG_ASKS (1ull << 32)
 #define TAG_TIMER (TAG_ASKS + 1)
+#define TAG_GUARD (TAG_ASKS + 2)
 
 struct start {
 	struct bpf_tls *tls;
@@ -41,9 +42,13 @@ uint64_t prober_now_ns(void)
 static void on_second(struct prober_child *c, uint64_t now_ns)
 {
 	c->second_ns = now_ns + NS_PER_S;
-	prober_leave_tend(c, now_ns);
-	prober_process_rest(c);
-	prober_whole_tend(c);
+	if (prober_pause_tend(c, now_ns)) {
+		prober_whole_check(c);
+	} else {
+		prober_leave_tend(c, now_ns);
+		prober_process_rest(c);
+		prober_whole_tend(c);
+	}
 	prober_tell(c, now_ns);
 }
 
@@ -104,6 +109,10 @@ static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
 	uint64_t now_ns = prober_now_ns();
 
 	c->ask_ns = now_ns;
+	if (c->state.paused_ns) {
+		c->state.skipped++;
+		return;
+	}
 	if (p && (!ask->again || p->count)) {
 		prober_process_tell(c, p, 0);
 		return;
@@ -140,6 +149,8 @@ static int open_loop(struct prober_child *c)
 	err = bpf_tls_asks_open(c->tls, on_ask, c);
 	if (!err)
 		err = watch(c, bpf_tls_asks_fd(c->tls), TAG_ASKS);
+	if (!err && c->guard.pid)
+		err = watch(c, c->guard.fd, TAG_GUARD);
 	return err ? err : watch(c, c->timer_fd, TAG_TIMER);
 }
 
@@ -149,6 +160,8 @@ static void on_event(struct prober_child *c, uint64_t tag)
 
 	if (tag == TAG_ASKS)
 		bpf_tls_asks_read(c->tls);
+	else if (tag == TAG_GUARD)
+		prober_pause_take(c);
 	else if (tag != TAG_TIMER)
 		prober_process_find(c, tag); /* which forgets one that has ended */
 	else if (read(c->timer_fd, &expired, sizeof(expired)) == sizeof(expired))
@@ -197,11 +210,13 @@ static int enter(const struct start *start, pid_t parent)
 
 static int prober_main(void *arg, int fd, pid_t parent)
 {
-	static struct prober_child child = {.reader.fd = -1}; /* too large for the stack */
+	static struct prober_child child = {.reader.fd = -1, .guard.fd = -1}; /* too large for the stack */
 	struct prober_child *c = &child;
 	const struct start *start = arg;
-	int err = enter(start, parent);
+	int err;
 
+	prober_pause_start(c);
+	err = enter(start, parent);
 	c->tls = start->tls;
 	c->config = start->config;
 	if (!err)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include "bpf_tls.h"
 #include "config.h"
+#include "guard.h"
 #include "prober_budget.h"
 #include "prober_files.h"
 #include "prober_maps.h"
@@ -18,6 +19,7 @@
 #define PROBER_PROCESS_FILES 8
 #define PROBER_NAME_SIZE 65
 #define PROBER_LEAVING_MAX 64
+#define PROBER_RESCUES 3
 
 #define NS_PER_S 1000000000ull
 
@@ -52,6 +54,8 @@ struct prober_child {
 	const struct config *config;
 	struct smtpl_tls_state state;
 	struct tls_reader reader;
+	struct guard guard;
+	uint64_t rescues_ns[PROBER_RESCUES]; /* when something stood still, the oldest first */
 	struct prober_budget budget;
 	struct prober_files files;
 	struct prober_maps maps; /* of the process that is looked at */
@@ -83,6 +87,8 @@ int prober_process_begin(struct prober_child *c, pid_t pid, struct prober_proces
 bool prober_process_ended(const struct prober_process *p);
 /* Take its probes out, and forget it. */
 void prober_process_end(struct prober_child *c, struct prober_process *p);
+/* Leave its probes where they are, and forget it. */
+void prober_process_forget(struct prober_child *c, struct prober_process *p);
 void prober_process_unprobe(struct prober_child *c, struct prober_process *p, size_t index);
 void prober_process_name(const struct prober_process *p, uint64_t hash, char name[PROBER_NAME_SIZE]);
 void prober_process_each(struct prober_child *c,
@@ -133,6 +139,12 @@ bool prober_adopt_whole(const char *name, uint64_t *hash);
 bool prober_adopt_name(const char *name, pid_t *pid, uint64_t *start, uint64_t *hash);
 void prober_adopt_files(struct prober_child *c);
 void prober_adopt_processes(struct prober_child *c);
+
+/* prober_pause.c - what the guard tells, and what is made of it. start: needs all of root's capabilities. tend:
+ * once a second; true: nothing is to be put in or taken out now. */
+void prober_pause_start(struct prober_child *c);
+void prober_pause_take(struct prober_child *c);
+bool prober_pause_tend(struct prober_child *c, uint64_t now_ns);
 
 /* prober_tell.c - smtpl_tls_state and smtpl_tls_files. */
 void prober_tell_start(struct prober_child *c);

@@ -112,14 +112,10 @@ void prober_process_name(const struct prober_process *p, uint64_t hash, char nam
 		 (unsigned long long)hash);
 }
 
-void prober_process_unprobe(struct prober_child *c, struct prober_process *p, size_t index)
+static void forget_probe(struct prober_child *c, struct prober_process *p, size_t index)
 {
 	struct prober_probe *probe = &p->probes[index];
-	char name[PROBER_NAME_SIZE];
 
-	prober_process_name(p, probe->hash, name);
-	if (probe->own)
-		prober_leave(c, name);
 	if (probe->file) {
 		probe->file->processes--;
 		probe->file->changed = true;
@@ -130,15 +126,32 @@ void prober_process_unprobe(struct prober_child *c, struct prober_process *p, si
 	p->probed = p->probed && p->count;
 }
 
+void prober_process_unprobe(struct prober_child *c, struct prober_process *p, size_t index)
+{
+	char name[PROBER_NAME_SIZE];
+
+	prober_process_name(p, p->probes[index].hash, name);
+	if (p->probes[index].own)
+		prober_leave(c, name);
+	forget_probe(c, p, index);
+}
+
+void prober_process_forget(struct prober_child *c, struct prober_process *p)
+{
+	while (p->count)
+		forget_probe(c, p, p->count - 1);
+	*place_of(c, p->pid) = p->chain;
+	c->processes_count--;
+	close(p->pidfd);
+	free(p);
+}
+
 void prober_process_end(struct prober_child *c, struct prober_process *p)
 {
 	while (p->count)
 		prober_process_unprobe(c, p, p->count - 1);
 	bpf_tls_set_pid(c->tls, p->pid, NULL);
-	*place_of(c, p->pid) = p->chain;
-	c->processes_count--;
-	close(p->pidfd);
-	free(p);
+	prober_process_forget(c, p);
 }
 
 void prober_process_each(struct prober_child *c,

@@ -86,6 +86,7 @@ void prober_tell_start(struct prober_child *c)
 	c->state.way = bpf_tls_way(c->tls);
 	c->state.pid = getpid();
 	c->state.processes = 0;
+	c->state.paused_ns = 0;
 	memset(c->state.error, 0, sizeof(c->state.error));
 	bpf_tls_clear_files(c->tls);
 }

@@ -60,8 +60,7 @@ static int compare_fds(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Close all descriptors but the given ones and stderr. */
-static int close_others(const int *fds, size_t count)
+int sandbox_close_others(const int *fds, size_t count)
 {
 	int keep[FDS_MAX + 1];
 	unsigned int from = 0;
@@ -130,7 +129,7 @@ static int drop_root(const struct sandbox *sandbox)
 		gid = gr->gr_gid;
 	if (uid == 0)
 		return -EINVAL;
-	err = close_others(sandbox->fds, sandbox->fds_count);
+	err = sandbox_close_others(sandbox->fds, sandbox->fds_count);
 	if (!err && !sandbox->reads_files)
 		err = enter_empty_root();
 	return err ? err : drop_identity(uid, gid);
@@ -215,7 +214,8 @@ int sandbox_enter(const struct sandbox *sandbox)
 	reset_signals();
 	if (prctl(PR_SET_NAME, sandbox->name, 0, 0, 0))
 		return -errno;
-	err = geteuid() == 0 ? drop_root(sandbox) : close_others(sandbox->fds, sandbox->fds_count);
+	err = geteuid() == 0 ? drop_root(sandbox) :
+			       sandbox_close_others(sandbox->fds, sandbox->fds_count);
 	if (!err)
 		err = set_limits(sandbox);
 	if (!err && (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)))

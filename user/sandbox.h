@@ -38,6 +38,9 @@ struct sandbox {
  */
 int sandbox_enter(const struct sandbox *sandbox);
 
+/* Close all descriptors but the given ones, at most 16, and stderr. 0 or -errno. */
+int sandbox_close_others(const int *fds, size_t count);
+
 /*
  * Keep what is mapped as shared and writable by now (the ring and the settings of the BPF programs, the
  * index of the database's log) out of every child forked later.

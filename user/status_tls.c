@@ -126,6 +126,16 @@ static void tell_prober(struct status *s)
 			       since);
 }
 
+static void tell_pause(struct status *s)
+{
+	char until[STATUS_TIME_SIZE];
+
+	status_problem(s, "TLS: FUSE file systems of users held up who puts probes, %" PRIu64 " times by now, "
+		       "the last one of uid %u: no probes are put in until %s, sessions of processes without "
+		       "are opaque; take /dev/fuse from him, then restart smtplimit", (uint64_t)s->tls.held,
+		       s->tls.held_uid, status_time(status_wall_s(s, s->tls.paused_ns), until));
+}
+
 static void tell_problems(struct status *s)
 {
 	/* A daemon that found that the kernel can't has removed the map. */
@@ -135,6 +145,8 @@ static void tell_problems(struct status *s)
 			       "a restart takes the setting up", mode_to_come(s));
 	else if (s->tls.mode != SMTPL_TLS_OFF && !prober_runs(s))
 		tell_prober(s);
+	else if (s->tls.mode != SMTPL_TLS_OFF && s->tls.paused_ns)
+		tell_pause(s);
 }
 
 /* What needs a look first. */
@@ -201,8 +213,12 @@ static void print_reasons(const struct status *s, FILE *out)
 	print_reason("no probes: processes or files that took none", t->failed, out);
 	print_reason("no probes: skipped, too many at once (each time that a process asked)",
 		     t->skipped, out);
+	print_reason("no probes: questions lost because there was no room", s->stats.tls_unasked, out);
 	print_reason("unknown: sessions whose probes came late (tls = library avoids it)",
 		     s->stats.tls_late, out);
+	if (t->held)
+		fprintf(out, "  FUSE file systems ended because they held up who puts probes: %" PRIu64
+			" times, the last one of uid %u\n", (uint64_t)t->held, t->held_uid);
 	if (t->error[0])
 		fprintf(out, "  last error: %s\n", escaped(t->error, sizeof(t->error), error));
 }
@@ -248,6 +264,15 @@ static json_t *json_files(const struct status *s)
 	return files;
 }
 
+static json_t *json_held(const struct status *s)
+{
+	char until[STATUS_TIME_SIZE];
+
+	return json_pack("{s:I, s:o, s:s?}", "times", (json_int_t)s->tls.held, "uid",
+			 s->tls.held ? json_integer(s->tls.held_uid) : json_null(), "paused_until",
+			 s->tls.paused_ns ? status_time(status_wall_s(s, s->tls.paused_ns), until) : NULL);
+}
+
 json_t *status_tls_json(const struct status *s)
 {
 	const struct smtpl_tls_state *t = &s->tls;
@@ -255,11 +280,11 @@ json_t *status_tls_json(const struct status *s)
 
 	if (!s->loaded)
 		return json_null();
-	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:o}", "mode",
+	return json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:s?, s:o, s:o}", "mode",
 			 mode_name(t->mode), "way", way_name(t->way), "prober", prober_runs(s),
 			 "processes", (json_int_t)t->processes, "probed", (json_int_t)t->probed,
 			 "without", (json_int_t)t->without, "unreadable", (json_int_t)t->unreadable,
 			 "failed", (json_int_t)t->failed, "skipped", (json_int_t)t->skipped, "error",
 			 t->error[0] ? escaped(t->error, sizeof(t->error), error) : NULL,
-			 "libraries", json_files(s));
+			 "held", json_held(s), "libraries", json_files(s));
 }

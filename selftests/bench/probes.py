@@ -16,6 +16,7 @@ from system import wait_for
 
 WAYS = {"multi": "uprobe_multi", "perf": "perf_uprobe"}
 ROUNDS = 5000
+NOBODY = 65534
 RATE, SECONDS = 40, 5       # short processes, more than get probes
 # Connects, tells when; then TLS, and as many NOOPs as a line says, and what CPU time they took.
 CLIENT = """
@@ -137,6 +138,6 @@ def rates(host, users, program):
 
 
 def map_library(host):
-    """A process that sends no mail: so that the agent does not attach to the library for all, which
-    it does by itself where only senders map it."""
-    host.popen_as(None, [PYTHON, "-c", "import ssl, sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    """A process that sends no mail, and is no mail server's: so that the agent does not attach to the
+    library for all, which it does by itself where only senders map it."""
+    host.popen_as(NOBODY, [PYTHON, "-c", "import ssl, sys; sys.stdin.read()"], stdin=subprocess.PIPE)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """TLS sessions in programs that do odd things with sockets, objects and processes: each session is
 settled once, nothing is charged to another one, and nothing of it stays in the maps."""
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +13,31 @@ from host import bpftool  # noqa: E402
 from ktap import equal  # noqa: E402
 from tls_script import Client, Watch  # noqa: E402
 
+# An SSL_read whose RET is another function's as well, which it calls itself, and which returns 64 there.
+# What it reads it does not read by SSL_read of libssl.
+SHARED_RET = """
+#include <openssl/ssl.h>
+int real_read(SSL *ssl, void *to, int size)
+{
+	BIO *bio = BIO_new(BIO_f_ssl());
+	int got;
+
+	BIO_set_ssl(bio, ssl, BIO_NOCLOSE);
+	got = BIO_read(bio, to, size);
+	BIO_free(bio);
+	return got;
+}
+__asm__(".text\\n"
+	".globl SSL_read\\n"
+	".type SSL_read, @function\\n"
+	"SSL_read: push %rdi; push %rsi; push %rdx\\n"
+	"call inner\\n"
+	"pop %rdx; pop %rsi; pop %rdi\\n"
+	"sub $8, %rsp; call real_read@PLT; add $8, %rsp\\n"
+	"1: ret\\n"
+	".size SSL_read, .-SSL_read\\n"
+	"inner: mov $64, %eax; jmp 1b\\n");
+"""
 LATER = "198.51.100.8"          # the greeting does not come along with the end of the handshake
 SERVER = {**tls_script.SERVER, "special": {LATER: {"greeting": "220w200"}}}
 SESSIONS_PER_UID = 16384 // 8   # headers/tls.h
@@ -111,6 +137,19 @@ def test_socket_of_one_read_before_another_object(host):
     session.quit()
     other.quit()
     watch.exact(own[0], tls_sessions=1)
+
+
+def test_ret_that_another_function_uses(host):
+    """It is a return of the function that was entered only where the stack is as it was then."""
+    library = host.dir / "shared_ret.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library, "-lssl"],
+                   input=SHARED_RET, text=True, check=True)
+    watch, client, uid = Watch(host), Client(host, preload=library), next(_uids)
+    session = client.open(uid)
+    session.message(*mixed("one"))
+    session.message(*mixed("two"))
+    session.quit()
+    watch.exact(uid, tls_sessions=1)
 
 
 def push_out(host, address):

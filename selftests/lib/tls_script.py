@@ -35,10 +35,11 @@ def program():
 
 
 class Client:
-    def __init__(self, host, uid=0):
+    def __init__(self, host, uid=0, preload=None):
         self.host = host
-        self.child = host.popen_as(uid, [program()], text=True, stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE)
+        self.child = host.popen_as(
+            uid, [program()], text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, **({"LD_PRELOAD": str(preload)} if preload else {})})
         self.pid = self.child.pid
         self.answers = {}       # thread -> those not yet asked for
         self.count = itertools.count()

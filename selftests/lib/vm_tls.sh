@@ -85,12 +85,22 @@ tls_cut() {
 }
 attempts_are() { [ "$(attempts "$1")" = "$2" ]; }
 
+# Where user/guard.c sees that somebody waits.
+tls_can_be_guarded() {
+	local name
+
+	for name in percpu_rwsem_wait proc_map_files_readdir map_files_d_revalidate m_start; do
+		expect_text "the kernel has $name" " $name$" /proc/kallsyms
+	done
+}
+
 tls_sees() {
 	local way
 
 	way=$(sed -n 's/^[^ ]* *TLS by uprobes: \([^,]*\).*/\1/p' /tmp/check.log)
 	echo "TLS by $way" >/tmp/notes
 	expect "TLS is seen by" "$(tls_way_wanted)" "$way"
+	tls_can_be_guarded
 	mkfifo /tmp/steps
 	# Open for both: neither side waits for the other, and no step is lost.
 	exec 3<>/tmp/steps

@@ -90,8 +90,11 @@ static void every_reason_is_told(void **unused)
 	s.unreadable = 6;
 	s.failed = 7;
 	s.skipped = 8;
+	s.held = 2;
+	s.held_uid = 4294967294;
 	strcpy(s.error, "pid 9: \x1b[2J");
 	state(s);
+	status.stats.tls_unasked = 9;
 	config.tls = SMTPL_TLS_LIBRARY;
 	file("/usr/bin/node", SMTPL_TLS_OPENSSL | SMTPL_TLS_GNUTLS, 0, 1, 0);
 	file("/mnt/\n\x1b]0;x/libssl.so", SMTPL_TLS_OPENSSL, 9, 0, -EIO);
@@ -106,7 +109,10 @@ static void every_reason_is_told(void **unused)
 		"  no probes: processes or files that could not be read (gone, refused, damaged): 6\n"
 		"  no probes: processes or files that took none: 7\n"
 		"  no probes: skipped, too many at once (each time that a process asked): 8\n"
+		"  no probes: questions lost because there was no room: 9\n"
 		LATE
+		"  FUSE file systems ended because they held up who puts probes: 2 times, the last one "
+		"of uid 4294967294\n"
 		"  last error: pid 9: \\x1b[2J\n");
 }
 
@@ -131,7 +137,8 @@ static void json_has_it_all(void **unused)
 	expect_json(json_object_get(root, "tls"),
 		    "{\"mode\": \"process\", \"way\": \"uprobe_multi\", \"prober\": true,"
 		    " \"processes\": 3, \"probed\": 200, \"without\": 5, \"unreadable\": 6,"
-		    " \"failed\": 7, \"skipped\": 8, \"error\": null, \"libraries\": ["
+		    " \"failed\": 7, \"skipped\": 8, \"error\": null,"
+		    " \"held\": {\"times\": 0, \"uid\": null, \"paused_until\": null}, \"libraries\": ["
 		    "{\"path\": \"/mnt/\\\\xff/libssl.so\", \"library\": \"openssl\","
 		    " \"processes\": 0, \"whole\": false, \"error\": \"Input/output error\"},"
 		    "{\"path\": \"/usr/lib/libgnutls.so.30\", \"library\": \"gnutls\","
@@ -160,6 +167,31 @@ static void ended_prober_is_a_problem(void **unused)
 	root = status_json();
 	assert_true(json_is_false(member(root, "prober")));
 	assert_int_equal(json_array_size(json_object_get(root, "problems")), 1);
+	json_decref(root);
+}
+
+static void pause_is_a_problem(void **unused)
+{
+	struct smtpl_tls_state s = running;
+	json_t *root;
+
+	(void)unused;
+	s.held = 3;
+	s.held_uid = 20001;
+	s.paused_ns = (BOOT_S + 60) * NS;
+	state(s);
+	expect_section("problem: TLS: FUSE file systems of users held up who puts probes, 3 times by now, the "
+		       "last one of uid 20001: no probes are put in until 2026-11-21T14:06:00Z, sessions of "
+		       "processes without are opaque; take /dev/fuse from him, then restart smtplimit\n"
+		       HEADLINE "\n" LATE
+		       "  FUSE file systems ended because they held up who puts probes: 3 times, the last one "
+		       "of uid 20001\n");
+	end(NULL);
+	begin(NULL);
+	state(s);
+	root = status_json();
+	expect_json(member(root, "held"),
+		    "{\"times\": 3, \"uid\": 20001, \"paused_until\": \"2026-11-21T14:06:00Z\"}");
 	json_decref(root);
 }
 
@@ -214,7 +246,8 @@ static void off_is_said(void **unused)
 	expect_json(json_object_get(root, "tls"),
 		    "{\"mode\": \"off\", \"way\": \"none\", \"prober\": false, \"processes\": 0,"
 		    " \"probed\": 0, \"without\": 0, \"unreadable\": 0, \"failed\": 0, \"skipped\": 0,"
-		    " \"error\": null, \"libraries\": []}");
+		    " \"error\": null, \"held\": {\"times\": 0, \"uid\": null, \"paused_until\": null},"
+		    " \"libraries\": []}");
 	json_decref(root);
 }
 
@@ -282,6 +315,7 @@ int main(void)
 		STATUS_TEST(every_reason_is_told),
 		STATUS_TEST(json_has_it_all),
 		STATUS_TEST(ended_prober_is_a_problem),
+		STATUS_TEST(pause_is_a_problem),
 		STATUS_TEST(silent_prober_is_a_problem),
 		STATUS_TEST(no_prober_without_a_daemon),
 		STATUS_TEST(off_is_said),

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * prober_pause.c - each probe that is put in or taken out is a chance to hold up the host. The guard bounds
+ * how long; who does it again and again leaves no choice but to put in and take out none for a while. The
+ * probes that are there stay, and are taken over afterwards like those of an earlier prober.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include "log.h"
+#include "prober_child.h"
+
+#define WITHIN_NS (600 * NS_PER_S)
+#define PAUSE_NS (3600 * NS_PER_S)
+
+void prober_pause_start(struct prober_child *c)
+{
+	int err = guard_start(&c->guard);
+
+	if (err && err != -ENODEV)
+		log_warning("TLS: nobody keeps users with FUSE from holding up who puts probes: %s",
+			    strerror(-err));
+}
+
+static void begin(struct prober_child *c, uint64_t now_ns)
+{
+	c->state.paused_ns = now_ns + PAUSE_NS;
+	c->leaving.count = 0;
+	prober_process_each(c, prober_process_forget);
+	log_error("TLS: held up %d times within %llu minutes, last by uid %u: no probes are put in or taken "
+		  "out for %llu minutes, sessions of processes without are opaque", PROBER_RESCUES,
+		  WITHIN_NS / NS_PER_S / 60, c->state.held_uid, PAUSE_NS / NS_PER_S / 60);
+}
+
+static void note(struct prober_child *c, const struct guard_rescue *rescue, uint64_t now_ns)
+{
+	c->state.held++;
+	c->state.held_uid = rescue->uid;
+	memmove(c->rescues_ns, c->rescues_ns + 1, sizeof(c->rescues_ns) - sizeof(*c->rescues_ns));
+	c->rescues_ns[PROBER_RESCUES - 1] = now_ns;
+	if (!c->state.paused_ns && c->rescues_ns[0] && now_ns < c->rescues_ns[0] + WITHIN_NS)
+		begin(c, now_ns);
+}
+
+void prober_pause_take(struct prober_child *c)
+{
+	struct guard_rescue rescue;
+	int taken;
+
+	while ((taken = guard_take(&c->guard, &rescue)) == 1)
+		if (rescue.ended)
+			note(c, &rescue, prober_now_ns());
+	if (taken == 0)
+		return;
+	guard_stop(&c->guard);
+	log_error("TLS: the guard is gone: nobody keeps users with FUSE from holding up who puts probes until "
+		  "a restart");
+}
+
+bool prober_pause_tend(struct prober_child *c, uint64_t now_ns)
+{
+	if (!c->state.paused_ns || now_ns < c->state.paused_ns)
+		return c->state.paused_ns != 0;
+	c->state.paused_ns = 0;
+	memset(c->rescues_ns, 0, sizeof(c->rescues_ns));
+	prober_adopt_processes(c);
+	log_info("TLS: probes are put in again");
+	return false;
+}
