@@ -14,6 +14,7 @@ import clients  # noqa: E402
 import ktap  # noqa: E402
 import scenes  # noqa: E402
 import tls_script  # noqa: E402
+from host import PYTHON, REMOTE4  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from tls_script import Client, Watch  # noqa: E402
 
@@ -21,6 +22,12 @@ SERVER = tls_script.SERVER
 # What a misread body or reply would be counted for.
 EVIL = ("MAIL FROM:<me@evil.test>", "RCPT TO:<you@evil.test>", "DATA", "x", "250 ok", "354 go on",
         "550 5.7.1 no", "QUIT", "RSET", "EHLO evil.test", "..", "BDAT 5 LAST")
+ASKS = 65536 // 24      # that the ring of questions to the prober holds (headers/tls.h), each with its head
+CONNECTS = """
+import socket, sys
+for _ in range(int(sys.argv[2])):
+    socket.create_connection((sys.argv[1], 25), 20).close()
+"""
 _uids = iter(range(21000, 22000))
 
 
@@ -221,6 +228,14 @@ def test_by_hand_in_a_late_session(host):
         late.session.talk(f"RCPT TO:<{scenes.fresh()[0]}>")
         equal(host.cli("suspend", f"uid:{late.uid}").returncode, 0, "exit of suspend")
         equal(late.session.do("hangup"), ["reset"], "end of the connection")
+
+
+def test_questions_that_find_no_room(host):
+    watch = Watch(host)
+    with tls_script.prober_stopped(host):
+        done = host.run_as(next(_uids), [PYTHON, "-c", CONNECTS, REMOTE4, str(ASKS + 100)])
+        equal((done.returncode, done.stderr), (0, ""), "exit of the client")
+        watch.stats_are(tls_unasked=100)
 
 
 if __name__ == "__main__":

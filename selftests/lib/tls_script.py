@@ -22,7 +22,8 @@ from system import wait_for
 
 SERVER = {"tls": True, "tls_inside": True, "tls_ports": [465, 443]}
 FIELDS = compare.FIELDS + ("opaque",)
-STATS = ("tls_sessions", "tls_late", "tls_unbound", "tls_opaque", "tls_full", "tls_blind")
+STATS = ("tls_sessions", "tls_late", "tls_unbound", "tls_opaque", "tls_unasked", "tls_full",
+         "tls_blind")
 PROBED = ("openssl", "memory", "gnutls")
 _paths = itertools.count(1)
 
