@@ -12,14 +12,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import ktap  # noqa: E402
 import probe_scenes  # noqa: E402
-import system  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from probe_scenes import Held, is_idle, many, pins, probed, tls_files, tls_pid  # noqa: E402
 from probe_scenes import whole_pins  # noqa: E402
 from system import wait_for  # noqa: E402
-
-USUAL = ("lib*/*/libssl*.so*", "lib*/*/libgnutls*.so*", "local/lib/libssl*.so*",
-         "local/lib/libgnutls*.so*", "lib*/libssl*.so*", "lib*/libgnutls*.so*")
 
 SLOW = ("SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex", "SSL_write_ex2", "gnutls_record_recv",
         "gnutls_record_recv_seq", "gnutls_record_send", "gnutls_record_send2",
@@ -28,17 +24,6 @@ LOADS = """
 import ctypes, glob, os
 libraries = [ctypes.CDLL(name) for name in glob.glob(os.environ["LD_LIBRARY_PATH"] + "/*.so")]
 """
-
-
-def hide_libraries(host):
-    """For this test's mount namespace the system's own are copies: nobody else has to pay."""
-    found = {path.resolve() for pattern in USUAL for path in Path("/usr").glob(pattern)}
-    for number, path in enumerate(sorted(found)):
-        copy = host.dir / f"hidden{number}"
-        shutil.copy(path, copy)
-        system.mount(str(copy), str(path), None, system.MS_BIND)
-        host.cleanups.append(lambda at=str(path): system.umount(at))
-    return found
 
 
 def slow_libraries(host, count):
@@ -99,7 +84,7 @@ def test_file_that_others_map(host):
 
 
 def test_library_for_all(host):
-    libraries = hide_libraries(host)
+    libraries = probe_scenes.hide_libraries(host)
     host.stop()
     host.write_conf({"watch": {"tls": "library"}})
     host.start()

@@ -4,17 +4,15 @@ for it is what the server tallied, recipient by recipient. A client that brings 
 opaque: counted for its account, never as outcomes. Prints the table that README shows."""
 import contextlib
 import itertools
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-import compare  # noqa: E402
-import ktap  # noqa: E402
-from clients_tls import CLIENTS, OPAQUE, PORTS  # noqa: E402
-from host import Host  # noqa: E402
-from ktap import equal, true  # noqa: E402
-from mta_tree import USERS, add_users  # noqa: E402
+import compare
+import ktap
+import probe_scenes
+from clients_tls import CLIENTS, OPAQUE, PORTS
+from host import Host
+from ktap import equal, true
+from mta_tree import USERS, add_users
 
 FIELDS = compare.FIELDS + ("opaque",)
 AT_ONCE = 2     # clients run beside each other; more would not be scheduled within the greeting's delay
@@ -62,11 +60,14 @@ def cases(host):
 
 
 @contextlib.contextmanager
-def sent():
+def sent(mode):
     """A Host with which all clients have sent their mail, and the kernel has counted it."""
     server = {"tls": True, "tls_inside": True, "greeting_ms": 100,
               "special": {OPAQUE: {"greeting": "220w100", "tls_inside": False}}}
-    with Host({"limit": {"min_failures": 1000000}}, server=server) as host:
+    options = {"limit": {"min_failures": 1000000}, "watch": {"tls": mode}}
+    with Host(options, server=server) as host:
+        if mode == "library":
+            probe_scenes.hide_libraries(host)
         add_users(host)
         host.cases = cases(host)
         host.start()
@@ -165,5 +166,5 @@ def test_status(host):
     compare.status_equals(host, host.seen, fields=FIELDS)
 
 
-if __name__ == "__main__":
-    ktap.main([checking(client) for client in CLIENTS] + ktap.tests(globals()), sent())
+def main(mode):
+    ktap.main([checking(client) for client in CLIENTS] + ktap.tests(globals()), sent(mode))
