@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every mail client, with probes in the libraries, for all who map them."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
+import client_matrix  # noqa: E402
+
+if __name__ == "__main__":
+    client_matrix.main("library")
