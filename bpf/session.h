@@ -81,6 +81,7 @@ struct smtpl_session {
 	__u8 tls_calls[2]; /* in smtpl_tls: a call is under way, that reads or that writes */
 	__u8 tls_shared; /* in smtpl_tls: a process that had it has forked, the child has the object as well */
 	struct smtp_tls plain; /* in smtpl_tls alone */
+	__u8 tls_probed; /* in smtpl_tls: a process that had probes has read of it */
 };
 
 /* The receiving side and the end of a session exclude each other. Never waits: who does not get the

@@ -402,6 +402,7 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	if (!thread || !t)
 		return 0;
 	t->tls.pid = pid;
+	t->tls_probed |= known->since_ns != 0;
 	if (t->cut)
 		s->cut = 1;
 	call = tls_innermost(thread);

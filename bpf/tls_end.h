@@ -25,7 +25,7 @@ static __always_inline void tls_close_opaque(struct smtpl_session *s, const stru
 {
 	const struct smtpl_tls_pid *pid = bpf_map_lookup_elem(&smtpl_tls_pids, &s->pid);
 
-	if (t || (pid && pid->since_ns))
+	if ((t && t->tls_probed) || (pid && pid->since_ns))
 		stats_add(tls_unbound, 1);
 	else
 		stats_add(tls_opaque, 1);
@@ -36,6 +36,11 @@ static __always_inline void tls_close_opaque(struct smtpl_session *s, const stru
 static __always_inline void tls_close_read(struct smtpl_session *s, struct smtpl_session *t)
 {
 	stats_add(tls_sessions, 1);
+	/* Switched off meanwhile: what was said since nobody read. */
+	if (!smtpl_tls_mode) {
+		t->smtp.c.desync = 1;
+		emit_opaque(s);
+	}
 	if (t->plain.late)
 		stats_add(tls_late, 1);
 	/* A way to read that has no probe: what the server said is not known. */

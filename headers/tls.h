@@ -66,7 +66,7 @@ struct smtpl_tls_ask {
 struct smtpl_tls_pid {
 	__u64 since_ns; /* boot time: its probes are attached; 0: no TLS library was found in it */
 	__u64 last_ns;  /* boot time: when it last connected, or read from a TLS session; written by BPF */
-	__u32 files;    /* with probes, in this process alone */
+	__u32 files;    /* of it, with probes: in this process alone or for all */
 	__u32 pad;
 };
 

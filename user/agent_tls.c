@@ -9,10 +9,18 @@
 #include "agent.h"
 #include "log.h"
 
+/* Other children hold the pair's end as well, and epoll goes by the last of them. */
+static void stop_prober(struct agent *a)
+{
+	if (a->prober.fd >= 0)
+		epoll_ctl(a->epoll_fd, EPOLL_CTL_DEL, a->prober.fd, NULL);
+	prober_stop(&a->prober);
+}
+
 static void give_up(struct agent *a, const char *why)
 {
 	log_warning("sessions in TLS are opaque: %s", why);
-	prober_stop(&a->prober);
+	stop_prober(a);
 	bpf_tls_free(a->tls);
 	a->tls = NULL;
 	bpf_tls_remove(a->config.bpffs);
@@ -62,7 +70,7 @@ void agent_tls_serve(struct agent *a)
 {
 	struct smtpl_tls_state state;
 
-	prober_stop(&a->prober);
+	stop_prober(a);
 	log_error("the child that puts probes on TLS libraries is gone: further processes are opaque in TLS "
 		  "until a restart");
 	if (bpf_tls_get_state(a->tls, &state))
@@ -73,7 +81,7 @@ void agent_tls_serve(struct agent *a)
 
 void agent_tls_stop(struct agent *a)
 {
-	prober_stop(&a->prober);
+	stop_prober(a);
 	bpf_tls_free(a->tls);
 	a->tls = NULL;
 }

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "bpf.h"
 #include "bpf_link.h"
 #include "bpf_pin.h"

@@ -46,6 +46,8 @@ struct guard_child {
 	unsigned int fork_ticks; /* for so many ticks on end it has waited */
 	unsigned int look_ticks;
 	int64_t held_ms; /* since when something stands still; 0: nothing does */
+	bool all;      /* in this walk those are ended, too, that wait for nothing */
+	bool all_done; /* that was done: what is ended stays listed until it is unmounted */
 	bool hopeless;
 	struct guard_rescue rescue;
 };
@@ -143,14 +145,16 @@ static bool is_needed(const struct guard_child *g)
 static int end_one(void *arg, int fd, uid_t uid)
 {
 	struct guard_child *g = arg;
-	bool all = child_now_ms() >= g->held_ms + ALL_MS;
+	bool waits = fusectl_waits(fd);
 
-	if ((!all && !fusectl_waits(fd)) || fusectl_abort(fd))
+	if ((!g->all && !waits) || fusectl_abort(fd))
 		return 0;
+	if (waits || !g->rescue.ended)
+		g->rescue.uid = uid;
 	g->rescue.ended++;
-	g->rescue.uid = uid;
-	log_error("a FUSE file system of uid %u is ended: %s stood still, and it waited for its server", uid,
-		  g->rescue.forks ? "fork(2) on this host" : "who puts probes into TLS libraries");
+	log_error("a FUSE file system of uid %u is ended: %s stood still, and %s", uid,
+		  g->rescue.forks ? "fork(2) on this host" : "who puts probes into TLS libraries",
+		  waits ? "it waited for its server" : "nothing else was left to try");
 	return 0;
 }
 
@@ -162,6 +166,8 @@ static void rescue(struct guard_child *g)
 		g->held_ms = now_ms;
 		g->rescue = (struct guard_rescue){.forks = g->fork_ticks >= FORK_TICKS};
 	}
+	g->all = !g->all_done && now_ms >= g->held_ms + ALL_MS;
+	g->all_done |= g->all;
 	fusectl_each_user(g->fusectl, end_one, g);
 	if (g->hopeless || now_ms < g->held_ms + HOPELESS_MS)
 		return;
@@ -176,6 +182,7 @@ static void released(struct guard_child *g)
 	g->rescue.ms = child_now_ms() - g->held_ms + FORK_TICKS * TICK_MS;
 	send(g->fd, &g->rescue, sizeof(g->rescue), MSG_NOSIGNAL | MSG_DONTWAIT);
 	g->held_ms = 0;
+	g->all_done = false;
 	g->hopeless = false;
 }
 

@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -15,7 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 #include "child.h"
-#include "log.h"
 #include "prober.h"
 #include "prober_child.h"
 #include "sandbox.h"

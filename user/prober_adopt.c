@@ -3,11 +3,10 @@
  * prober_adopt.c - takes over what an earlier prober has left: probes whose process lives go on, also
  * with the program of an earlier version, since the maps are the same. All others are taken out.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include "log.h"
+#include <unistd.h>
 #include "prober_child.h"
 
 #define WHOLE "lib_"
@@ -94,8 +93,26 @@ static void adopt_process(struct prober_child *c, struct prober_process *p)
 		prober_process_end(c, p);
 }
 
+/* It had probes through whole files alone, which have no pins of a process. 0 or -errno: it is another one by
+ * now, or has none any more. */
+static int adopt_entry(struct prober_child *c, pid_t pid)
+{
+	uint64_t tick_ns = NS_PER_S / sysconf(_SC_CLK_TCK);
+	struct smtpl_tls_pid entry;
+	struct prober_process *p;
+	int err = bpf_tls_get_pid(c->tls, pid, &entry);
+
+	if (!err)
+		err = entry.since_ns ? prober_process_begin(c, pid, &p) : -ESRCH;
+	if (err)
+		return err;
+	if (p->start * tick_ns > entry.last_ns || prober_look(c, p, PROBER_LOOK_FREE) || !p->count)
+		prober_process_end(c, p);
+	return 0;
+}
+
 /* Entries without a process that is watched would be taken for the next process of that pid. */
-static void forget_others(struct prober_child *c)
+static void adopt_others(struct prober_child *c)
 {
 	uint32_t pid, next;
 	int err = bpf_tls_next_pid(c->tls, NULL, &next);
@@ -103,7 +120,7 @@ static void forget_others(struct prober_child *c)
 	for (size_t i = 0; !err && i < SMTPL_TLS_PIDS_MAX; i++) {
 		pid = next;
 		err = bpf_tls_next_pid(c->tls, &pid, &next);
-		if (!prober_process_find(c, pid))
+		if (!prober_process_find(c, pid) && adopt_entry(c, pid))
 			bpf_tls_set_pid(c->tls, pid, NULL);
 	}
 }
@@ -112,5 +129,5 @@ void prober_adopt_processes(struct prober_child *c)
 {
 	bpf_tls_each_name(c->tls, adopt_probe, c);
 	prober_process_each(c, adopt_process);
-	forget_others(c);
+	adopt_others(c);
 }

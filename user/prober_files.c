@@ -64,7 +64,7 @@ static void remove_file(struct prober_files *files, struct prober_file *file)
 	free(file);
 }
 
-/* False: all have probes. */
+/* False: all have probes, or are told of. */
 static bool make_room(struct prober_files *files)
 {
 	struct prober_file *file = files->oldest;

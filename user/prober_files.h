@@ -59,8 +59,8 @@ struct prober_files {
 struct prober_file *prober_files_find(struct prober_files *files, const struct prober_file_id *id);
 struct prober_file *prober_files_find_hash(const struct prober_files *files, uint64_t hash);
 
-/* A new one; the one that was not asked for for the longest makes room, unless it has probes. plan NULL:
- * `error` says why, else it is copied. NULL without memory, or room. */
+/* A new one; the one that was not asked for for the longest makes room, unless it has probes or is told
+ * of. plan NULL: `error` says why, else it is copied. NULL without memory, or room. */
 struct prober_file *prober_files_add(struct prober_files *files, const struct prober_file_id *id,
 				     const struct tls_plan *plan, int error);
 

@@ -3,7 +3,6 @@
  * prober_mounts.c - looks into /proc/PID/mountinfo. Who asks holds the file open, so its mount is not
  * another's meanwhile.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

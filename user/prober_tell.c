@@ -14,18 +14,35 @@
 /* A file that nobody had mapped for so long is not listed any more. */
 #define LISTED_NS (600 * NS_PER_S)
 
+/* What the numbers mean here. */
+static const char *reason(int error)
+{
+	switch (-error) {
+	case EREMOTE:
+		return "FUSE, or a user's overlay";
+	case EBADMSG:
+		return "a damaged ELF file";
+	case ENOTSUP:
+		return "its code is not understood";
+	case ECHILD:
+		return "its reader died of it";
+	default:
+		return strerror(-error);
+	}
+}
+
 void prober_tell_error(struct prober_child *c, const char *what, const char *path, int error)
 {
 	uint64_t now_ns = prober_now_ns();
-	char escaped[sizeof(c->state.error) - 60];
+	char escaped[sizeof(c->state.error) - 72];
 
 	/* The end of a path says more than its begin. */
 	if (strlen(path) >= sizeof(escaped))
 		path += strlen(path) - sizeof(escaped) + 1;
 	log_escape(path, strlen(path), 0, escaped, sizeof(escaped));
 	memset(c->state.error, 0, sizeof(c->state.error));
-	snprintf(c->state.error, sizeof(c->state.error), "%s %s: %.20s", escaped, what,
-		 strerror(-error));
+	snprintf(c->state.error, sizeof(c->state.error), "%s %s: %.30s", escaped, what,
+		 reason(error));
 	if (now_ns < c->said_ns + SAY_NS)
 		return;
 	c->said_ns = now_ns;

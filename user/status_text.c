@@ -86,6 +86,20 @@ static void number_cell(char *cell, uint64_t number)
 	snprintf(cell, CELL_SIZE, "%" PRIu64, number);
 }
 
+/* What nobody could see is told where there is any: an account of zeros would look like one that sends
+ * nothing. */
+static void total_cell(const struct status_account *a, char *cell)
+{
+	const struct smtpl_count *t = &a->total;
+	char unknown[32] = "", opaque[32] = "";
+
+	if (t->unknown)
+		snprintf(unknown, sizeof(unknown), ", %llu unknown", t->unknown);
+	if (t->opaque)
+		snprintf(opaque, sizeof(opaque), ", %llu opaque", t->opaque);
+	snprintf(cell, CELL_SIZE, "%llu/%llu/%llu%s%s", t->delivered, t->deferred, t->failed, unknown, opaque);
+}
+
 static void make_row(const struct status_account *a, struct row *row)
 {
 	static const char *const roles[] = { "", " (relay)", " (exempt)" };
@@ -101,8 +115,7 @@ static void make_row(const struct status_account *a, struct row *row)
 		snprintf(row->cell[COLUMN_PERCENT], CELL_SIZE, "-");
 	else
 		snprintf(row->cell[COLUMN_PERCENT], CELL_SIZE, "%d.%d%%", tenths / 10, tenths % 10);
-	snprintf(row->cell[COLUMN_TOTAL], CELL_SIZE, "%llu/%llu/%llu", a->total.delivered,
-		 a->total.deferred, a->total.failed);
+	total_cell(a, row->cell[COLUMN_TOTAL]);
 	number_cell(row->cell[COLUMN_REFUSED], a->total.refused);
 	suspended_cell(a, row->cell[COLUMN_SUSPENDED]);
 }

@@ -159,6 +159,10 @@ def test_restart_of_library_mode(host):
     with Held(host, "tls") as client:
         probed(host, client.pid)
         equal(pins(host), whole_pins(host), "pins of a session")
+        host.kill()
+        host.start()
+        probed(host, client.pid)
+        equal(pins(host), whole_pins(host), "pins of a session that was there before")
     host.stop()
     host.write_conf({"watch": {"tls": "process"}})
 
