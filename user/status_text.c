@@ -266,8 +266,8 @@ void status_print_text(const struct status *s, FILE *out)
 	if (s->accounts_count) {
 		fprintf(out, "\n");
 		print_accounts(s, out);
-		fprintf(out, "TOTAL: attempts delivered/deferred/failed since counting began; the "
-			"columns before it: mails in the window\n");
+		fprintf(out, "TOTAL: attempts delivered/deferred/failed since counting began, and "
+			"of which nothing is known; the columns before it: mails in the window\n");
 		print_bypass(s, out);
 	} else if (s->loaded) {
 		fprintf(out, "no account has sent yet\n");

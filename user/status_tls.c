@@ -130,10 +130,10 @@ static void tell_pause(struct status *s)
 {
 	char until[STATUS_TIME_SIZE];
 
-	status_problem(s, "TLS: FUSE file systems of users held up who puts probes, %" PRIu64 " times by now, "
-		       "the last one of uid %u: no probes are put in until %s, sessions of processes without "
-		       "are opaque; take /dev/fuse from him, then restart smtplimit", (uint64_t)s->tls.held,
-		       s->tls.held_uid, status_time(status_wall_s(s, s->tls.paused_ns), until));
+	status_problem(s, "TLS: FUSE file systems of users held up who puts probes again and again, the last "
+		       "one of uid %u: no probes are put in until %s, sessions of processes without "
+		       "are opaque; take /dev/fuse from him, then restart smtplimit", s->tls.held_uid,
+		       status_time(status_wall_s(s, s->tls.paused_ns), until));
 }
 
 static void tell_problems(struct status *s)
@@ -200,6 +200,16 @@ static void print_reason(const char *what, uint64_t count, FILE *out)
 		fprintf(out, "  %s: %" PRIu64 "\n", what, count);
 }
 
+/* The prober has escaped it. What is not printable even so, others have written. */
+static const char *last_error(const struct smtpl_tls_state *t, char text[ESCAPED_SIZE])
+{
+	for (size_t i = 0; i < sizeof(t->error) && t->error[i]; i++)
+		if (t->error[i] < ' ' || t->error[i] > '~')
+			return escaped(t->error, sizeof(t->error), text);
+	snprintf(text, ESCAPED_SIZE, "%.*s", (int)sizeof(t->error), t->error);
+	return text;
+}
+
 /* Why sessions are opaque, or unknown. A process is looked into before it is known if it will use TLS. */
 static void print_reasons(const struct status *s, FILE *out)
 {
@@ -217,10 +227,10 @@ static void print_reasons(const struct status *s, FILE *out)
 	print_reason("unknown: sessions whose probes came late (tls = library avoids it)",
 		     s->stats.tls_late, out);
 	if (t->held)
-		fprintf(out, "  FUSE file systems ended because they held up who puts probes: %" PRIu64
-			" times, the last one of uid %u\n", (uint64_t)t->held, t->held_uid);
+		fprintf(out, "  times that FUSE of a user held up who puts probes, and was ended: %" PRIu64
+			", the last one of uid %u\n", (uint64_t)t->held, t->held_uid);
 	if (t->error[0])
-		fprintf(out, "  last error: %s\n", escaped(t->error, sizeof(t->error), error));
+		fprintf(out, "  last error: %s\n", last_error(t, error));
 }
 
 void status_tls_print(const struct status *s, FILE *out)
@@ -285,6 +295,6 @@ json_t *status_tls_json(const struct status *s)
 			 "processes", (json_int_t)t->processes, "probed", (json_int_t)t->probed,
 			 "without", (json_int_t)t->without, "unreadable", (json_int_t)t->unreadable,
 			 "failed", (json_int_t)t->failed, "skipped", (json_int_t)t->skipped, "error",
-			 t->error[0] ? escaped(t->error, sizeof(t->error), error) : NULL,
+			 t->error[0] ? last_error(t, error) : NULL,
 			 "held", json_held(s), "libraries", json_files(s));
 }

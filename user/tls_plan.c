@@ -77,8 +77,7 @@ static bool reads(enum smtpl_tls_function function)
 	return function == SMTPL_TLS_READ || function == SMTPL_TLS_READ_EX;
 }
 
-/* --- the functions of the file
- * --------------------------------------------------------------- */
+/* --- the functions of the file ---------------------------------------------------------------- */
 
 static const struct known *known_by_name(const char *name)
 {
@@ -120,8 +119,7 @@ static int find_functions(struct draft *d)
 	return !err && d->too_many ? -ENOTSUP : err;
 }
 
-/* --- the probes
- * ------------------------------------------------------------------------------ */
+/* --- the probes ------------------------------------------------------------------------------- */
 
 static int add_probe(struct tls_plan *plan, uint64_t offset, uint32_t cookie)
 {

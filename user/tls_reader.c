@@ -54,8 +54,7 @@ static void parcel_init(struct parcel *p)
 	p->message.msg_controllen = sizeof(p->control);
 }
 
-/* --- in the child
- * ---------------------------------------------------------------------------- */
+/* --- in the child ----------------------------------------------------------------------------- */
 
 /* The next file; -1: there will be none. */
 static int take_file(int fd)
@@ -118,8 +117,7 @@ static int reader_main(void *arg, int fd, pid_t parent)
 	return child_locked_in(fd, err) ? serve(fd) : 1;
 }
 
-/* --- in the parent
- * --------------------------------------------------------------------------- */
+/* --- in the parent ---------------------------------------------------------------------------- */
 
 static int start(struct tls_reader *reader, uid_t owner)
 {

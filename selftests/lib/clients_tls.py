@@ -5,6 +5,7 @@ same mix of messages, over one connection where it can, and whatever becomes of 
 A client's program gets a job: {"to", "port", "ehlo", "transport", "messages": [[sender, [rcpt, ...]]]}.
 """
 import json
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable
@@ -12,6 +13,7 @@ from typing import Callable
 from clients import MESSAGE, need
 from host import LIB, PYTHON, REMOTE4, sh
 from ktap import Skip
+from mta_tree import Tree
 
 PORTS = {"plain": 25, "starttls": 587, "implicit": 465}
 PHPMAILER = Path("/usr/share/php/libphp-phpmailer/autoload.php")
@@ -187,8 +189,36 @@ def openssl_stripped(host, uid, transport, messages):
     return openssl_inside(host, uid, transport, messages, "stripped", OPAQUE)
 
 
+def good_mix(tag):
+    """For clients that try again until all is delivered."""
+    return Mix(tag).add("user@one.test", "", "").add("user@two.test", "")
+
+
+TREE = "prometheus-alertmanager"
+_alertmanager = threading.Lock()    # it has a port of its own
+
+
+def make_tree(host):
+    """A container: PID and mount namespaces, an overlay as its root, and in it what is not installed."""
+    if not hasattr(host, "tree"):
+        host.tree = Tree(host, TREE)
+
+
+def alertmanager(host, uid, transport, messages):
+    home = f"/home/{uid}"
+    host.tree.directory(home, f"{uid}:{uid}", 0o755)
+    with _alertmanager:
+        return run_job(host.tree, uid, [PYTHON, LIB / "client_alertmanager.py", f"/usr/bin/{TREE}", home],
+                       job_of(uid, transport, messages, OPAQUE))
+
+
+def smtplib_in_tree(host, uid, transport, messages):
+    return smtplib(host.tree, uid, transport, messages)
+
+
 CLIENTS = [
     Client("Python smtplib", "OpenSSL", smtplib),
+    Client("Python, in a container", "OpenSSL", smtplib_in_tree, make=make_tree),
     Client("aiosmtplib", "OpenSSL, event loop", aiosmtplib),
     Client("swaks", "OpenSSL, Net::SSLeay", swaks),
     Client("swaks, PIPELINING", "OpenSSL, Net::SSLeay", swaks_pipelining),
@@ -201,4 +231,5 @@ CLIENTS = [
            make=make_openssl("exported", "-rdynamic")),
     Client("static, stripped", "its own, no symbols", openssl_stripped,
            make=make_openssl("stripped"), seen=False),
+    Client("Alertmanager", "Go", alertmanager, good_mix, make_tree, seen=False),
 ]

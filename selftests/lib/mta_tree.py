@@ -239,6 +239,10 @@ class Tree:
         options.setdefault("env", ENVIRONMENT)
         return self.host.popen_as(None, self.command(command, uid), **options)
 
+    def run_as(self, uid, command, stdin=None, **options):
+        """As Host.run_as()."""
+        return self.run(command, uid, stdin, **options)
+
     def run(self, command, uid=0, stdin=None, timeout=120, check=False, **options):
         """To its end: a CompletedProcess with text output. check: it must succeed."""
         options.setdefault("env", ENVIRONMENT)

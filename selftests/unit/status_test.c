@@ -223,9 +223,10 @@ static void text_is_told(void **unused)
 	status.meta.heartbeat_ns = (BOOT_S - 300) * NS;
 	status.stats.ring_full = 12;
 	role(RELAY, SMTPL_ROLE_RELAY);
-	count(RELAY, "", (struct smtpl_count){ .connections = 4 });
+	count(RELAY, "", (struct smtpl_count){ .connections = 4, .opaque = 1 });
 	suspended_uid(ALICE, (struct smtpl_suspension){ NS, (BOOT_S + 1740) * NS, 7, 5, 58, 0 });
-	count(ALICE, "b.example", (struct smtpl_count){ .delivered = 50, .failed = 7, .refused = 2 });
+	count(ALICE, "b.example", (struct smtpl_count){ .delivered = 50, .failed = 7, .unknown = 3,
+						  .refused = 2 });
 	count(ALICE, "an-extraordinarily-long-name.example", (struct smtpl_count){ 0 });
 	window(uid_account(ALICE), 1, 5, 3, 4);
 	text = status_string();
@@ -240,13 +241,13 @@ static void text_is_told(void **unused)
 "TLS: off: every session under TLS is opaque\n"
 "\n"
 "ACCOUNT              DOMAINS                              DELIVERED  DEFERRED  FAILED  PERCENT"
-"   TOTAL  REFUSED  SUSPENDED UNTIL\n"
+"              TOTAL  REFUSED  SUSPENDED UNTIL\n"
 "uid:4000001          an-extraordinarily-long-name.e.. +1          5         3       4    58.3%"
-"  50/0/7        2  2026-11-21T14:34:00Z: deferred and failed mails 7/5 (58%)\n"
+"  50/0/7, 3 unknown        2  2026-11-21T14:34:00Z: deferred and failed mails 7/5 (58%)\n"
 "uid:4000010 (relay)                                               0         0       0        -"
-"   0/0/0        0  -\n"
-"TOTAL: attempts delivered/deferred/failed since counting began; the columns before it: mails in "
-"the window\n"
+"    0/0/0, 1 opaque        0  -\n"
+"TOTAL: attempts delivered/deferred/failed since counting began, and of which nothing is known; "
+"the columns before it: mails in the window\n"
 "\n"
 "ring_full                      12  events lost because there was no room; their counts are "
 "kept\n");

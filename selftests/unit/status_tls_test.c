@@ -111,8 +111,8 @@ static void every_reason_is_told(void **unused)
 		"  no probes: skipped, too many at once (each time that a process asked): 8\n"
 		"  no probes: questions lost because there was no room: 9\n"
 		LATE
-		"  FUSE file systems ended because they held up who puts probes: 2 times, the last one "
-		"of uid 4294967294\n"
+		"  times that FUSE of a user held up who puts probes, and was ended: 2, the last one of "
+		"uid 4294967294\n"
 		"  last error: pid 9: \\x1b[2J\n");
 }
 
@@ -176,16 +176,18 @@ static void pause_is_a_problem(void **unused)
 	json_t *root;
 
 	(void)unused;
+	strcpy(s.error, "/a\\x0ab cannot be read");
 	s.held = 3;
 	s.held_uid = 20001;
 	s.paused_ns = (BOOT_S + 60) * NS;
 	state(s);
-	expect_section("problem: TLS: FUSE file systems of users held up who puts probes, 3 times by now, the "
+	expect_section("problem: TLS: FUSE file systems of users held up who puts probes again and again, the "
 		       "last one of uid 20001: no probes are put in until 2026-11-21T14:06:00Z, sessions of "
 		       "processes without are opaque; take /dev/fuse from him, then restart smtplimit\n"
 		       HEADLINE "\n" LATE
-		       "  FUSE file systems ended because they held up who puts probes: 3 times, the last one "
-		       "of uid 20001\n");
+		       "  times that FUSE of a user held up who puts probes, and was ended: 3, the last one of "
+		       "uid 20001\n"
+		       "  last error: /a\\x0ab cannot be read\n");
 	end(NULL);
 	begin(NULL);
 	state(s);
