@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include "agent.h"
+#include "guard.h"
 #include "log.h"
 
 /* Other children hold the pair's end as well, and epoll goes by the last of them. */
@@ -17,13 +18,23 @@ static void stop_prober(struct agent *a)
 	prober_stop(&a->prober);
 }
 
+static void remove_all(const struct agent *a)
+{
+	struct guard guard = {.fd = -1};
+
+	if (bpf_tls_has_probes(a->config.bpffs))
+		guard_start(&guard);
+	bpf_tls_remove(a->config.bpffs);
+	guard_finish(&guard);
+}
+
 static void give_up(struct agent *a, const char *why)
 {
 	log_warning("sessions in TLS are opaque: %s", why);
 	stop_prober(a);
 	bpf_tls_free(a->tls);
 	a->tls = NULL;
-	bpf_tls_remove(a->config.bpffs);
+	remove_all(a);
 }
 
 /* The child needs capabilities that are dropped later, and the programs' mappings, which are kept out of
@@ -35,7 +46,7 @@ int agent_tls_start(struct agent *a)
 	int err;
 
 	if (a->config.tls == SMTPL_TLS_OFF) {
-		bpf_tls_remove(a->config.bpffs);
+		remove_all(a);
 		return 0;
 	}
 	if (bpf_tls_load(&a->config, &a->tls, error, sizeof(error))) {

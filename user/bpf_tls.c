@@ -176,6 +176,21 @@ void bpf_tls_set_watch(struct bpf_tls *tls, const struct config *config)
 	tls->skel->bss->smtpl_relay_reset = config->relay == CONFIG_RELAY_RESET;
 }
 
+static int is_one(void *arg, const char *name)
+{
+	(void)arg;
+	(void)name;
+	return 1;
+}
+
+bool bpf_tls_has_probes(const char *bpffs)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/" SMTPL_PIN_DIR, bpffs);
+	return bpf_tls_link_each(path, is_one, NULL) == 1;
+}
+
 /* Probes and hooks first, then the maps that tell of them. */
 int bpf_tls_remove(const char *bpffs)
 {

@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 #include "bpf.h"
+#include "bpf_tls.h"
 #include "cmd.h"
 #include "daemon.h"
+#include "guard.h"
 #include "log.h"
 #include "suspended.h"
 
@@ -49,6 +51,7 @@ int cmd_unload(struct cli *cli, int argc, char **argv)
 {
 	static struct config config;
 	char error[1024] = "", list[PATH_MAX + sizeof("/" SUSPENDED_FILE)];
+	struct guard guard = {.fd = -1};
 	int lock_fd = -1, err;
 
 	if (argc > 1) {
@@ -61,7 +64,10 @@ int cmd_unload(struct cli *cli, int argc, char **argv)
 	err = daemon_end(config.run, &lock_fd);
 	if (err)
 		return say_not_ended(config.run, err);
+	if (bpf_tls_has_probes(config.bpffs))
+		guard_start(&guard);
 	err = bpf_unload(config.bpffs, error, sizeof(error));
+	guard_finish(&guard);
 	if (err == -ENOENT)
 		log_notice("nothing is loaded below \"%s\"", config.bpffs);
 	else if (err)

@@ -1,130 +1,118 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * guard.c - see guard.h. It never forks itself, so it never stands still with the others: a process of its
- * own, the canary, tries to fork whenever it is told to.
+ * guard.c - see guard.h. The guard itself never forks and never touches another process's memory, so it never
+ * stands still with the others: its helpers do that.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include "child.h"
 #include "fusectl.h"
 #include "guard.h"
+#include "guard_helper.h"
 #include "log.h"
 #include "sandbox.h"
 
-#define IDLE_MS 1000 /* between two looks if any user has FUSE */
-#define TICK_MS 200  /* between two looks if anybody waits, while one has */
+#define IDLE_MS 1000 /* between two looks */
+#define TICK_MS 200  /* the same, while any user has FUSE, or anybody was found waiting */
+
+/* So many more looks that found somebody waiting than others. */
 #define FORK_TICKS 5
 #define LOOK_TICKS 10
 
-/* If it did not help to end those that wait for their servers, all are ended. */
+/* If it did not help to end what waits of the user whose process it is, all users' that waits is ended. */
 #define ALL_MS 3000
 #define HOPELESS_MS 10000
+
+/* After which what was unlinked is on its way out: bpffs waits for RCU. */
+#define FINISH_MS 2000
 
 /* Where fork(2) waits while probes are put in or taken out. */
 static const char *const fork_waits[] = {"percpu_rwsem_wait", NULL};
 
-/* Where the prober waits for the memory of another process: fs/proc/base.c, fs/proc/task_mmu.c. */
+/* Where the prober waits for the memory of another process: fs/proc/base.c, fs/proc/task_mmu.c. mm_access: for
+ * an exec, which waits for that memory itself where another process shares it. */
 static const char *const look_waits[] = {
 	"proc_map_files_readdir", "proc_map_files_lookup", "map_files_d_revalidate", "map_files_get_link",
-	"proc_map_files_get_link", "m_start", "lock_next_vma", NULL,
+	"proc_map_files_get_link", "m_start", "lock_next_vma", "mm_access", NULL,
 };
+
+#define HOLDER_SIZE 96
 
 struct guard_child {
 	int fusectl;
 	int fd;
-	pid_t prober;
-	pid_t canary;
-	int canary_fd;
-	unsigned int fork_ticks; /* for so many ticks on end it has waited */
+	pid_t guarded;
+	struct guard_helper canary, scout;
+	volatile pid_t *scout_at;
+	unsigned int fork_ticks;
 	unsigned int look_ticks;
-	int64_t held_ms; /* since when something stands still; 0: nothing does */
-	bool all;      /* in this walk those are ended, too, that wait for nothing */
-	bool all_done; /* that was done: what is ended stays listed until it is unmounted */
+	int64_t held_ms;   /* since when something stands still; 0: nothing does */
+	int64_t finish_ms; /* since when it shall end; 0: it shall not */
+	pid_t was_at;      /* at the look before, the scout */
+	pid_t holder;      /* whose memory is locked, as far as it is known; 0: it is not */
+	uint32_t holder_uid;
+	bool all;          /* users' connections may be to blame, and not the holder's alone */
 	bool hopeless;
 	struct guard_rescue rescue;
 };
 
-/* --- the canary ----------------------------------------------------------------------------- */
-
-static void canary(int fd)
+static ssize_t read_proc(pid_t pid, const char *name, char *text, size_t size)
 {
-	char orders[64];
+	char path[64];
+	ssize_t got;
+	int fd;
 
-	while (read(fd, orders, sizeof(orders)) > 0) {
-		pid_t pid = fork();
-
-		if (pid == 0)
-			_exit(0);
-		if (pid > 0)
-			waitpid(pid, NULL, 0);
-	}
-	_exit(0);
-}
-
-static int enter(const char *name, pid_t parent, const unsigned int *keep, size_t count)
-{
-	prctl(PR_SET_NAME, name);
-	signal(SIGINT, SIG_IGN);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
-		return -errno;
-	if (getppid() != parent)
-		return -ESRCH;
-	return sandbox_daemon(keep, count);
-}
-
-static int start_canary(struct guard_child *g)
-{
-	pid_t self = getpid();
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC))
-		return -errno;
-	g->canary = fork();
-	if (g->canary < 0)
-		return -errno;
-	if (g->canary == 0) {
-		if (!sandbox_close_others(ends, 1) && !enter("smtpl-canary", self, NULL, 0))
-			canary(ends[0]);
-		_exit(1);
-	}
-	close(ends[0]);
-	g->canary_fd = ends[1];
-	return fcntl(g->canary_fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	got = fd < 0 ? -1 : read(fd, text, size - 1);
+	if (fd >= 0)
+		close(fd);
+	text[got > 0 ? got : 0] = 0;
+	return got;
 }
 
 /* --- who waits ------------------------------------------------------------------------------ */
 
 static bool waits_in(pid_t pid, const char *const *functions)
 {
-	char path[32], function[64];
-	ssize_t size;
-	int fd;
+	char function[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/wchan", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	size = fd < 0 ? 0 : read(fd, function, sizeof(function) - 1);
-	if (fd >= 0)
-		close(fd);
-	function[size > 0 ? size : 0] = 0;
+	read_proc(pid, "wchan", function, sizeof(function));
+	function[strcspn(function, ".")] = 0; /* ".isra.0" */
 	while (*functions && strcmp(function, *functions) != 0)
 		functions++;
 	return *functions != NULL;
 }
 
-/* Others wait for a moment there as well: it counts who does so whenever he is looked at. */
+/* Others wait there for a moment as well. */
+static bool count_ticks(unsigned int *ticks, unsigned int enough, bool waits)
+{
+	if (waits && *ticks < enough)
+		++*ticks;
+	else if (!waits && *ticks)
+		--*ticks;
+	return waits && *ticks == enough;
+}
+
 static bool is_held(struct guard_child *g)
 {
-	g->fork_ticks = waits_in(g->canary, fork_waits) ? g->fork_ticks + 1 : 0;
-	g->look_ticks = waits_in(g->prober, look_waits) ? g->look_ticks + 1 : 0;
-	return g->fork_ticks >= FORK_TICKS || g->look_ticks >= LOOK_TICKS;
+	bool fork = count_ticks(&g->fork_ticks, FORK_TICKS, waits_in(g->canary.pid, fork_waits));
+	bool look = count_ticks(&g->look_ticks, LOOK_TICKS, waits_in(g->guarded, look_waits));
+
+	return fork || look;
+}
+
+static const char *what_is_held(const struct guard_child *g)
+{
+	return g->fork_ticks == FORK_TICKS ? "fork(2) on this host" : "who looks for TLS libraries";
 }
 
 static int is_one(void *arg, int fd, uid_t uid)
@@ -135,9 +123,64 @@ static int is_one(void *arg, int fd, uid_t uid)
 	return 1;
 }
 
-static bool is_needed(const struct guard_child *g)
+static bool is_quick(const struct guard_child *g)
 {
-	return fusectl_each_user(g->fusectl, is_one, NULL) != 0;
+	return g->fork_ticks || g->look_ticks || g->held_ms || g->finish_ms ||
+	       fusectl_each_user(g->fusectl, is_one, NULL) != 0;
+}
+
+/* --- whose fault it is ---------------------------------------------------------------------- */
+
+/* Not by the owner of its /proc files: a process that must not be dumped has root's. */
+static bool uid_of(pid_t pid, uint32_t *uid)
+{
+	char text[4096];
+	const char *line;
+
+	read_proc(pid, "status", text, sizeof(text));
+	line = strstr(text, "\nUid:");
+	return line && sscanf(line, "\nUid: %u", uid) == 1;
+}
+
+/* Does any thread of it wait for what cannot be interrupted? Memory can be locked for long by work, too. */
+static bool is_stuck(pid_t pid)
+{
+	char path[64], text[512];
+	bool stuck = false;
+	struct dirent *entry;
+	DIR *tasks;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	tasks = opendir(path);
+	while (!stuck && tasks && (entry = readdir(tasks))) {
+		const char *name;
+
+		snprintf(path, sizeof(path), "task/%.16s/stat", entry->d_name);
+		read_proc(pid, path, text, sizeof(text));
+		name = strrchr(text, ')');
+		stuck = name && strncmp(name, ") D", 3) == 0;
+	}
+	if (tasks)
+		closedir(tasks);
+	return stuck;
+}
+
+/* False: the scout, and so the guard, is lost. */
+static bool seek_holder(struct guard_child *g)
+{
+	pid_t at = *g->scout_at;
+
+	g->holder = at && at == g->was_at && uid_of(at, &g->holder_uid) ? at : 0;
+	g->was_at = at;
+	return at || guard_helper_order(&g->scout);
+}
+
+static const char *holder_name(const struct guard_child *g, char text[HOLDER_SIZE])
+{
+	if (!g->holder)
+		return "a process that is not known";
+	snprintf(text, HOLDER_SIZE, "process %d of uid %u, whose memory is locked", g->holder, g->holder_uid);
+	return text;
 }
 
 /* --- the rescue ----------------------------------------------------------------------------- */
@@ -145,86 +188,103 @@ static bool is_needed(const struct guard_child *g)
 static int end_one(void *arg, int fd, uid_t uid)
 {
 	struct guard_child *g = arg;
-	bool waits = fusectl_waits(fd);
 
-	if ((!g->all && !waits) || fusectl_abort(fd))
+	if ((!g->all && uid != g->holder_uid) || !fusectl_waits(fd) || fusectl_abort(fd))
 		return 0;
-	if (waits || !g->rescue.ended)
-		g->rescue.uid = uid;
 	g->rescue.ended++;
-	log_error("a FUSE file system of uid %u is ended: %s stood still, and %s", uid,
-		  g->rescue.forks ? "fork(2) on this host" : "who puts probes into TLS libraries",
-		  waits ? "it waited for its server" : "nothing else was left to try");
+	g->rescue.uid = uid;
+	log_error("a FUSE file system of uid %u is ended: it waited for its server, and %s for %s", uid,
+		  what_is_held(g), holder_name(g, (char[HOLDER_SIZE]){}));
 	return 0;
 }
 
-static void rescue(struct guard_child *g)
+/* What a process waits for can be another uid's, in a user namespace of theirs. */
+static void end_connections(struct guard_child *g, int64_t now_ms)
+{
+	bool late = now_ms >= g->held_ms + ALL_MS;
+
+	if (g->holder && !g->holder_uid)
+		return; /* root waits for nothing that a user has made */
+	g->all = late && (!g->holder || is_stuck(g->holder));
+	if (g->holder || g->all)
+		fusectl_each_user(g->fusectl, end_one, g);
+}
+
+static bool rescue(struct guard_child *g)
 {
 	int64_t now_ms = child_now_ms();
 
 	if (!g->held_ms) {
 		g->held_ms = now_ms;
-		g->rescue = (struct guard_rescue){.forks = g->fork_ticks >= FORK_TICKS};
+		g->rescue = (struct guard_rescue){};
 	}
-	g->all = !g->all_done && now_ms >= g->held_ms + ALL_MS;
-	g->all_done |= g->all;
-	fusectl_each_user(g->fusectl, end_one, g);
+	if (!seek_holder(g))
+		return false;
+	end_connections(g, now_ms);
 	if (g->hopeless || now_ms < g->held_ms + HOPELESS_MS)
-		return;
+		return true;
 	g->hopeless = true;
-	log_error("%s stands still, and to end FUSE file systems does not help: some process that maps a TLS "
-		  "library waits in the kernel (state D in ps)",
-		  g->rescue.forks ? "fork(2) on this host" : "who puts probes into TLS libraries");
+	log_error("%s has waited for %d s, for %s, and no FUSE file system is to blame", what_is_held(g),
+		  HOPELESS_MS / 1000, holder_name(g, (char[HOLDER_SIZE]){}));
+	return true;
 }
 
 static void released(struct guard_child *g)
 {
-	g->rescue.ms = child_now_ms() - g->held_ms + FORK_TICKS * TICK_MS;
+	g->rescue.ms = child_now_ms() - g->held_ms;
 	send(g->fd, &g->rescue, sizeof(g->rescue), MSG_NOSIGNAL | MSG_DONTWAIT);
 	g->held_ms = 0;
-	g->all_done = false;
+	g->was_at = 0;
 	g->hopeless = false;
 }
 
-static void sleep_ms(long ms)
-{
-	const struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+/* --- the process ---------------------------------------------------------------------------- */
 
-	nanosleep(&time, NULL);
+static bool is_over(const struct guard_child *g)
+{
+	return g->finish_ms && !g->fork_ticks && child_now_ms() >= g->finish_ms + FINISH_MS;
 }
 
-static void loop(struct guard_child *g)
+/* The guarded process says nothing but that it wants no more of us. */
+static void wait_ms(struct guard_child *g, int ms)
 {
-	for (;;) {
-		bool needed = g->held_ms || is_needed(g);
+	struct pollfd end = {.fd = g->finish_ms ? -1 : g->fd, .events = POLLIN};
 
-		if (needed && write(g->canary_fd, "f", 1) < 0 && errno != EAGAIN)
-			return;
-		sleep_ms(needed ? TICK_MS : IDLE_MS);
-		if (is_held(g))
-			rescue(g);
-		else if (g->held_ms)
+	if (poll(&end, 1, ms) == 1)
+		g->finish_ms = child_now_ms();
+}
+
+static int loop(struct guard_child *g)
+{
+	while (!is_over(g)) {
+		if (!guard_helper_order(&g->canary))
+			return 1;
+		wait_ms(g, is_quick(g) ? TICK_MS : IDLE_MS);
+		if (is_held(g) && !rescue(g))
+			return 1;
+		if (g->held_ms && !g->fork_ticks && !g->look_ticks)
 			released(g);
 	}
+	return 0;
 }
 
 static int guard_main(void *arg, int fd, pid_t parent)
 {
-	/* DAC_OVERRIDE: fusectl's files are the users'. SYS_PTRACE: wchan of the prober, which has more. */
+	/* DAC_OVERRIDE: fusectl's files are the users'. SYS_PTRACE: wchan of a process that has more. */
 	static const unsigned int keep[] = {CAP_DAC_OVERRIDE, CAP_SYS_PTRACE};
-	struct guard_child g = {.fd = fd, .prober = parent};
+	struct guard_child g = {.fd = fd, .guarded = parent};
 	int err;
 
 	(void)arg;
 	g.fusectl = fusectl_open();
-	err = g.fusectl < 0 ? g.fusectl : start_canary(&g);
+	err = g.fusectl < 0 ? g.fusectl : guard_canary_start(&g.canary);
 	if (!err)
-		err = sandbox_close_others((int[]){g.fusectl, g.fd, g.canary_fd}, 3);
+		err = guard_scout_start(&g.scout, &g.scout_at);
 	if (!err)
-		err = enter("smtpl-guard", parent, keep, sizeof(keep) / sizeof(keep[0]));
-	if (child_locked_in(fd, err))
-		loop(&g);
-	return 1;
+		err = sandbox_close_others((int[]){g.fusectl, g.fd, g.canary.fd, g.scout.fd}, 4);
+	if (!err)
+		err = guard_enter("smtpl-guard", parent, keep, sizeof(keep) / sizeof(keep[0]));
+	return child_locked_in(fd, err) ? loop(&g) : 1;
 }
 
 int guard_start(struct guard *g)
@@ -235,6 +295,17 @@ int guard_start(struct guard *g)
 int guard_take(struct guard *g, struct guard_rescue *rescue)
 {
 	return child_take(g->fd, rescue, sizeof(*rescue));
+}
+
+void guard_finish(struct guard *g)
+{
+	if (g->pid <= 0)
+		return;
+	shutdown(g->fd, SHUT_WR);
+	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	close(g->fd);
+	*g = (struct guard){.fd = -1};
 }
 
 void guard_stop(struct guard *g)

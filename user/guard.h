@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * guard.h - a process beside the prober that keeps users from stopping it, and the host with it.
+ * guard.h - a process beside whoever puts probes in or takes them out, that keeps users from stopping him, and
+ * the host with him.
  *
  * The kernel puts probes into a file, and takes them out, by waiting for the memory of every process that
  * maps it (register_for_each_vma() in kernel/events/uprobes.c); until then fork(2) waits in every process
  * of the host (dup_mmap_sem). Whoever looks at what such a process maps waits as well. A user's process can
- * have its memory locked for as long as its own FUSE server is silent. The guard sees who waits where, and
- * ends the FUSE connections of users that wait for their servers then: never root's, and none while nothing
- * stands still.
+ * have its memory locked for as long as its own FUSE server is silent. The guard sees who waits where, finds
+ * the process whose memory is locked, and ends the FUSE connections of its user that wait for their server;
+ * where that does not help, those of other users, never root's.
  */
 #ifndef SMTPL_GUARD_H
 #define SMTPL_GUARD_H
@@ -23,9 +24,8 @@ struct guard {
 /* What it tells, once after each time that something stood still. */
 struct guard_rescue {
 	uint32_t uid;   /* whose connection was ended last */
-	uint32_t ended; /* connections; 0: it went on by itself */
+	uint32_t ended; /* connections; 0: it went on without */
 	uint32_t ms;    /* for about how long something stood still */
-	uint32_t forks; /* 1: fork(2) on the whole host; 0: the prober alone */
 };
 
 /* Fork it; it guards the calling process. Needs all of root's capabilities. 0 or -errno; -ENODEV: this
@@ -35,7 +35,11 @@ int guard_start(struct guard *g);
 /* 1; 0: there is none; -EPIPE: the guard has ended. Does not wait. */
 int guard_take(struct guard *g, struct guard_rescue *rescue);
 
-/* End it. Without one it does nothing. */
+/* Have it stay until what was unlinked before is out of the kernel, some seconds, and end. Without one it
+ * does nothing. */
+void guard_finish(struct guard *g);
+
+/* End it at once. Without one it does nothing. */
 void guard_stop(struct guard *g);
 
 #endif

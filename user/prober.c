@@ -151,29 +151,32 @@ static int open_loop(struct prober_child *c)
 	return err ? err : watch(c, c->timer_fd, TAG_TIMER);
 }
 
-static void on_event(struct prober_child *c, uint64_t tag)
+/* False: it is over. */
+static bool on_event(struct prober_child *c, uint64_t tag)
 {
 	uint64_t expired;
 
+	if (tag == TAG_GUARD)
+		return prober_pause_take(c);
 	if (tag == TAG_ASKS)
 		bpf_tls_asks_read(c->tls);
-	else if (tag == TAG_GUARD)
-		prober_pause_take(c);
 	else if (tag != TAG_TIMER)
 		prober_process_find(c, tag); /* which forgets one that has ended */
 	else if (read(c->timer_fd, &expired, sizeof(expired)) == sizeof(expired))
 		on_second(c, prober_now_ns());
+	return true;
 }
 
 static void loop(struct prober_child *c)
 {
 	struct epoll_event events[64];
+	bool goes_on = true;
 
-	for (;;) {
+	while (goes_on) {
 		int n = epoll_wait(c->epoll_fd, events, 64, -1);
 
-		for (int i = 0; i < n; i++)
-			on_event(c, events[i].data.u64);
+		for (int i = 0; i < n && goes_on; i++)
+			goes_on = on_event(c, events[i].data.u64);
 	}
 }
 
@@ -231,7 +234,7 @@ static int prober_main(void *arg, int fd, pid_t parent)
 	prober_adopt_processes(c);
 	on_second(c, prober_now_ns());
 	loop(c);
-	return 0;
+	return 1;
 }
 
 int prober_start(struct prober *p, struct bpf_tls *tls, struct bpf *bpf, const struct config *config)

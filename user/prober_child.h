@@ -140,10 +140,11 @@ bool prober_adopt_name(const char *name, pid_t *pid, uint64_t *start, uint64_t *
 void prober_adopt_files(struct prober_child *c);
 void prober_adopt_processes(struct prober_child *c);
 
-/* prober_pause.c - what the guard tells, and what is made of it. start: needs all of root's capabilities. tend:
- * once a second; true: nothing is to be put in or taken out now. */
+/* prober_pause.c - what the guard tells, and what is made of it. start: needs all of root's capabilities. take:
+ * false: it is gone, and without it this must not go on. tend: once a second; true: nothing is to be put in or
+ * taken out now. */
 void prober_pause_start(struct prober_child *c);
-void prober_pause_take(struct prober_child *c);
+bool prober_pause_take(struct prober_child *c);
 bool prober_pause_tend(struct prober_child *c, uint64_t now_ns);
 
 /* prober_tell.c - smtpl_tls_state and smtpl_tls_files. */

@@ -12,6 +12,9 @@
 #define WITHIN_NS (600 * NS_PER_S)
 #define PAUSE_NS (3600 * NS_PER_S)
 
+/* So long something stands still only where the guard is no help: all the more reason not to go on. */
+#define HELPLESS_MS 3000
+
 void prober_pause_start(struct prober_child *c)
 {
 	int err = guard_start(&c->guard);
@@ -26,34 +29,34 @@ static void begin(struct prober_child *c, uint64_t now_ns)
 	c->state.paused_ns = now_ns + PAUSE_NS;
 	c->leaving.count = 0;
 	prober_process_each(c, prober_process_forget);
-	log_error("TLS: held up %d times within %llu minutes, last by uid %u: no probes are put in or taken "
-		  "out for %llu minutes, sessions of processes without are opaque", PROBER_RESCUES,
-		  WITHIN_NS / NS_PER_S / 60, c->state.held_uid, PAUSE_NS / NS_PER_S / 60);
+	log_error("TLS: held up %d times within %llu minutes: no probes are put in or taken out for %llu "
+		  "minutes, sessions of processes without are opaque", PROBER_RESCUES,
+		  WITHIN_NS / NS_PER_S / 60, PAUSE_NS / NS_PER_S / 60);
 }
 
 static void note(struct prober_child *c, const struct guard_rescue *rescue, uint64_t now_ns)
 {
-	c->state.held++;
-	c->state.held_uid = rescue->uid;
+	if (rescue->ended) {
+		c->state.held++;
+		c->state.held_uid = rescue->uid;
+	}
 	memmove(c->rescues_ns, c->rescues_ns + 1, sizeof(c->rescues_ns) - sizeof(*c->rescues_ns));
 	c->rescues_ns[PROBER_RESCUES - 1] = now_ns;
 	if (!c->state.paused_ns && c->rescues_ns[0] && now_ns < c->rescues_ns[0] + WITHIN_NS)
 		begin(c, now_ns);
 }
 
-void prober_pause_take(struct prober_child *c)
+bool prober_pause_take(struct prober_child *c)
 {
 	struct guard_rescue rescue;
 	int taken;
 
 	while ((taken = guard_take(&c->guard, &rescue)) == 1)
-		if (rescue.ended)
+		if (rescue.ended || rescue.ms >= HELPLESS_MS)
 			note(c, &rescue, prober_now_ns());
-	if (taken == 0)
-		return;
-	guard_stop(&c->guard);
-	log_error("TLS: the guard is gone: nobody keeps users with FUSE from holding up who puts probes until "
-		  "a restart");
+	if (taken)
+		log_error("TLS: the guard that keeps users from holding up who puts probes is gone");
+	return taken == 0;
 }
 
 bool prober_pause_tend(struct prober_child *c, uint64_t now_ns)

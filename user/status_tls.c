@@ -128,11 +128,13 @@ static void tell_prober(struct status *s)
 
 static void tell_pause(struct status *s)
 {
-	char until[STATUS_TIME_SIZE];
+	char until[STATUS_TIME_SIZE], who[64] = "";
 
-	status_problem(s, "TLS: FUSE file systems of users held up who puts probes again and again, the last "
-		       "one of uid %u: no probes are put in until %s, sessions of processes without "
-		       "are opaque; take /dev/fuse from him, then restart smtplimit", s->tls.held_uid,
+	if (s->tls.held)
+		snprintf(who, sizeof(who), ", the last one of uid %u by FUSE", s->tls.held_uid);
+	status_problem(s, "TLS: processes of users held up who puts probes again and again%s: no probes are put in "
+		       "until %s, sessions of processes without are opaque; the log of smtplimit names them, and "
+		       "a restart goes on at once", who,
 		       status_time(status_wall_s(s, s->tls.paused_ns), until));
 }
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A user whose FUSE server is silent locks the memory of his own process, and who puts probes into the
 libraries that it maps waits for it, and fork(2) on the whole host with him. His FUSE connection is ended;
-nobody else's is, and none while nothing stands still; and who goes on with it finds that no probes are
-put in for a while."""
+nobody else's is, and none while nothing stands still; and after three times no probes are put in for a
+while. Nothing else may run that guards this host."""
 import contextlib
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -53,13 +54,58 @@ map_file(second, 4096)
 reader.join()
 talker.join()
 """
+# Arguments: FILE HELPER ADDRESS. As HOSTILE, but another process locks the memory that both have, and this
+# one then execs, which holds up who opens a file of its in /proc: nothing shows that it waits, for who looks
+# waits as well. A child that has its socket has it asked for once more. It maps no TLS library itself: the
+# prober would stand still elsewhere.
+EXEC = """
+import ctypes, os, socket, sys, time
+path, helper, address = sys.argv[1:]
+first, second = os.open(path, os.O_RDONLY), os.open(path, os.O_RDONLY)
+smtp = socket.create_connection((address, 465))
+told, tell = os.pipe()
+if os.fork() == 0:
+    try:
+        print("got", os.read(first, 4096)[:1].decode(), flush=True)
+    except OSError as error:
+        print("lost", error.errno, flush=True)
+    os._exit(0)
+if os.fork() == 0:
+    os.read(told, 1)
+    time.sleep(1)
+    import ssl
+    ssl._create_unverified_context().wrap_socket(smtp)
+    os._exit(0)
+os.read(0, 1)
+ctypes.CDLL(helper).lock_by_another(second)
+time.sleep(1)
+os.write(tell, b"x")
+os.execv("/bin/sleep", ["sleep", "30"])
+"""
+HELPER = """
+#define _GNU_SOURCE
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+static char stack[65536] __attribute__((aligned(16)));
+static int lock(void *fd)
+{
+	mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, (long)fd, 0);
+	_exit(0);
+}
+int lock_by_another(int fd)
+{
+	return clone(lock, stack + sizeof(stack), CLONE_VM | SIGCHLD, (void *)(long)fd);
+}
+"""
 _numbers = itertools.count()
 
 
 class Fuse:
     """A user with a FUSE file system, and a process of his that waits for it."""
 
-    def __init__(self, host, where, owner=None):
+    def __init__(self, host, library, owner=None, text=HOSTILE):
         number = next(_numbers)
         self.uid = 27001 + number
         self.owner = self.uid if owner is None else owner
@@ -71,8 +117,8 @@ class Fuse:
         user = self.owner or self.uid
         self.process = host.popen_as(
             user if self.owner else 0,
-            [PYTHON, "-c", HOSTILE, self.mount / "f", where / "libssl.so.3", REMOTE4], gid=self.owner,
-            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            [PYTHON, "-c", text, self.mount / "f", library, REMOTE4], gid=self.owner, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.says("read")
 
     def says(self, word):
@@ -111,6 +157,15 @@ class Fuse:
             system.umount(str(self.mount))
 
 
+@contextlib.contextmanager
+def bystander(host, library):
+    """Somebody else, who waits for his server as well, and nothing waits for him."""
+    with Fuse(host, library) as fuse:
+        yield
+        fuse.tell(fuse.server)
+        equal(fuse.answered(), "got x", "the read of somebody else")
+
+
 def rescued(host, before, uid):
     """The guard has ended the one connection of this user."""
     state = wait_for(lambda: (s := told(host))["held"] > before["held"] and s, FREE_S, "the rescue")
@@ -118,16 +173,24 @@ def rescued(host, before, uid):
     equal(len(re.findall(rf"a FUSE file system of uid {uid} is ended", host.log())), 1, host.log())
 
 
+def go_on(host):
+    """Each of these tests has so many rescues as its own, without a pause."""
+    host.stop()
+    host.start()
+
+
+def library_of(where):
+    return where / "libssl.so.3"
+
+
 def test_slow_server_is_left_alone(host):
     """It waits, and nothing else waits for it."""
     where = probe_scenes.private_library(host)
     before = told(host)
-    with Fuse(host, where) as fuse:
+    with bystander(host, library_of(where)):
         for _ in range(3):
             with Held(host, "tls", library=where) as client:
                 probed(host, client.pid)
-        fuse.tell(fuse.server)
-        equal(fuse.answered(), "got x", "the read")
     equal(told(host)["held"], before["held"], "rescues")
 
 
@@ -135,45 +198,67 @@ def test_who_looks_is_held_up(host):
     """He opens a session himself: the prober waits for his memory."""
     where = probe_scenes.private_library(host)
     before = told(host)
-    with Fuse(host, where) as fuse:
+    with bystander(host, library_of(where)), Fuse(host, library_of(where)) as fuse:
         fuse.lock()
         fuse.connect()
         rescued(host, before, fuse.uid)
         equal(fuse.answered(), LOST, "the read")
     with Held(host, "tls", library=where) as client:
         probed(host, client.pid)
-    true("who puts probes into TLS libraries stood still" in host.log(), host.log())
+    true(f"who looks for TLS libraries for process {fuse.process.pid} of uid {fuse.uid}," in host.log(), host.log())
+
+
+def test_who_looks_is_held_up_by_an_exec(host):
+    before = told(host)
+    helper = host.dir / "lock_by_another.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", helper], input=HELPER, text=True,
+                   check=True)
+    with Fuse(host, helper, text=EXEC) as fuse:
+        wait_for(lambda: probe_scenes.tls_pid(host, fuse.process.pid), 10, "it to have been looked at")
+        fuse.tell(fuse.process)
+        rescued(host, before, fuse.uid)
+        equal(fuse.answered(), LOST, "the read")
 
 
 def test_roots_own_is_left_alone(host):
-    """It does not help, and is said."""
+    """It does not help to end others, and is said."""
     where = probe_scenes.private_library(host)
     before = told(host)
-    with Fuse(host, where) as other, Fuse(host, where, owner=0) as fuse:
+    with bystander(host, library_of(where)), Fuse(host, library_of(where), owner=0) as fuse:
         fuse.lock()
         with Held(host, text=PLAIN):
             fuse.connect()
-            wait_for(lambda: "to end FUSE file systems does not help" in host.log(), 30, "a word")
-        equal(other.answered(), LOST, "the read of the user")
+            wait_for(lambda: "and no FUSE file system is to blame" in host.log(), 30, "a word")
+        true(f"for process {fuse.process.pid} of uid 0," in host.log(), host.log())
         fuse.tell(fuse.server)
         equal(fuse.answered(), "got x", "the read of root")
-    wait_for(lambda: told(host)["held"] == before["held"] + 1, 5, "the rescue to be told")
+    equal(told(host)["held"], before["held"], "rescues")
+
+
+def hold_forks(host, where):
+    """Somebody else's process gets probes in a library that his maps."""
+    before = told(host)
+    with bystander(host, library_of(where)), Fuse(host, library_of(where)) as fuse:
+        fuse.lock()
+        with Held(host, "tls", library=where) as client:
+            rescued(host, before, fuse.uid)
+            equal(fuse.answered(), LOST, "the read")
+            return client, fuse
 
 
 def test_forks_stand_still(host):
-    """Somebody else's process gets probes in a library that his maps. The third time within minutes is
-    once too often."""
+    """The third time within minutes is once too often."""
+    go_on(host)
     where = probe_scenes.private_library(host)
-    before = told(host)
     with Held(host, "tls", library=where) as old:
         probed(host, old.pid)
-        with Fuse(host, where) as fuse:
-            fuse.lock()
-            with Held(host, "tls", library=where) as client:
-                rescued(host, before, fuse.uid)
-                probed(host, client.pid)
-                equal(fuse.answered(), LOST, "the read")
-        true("fork(2) on this host stood still" in host.log(), host.log())
+        for _ in range(2):
+            hold_forks(host, where)
+            equal(told(host)["paused_ns"], 0, "the pause")
+        with Held(host, "tls", library=where) as client:
+            probed(host, client.pid)
+        _, fuse = hold_forks(host, where)
+        true(f"fork(2) on this host for process {fuse.process.pid} of uid {fuse.uid}," in host.log(), host.log())
         is_paused(host, old)
 
 
@@ -187,11 +272,40 @@ def is_paused(host, old):
         wait_for(lambda: told(host)["skipped"] > state["skipped"], 5, "the ask to be counted")
         equal(probe_scenes.tls_pid(host, client.pid), None, "its entry")
         equal(pins(host), before, "pins")
-        host.stop()
-        host.start()
+        go_on(host)
         equal(told(host)["paused_ns"], 0, "the pause after a restart")
         wait_for(lambda: pins(host) == pins(host, old.pid), 10, "all but those of the living to be out")
         true(pins(host), "no pins of the living")
+
+
+def test_guard_is_lost(host):
+    """Without it nothing is put in."""
+    prober = probe_scenes.tls_state(host)["pid"]
+    guard, = children(prober, "smtpl-guard")
+    os.kill(guard, 9)
+    wait_for(lambda: probe_scenes.tls_state(host)["pid"] == 0, 5, "the prober to end")
+    true("the guard that keeps users from holding up who puts probes is gone" in host.log(), host.log())
+    go_on(host)
+
+
+def children(pid, name):
+    """Of this process, that have this name."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            if Path(f"/proc/{child}/comm").read_text().strip() == name]
+
+
+def test_unload_takes_all_out(host):
+    where = probe_scenes.private_library(host)
+    with Held(host, "tls", library=where) as client:
+        probed(host, client.pid)
+        with bystander(host, library_of(where)), Fuse(host, library_of(where)) as fuse:
+            fuse.lock()
+            done = host.cli("unload")
+            equal(done.returncode, 0, "exit of unload")
+            equal(len(re.findall(rf"a FUSE file system of uid {fuse.uid} is ended", done.stderr)), 1, done.stderr)
+            equal(fuse.answered(), LOST, "the read")
+    host.daemon.wait(20)
+    host.start()
 
 
 if __name__ == "__main__":

@@ -170,6 +170,10 @@ static void ended_prober_is_a_problem(void **unused)
 	json_decref(root);
 }
 
+#define PAUSED                                                                                     \
+	": no probes are put in until 2026-11-21T14:06:00Z, sessions of processes without are "    \
+	"opaque; the log of smtplimit names them, and a restart goes on at once\n"
+
 static void pause_is_a_problem(void **unused)
 {
 	struct smtpl_tls_state s = running;
@@ -181,9 +185,8 @@ static void pause_is_a_problem(void **unused)
 	s.held_uid = 20001;
 	s.paused_ns = (BOOT_S + 60) * NS;
 	state(s);
-	expect_section("problem: TLS: FUSE file systems of users held up who puts probes again and again, the "
-		       "last one of uid 20001: no probes are put in until 2026-11-21T14:06:00Z, sessions of "
-		       "processes without are opaque; take /dev/fuse from him, then restart smtplimit\n"
+	expect_section("problem: TLS: processes of users held up who puts probes again and again, the last one "
+		       "of uid 20001 by FUSE" PAUSED
 		       HEADLINE "\n" LATE
 		       "  times that FUSE of a user held up who puts probes, and was ended: 3, the last one of "
 		       "uid 20001\n"
@@ -195,6 +198,17 @@ static void pause_is_a_problem(void **unused)
 	expect_json(member(root, "held"),
 		    "{\"times\": 3, \"uid\": 20001, \"paused_until\": \"2026-11-21T14:06:00Z\"}");
 	json_decref(root);
+}
+
+static void pause_without_fuse(void **unused)
+{
+	struct smtpl_tls_state s = running;
+
+	(void)unused;
+	s.paused_ns = (BOOT_S + 60) * NS;
+	state(s);
+	expect_section("problem: TLS: processes of users held up who puts probes again and again" PAUSED
+		       HEADLINE "\n" LATE);
 }
 
 /* To the second. */
@@ -318,6 +332,7 @@ int main(void)
 		STATUS_TEST(json_has_it_all),
 		STATUS_TEST(ended_prober_is_a_problem),
 		STATUS_TEST(pause_is_a_problem),
+		STATUS_TEST(pause_without_fuse),
 		STATUS_TEST(silent_prober_is_a_problem),
 		STATUS_TEST(no_prober_without_a_daemon),
 		STATUS_TEST(off_is_said),

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * guard_helper.c - see guard_helper.h.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "guard_helper.h"
+#include "sandbox.h"
+
+static volatile pid_t *scout_at;
+
+int guard_enter(const char *name, pid_t parent, const unsigned int *keep, size_t count)
+{
+	prctl(PR_SET_NAME, name);
+	signal(SIGINT, SIG_IGN);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return -errno;
+	if (getppid() != parent)
+		return -ESRCH;
+	return sandbox_daemon(keep, count);
+}
+
+static void serve(int fd, void (*once)(void))
+{
+	char orders[64];
+
+	while (read(fd, orders, sizeof(orders)) > 0)
+		once();
+}
+
+static int start(struct guard_helper *h, const char *name, const unsigned int *keep, size_t count,
+		 void (*once)(void))
+{
+	pid_t self = getpid();
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	h->fd = ends[1];
+	h->pid = fork();
+	if (h->pid < 0)
+		return -errno;
+	if (h->pid == 0) {
+		if (!sandbox_close_others(ends, 1) && !guard_enter(name, self, keep, count))
+			serve(ends[0], once);
+		_exit(1);
+	}
+	close(ends[0]);
+	return fcntl(h->fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
+}
+
+bool guard_helper_order(const struct guard_helper *h)
+{
+	return write(h->fd, "o", 1) == 1 || errno == EAGAIN;
+}
+
+static void fork_once(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+int guard_canary_start(struct guard_helper *h)
+{
+	return start(h, "smtpl-canary", NULL, 0, fork_once);
+}
+
+static void each_number(const char *path, void (*each)(const char *path, pid_t number))
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (atoi(entry->d_name) > 0)
+			each(path, atoi(entry->d_name));
+	if (dir)
+		closedir(dir);
+}
+
+/* To read the command line takes the lock of the memory. False: it has none. */
+static bool touch(const char *tasks, pid_t pid)
+{
+	char path[64], byte;
+	bool has;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%d/cmdline", tasks, pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	has = fd >= 0 && read(fd, &byte, 1) == 1;
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
+static void touch_thread(const char *tasks, pid_t tid)
+{
+	touch(tasks, tid);
+}
+
+/* Its first thread may have ended before the others. */
+static void touch_process(const char *proc, pid_t pid)
+{
+	char tasks[32];
+
+	*scout_at = pid;
+	if (touch(proc, pid))
+		return;
+	snprintf(tasks, sizeof(tasks), "/proc/%d/task", pid);
+	each_number(tasks, touch_thread);
+}
+
+static void scout_once(void)
+{
+	each_number("/proc", touch_process);
+	*scout_at = 0;
+}
+
+int guard_scout_start(struct guard_helper *h, volatile pid_t **at)
+{
+	/* For a /proc that is mounted with hidepid. */
+	static const unsigned int keep[] = {CAP_SYS_PTRACE};
+	void *page = mmap(NULL, sizeof(*scout_at), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return -errno;
+	*at = scout_at = page;
+	return start(h, "smtpl-scout", keep, sizeof(keep) / sizeof(*keep), scout_once);
+}
