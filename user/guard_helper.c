@@ -83,9 +83,13 @@ static void each_number(const char *path, void (*each)(const char *path, pid_t n
 	DIR *dir = opendir(path);
 	struct dirent *entry;
 
-	while (dir && (entry = readdir(dir)))
-		if (atoi(entry->d_name) > 0)
-			each(path, atoi(entry->d_name));
+	while (dir && (entry = readdir(dir))) {
+		char *end;
+		long number = strtol(entry->d_name, &end, 10);
+
+		if (number > 0 && !*end)
+			each(path, number);
+	}
 	if (dir)
 		closedir(dir);
 }
