@@ -14,6 +14,7 @@ from host import PYTHON, REMOTE4
 from ktap import equal, true
 from scenes import running
 from system import wait_for
+from tls_script import prober_stopped
 
 _uids = itertools.count(22001)
 _copies = itertools.count(1)
@@ -190,6 +191,15 @@ def test_process_without_a_library(host):
         equal((entry["since_ns"], entry["files"]), (0, 0), "its entry")
         wait_for(lambda: tls_state(host)["without"] == before["without"] + 1, 5, "it to be counted")
         equal(pins(host), [], "pins")
+    is_idle(host)
+
+
+def test_process_that_has_ended(host):
+    """Before anybody could look."""
+    before = told(host)
+    with prober_stopped(host):
+        Held(host, text=PLAIN).held().end()
+    wait_for(lambda: told(host)["unreadable"] == before["unreadable"] + 1, 5, "it to be counted")
     is_idle(host)
 
 
