@@ -20,12 +20,25 @@ static void stop_prober(struct agent *a)
 
 static void remove_all(const struct agent *a)
 {
+	uint32_t ms = bpf_tls_remove_ms(a->config.bpffs);
 	struct guard guard = {.fd = -1};
 
-	if (bpf_tls_has_probes(a->config.bpffs))
-		guard_start(&guard);
+	if (ms)
+		guard_start_or_say(&guard);
 	bpf_tls_remove(a->config.bpffs);
-	guard_finish(&guard);
+	guard_finish(&guard, ms);
+}
+
+/* It tries a probe on our own file, which anybody may have mapped. */
+static int load(struct agent *a, char *error, size_t error_size)
+{
+	struct guard guard = {.fd = -1};
+	int err;
+
+	guard_start_or_say(&guard);
+	err = bpf_tls_load(&a->config, &a->tls, error, error_size);
+	guard_stop(&guard);
+	return err;
 }
 
 static void give_up(struct agent *a, const char *why)
@@ -49,7 +62,7 @@ int agent_tls_start(struct agent *a)
 		remove_all(a);
 		return 0;
 	}
-	if (bpf_tls_load(&a->config, &a->tls, error, sizeof(error))) {
+	if (load(a, error, sizeof(error))) {
 		give_up(a, error);
 		return 0;
 	}

@@ -16,6 +16,7 @@
 #include "bpf.h"
 #include "bpf_tls.h"
 #include "cgroup.h"
+#include "guard.h"
 
 struct check {
 	void (*each)(void *arg, const char *name, bool met, bool required, const char *why);
@@ -98,8 +99,12 @@ static void check_tls(const struct check *c, const struct config *config)
 	const char *off = config->tls == SMTPL_TLS_OFF ? ", but [watch] tls = off" : "";
 	enum smtpl_tls_way way = SMTPL_TLS_WAY_NONE;
 	char error[512] = "", why[640];
-	int err = bpf_tls_try(&way, error, sizeof(error));
+	struct guard guard = {.fd = -1};
+	int err;
 
+	guard_start_or_say(&guard);
+	err = bpf_tls_try(&way, error, sizeof(error));
+	guard_stop(&guard);
 	if (err)
 		snprintf(why, sizeof(why), "every session under TLS is opaque: %s", error);
 	else if (way == SMTPL_TLS_WAY_MULTI)
@@ -122,8 +127,8 @@ static void check_fuse(const struct check *c, const struct config *config)
 	met = stat("/dev/fuse", &device) || !(device.st_mode & 06);
 	check_say(c, "FUSE for root alone", met, false,
 		  met ? "" :
-			"any user can open /dev/fuse, and hold up each fork on this host for one or two seconds "
-			"with it while a probe is put into a process; chmod 660 /dev/fuse, or set [watch] tls = "
+			"any user can open /dev/fuse, and hold up each fork on this host for seconds with it "
+			"while a probe is put into a process; chmod 660 /dev/fuse, or set [watch] tls = "
 			"off");
 }
 

@@ -7,6 +7,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,11 @@
 #define HOOKS_MAX 8
 #define PROGRAM_PREFIX "smtpl_tls_"
 #define HOOK_PIN_PREFIX "link_tlshook_"
+
+/* What is unlinked goes after RCU's grace periods; each perf uprobe then keeps the kernel's worker busy. */
+#define REMOVE_MS 2000
+#define REMOVE_PERF_MS 110
+#define REMOVE_MAX_MS 15000
 
 struct bpf_tls {
 	struct tls_bpf *skel;
@@ -176,19 +182,20 @@ void bpf_tls_set_watch(struct bpf_tls *tls, const struct config *config)
 	tls->skel->bss->smtpl_relay_reset = config->relay == CONFIG_RELAY_RESET;
 }
 
-static int is_one(void *arg, const char *name)
+uint32_t bpf_tls_remove_ms(const char *bpffs)
 {
-	(void)arg;
-	(void)name;
-	return 1;
-}
+	char pattern[PATH_MAX];
+	glob_t probes = {}, perf = {};
+	uint64_t ms;
 
-bool bpf_tls_has_probes(const char *bpffs)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/" SMTPL_PIN_DIR, bpffs);
-	return bpf_tls_link_each(path, is_one, NULL) == 1;
+	snprintf(pattern, sizeof(pattern), "%s/" SMTPL_PIN_DIR "/link_tls_*", bpffs);
+	glob(pattern, 0, NULL, &probes);
+	snprintf(pattern, sizeof(pattern), "%s/" SMTPL_PIN_DIR "/link_tls_*_p*", bpffs);
+	glob(pattern, 0, NULL, &perf);
+	ms = probes.gl_pathc ? REMOVE_MS + perf.gl_pathc * REMOVE_PERF_MS : 0;
+	globfree(&probes);
+	globfree(&perf);
+	return ms < REMOVE_MAX_MS ? ms : REMOVE_MAX_MS;
 }
 
 /* Probes and hooks first, then the maps that tell of them. */

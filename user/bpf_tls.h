@@ -34,8 +34,9 @@ int bpf_tls_attach(struct bpf_tls *tls, char *error, size_t error_size);
 /* As bpf_set_watch(). */
 void bpf_tls_set_watch(struct bpf_tls *tls, const struct config *config);
 
-/* Are there probes of an earlier start? */
-bool bpf_tls_has_probes(const char *bpffs);
+/* For how long the kernel will be busy when the probes of an earlier start have been unlinked; 0: there are
+ * none. */
+uint32_t bpf_tls_remove_ms(const char *bpffs);
 /* Remove the hooks and every probe of an earlier start: [watch] tls = off. Guard it (guard.h). */
 int bpf_tls_remove(const char *bpffs);
 

@@ -53,6 +53,7 @@ int cmd_unload(struct cli *cli, int argc, char **argv)
 	char error[1024] = "", list[PATH_MAX + sizeof("/" SUSPENDED_FILE)];
 	struct guard guard = {.fd = -1};
 	int lock_fd = -1, err;
+	uint32_t guard_ms;
 
 	if (argc > 1) {
 		log_error("unload takes no argument, not \"%s\"", argv[1]);
@@ -64,10 +65,11 @@ int cmd_unload(struct cli *cli, int argc, char **argv)
 	err = daemon_end(config.run, &lock_fd);
 	if (err)
 		return say_not_ended(config.run, err);
-	if (bpf_tls_has_probes(config.bpffs))
-		guard_start(&guard);
+	guard_ms = bpf_tls_remove_ms(config.bpffs);
+	if (guard_ms)
+		guard_start_or_say(&guard);
 	err = bpf_unload(config.bpffs, error, sizeof(error));
-	guard_finish(&guard);
+	guard_finish(&guard, guard_ms);
 	if (err == -ENOENT)
 		log_notice("nothing is loaded below \"%s\"", config.bpffs);
 	else if (err)

@@ -27,21 +27,22 @@
 #define FORK_TICKS 5
 #define LOOK_TICKS 10
 
+/* So many looks more have found the scout at one process. */
+#define HOLDER_TICKS 2
+
 /* If it did not help to end what waits of the user whose process it is, all users' that waits is ended. */
 #define ALL_MS 3000
 #define HOPELESS_MS 10000
 
-/* After which what was unlinked is on its way out: bpffs waits for RCU. */
-#define FINISH_MS 2000
-
 /* Where fork(2) waits while probes are put in or taken out. */
 static const char *const fork_waits[] = {"percpu_rwsem_wait", NULL};
 
-/* Where the prober waits for the memory of another process: fs/proc/base.c, fs/proc/task_mmu.c. mm_access: for
- * an exec, which waits for that memory itself where another process shares it. */
+/* Where the prober waits for the memory of another process: fs/proc/base.c, fs/proc/task_mmu.c. mm_access
+ * and perf_event_open: for an exec, which waits for that memory itself where another process shares it. */
 static const char *const look_waits[] = {
 	"proc_map_files_readdir", "proc_map_files_lookup", "map_files_d_revalidate", "map_files_get_link",
-	"proc_map_files_get_link", "m_start", "lock_next_vma", "mm_access", NULL,
+	"proc_map_files_get_link", "m_start", "lock_next_vma", "mm_access", "__do_sys_perf_event_open",
+	"__se_sys_perf_event_open", "__x64_sys_perf_event_open", NULL,
 };
 
 #define HOLDER_SIZE 96
@@ -55,12 +56,14 @@ struct guard_child {
 	unsigned int fork_ticks;
 	unsigned int look_ticks;
 	int64_t held_ms;   /* since when something stands still; 0: nothing does */
-	int64_t finish_ms; /* since when it shall end; 0: it shall not */
+	int64_t finish_ms; /* when it shall end; 0: not by itself */
 	pid_t was_at;      /* at the look before, the scout */
+	unsigned int same_ticks; /* for so many looks it has been there */
 	pid_t holder;      /* whose memory is locked, as far as it is known; 0: it is not */
 	uint32_t holder_uid;
 	bool all;          /* users' connections may be to blame, and not the holder's alone */
 	bool hopeless;
+	bool told;         /* what was done, or that nothing could be done */
 	struct guard_rescue rescue;
 };
 
@@ -92,7 +95,7 @@ static bool waits_in(pid_t pid, const char *const *functions)
 	return *functions != NULL;
 }
 
-/* Others wait there for a moment as well. */
+/* Others wait there for a moment as well; and who lets go for a moment is found at once the next time. */
 static bool count_ticks(unsigned int *ticks, unsigned int enough, bool waits)
 {
 	if (waits && *ticks < enough)
@@ -170,7 +173,8 @@ static bool seek_holder(struct guard_child *g)
 {
 	pid_t at = *g->scout_at;
 
-	g->holder = at && at == g->was_at && uid_of(at, &g->holder_uid) ? at : 0;
+	g->same_ticks = at && at == g->was_at ? g->same_ticks + 1 : 0;
+	g->holder = g->same_ticks >= HOLDER_TICKS && uid_of(at, &g->holder_uid) ? at : 0;
 	g->was_at = at;
 	return at || guard_helper_order(&g->scout);
 }
@@ -198,16 +202,26 @@ static int end_one(void *arg, int fd, uid_t uid)
 	return 0;
 }
 
-/* What a process waits for can be another uid's, in a user namespace of theirs. */
+/* What a process waits for can be another uid's, in a user namespace of theirs; and another process that
+ * shares its memory can be the one that waits. */
 static void end_connections(struct guard_child *g, int64_t now_ms)
 {
-	bool late = now_ms >= g->held_ms + ALL_MS;
+	bool late = now_ms >= g->held_ms + ALL_MS, too_late = now_ms >= g->held_ms + HOPELESS_MS;
 
 	if (g->holder && !g->holder_uid)
 		return; /* root waits for nothing that a user has made */
-	g->all = late && (!g->holder || is_stuck(g->holder));
+	g->all = late && (!g->holder || is_stuck(g->holder) || too_late);
 	if (g->holder || g->all)
 		fusectl_each_user(g->fusectl, end_one, g);
+}
+
+/* At once: the next one may hold it up already, with nothing free in between. */
+static void tell(struct guard_child *g)
+{
+	g->rescue.ms = child_now_ms() - g->held_ms;
+	send(g->fd, &g->rescue, sizeof(g->rescue), MSG_NOSIGNAL | MSG_DONTWAIT);
+	g->rescue = (struct guard_rescue){};
+	g->told = true;
 }
 
 static bool rescue(struct guard_child *g)
@@ -221,7 +235,9 @@ static bool rescue(struct guard_child *g)
 	if (!seek_holder(g))
 		return false;
 	end_connections(g, now_ms);
-	if (g->hopeless || now_ms < g->held_ms + HOPELESS_MS)
+	if (g->rescue.ended)
+		tell(g);
+	if (g->told || g->hopeless || now_ms < g->held_ms + HOPELESS_MS)
 		return true;
 	g->hopeless = true;
 	log_error("%s has waited for %d s, for %s, and no FUSE file system is to blame", what_is_held(g),
@@ -231,27 +247,30 @@ static bool rescue(struct guard_child *g)
 
 static void released(struct guard_child *g)
 {
-	g->rescue.ms = child_now_ms() - g->held_ms;
-	send(g->fd, &g->rescue, sizeof(g->rescue), MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (!g->told)
+		tell(g);
 	g->held_ms = 0;
 	g->was_at = 0;
-	g->hopeless = false;
+	g->hopeless = g->told = false;
 }
 
 /* --- the process ---------------------------------------------------------------------------- */
 
 static bool is_over(const struct guard_child *g)
 {
-	return g->finish_ms && !g->fork_ticks && child_now_ms() >= g->finish_ms + FINISH_MS;
+	return g->finish_ms && (!g->fork_ticks || g->hopeless) && child_now_ms() >= g->finish_ms;
 }
 
-/* The guarded process says nothing but that it wants no more of us. */
+/* The guarded process says nothing but how long it needs us yet. */
 static void wait_ms(struct guard_child *g, int ms)
 {
 	struct pollfd end = {.fd = g->finish_ms ? -1 : g->fd, .events = POLLIN};
+	uint32_t more_ms = 0;
 
-	if (poll(&end, 1, ms) == 1)
-		g->finish_ms = child_now_ms();
+	if (poll(&end, 1, ms) == 1) {
+		child_take(g->fd, &more_ms, sizeof(more_ms));
+		g->finish_ms = child_now_ms() + more_ms;
+	}
 }
 
 static int loop(struct guard_child *g)
@@ -260,10 +279,12 @@ static int loop(struct guard_child *g)
 		if (!guard_helper_order(&g->canary))
 			return 1;
 		wait_ms(g, is_quick(g) ? TICK_MS : IDLE_MS);
-		if (is_held(g) && !rescue(g))
+		if (!is_held(g)) {
+			if (g->held_ms)
+				released(g);
+		} else if (!rescue(g)) {
 			return 1;
-		if (g->held_ms && !g->fork_ticks && !g->look_ticks)
-			released(g);
+		}
 	}
 	return 0;
 }
@@ -292,16 +313,25 @@ int guard_start(struct guard *g)
 	return child_start(guard_main, NULL, &g->pid, &g->fd);
 }
 
+void guard_start_or_say(struct guard *g)
+{
+	int err = guard_start(g);
+
+	if (err && err != -ENODEV)
+		log_warning("users with FUSE can hold up this host while probes are put in or taken out: no guard: %s",
+			    strerror(-err));
+}
+
 int guard_take(struct guard *g, struct guard_rescue *rescue)
 {
 	return child_take(g->fd, rescue, sizeof(*rescue));
 }
 
-void guard_finish(struct guard *g)
+void guard_finish(struct guard *g, uint32_t ms)
 {
 	if (g->pid <= 0)
 		return;
-	shutdown(g->fd, SHUT_WR);
+	send(g->fd, &ms, sizeof(ms), MSG_NOSIGNAL);
 	while (waitpid(g->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	close(g->fd);

@@ -21,7 +21,7 @@ struct guard {
 	int fd;    /* readable when there is something to take, or when it has ended; -1: none */
 };
 
-/* What it tells, once after each time that something stood still. */
+/* What it tells: each time that it has ended connections, or that something stood still without. */
 struct guard_rescue {
 	uint32_t uid;   /* whose connection was ended last */
 	uint32_t ended; /* connections; 0: it went on without */
@@ -32,12 +32,15 @@ struct guard_rescue {
  * kernel has no FUSE, nothing to guard from. */
 int guard_start(struct guard *g);
 
+/* The same for who goes on without one: a failure is logged. */
+void guard_start_or_say(struct guard *g);
+
 /* 1; 0: there is none; -EPIPE: the guard has ended. Does not wait. */
 int guard_take(struct guard *g, struct guard_rescue *rescue);
 
-/* Have it stay until what was unlinked before is out of the kernel, some seconds, and end. Without one it
- * does nothing. */
-void guard_finish(struct guard *g);
+/* Have it stay for so long, and until nothing stands still or it cannot help, and end. Without one it does
+ * nothing. */
+void guard_finish(struct guard *g, uint32_t ms);
 
 /* End it at once. Without one it does nothing. */
 void guard_stop(struct guard *g);

@@ -11,12 +11,14 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "guard_helper.h"
 #include "sandbox.h"
 
 static volatile pid_t *scout_at;
+static bool scout_roots;
 
 int guard_enter(const char *name, pid_t parent, const unsigned int *keep, size_t count)
 {
@@ -94,16 +96,17 @@ static void each_number(const char *path, void (*each)(const char *path, pid_t n
 		closedir(dir);
 }
 
-/* To read the command line takes the lock of the memory. False: it has none. */
+/* To read this takes the lock of the memory; not so cmdline, of a process that has made its own empty
+ * (PR_SET_MM_MAP). False: it has no memory. */
 static bool touch(const char *tasks, pid_t pid)
 {
-	char path[64], byte;
+	char path[64], entry[8];
 	bool has;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%d/cmdline", tasks, pid);
+	snprintf(path, sizeof(path), "%s/%d/pagemap", tasks, pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	has = fd >= 0 && read(fd, &byte, 1) == 1;
+	has = fd >= 0 && read(fd, entry, sizeof(entry)) == sizeof(entry);
 	if (fd >= 0)
 		close(fd);
 	return has;
@@ -117,25 +120,32 @@ static void touch_thread(const char *tasks, pid_t tid)
 /* Its first thread may have ended before the others. */
 static void touch_process(const char *proc, pid_t pid)
 {
-	char tasks[32];
+	char path[32];
+	struct stat st;
 
+	snprintf(path, sizeof(path), "%s/%d", proc, pid);
+	if (stat(path, &st) || (st.st_uid == 0) != scout_roots)
+		return;
 	*scout_at = pid;
 	if (touch(proc, pid))
 		return;
-	snprintf(tasks, sizeof(tasks), "/proc/%d/task", pid);
-	each_number(tasks, touch_thread);
+	snprintf(path, sizeof(path), "%s/%d/task", proc, pid);
+	each_number(path, touch_thread);
 }
 
+/* Root's last: one of them may wait for something else, and those that must not be dumped look like root's. */
 static void scout_once(void)
 {
+	scout_roots = false;
+	each_number("/proc", touch_process);
+	scout_roots = true;
 	each_number("/proc", touch_process);
 	*scout_at = 0;
 }
 
 int guard_scout_start(struct guard_helper *h, volatile pid_t **at)
 {
-	/* For a /proc that is mounted with hidepid. */
-	static const unsigned int keep[] = {CAP_SYS_PTRACE};
+	static const unsigned int keep[] = {CAP_SYS_PTRACE, CAP_DAC_OVERRIDE};
 	void *page = mmap(NULL, sizeof(*scout_at), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)

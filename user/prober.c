@@ -102,14 +102,16 @@ static void look(struct prober_child *c, const struct smtpl_tls_ask *ask, struct
 static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
 {
 	struct prober_child *c = arg;
-	struct prober_process *p = prober_process_find(c, ask->pid);
 	uint64_t now_ns = prober_now_ns();
+	struct prober_process *p;
 
 	c->ask_ns = now_ns;
-	if (c->state.paused_ns) {
+	/* Many asks are read at once. If the guard is gone, the loop finds it so. */
+	if (!prober_pause_take(c) || c->state.paused_ns) {
 		c->state.skipped++;
 		return;
 	}
+	p = prober_process_find(c, ask->pid);
 	if (p && (!ask->again || p->count)) {
 		prober_process_tell(c, p, 0);
 		return;
@@ -215,8 +217,9 @@ static int prober_main(void *arg, int fd, pid_t parent)
 	const struct start *start = arg;
 	int err;
 
-	prober_pause_start(c);
-	err = enter(start, parent);
+	err = prober_pause_start(c);
+	if (!err)
+		err = enter(start, parent);
 	c->tls = start->tls;
 	c->config = start->config;
 	if (!err)

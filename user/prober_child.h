@@ -55,6 +55,7 @@ struct prober_child {
 	struct smtpl_tls_state state;
 	struct tls_reader reader;
 	struct guard guard;
+	bool guard_lost;
 	uint64_t rescues_ns[PROBER_RESCUES]; /* when something stood still, the oldest first */
 	struct prober_budget budget;
 	struct prober_files files;
@@ -141,9 +142,9 @@ void prober_adopt_files(struct prober_child *c);
 void prober_adopt_processes(struct prober_child *c);
 
 /* prober_pause.c - what the guard tells, and what is made of it. start: needs all of root's capabilities. take:
- * false: it is gone, and without it this must not go on. tend: once a second; true: nothing is to be put in or
- * taken out now. */
-void prober_pause_start(struct prober_child *c);
+ * false: it is gone, and without it this must not go on. tend: once a second; true: nothing is to be put in
+ * or taken out now, but of files that were changed. */
+int prober_pause_start(struct prober_child *c);
 bool prober_pause_take(struct prober_child *c);
 bool prober_pause_tend(struct prober_child *c, uint64_t now_ns);
 

@@ -5,6 +5,7 @@
  * probes that are there stay, and are taken over afterwards like those of an earlier prober.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "log.h"
 #include "prober_child.h"
@@ -15,23 +16,31 @@
 /* So long something stands still only where the guard is no help: all the more reason not to go on. */
 #define HELPLESS_MS 3000
 
-void prober_pause_start(struct prober_child *c)
+int prober_pause_start(struct prober_child *c)
 {
 	int err = guard_start(&c->guard);
 
-	if (err && err != -ENODEV)
-		log_warning("TLS: nobody keeps users with FUSE from holding up who puts probes: %s",
-			    strerror(-err));
+	if (!err || err == -ENODEV)
+		return 0;
+	log_error("TLS: no guard that keeps users from holding up who puts probes: %s", strerror(-err));
+	return err;
+}
+
+static uint64_t pause_ns(void)
+{
+	const char *tests = getenv("SMTPLIMIT_TLS_PAUSE_S");
+
+	return tests ? strtoul(tests, NULL, 10) * NS_PER_S : PAUSE_NS;
 }
 
 static void begin(struct prober_child *c, uint64_t now_ns)
 {
-	c->state.paused_ns = now_ns + PAUSE_NS;
+	c->state.paused_ns = now_ns + pause_ns();
 	c->leaving.count = 0;
 	prober_process_each(c, prober_process_forget);
-	log_error("TLS: held up %d times within %llu minutes: no probes are put in or taken out for %llu "
-		  "minutes, sessions of processes without are opaque", PROBER_RESCUES,
-		  WITHIN_NS / NS_PER_S / 60, PAUSE_NS / NS_PER_S / 60);
+	log_error("TLS: held up %d times within %llu minutes: no probes are put in or taken out for %llu s, "
+		  "sessions of processes without are opaque", PROBER_RESCUES, WITHIN_NS / NS_PER_S / 60,
+		  pause_ns() / NS_PER_S);
 }
 
 static void note(struct prober_child *c, const struct guard_rescue *rescue, uint64_t now_ns)
@@ -51,12 +60,17 @@ bool prober_pause_take(struct prober_child *c)
 	struct guard_rescue rescue;
 	int taken;
 
+	if (!c->guard.pid)
+		return !c->guard_lost;
 	while ((taken = guard_take(&c->guard, &rescue)) == 1)
 		if (rescue.ended || rescue.ms >= HELPLESS_MS)
 			note(c, &rescue, prober_now_ns());
-	if (taken)
-		log_error("TLS: the guard that keeps users from holding up who puts probes is gone");
-	return taken == 0;
+	if (taken == 0)
+		return true;
+	log_error("TLS: the guard that keeps users from holding up who puts probes is gone");
+	guard_stop(&c->guard);
+	c->guard_lost = true;
+	return false;
 }
 
 bool prober_pause_tend(struct prober_child *c, uint64_t now_ns)

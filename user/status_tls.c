@@ -223,7 +223,7 @@ static void print_reasons(const struct status *s, FILE *out)
 	print_reason("no probes: processes or files that could not be read (gone, refused, damaged)",
 		     t->unreadable, out);
 	print_reason("no probes: processes or files that took none", t->failed, out);
-	print_reason("no probes: skipped, too many at once (each time that a process asked)",
+	print_reason("no probes: skipped, too many at once, or in a pause (each time that a process asked)",
 		     t->skipped, out);
 	print_reason("no probes: questions lost because there was no room", s->stats.tls_unasked, out);
 	print_reason("unknown: sessions whose probes came late (tls = library avoids it)",

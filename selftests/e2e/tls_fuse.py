@@ -22,7 +22,10 @@ from system import wait_for  # noqa: E402
 
 SERVER = Path(__file__).resolve().parents[1] / "lib/fuse_server.py"
 LOST = "lost 107"       # ENOTCONN: his connection was ended
-FREE_S = 20      # less than the server lives: what is free by then was set free
+LIFE_S = 40      # of a FUSE server; and of one that nothing waits for
+LONG_S = 150
+PAUSE_S = 12
+FREE_S = 20      # what is free by then was set free
 
 # Arguments: FILE LIBRARY ADDRESS. Maps the library, reads from the file, and when told to locks its memory
 # by mapping the file once more; when told to again, opens an SMTP session meanwhile.
@@ -105,14 +108,14 @@ _numbers = itertools.count()
 class Fuse:
     """A user with a FUSE file system, and a process of his that waits for it."""
 
-    def __init__(self, host, library, owner=None, text=HOSTILE):
+    def __init__(self, host, library, owner=None, text=HOSTILE, life_s=LIFE_S):
         number = next(_numbers)
         self.uid = 27001 + number
         self.owner = self.uid if owner is None else owner
         self.mount = host.dir / f"fuse{number}"
         self.mount.mkdir(mode=0o755)
-        self.server = subprocess.Popen([PYTHON, SERVER, self.mount, str(self.owner)], text=True,
-                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.server = subprocess.Popen([PYTHON, SERVER, self.mount, str(self.owner), str(life_s)],
+                                       text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.says("mounted")
         user = self.owner or self.uid
         self.process = host.popen_as(
@@ -160,7 +163,7 @@ class Fuse:
 @contextlib.contextmanager
 def bystander(host, library):
     """Somebody else, who waits for his server as well, and nothing waits for him."""
-    with Fuse(host, library) as fuse:
+    with Fuse(host, library, life_s=LONG_S) as fuse:
         yield
         fuse.tell(fuse.server)
         equal(fuse.answered(), "got x", "the read of somebody else")
@@ -173,9 +176,10 @@ def rescued(host, before, uid):
     equal(len(re.findall(rf"a FUSE file system of uid {uid} is ended", host.log())), 1, host.log())
 
 
-def go_on(host):
-    """Each of these tests has so many rescues as its own, without a pause."""
+def go_on(host, pause_s=3600):
+    """From the beginning: with no rescues, and no pause."""
     host.stop()
+    os.environ["SMTPLIMIT_TLS_PAUSE_S"] = str(pause_s)
     host.start()
 
 
@@ -248,7 +252,7 @@ def hold_forks(host, where):
 
 def test_forks_stand_still(host):
     """The third time within minutes is once too often."""
-    go_on(host)
+    go_on(host, pause_s=PAUSE_S)
     where = probe_scenes.private_library(host)
     with Held(host, "tls", library=where) as old:
         probed(host, old.pid)
@@ -272,10 +276,29 @@ def is_paused(host, old):
         wait_for(lambda: told(host)["skipped"] > state["skipped"], 5, "the ask to be counted")
         equal(probe_scenes.tls_pid(host, client.pid), None, "its entry")
         equal(pins(host), before, "pins")
-        go_on(host)
-        equal(told(host)["paused_ns"], 0, "the pause after a restart")
-        wait_for(lambda: pins(host) == pins(host, old.pid), 10, "all but those of the living to be out")
-        true(pins(host), "no pins of the living")
+    own = pins(host, old.pid)
+    true(own and pins(host) != own, "no pins, or none of one that has ended")
+    wait_for(lambda: not told(host)["paused_ns"], PAUSE_S + 10, "the pause to end")
+    wait_for(lambda: pins(host) == own, 10, "all but those of the living to be out")
+    equal(told(host)["processes"], 1, "processes with probes")
+    with Held(host, "tls") as client:
+        probed(host, client.pid)
+
+
+def test_own_file_is_held(host):
+    """Where it is tried if the kernel takes probes: by each start, and by check."""
+    with Fuse(host, host.binary) as fuse:
+        fuse.lock()
+        done = host.cli("check")
+        equal(done.returncode, 0, "exit of check")
+        equal(len(re.findall(rf"a FUSE file system of uid {fuse.uid} is ended", done.stderr)), 1, done.stderr)
+    host.stop()
+    way = os.environ.pop("SMTPLIMIT_TLS_WAY")   # with which nothing is tried
+    with Fuse(host, host.binary) as fuse:
+        fuse.lock()
+        host.start()
+        os.environ["SMTPLIMIT_TLS_WAY"] = way
+        equal(len(re.findall(rf"a FUSE file system of uid {fuse.uid} is ended", host.log())), 1, host.log())
 
 
 def test_guard_is_lost(host):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A FUSE file system with one file, "f", whose READs are answered when the server is told to, and no
-sooner. Arguments: MOUNTPOINT UID; the connection is that user's. Words on stdout: "mounted", and "read"
-for each READ; a line on stdin answers those that wait. It ends by itself after LIFE_S, so that nothing
-waits for ever.
+sooner. Arguments: MOUNTPOINT UID SECONDS; the connection is that user's. Words on stdout: "mounted", and
+"read" for each READ; a line on stdin answers those that wait. It ends by itself after so many seconds, so
+that nothing waits for ever.
 
 The first open caches, the second is FOPEN_DIRECT_IO and keeps what is cached: mmap(2) of that one
 waits, with the memory of the process locked, for a READ of the first to be answered."""
@@ -14,7 +14,6 @@ import signal
 import struct
 import sys
 
-LIFE_S = 40
 BLOCK = 4096
 FILE_BYTES = 65536
 # include/uapi/linux/fuse.h
@@ -81,7 +80,7 @@ class Server:
                 self.waiting.clear()
 
 
-signal.alarm(LIFE_S)
+signal.alarm(int(sys.argv[3]))
 try:
     Server(sys.argv[1], int(sys.argv[2])).run()
 except OSError as error:

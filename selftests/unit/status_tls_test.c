@@ -108,7 +108,7 @@ static void every_reason_is_told(void **unused)
 		"  no probes: processes without TLS, or whose has no symbols (static, Go, rustls): 5\n"
 		"  no probes: processes or files that could not be read (gone, refused, damaged): 6\n"
 		"  no probes: processes or files that took none: 7\n"
-		"  no probes: skipped, too many at once (each time that a process asked): 8\n"
+		"  no probes: skipped, too many at once, or in a pause (each time that a process asked): 8\n"
 		"  no probes: questions lost because there was no room: 9\n"
 		LATE
 		"  times that FUSE of a user held up who puts probes, and was ended: 2, the last one of "
