@@ -30,7 +30,7 @@
 /* So many looks more have found the scout at one process. */
 #define HOLDER_TICKS 2
 
-/* If it did not help to end what waits of the user whose process it is, all users' that waits is ended. */
+/* Where it does not help to end what the holder's user has, what other users have is ended. */
 #define ALL_MS 3000
 #define HOPELESS_MS 10000
 
@@ -209,7 +209,7 @@ static void end_connections(struct guard_child *g, int64_t now_ms)
 	bool late = now_ms >= g->held_ms + ALL_MS, too_late = now_ms >= g->held_ms + HOPELESS_MS;
 
 	if (g->holder && !g->holder_uid)
-		return; /* root waits for nothing that a user has made */
+		return; /* a user's FUSE does not let root in, but with allow_other */
 	g->all = late && (!g->holder || is_stuck(g->holder) || too_late);
 	if (g->holder || g->all)
 		fusectl_each_user(g->fusectl, end_one, g);
