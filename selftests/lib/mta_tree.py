@@ -10,8 +10,8 @@ the test, and under the host name mail.sender.test.
     tree.write("etc/mailname", "sender.test\\n")
 
 The mounts are made in the mount namespace of this process (Host), below host.dir, and end with it.
-The Host's directory, with the agent's run directory and configuration, is in the tree at its own
-path; smtplimit itself is /usr/sbin/smtplimit there.
+The Host's directory, with the agent's run directory and configuration, and this one are in the tree at
+their own paths; smtplimit itself is /usr/sbin/smtplimit there.
 """
 import os
 import shutil
@@ -163,7 +163,8 @@ class Tree:
             self.path(f"dev/{name}").chmod(0o666)
         for name, mode in (("run", "0755"), ("tmp", "1777")):
             self._mount("tmpfs", self.path(name), "tmpfs", data=f"mode={mode}")
-        self._mount(self.host.dir, self.path(self.host.dir), None, MS_BIND)
+        for path in (self.host.dir, host_.LIB):
+            self._mount(path, self.path(path), None, MS_BIND)
 
     def _write_etc(self):
         for name, text in self.host.passwd.items():
