@@ -63,7 +63,7 @@ struct guard_child {
 	uint32_t holder_uid;
 	bool all;          /* users' connections may be to blame, and not the holder's alone */
 	bool hopeless;
-	bool told;         /* what was done, or that nothing could be done */
+	bool told;         /* the guarded process has been, of this time */
 	struct guard_rescue rescue;
 };
 

@@ -117,9 +117,8 @@ class Fuse:
         self.server = subprocess.Popen([PYTHON, SERVER, self.mount, str(self.owner), str(life_s)],
                                        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.says("mounted")
-        user = self.owner or self.uid
         self.process = host.popen_as(
-            user if self.owner else 0,
+            self.owner,
             [PYTHON, "-c", text, self.mount / "f", library, REMOTE4], gid=self.owner, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.says("read")
@@ -247,7 +246,7 @@ def hold_forks(host, where):
         with Held(host, "tls", library=where) as client:
             rescued(host, before, fuse.uid)
             equal(fuse.answered(), LOST, "the read")
-            return client, fuse
+            return fuse
 
 
 def test_forks_stand_still(host):
@@ -261,7 +260,7 @@ def test_forks_stand_still(host):
             equal(told(host)["paused_ns"], 0, "the pause")
         with Held(host, "tls", library=where) as client:
             probed(host, client.pid)
-        _, fuse = hold_forks(host, where)
+        fuse = hold_forks(host, where)
         true(f"fork(2) on this host for process {fuse.process.pid} of uid {fuse.uid}," in host.log(), host.log())
         is_paused(host, old)
 

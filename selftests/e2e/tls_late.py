@@ -238,5 +238,24 @@ def test_questions_that_find_no_room(host):
         watch.stats_are(tls_unasked=100)
 
 
+def test_switched_off_with_a_session_open(host):
+    """Nobody reads the rest of it: what was counted stays, and the session is opaque."""
+    watch, client, uid = Watch(host), Client(host), next(_uids)
+    session = client.open(uid)
+    session.message("me@seen.test", scenes.fresh(""))
+    watch.counted(host.tally(), uid)
+    expected = host.tally()
+    host.stop()
+    host.write_conf({"watch": {"tls": "off"}})
+    host.start()
+    session.message("me@unseen.test", scenes.fresh())
+    session.quit()
+    expected.bump(uid, "", "opaque")
+    watch.counted(expected, uid)
+    host.stop()
+    host.write_conf({"watch": {"tls": "process"}})
+    host.start()
+
+
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()), scenes.running(server=SERVER))
