@@ -38,6 +38,16 @@ def runs(host, name, told):
     wait_for(there, 20, f"{told} told outcomes: {feed_of(host, name)}")
 
 
+def wire_agrees(host, name, told):
+    """Exim's feed begins with the first telling: the wire of that one may have been read before."""
+    first = 1 if name == "exim" else 0
+
+    def there():
+        feed = feed_of(host, name)
+        return feed["agreed"] + feed["late"] == told and feed["late"] <= first
+    wait_for(there, 20, "the wire to agree")
+
+
 def stopped(host, name):
     wait_for(lambda: feed_of(host, name)["running"] is False, GRACE + 15, "the feed to be stopped")
     text = host.cli("status").stdout
@@ -50,10 +60,12 @@ def window(host, uid, good, bad, timeout=20):
 
 
 def stops_and_tells_again(host, server, name, silence, speak):
-    send(server, ALICE, 4, 2)
+    send(server, ALICE, 1, 0)
+    runs(host, name, 1)
+    send(server, ALICE, 3, 2)
     runs(host, name, 6)
     window(host, ALICE, 4, 2)
-    wait_for(lambda: feed_of(host, name)["agreed"] == 6, 20, "the wire to agree")
+    wire_agrees(host, name, 6)
     silence()
     send(server, ALICE, 1, 3)
     stopped(host, name)
