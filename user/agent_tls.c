@@ -88,18 +88,19 @@ void agent_tls_attach(struct agent *a)
 	bpf_set_tls(a->bpf, a->tls ? a->config.tls : SMTPL_TLS_OFF);
 }
 
-/* It speaks by maps alone: the pair tells of its end. It needs more than the daemon has by now, so it is
- * not started again. */
+/* It speaks by maps alone: the pair tells of its end. It needs more than the daemon has by now, and whoever
+ * starts it again has given up. */
 void agent_tls_serve(struct agent *a)
 {
 	struct smtpl_tls_state state;
 
 	stop_prober(a);
-	log_error("the child that puts probes on TLS libraries is gone: further processes are opaque in TLS "
-		  "until a restart");
+	log_error("the child that puts probes on TLS libraries is gone for good: further processes are opaque "
+		  "in TLS until a restart");
 	if (bpf_tls_get_state(a->tls, &state))
 		return;
 	state.pid = 0;
+	state.paused_ns = 0;
 	bpf_tls_set_state(a->tls, &state);
 }
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #define START_TIMEOUT_MS 5000
+#define END_TIMEOUT_MS 10000
 
 /* The child's word that it is locked in, or why not. */
 static int await_child(int fd)
@@ -30,40 +31,50 @@ static int await_child(int fd)
 	return recv(fd, &err, sizeof(err), MSG_DONTWAIT) == sizeof(err) ? err : -ECHILD;
 }
 
-static int start_on(const int pair[2], child_main run, void *arg, pid_t *pid)
+/* A child of its own dies with it, but may have to wait in the kernel before: it holds the other end. */
+static void end(pid_t pid, int fd)
+{
+	struct pollfd other = {.fd = fd};
+
+	kill(pid, SIGKILL);
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	while (poll(&other, 1, END_TIMEOUT_MS) < 0 && errno == EINTR)
+		;
+	close(fd);
+}
+
+static int start_on(const int pair[2], child_main run, void *arg, pid_t *pid, int *fd)
 {
 	pid_t self = getpid();
 	pid_t child = fork();
 	int err;
 
-	if (child < 0)
-		return -errno;
 	if (child == 0)
 		_exit(run(arg, pair[1], self));
+	err = child < 0 ? -errno : 0;
+	close(pair[1]);
+	if (child < 0) {
+		close(pair[0]);
+		return err;
+	}
 	err = await_child(pair[0]);
 	if (err) {
-		kill(child, SIGKILL);
-		waitpid(child, NULL, 0);
+		end(child, pair[0]);
 		return err;
 	}
 	*pid = child;
+	*fd = pair[0];
 	return 0;
 }
 
 int child_start(child_main run, void *arg, pid_t *pid, int *fd)
 {
 	int pair[2];
-	int err;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
 		return -errno;
-	err = start_on(pair, run, arg, pid);
-	close(pair[1]);
-	if (err)
-		close(pair[0]);
-	else
-		*fd = pair[0];
-	return err;
+	return start_on(pair, run, arg, pid, fd);
 }
 
 bool child_locked_in(int fd, int err)
@@ -75,10 +86,7 @@ void child_stop(pid_t *pid, int *fd)
 {
 	if (*pid <= 0)
 		return;
-	close(*fd);
-	kill(*pid, SIGKILL);
-	while (waitpid(*pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	end(*pid, *fd);
 	*pid = 0;
 	*fd = -1;
 }

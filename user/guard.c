@@ -304,7 +304,7 @@ static int guard_main(void *arg, int fd, pid_t parent)
 	if (!err)
 		err = sandbox_close_others((int[]){g.fusectl, g.fd, g.canary.fd, g.scout.fd}, 4);
 	if (!err)
-		err = guard_enter("smtpl-guard", parent, keep, sizeof(keep) / sizeof(keep[0]));
+		err = sandbox_helper("smtpl-guard", parent, keep, sizeof(keep) / sizeof(keep[0]));
 	return child_locked_in(fd, err) ? loop(&g) : 1;
 }
 

@@ -28,7 +28,8 @@ struct guard_rescue {
 	uint32_t ms;    /* for about how long something stood still */
 };
 
-/* Fork it; it guards the calling process. Needs all of root's capabilities. 0 or -errno; -ENODEV: this
+/* Fork it; it guards the calling process. Needs CAP_SYS_ADMIN for fusectl, and CAP_DAC_OVERRIDE and
+ * CAP_SYS_PTRACE, which it keeps. 0 or -errno; -ENODEV: this
  * kernel has no FUSE, nothing to guard from. */
 int guard_start(struct guard *g);
 

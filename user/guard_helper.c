@@ -6,11 +6,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,17 +17,6 @@
 
 static volatile pid_t *scout_at;
 static bool scout_roots;
-
-int guard_enter(const char *name, pid_t parent, const unsigned int *keep, size_t count)
-{
-	prctl(PR_SET_NAME, name);
-	signal(SIGINT, SIG_IGN);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
-		return -errno;
-	if (getppid() != parent)
-		return -ESRCH;
-	return sandbox_daemon(keep, count);
-}
 
 static void serve(int fd, void (*once)(void))
 {
@@ -52,7 +39,7 @@ static int start(struct guard_helper *h, const char *name, const unsigned int *k
 	if (h->pid < 0)
 		return -errno;
 	if (h->pid == 0) {
-		if (!sandbox_close_others(ends, 1) && !guard_enter(name, self, keep, count))
+		if (!sandbox_close_others(ends, 1) && !sandbox_helper(name, self, keep, count))
 			serve(ends[0], once);
 		_exit(1);
 	}

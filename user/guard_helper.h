@@ -24,7 +24,4 @@ int guard_scout_start(struct guard_helper *h, volatile pid_t **at);
 /* Have it do it once more. Does not wait. False: it is gone. */
 bool guard_helper_order(const struct guard_helper *h);
 
-/* What guard and helpers have in common: die with the parent, keep these capabilities. 0 or -errno. */
-int guard_enter(const char *name, pid_t parent, const unsigned int *keep, size_t count);
-
 #endif

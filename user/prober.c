@@ -1,32 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober.c - the start and the end of the child, and its loop: what it is asked, processes that end, and
- * a second's tick.
+ * prober.c - the prober's beginning and its loop: what it is asked, processes that end, and a second's tick.
  */
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+#include "../headers/maps.h"
 #include "child.h"
-#include "prober.h"
 #include "prober_child.h"
-#include "sandbox.h"
 
 /* In epoll beside pids. */
 #define TAG_ASKS (1ull << 32)
 #define TAG_TIMER (TAG_ASKS + 1)
 #define TAG_GUARD (TAG_ASKS + 2)
-
-struct start {
-	struct bpf_tls *tls;
-	struct bpf *bpf;
-	const struct config *config;
-};
 
 uint64_t prober_now_ns(void)
 {
@@ -193,63 +182,41 @@ static void allow_files(void)
 	}
 }
 
-static int enter(const struct start *start, pid_t parent)
+/* In a pause what is there stays, but for files that are not what they were. */
+static void take_over(struct prober_child *c, bool again)
 {
-	/* CAP_SYS_ADMIN: /proc/PID/map_files. */
-	static const unsigned int keep[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_BPF, CAP_PERFMON,
-					    CAP_DAC_READ_SEARCH, SANDBOX_CHILD_CAPS};
-
-	bpf_after_fork(start->bpf);
-	prctl(PR_SET_NAME, "smtplimit-probe");
-	signal(SIGINT, SIG_IGN);
-	allow_files();
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
-		return -errno;
-	if (getppid() != parent)
-		return -ESRCH;
-	return sandbox_daemon(keep, sizeof(keep) / sizeof(keep[0]));
+	prober_budget_init(&c->budget, bpf_tls_way(c->tls));
+	sandbox_hide_mappings(); /* from the reader of files */
+	prober_tell_start(c, again);
+	prober_whole_learn(c);
+	prober_adopt_files(c);
+	if (!c->state.paused_ns)
+		prober_whole_start(c);
 }
 
-static int prober_main(void *arg, int fd, pid_t parent)
+int prober_main(void *arg, int fd, pid_t parent)
 {
 	static struct prober_child child = {.reader.fd = -1, .guard.fd = -1}; /* too large for the stack */
 	struct prober_child *c = &child;
-	const struct start *start = arg;
+	static const unsigned int keep[] = {PROBER_CAPS};
+	const struct prober_args *args = arg;
 	int err;
 
 	err = prober_pause_start(c);
 	if (!err)
-		err = enter(start, parent);
-	c->tls = start->tls;
-	c->config = start->config;
+		err = sandbox_helper("smtplimit-probe", parent, keep, sizeof(keep) / sizeof(keep[0]));
+	c->tls = args->tls;
+	c->config = args->config;
+	allow_files();
 	if (!err)
 		err = open_loop(c);
-	if (!err) {
-		prober_budget_init(&c->budget, bpf_tls_way(c->tls));
-		sandbox_hide_mappings(); /* from the reader of files */
-		prober_tell_start(c);
-		prober_whole_learn(c);
-		prober_adopt_files(c);
-		prober_whole_start(c);
-	}
+	if (!err)
+		take_over(c, args->again);
 	if (!child_locked_in(fd, err))
 		return 1;
-	prober_adopt_processes(c);
+	if (!c->state.paused_ns)
+		prober_adopt_processes(c);
 	on_second(c, prober_now_ns());
 	loop(c);
 	return 1;
-}
-
-int prober_start(struct prober *p, struct bpf_tls *tls, struct bpf *bpf, const struct config *config)
-{
-	struct start start = {.tls = tls, .bpf = bpf, .config = config};
-
-	p->pid = 0;
-	p->fd = -1;
-	return child_start(prober_main, &start, &p->pid, &p->fd);
-}
-
-void prober_stop(struct prober *p)
-{
-	child_stop(&p->pid, &p->fd);
 }

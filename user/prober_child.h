@@ -13,15 +13,21 @@
 #include "prober_budget.h"
 #include "prober_files.h"
 #include "prober_maps.h"
+#include "sandbox.h"
 #include "tls_reader.h"
 
 #define PROBER_PROCESSES_MAX 4096
 #define PROBER_PROCESS_FILES 8
 #define PROBER_NAME_SIZE 65
 #define PROBER_LEAVING_MAX 64
-#define PROBER_RESCUES 3
+#define PROBER_TIMES 3
 
 #define NS_PER_S 1000000000ull
+
+/* When something happened that must not happen often, the oldest first. */
+struct prober_times {
+	uint64_t ns[PROBER_TIMES];
+};
 
 /* A file with TLS functions in a process. */
 struct prober_probe {
@@ -56,7 +62,7 @@ struct prober_child {
 	struct tls_reader reader;
 	struct guard guard;
 	bool guard_lost;
-	uint64_t rescues_ns[PROBER_RESCUES]; /* when something stood still, the oldest first */
+	struct prober_times rescues;
 	struct prober_budget budget;
 	struct prober_files files;
 	struct prober_maps maps; /* of the process that is looked at */
@@ -75,6 +81,18 @@ struct prober_child {
 	int timer_fd;
 };
 
+/* CAP_SYS_ADMIN: /proc/PID/map_files. */
+#define PROBER_CAPS                                                                                \
+	CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_BPF, CAP_PERFMON, CAP_DAC_READ_SEARCH, SANDBOX_CHILD_CAPS
+
+struct prober_args {
+	struct bpf_tls *tls;
+	const struct config *config;
+	bool again; /* the daemon is the same: a pause goes on */
+};
+
+/* prober.c - as child_start() wants it; arg: struct prober_args. */
+int prober_main(void *arg, int fd, pid_t parent);
 uint64_t prober_now_ns(void); /* boot time */
 
 /* prober_process.c - the processes that were asked for. find: NULL: it is not known, or not the same
@@ -141,15 +159,17 @@ bool prober_adopt_name(const char *name, pid_t *pid, uint64_t *start, uint64_t *
 void prober_adopt_files(struct prober_child *c);
 void prober_adopt_processes(struct prober_child *c);
 
-/* prober_pause.c - what the guard tells, and what is made of it. start: needs all of root's capabilities. take:
+/* prober_pause.c - what the guard tells, and what is made of it. start: guard_start(). take:
  * false: it is gone, and without it this must not go on. tend: once a second; true: nothing is to be put in
  * or taken out now, but of files that were changed. */
 int prober_pause_start(struct prober_child *c);
 bool prober_pause_take(struct prober_child *c);
 bool prober_pause_tend(struct prober_child *c, uint64_t now_ns);
+/* It has happened now. True: as many times as are noted within ten minutes. */
+bool prober_times_note(struct prober_times *times, uint64_t now_ns);
 
 /* prober_tell.c - smtpl_tls_state and smtpl_tls_files. */
-void prober_tell_start(struct prober_child *c);
+void prober_tell_start(struct prober_child *c, bool again);
 void prober_tell(struct prober_child *c, uint64_t now_ns);
 /* A failure: the last one is shown. path: untrusted, "": none. */
 void prober_tell_error(struct prober_child *c, const char *what, const char *path, int error);

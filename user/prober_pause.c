@@ -39,8 +39,15 @@ static void begin(struct prober_child *c, uint64_t now_ns)
 	c->leaving.count = 0;
 	prober_process_each(c, prober_process_forget);
 	log_error("TLS: held up %d times within %llu minutes: no probes are put in or taken out for %llu s, "
-		  "sessions of processes without are opaque", PROBER_RESCUES, WITHIN_NS / NS_PER_S / 60,
+		  "sessions of processes without are opaque", PROBER_TIMES, WITHIN_NS / NS_PER_S / 60,
 		  pause_ns() / NS_PER_S);
+}
+
+bool prober_times_note(struct prober_times *times, uint64_t now_ns)
+{
+	memmove(times->ns, times->ns + 1, sizeof(times->ns) - sizeof(times->ns[0]));
+	times->ns[PROBER_TIMES - 1] = now_ns;
+	return times->ns[0] && now_ns < times->ns[0] + WITHIN_NS;
 }
 
 static void note(struct prober_child *c, const struct guard_rescue *rescue, uint64_t now_ns)
@@ -49,9 +56,7 @@ static void note(struct prober_child *c, const struct guard_rescue *rescue, uint
 		c->state.held++;
 		c->state.held_uid = rescue->uid;
 	}
-	memmove(c->rescues_ns, c->rescues_ns + 1, sizeof(c->rescues_ns) - sizeof(*c->rescues_ns));
-	c->rescues_ns[PROBER_RESCUES - 1] = now_ns;
-	if (!c->state.paused_ns && c->rescues_ns[0] && now_ns < c->rescues_ns[0] + WITHIN_NS)
+	if (prober_times_note(&c->rescues, now_ns) && !c->state.paused_ns)
 		begin(c, now_ns);
 }
 
@@ -78,7 +83,8 @@ bool prober_pause_tend(struct prober_child *c, uint64_t now_ns)
 	if (!c->state.paused_ns || now_ns < c->state.paused_ns)
 		return c->state.paused_ns != 0;
 	c->state.paused_ns = 0;
-	memset(c->rescues_ns, 0, sizeof(c->rescues_ns));
+	c->rescues = (struct prober_times){0};
+	prober_whole_start(c);
 	prober_adopt_processes(c);
 	log_info("TLS: probes are put in again");
 	return false;

@@ -96,14 +96,14 @@ void prober_tell(struct prober_child *c, uint64_t now_ns)
 }
 
 /* Totals go on from those of an earlier prober, the rest begins anew. */
-void prober_tell_start(struct prober_child *c)
+void prober_tell_start(struct prober_child *c, bool again)
 {
 	bpf_tls_get_state(c->tls, &c->state);
 	c->state.mode = c->config->tls;
 	c->state.way = bpf_tls_way(c->tls);
 	c->state.pid = getpid();
 	c->state.processes = 0;
-	c->state.paused_ns = 0;
+	c->state.paused_ns = again ? c->state.paused_ns : 0;
 	memset(c->state.error, 0, sizeof(c->state.error));
 	bpf_tls_clear_files(c->tls);
 }

@@ -244,6 +244,17 @@ int sandbox_daemon(const unsigned int *keep, size_t count)
 	return capng_apply(CAPNG_SELECT_ALL) ? -EPERM : 0;
 }
 
+int sandbox_helper(const char *name, pid_t parent, const unsigned int *keep, size_t count)
+{
+	int err;
+
+	if (prctl(PR_SET_NAME, name, 0, 0, 0))
+		return -errno;
+	signal(SIGINT, SIG_IGN);
+	err = follow_parent(parent);
+	return err ? err : sandbox_daemon(keep, count);
+}
+
 void sandbox_hide_mappings(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");

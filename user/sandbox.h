@@ -42,6 +42,13 @@ int sandbox_enter(const struct sandbox *sandbox);
 int sandbox_close_others(const int *fds, size_t count);
 
 /*
+ * For a process beside the daemon that needs some of root's power: it takes a name, leaves SIGINT to the
+ * daemon, dies with its parent (taken before the fork), and keeps these capabilities as sandbox_daemon()
+ * does. 0 or -errno; after an error the process must end.
+ */
+int sandbox_helper(const char *name, pid_t parent, const unsigned int *keep, size_t count);
+
+/*
  * Keep what is mapped as shared and writable by now (the ring and the settings of the BPF programs, the
  * index of the database's log) out of every child forked later.
  */

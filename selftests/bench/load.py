@@ -26,17 +26,22 @@ def processes(host):
     """The servers, the daemon and what it started."""
     pids = [server.pid for server in host.bench_servers]
     if host.daemon and host.daemon.poll() is None:
-        pids.append(host.daemon.pid)
-        children = Path(f"/proc/{host.daemon.pid}/task/{host.daemon.pid}/children")
-        pids += [int(pid) for pid in children.read_text(encoding="ascii").split()]
+        pids += system.family(host.daemon.pid)
     return pids
+
+
+def process_ns(pid):
+    """0 for one that has ended: the guard forks for a moment, again and again."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def cpu_s(host):
     """CPU time so far, of the senders that have ended as well."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    alive = sum(int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0])
-                for pid in processes(host))
+    alive = sum(process_ns(pid) for pid in processes(host))
     return ended.ru_utime + ended.ru_stime + alive / 1e9
 
 

@@ -18,7 +18,7 @@ import system  # noqa: E402
 from host import PYTHON, REMOTE4  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from probe_scenes import PLAIN, Held, pins, probed, told  # noqa: E402
-from system import wait_for  # noqa: E402
+from system import children, wait_for  # noqa: E402
 
 SERVER = Path(__file__).resolve().parents[1] / "lib/fuse_server.py"
 LOST = "lost 107"       # ENOTCONN: his connection was ended
@@ -249,8 +249,9 @@ def hold_forks(host, where):
             return fuse
 
 
-def test_forks_stand_still(host):
-    """The third time within minutes is once too often."""
+@contextlib.contextmanager
+def pause(host):
+    """Yields a process with probes from before it."""
     go_on(host, pause_s=PAUSE_S)
     where = probe_scenes.private_library(host)
     with Held(host, "tls", library=where) as old:
@@ -262,10 +263,10 @@ def test_forks_stand_still(host):
             probed(host, client.pid)
         fuse = hold_forks(host, where)
         true(f"fork(2) on this host for process {fuse.process.pid} of uid {fuse.uid}," in host.log(), host.log())
-        is_paused(host, old)
+        yield old
 
 
-def is_paused(host, old):
+def lasts_and_ends(host, old):
     state = told(host)
     true(state["paused_ns"] > state["heartbeat_ns"], f"{state}")
     problem, = [p for p in host.status()["problems"] if p.startswith("TLS: ")]
@@ -282,6 +283,22 @@ def is_paused(host, old):
     equal(told(host)["processes"], 1, "processes with probes")
     with Held(host, "tls") as client:
         probed(host, client.pid)
+
+
+def test_forks_stand_still(host):
+    """The third time within minutes is once too often."""
+    with pause(host) as old:
+        lasts_and_ends(host, old)
+
+
+def test_prober_ends_in_a_pause(host):
+    """It is the next one's, too."""
+    with pause(host) as old:
+        state = told(host)
+        os.kill(state["pid"], 9)
+        probe_scenes.another_prober(host, state["pid"])
+        equal(told(host)["paused_ns"], state["paused_ns"], "the end of the pause")
+        lasts_and_ends(host, old)
 
 
 def test_own_file_is_held(host):
@@ -301,19 +318,13 @@ def test_own_file_is_held(host):
 
 
 def test_guard_is_lost(host):
-    """Without it nothing is put in."""
+    """Without it nothing is put in: the prober begins anew with another."""
     prober = probe_scenes.tls_state(host)["pid"]
     guard, = children(prober, "smtpl-guard")
     os.kill(guard, 9)
-    wait_for(lambda: probe_scenes.tls_state(host)["pid"] == 0, 5, "the prober to end")
+    prober = probe_scenes.another_prober(host, prober)
     true("the guard that keeps users from holding up who puts probes is gone" in host.log(), host.log())
-    go_on(host)
-
-
-def children(pid, name):
-    """Of this process, that have this name."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            if Path(f"/proc/{child}/comm").read_text().strip() == name]
+    equal(len(children(prober, "smtpl-guard")), 1, "its guards")
 
 
 def test_unload_takes_all_out(host):

@@ -263,9 +263,4 @@ class Tree:
 
 def inner_pid(process):
     """The first child of a process, or None."""
-    try:
-        path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        pids = path.read_text(encoding="ascii").split()
-    except OSError:
-        return None
-    return int(pids[0]) if pids else None
+    return next(iter(system.children(process.pid)), None)

@@ -265,12 +265,30 @@ def test_session_while_nobody_ran(host):
     is_idle(host)
 
 
+def another_prober(host, than, timeout=10):
+    """The prober's pid, when it is another one by now."""
+    return wait_for(lambda: (pid := tls_state(host)["pid"]) not in (0, than) and pid, timeout, "another prober")
+
+
 def test_prober_ends(host):
-    os.kill(tls_state(host)["pid"], 9)
-    wait_for(lambda: tls_state(host)["pid"] == 0, 5, "the daemon to notice")
+    """It is started again, and takes over what there is; not the third time within ten minutes."""
+    with Held(host, "tls") as first:
+        probed(host, first.pid)
+        before = pins(host)
+        for times in 1, 2:
+            prober = tls_state(host)["pid"]
+            os.kill(prober, 9)
+            another_prober(host, prober)
+            equal(host.log().count("TLS libraries is gone (signal 9); it is started again"), times, host.log())
+            with Held(host, "tls") as client:
+                probed(host, client.pid)
+            wait_for(lambda: pins(host) == before, 60, "the probes of the first process alone")
+        os.kill(tls_state(host)["pid"], 9)
+        wait_for(lambda: tls_state(host)["pid"] == 0, 5, "the end to be noticed")
     beat = host.status()["daemon"]["heartbeat"]
     wait_for(lambda: host.status()["daemon"]["heartbeat"] != beat, 10, "the daemon's next heartbeat")
-    equal(host.log().count("child that puts probes on TLS libraries is gone"), 1, "times it is said")
+    equal(host.log().count("TLS libraries is gone for good"), 1, host.log())
+    true("TLS: the prober has ended" in host.cli("status").stdout, "status does not say so")
     host.stop()
     host.start()
     with Held(host, "tls") as client:

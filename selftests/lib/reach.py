@@ -12,6 +12,7 @@ import tempfile
 from pathlib import Path
 
 from host import bpftool
+from system import family
 
 _PAGE = mmap.PAGESIZE
 _SYS_BPF, _SYS_PIDFD_GETFD = 321, 438
@@ -113,11 +114,6 @@ def sockets(host, pid):
     return found
 
 
-def _children(pid):
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(child) for child in text.split()]
-
-
 def memory(pid):
     """All that a process can write to: heap, stacks, data, what it has mapped."""
     parts = []
@@ -137,11 +133,8 @@ def memory(pid):
 
 def processes(host):
     """The daemon and its children."""
-    pids = [host.daemon.pid]
-    for pid in pids:
-        pids += _children(pid)
     return {f"memory of {Path(f'/proc/{pid}/comm').read_text(encoding='ascii').strip()} {pid}":
-            memory(pid) for pid in pids}
+            memory(pid) for pid in family(host.daemon.pid)}
 
 
 def files(host):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The few system calls that Python 3.11 has no name for, and waiting for a condition."""
+"""The few system calls that Python 3.11 has no name for, what /proc says, and waiting for a condition."""
 import ctypes
 import os
 import time
+from pathlib import Path
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
@@ -57,6 +58,24 @@ def wait_for(predicate, timeout=10.0, what=None):
             name = what or getattr(predicate, "__name__", "condition")
             raise TimeoutError(f"not within {timeout} s: {name}")
         time.sleep(0.01)
+
+
+def children(pid, name=None):
+    """Of this process, that have this name; none of one that has ended."""
+    try:
+        found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        return [int(child) for child in found
+                if name is None or Path(f"/proc/{child}/comm").read_text(encoding="ascii").strip() == name]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def family(pid):
+    """This process and all below it."""
+    pids = [pid]
+    for parent in pids:
+        pids += children(parent)
+    return pids
 
 
 def cgroup2_mount():

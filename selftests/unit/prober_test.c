@@ -425,6 +425,22 @@ static void test_share_of_places(void **state)
 	assert_false(prober_budget_share(0, 65, 64)); /* taken over from an earlier prober */
 }
 
+/* --- what happens too often ------------------------------------------------------------------- */
+
+static void test_times(void **state)
+{
+	const uint64_t first = 5 * NS_PER_S;
+	struct prober_times times = {0};
+
+	(void)state;
+	assert_false(prober_times_note(&times, first));
+	assert_false(prober_times_note(&times, first + 1));
+	assert_false(prober_times_note(&times, first + 600 * NS_PER_S)); /* counts from the second */
+	assert_true(prober_times_note(&times, first + 600 * NS_PER_S));
+	assert_true(prober_times_note(&times, first + 1200 * NS_PER_S - 1));
+	assert_false(prober_times_note(&times, first + 1200 * NS_PER_S));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +464,7 @@ int main(void)
 		cmocka_unit_test(test_budget_of_work),
 		cmocka_unit_test(test_budget_of_many_senders),
 		cmocka_unit_test(test_share_of_places),
+		cmocka_unit_test(test_times),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
