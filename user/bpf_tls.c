@@ -34,6 +34,7 @@ struct bpf_tls {
 	struct tls_bpf *skel;
 	enum smtpl_tls_way way;
 	struct ring_buffer *asks;
+	struct smtpl_tls_ask ask; /* the one at hand */
 	void (*ask_each)(void *arg, const struct smtpl_tls_ask *ask);
 	void *ask_arg;
 	enum smtpl_tls_mode mode;
@@ -230,13 +231,16 @@ int bpf_tls_each_name(struct bpf_tls *tls, int (*each)(void *arg, const char *na
 
 /* --- maps ----------------------------------------------------------------------------------- */
 
+/* libbpf takes it out of the ring and stops: what comes of it must not come again, to the next prober, should
+ * it be the end of this one. */
 static int ask_one(void *arg, void *data, size_t size)
 {
 	struct bpf_tls *tls = arg;
 
-	if (size >= sizeof(struct smtpl_tls_ask))
-		tls->ask_each(tls->ask_arg, data);
-	return 0;
+	if (size < sizeof(tls->ask))
+		return 0;
+	memcpy(&tls->ask, data, sizeof(tls->ask));
+	return -EINTR;
 }
 
 int bpf_tls_asks_open(struct bpf_tls *tls, void (*each)(void *arg, const struct smtpl_tls_ask *ask),
@@ -253,9 +257,10 @@ int bpf_tls_asks_fd(const struct bpf_tls *tls)
 	return ring_buffer__epoll_fd(tls->asks);
 }
 
-int bpf_tls_asks_read(struct bpf_tls *tls)
+void bpf_tls_asks_read(struct bpf_tls *tls)
 {
-	return ring_buffer__consume(tls->asks);
+	while (ring_buffer__consume(tls->asks) == -EINTR)
+		tls->ask_each(tls->ask_arg, &tls->ask);
 }
 
 static int map_set(const struct bpf_map *map, const void *key, const void *value)

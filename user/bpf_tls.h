@@ -57,7 +57,7 @@ int bpf_tls_each_name(struct bpf_tls *tls, int (*each)(void *arg, const char *na
 int bpf_tls_asks_open(struct bpf_tls *tls, void (*each)(void *arg, const struct smtpl_tls_ask *ask),
 		      void *arg);
 int bpf_tls_asks_fd(const struct bpf_tls *tls);
-int bpf_tls_asks_read(struct bpf_tls *tls);
+void bpf_tls_asks_read(struct bpf_tls *tls);
 
 /* Maps; value NULL deletes. 0 or -errno. next_pid: as bpf_map_get_next_key(), pid NULL begins. */
 int bpf_tls_set_pid(struct bpf_tls *tls, uint32_t pid, const struct smtpl_tls_pid *value);

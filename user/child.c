@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 
 #define START_TIMEOUT_MS 5000
-#define END_TIMEOUT_MS 10000
+#define END_TIMEOUT_MS 5000
 
 /* The child's word that it is locked in, or why not. */
 static int await_child(int fd)

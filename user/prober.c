@@ -163,7 +163,7 @@ static void loop(struct prober_child *c)
 	struct epoll_event events[64];
 	bool goes_on = true;
 
-	while (goes_on) {
+	while (goes_on && !c->guard_lost) {
 		int n = epoll_wait(c->epoll_fd, events, 64, -1);
 
 		for (int i = 0; i < n && goes_on; i++)
@@ -182,7 +182,7 @@ static void allow_files(void)
 	}
 }
 
-/* In a pause what is there stays, but for files that are not what they were. */
+/* In a pause what is there stays, but for files that were changed, or of which nothing is known any more. */
 static void take_over(struct prober_child *c, bool again)
 {
 	prober_budget_init(&c->budget, bpf_tls_way(c->tls));

@@ -14,42 +14,48 @@
 #include "prober_child.h"
 
 #define DELAY_S 1
+#define RETRY_S 60
 
 struct keeper_args {
 	struct bpf *bpf;
 	struct prober_args prober;
 };
 
-static void say_end(int status)
+/* Waits until it has ended. False: too often. */
+static bool await_end(pid_t pid, struct prober_times *ends)
 {
-	bool killed = WIFSIGNALED(status);
+	bool again, killed;
+	int status = 0;
 
-	log_warning("the child that puts probes on TLS libraries is gone (%s %d); it is started again in %d s",
-		    killed ? "signal" : "exit status", killed ? WTERMSIG(status) : WEXITSTATUS(status), DELAY_S);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	killed = WIFSIGNALED(status);
+	again = !prober_times_note(ends, prober_now_ns());
+	log_warning("the child that puts probes on TLS libraries is gone (%s %d)%s", killed ? "signal" : "exit status",
+		    killed ? WTERMSIG(status) : WEXITSTATUS(status), again ? "; it is started again" : "");
+	return again;
 }
 
-/* Returns when it has ended, or could not be started, too often. */
+static void start_again(struct prober_args *args, pid_t *pid, int *fd)
+{
+	int err;
+
+	args->again = true;
+	sleep(DELAY_S);
+	while ((err = child_start(prober_main, args, pid, fd))) {
+		log_warning("the child that puts probes on TLS libraries cannot be started again: %s; tried again in "
+			    "%d s", strerror(-err), RETRY_S);
+		sleep(RETRY_S);
+	}
+}
+
 static void keep(struct prober_args *args, pid_t pid, int fd)
 {
 	struct prober_times ends = {0};
-	int status, err = 0;
 
-	args->again = true;
-	for (;;) {
-		status = 0;
-		while (!err && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-			;
-		if (!err)
-			close(fd);
-		if (prober_times_note(&ends, prober_now_ns()))
-			return;
-		if (!err)
-			say_end(status);
-		sleep(DELAY_S);
-		err = child_start(prober_main, args, &pid, &fd);
-		if (err)
-			log_warning("the child that puts probes on TLS libraries cannot be started again: %s",
-				    strerror(-err));
+	while (await_end(pid, &ends)) {
+		close(fd);
+		start_again(args, &pid, &fd);
 	}
 }
 

@@ -38,6 +38,7 @@ static void begin(struct prober_child *c, uint64_t now_ns)
 	c->state.paused_ns = now_ns + pause_ns();
 	c->leaving.count = 0;
 	prober_process_each(c, prober_process_forget);
+	bpf_tls_set_state(c->tls, &c->state); /* for who comes after, should this one end now */
 	log_error("TLS: held up %d times within %llu minutes: no probes are put in or taken out for %llu s, "
 		  "sessions of processes without are opaque", PROBER_TIMES, WITHIN_NS / NS_PER_S / 60,
 		  pause_ns() / NS_PER_S);

@@ -134,7 +134,7 @@ static void tell_pause(struct status *s)
 		snprintf(who, sizeof(who), ", the last one of uid %u by FUSE", s->tls.held_uid);
 	status_problem(s, "TLS: processes of users held up who puts probes again and again%s: no probes are put in "
 		       "until %s, sessions of processes without are opaque; the log of smtplimit names them, and "
-		       "a restart goes on at once", who,
+		       "a restart of smtplimit goes on at once", who,
 		       status_time(status_wall_s(s, s->tls.paused_ns), until));
 }
 

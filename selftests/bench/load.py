@@ -5,7 +5,6 @@ import resource
 import subprocess
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 import system
 from clients import need
@@ -32,10 +31,7 @@ def processes(host):
 
 def process_ns(pid):
     """0 for one that has ended: the guard forks for a moment, again and again."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text(encoding="ascii").split()[0])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
+    return int((system.proc_text(f"{pid}/schedstat") or "0").split()[0])
 
 
 def cpu_s(host):

@@ -24,7 +24,7 @@ SERVER = Path(__file__).resolve().parents[1] / "lib/fuse_server.py"
 LOST = "lost 107"       # ENOTCONN: his connection was ended
 LIFE_S = 40      # of a FUSE server; and of one that nothing waits for
 LONG_S = 150
-PAUSE_S = 12
+PAUSE_S = 25
 FREE_S = 20      # what is free by then was set free
 
 # Arguments: FILE LIBRARY ADDRESS. Maps the library, reads from the file, and when told to locks its memory

@@ -279,7 +279,7 @@ def test_prober_ends(host):
             prober = tls_state(host)["pid"]
             os.kill(prober, 9)
             another_prober(host, prober)
-            equal(host.log().count("TLS libraries is gone (signal 9); it is started again"), times, host.log())
+            equal(host.log().count("TLS libraries is gone (signal 9); it is started again\n"), times, host.log())
             with Held(host, "tls") as client:
                 probed(host, client.pid)
             wait_for(lambda: pins(host) == before, 60, "the probes of the first process alone")

@@ -60,14 +60,18 @@ def wait_for(predicate, timeout=10.0, what=None):
         time.sleep(0.01)
 
 
+def proc_text(name):
+    """A file of /proc, "" if its process has ended."""
+    try:
+        return Path("/proc", name).read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def children(pid, name=None):
     """Of this process, that have this name; none of one that has ended."""
-    try:
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-        return [int(child) for child in found
-                if name is None or Path(f"/proc/{child}/comm").read_text(encoding="ascii").strip() == name]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
+    pids = [int(child) for child in proc_text(f"{pid}/task/{pid}/children").split()]
+    return [child for child in pids if name in (None, proc_text(f"{child}/comm").strip())]
 
 
 def family(pid):

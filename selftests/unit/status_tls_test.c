@@ -172,7 +172,7 @@ static void ended_prober_is_a_problem(void **unused)
 
 #define PAUSED                                                                                     \
 	": no probes are put in until 2026-11-21T14:06:00Z, sessions of processes without are "    \
-	"opaque; the log of smtplimit names them, and a restart goes on at once\n"
+	"opaque; the log of smtplimit names them, and a restart of smtplimit goes on at once\n"
 
 static void pause_is_a_problem(void **unused)
 {
