@@ -44,17 +44,19 @@ static void end(pid_t pid, int fd)
 	close(fd);
 }
 
-static int start_on(const int pair[2], child_main run, void *arg, pid_t *pid, int *fd)
+int child_start(child_main run, void *arg, pid_t *pid, int *fd)
 {
-	pid_t self = getpid();
-	pid_t child = fork();
-	int err;
+	pid_t self = getpid(), child;
+	int pair[2], err;
 
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	child = fork();
 	if (child == 0)
 		_exit(run(arg, pair[1], self));
 	err = child < 0 ? -errno : 0;
 	close(pair[1]);
-	if (child < 0) {
+	if (err) {
 		close(pair[0]);
 		return err;
 	}
@@ -66,15 +68,6 @@ static int start_on(const int pair[2], child_main run, void *arg, pid_t *pid, in
 	*pid = child;
 	*fd = pair[0];
 	return 0;
-}
-
-int child_start(child_main run, void *arg, pid_t *pid, int *fd)
-{
-	int pair[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	return start_on(pair, run, arg, pid, fd);
 }
 
 bool child_locked_in(int fd, int err)

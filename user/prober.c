@@ -197,8 +197,8 @@ static void take_over(struct prober_child *c, bool again)
 int prober_main(void *arg, int fd, pid_t parent)
 {
 	static struct prober_child child = {.reader.fd = -1, .guard.fd = -1}; /* too large for the stack */
-	struct prober_child *c = &child;
 	static const unsigned int keep[] = {PROBER_CAPS};
+	struct prober_child *c = &child;
 	const struct prober_args *args = arg;
 	int err;
 

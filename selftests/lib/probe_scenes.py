@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import system
+from clients import need
 from host import PYTHON, REMOTE4
 from ktap import equal, true
 from scenes import running
@@ -293,6 +294,26 @@ def test_prober_ends(host):
     host.start()
     with Held(host, "tls") as client:
         probed(host, client.pid)
+    is_idle(host)
+
+
+def test_ask_that_ends_the_prober(host):
+    """It is not put to the next one."""
+    before = told(host)
+    with contextlib.ExitStack() as stack:
+        with prober_stopped(host):
+            client = stack.enter_context(Held(host, text=PLAIN))
+            strace = subprocess.Popen(
+                [need("strace"), "-qq", "-o", "/dev/null", "-p", str(before["pid"]), "-P", f"/proc/{client.pid}/maps",
+                 "-e", "inject=openat:signal=KILL"])
+            wait_for(lambda: f"TracerPid:\t{strace.pid}\n" in system.proc_text(f"{before['pid']}/status"), 10,
+                     "strace")
+        another_prober(host, before["pid"])
+        strace.wait(10)
+        after = told(host)
+        equal((after["without"], tls_pid(host, client.pid)), (before["without"], None), "what was made of it")
+        with Held(host, "tls") as other:
+            probed(host, other.pid)
     is_idle(host)
 
 
