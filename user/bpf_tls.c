@@ -291,14 +291,21 @@ int bpf_tls_set_file(struct bpf_tls *tls, const struct smtpl_tls_file_key *key,
 	return map_set(tls->skel->maps.smtpl_tls_files, key, value);
 }
 
-int bpf_tls_clear_files(struct bpf_tls *tls)
+int bpf_tls_take_files(struct bpf_tls *tls,
+		       void (*each)(void *arg, const struct smtpl_tls_file *file), void *arg)
 {
 	int fd = map_fd(tls->skel->maps.smtpl_tls_files);
 	struct smtpl_tls_file_key key;
+	struct smtpl_tls_file file;
 
-	while (bpf_map_get_next_key(fd, NULL, &key) == 0)
+	while (bpf_map_get_next_key(fd, NULL, &key) == 0) {
+		bool there = bpf_map_lookup_elem(fd, &key, &file) == 0;
+
 		if (bpf_map_delete_elem(fd, &key) && errno != ENOENT)
 			return -errno;
+		if (there)
+			each(arg, &file);
+	}
 	return errno == ENOENT ? 0 : -errno;
 }
 

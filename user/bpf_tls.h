@@ -65,7 +65,9 @@ int bpf_tls_get_pid(struct bpf_tls *tls, uint32_t pid, struct smtpl_tls_pid *val
 int bpf_tls_next_pid(struct bpf_tls *tls, const uint32_t *pid, uint32_t *next);
 int bpf_tls_set_file(struct bpf_tls *tls, const struct smtpl_tls_file_key *key,
 		     const struct smtpl_tls_file *value);
-int bpf_tls_clear_files(struct bpf_tls *tls);
+/* Each file, which is deleted. */
+int bpf_tls_take_files(struct bpf_tls *tls,
+		       void (*each)(void *arg, const struct smtpl_tls_file *file), void *arg);
 int bpf_tls_get_state(struct bpf_tls *tls, struct smtpl_tls_state *state);
 int bpf_tls_set_state(struct bpf_tls *tls, const struct smtpl_tls_state *state);
 /* The process of each session that is under way and whose plaintext is followed. 0 or -errno; -EAGAIN: too

@@ -192,6 +192,7 @@ static void take_over(struct prober_child *c, bool again)
 	prober_adopt_files(c);
 	if (!c->state.paused_ns)
 		prober_whole_start(c);
+	prober_tell(c, prober_now_ns()); /* for who comes after, should this one end now */
 }
 
 int prober_main(void *arg, int fd, pid_t parent)

@@ -138,8 +138,9 @@ struct prober_file *prober_look_into(struct prober_child *c, int fd, const char 
 /* Is the file that is open as fd what it was? */
 bool prober_look_same(int fd, const struct prober_file_id *id);
 
-/* prober_whole.c - files with probes for all who map them. learn: look into the usual libraries, so that no
- * session has to wait for that. start: [watch] tls = library attaches to them. */
+/* prober_whole.c - files with probes for all who map them. learn: look into the usual libraries, so
+ * that no session has to wait for that, and into what an earlier prober has attached. start: [watch]
+ * tls = library attaches to the usual ones. */
 void prober_whole_learn(struct prober_child *c);
 void prober_whole_start(struct prober_child *c);
 /* Is it attached for all, or should be and is now? */

@@ -105,5 +105,4 @@ void prober_tell_start(struct prober_child *c, bool again)
 	c->state.processes = 0;
 	c->state.paused_ns = again ? c->state.paused_ns : 0;
 	memset(c->state.error, 0, sizeof(c->state.error));
-	bpf_tls_clear_files(c->tls);
 }

@@ -10,13 +10,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+#include <linux/openat2.h>
 #include "log.h"
 #include "prober_child.h"
 
 #define MINUTE_NS (60 * NS_PER_S)
 #define ATTACHES_MANY 30 /* of one file in a minute */
 #define WALK_NS (2 * NS_PER_S)
+#define CACHED_TRIES 8
 
 static const char *const usual[] = {
 	"/lib/*/libssl*.so*",       "/lib/*/libgnutls*.so*",       "/lib64/libssl*.so*",
@@ -34,13 +37,15 @@ static void each_usual(struct prober_child *c,
 	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)
 		glob(usual[i], i ? GLOB_APPEND : 0, NULL, &found);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		int fd = open(found.gl_pathv[i], O_PATH | O_CLOEXEC);
-		struct prober_file *file = fd < 0 ? NULL : prober_look_into(c, fd, found.gl_pathv[i]);
+		char *path = realpath(found.gl_pathv[i], NULL); /* as those who map it tell it */
+		int fd = path ? open(path, O_PATH | O_CLOEXEC) : -1;
+		struct prober_file *file = fd < 0 ? NULL : prober_look_into(c, fd, path);
 
 		if (file && file->plan)
 			each(c, file, fd);
 		if (fd >= 0)
 			close(fd);
+		free(path);
 	}
 	globfree(&found);
 }
@@ -52,9 +57,35 @@ static void learnt(struct prober_child *c, struct prober_file *file, int fd)
 	(void)fd;
 }
 
+/* What is mapped has its name in the kernel's cache, and no file system is asked for it: the
+ * directory may be a user's. -EAGAIN: it is not in the cache; or something was renamed or mounted
+ * anywhere meanwhile. A symbolic link may always be answered so: its access time is written. */
+static int open_cached(const char *path)
+{
+	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
+	int fd = -EAGAIN;
+
+	for (int i = 0; i < CACHED_TRIES && fd == -EAGAIN; i++) {
+		fd = syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+		fd = fd < 0 ? -errno : fd;
+	}
+	return fd;
+}
+
+static void learn_again(void *arg, const struct smtpl_tls_file *told)
+{
+	int fd = told->whole ? open_cached(told->path) : -EINVAL;
+
+	if (fd < 0)
+		return;
+	prober_look_into(arg, fd, told->path);
+	close(fd);
+}
+
 void prober_whole_learn(struct prober_child *c)
 {
 	each_usual(c, learnt);
+	bpf_tls_take_files(c->tls, learn_again, c);
 }
 
 /* --- attaching and taking out --------------------------------------------------------------- */
@@ -119,7 +150,7 @@ static void detach(struct prober_child *c, struct prober_file *file)
 
 bool prober_whole_adopt(struct prober_file *file)
 {
-	int fd = open(file->path, O_PATH | O_CLOEXEC);
+	int fd = open_cached(file->path);
 
 	if (fd >= 0 && prober_look_same(fd, &file->id)) {
 		set_whole(file, fd);
@@ -267,11 +298,15 @@ bool prober_whole_wanted(struct prober_child *c, struct prober_file *file, int f
 
 /* --- later ---------------------------------------------------------------------------------- */
 
+/* Or nobody maps it by this name. */
 static bool is_replaced(const struct prober_file *file)
 {
-	struct stat st;
+	int fd = open_cached(file->path);
+	bool same = fd >= 0 && prober_look_same(fd, &file->id);
 
-	return stat(file->path, &st) || st.st_dev != file->id.dev || st.st_ino != file->id.ino;
+	if (fd >= 0)
+		close(fd);
+	return !same;
 }
 
 /* What they had through a file they get for themselves. */

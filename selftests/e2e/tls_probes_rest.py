@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Probes that are of no use any more go within a minute or two: those in a process that has once sent a
 mail and lives on, and those in a library that other programs have come to map. Those of a session that
-is open and silent stay."""
+is open and silent stay. A prober that could not be started again is tried again as slowly."""
+import os
+import resource
 import sys
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import ktap  # noqa: E402
 import probe_scenes  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from probe_scenes import MAP, PLAIN, Held, pins, probed, tls_files, tls_pid, whole_pins  # noqa: E402
-from system import wait_for  # noqa: E402
+from system import children, wait_for  # noqa: E402
 
 # Waits for its probes, sends, lives on, and sends again when told to.
 WORKER = """
@@ -38,10 +40,11 @@ def go_on(client):
 
 def test_after_a_minute(host):
     where = probe_scenes.private_library(host)
-    probe_scenes.many(host, where)
-    true(whole_pins(host), "no file is probed as a whole")
+    with Held(host, "tls", library=where):
+        probe_scenes.many(host, where)
+        wait_for(lambda: whole_pins(host), 10, "a file to be probed as a whole")
+        sharer = Held(host, "tls", library=where).held()
     worker, silent = Held(host, text=WORKER).held(), Held(host, "silent", text=WORKER).held()
-    sharer = Held(host, "tls", library=where).held()
     with Held(host, text=MAP, library=where), Held(host, text=PLAIN) as plain:
         wait_for(lambda: tls_pid(host, plain.pid), 10, "the one without TLS to be known")
         for client in (worker, silent, sharer):
@@ -60,6 +63,22 @@ def test_after_a_minute(host):
     probed(host, worker.pid)
     for client in (worker, silent, sharer):
         client.child.kill()
+    probe_scenes.is_idle(host)
+
+
+def test_prober_that_cannot_be_started(host):
+    """It is tried again after a minute."""
+    prober = probe_scenes.tls_state(host)["pid"]
+    keeper, = children(host.daemon.pid, "smtplimit-keep")
+    before = resource.prlimit(keeper, resource.RLIMIT_NOFILE)
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, (3, before[1]))
+    os.kill(prober, 9)
+    wait_for(lambda: "cannot be started again: Too many open files; tried again in 60 s" in host.log(), 10,
+             "the first try")
+    resource.prlimit(keeper, resource.RLIMIT_NOFILE, before)
+    probe_scenes.another_prober(host, prober, 80)
+    with Held(host, "tls") as client:
+        probed(host, client.pid)
     probe_scenes.is_idle(host)
 
 
