@@ -46,7 +46,8 @@ struct agent {
 	int timer_fd;
 	int locals_fd;
 	bool stop;
-	uint64_t ticks;
+	uint64_t ticks;        /* that were served */
+	uint64_t second_ticks; /* that are over of this second */
 	uint64_t ring_full;    /* as of the last look: more of it means lost events */
 	uint64_t snapshot_cost_ns; /* what the last reading of the map took */
 	uint64_t snapshot_ns;  /* when the map was last read */

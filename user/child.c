@@ -14,18 +14,29 @@
 #include <sys/wait.h>
 
 #define START_TIMEOUT_MS 5000
+#define START_GRACE_MS 1000
 #define END_TIMEOUT_MS 5000
+
+static int await(int fd, int ms)
+{
+	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	int n;
+
+	do
+		n = poll(&ready, 1, ms);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
 
 /* The child's word that it is locked in, or why not. */
 static int await_child(int fd)
 {
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
 	int err;
-	int n;
+	int n = await(fd, START_TIMEOUT_MS);
 
-	do
-		n = poll(&ready, 1, START_TIMEOUT_MS);
-	while (n < 0 && errno == EINTR);
+	/* The whole machine may have stood still, and so the child. */
+	if (n == 0)
+		n = await(fd, START_GRACE_MS);
 	if (n <= 0)
 		return n < 0 ? -errno : -ETIMEDOUT;
 	return recv(fd, &err, sizeof(err), MSG_DONTWAIT) == sizeof(err) ? err : -ECHILD;

@@ -361,8 +361,12 @@ static void on_timer(struct agent *a)
 		return;
 	a->ticks++;
 	bpf_ring_read(a->bpf);
-	if (a->ticks % TICKS_SECOND == 0)
+	/* After a halt the heartbeat is old: no second more. */
+	a->second_ticks += expired;
+	if (a->second_ticks >= TICKS_SECOND) {
+		a->second_ticks %= TICKS_SECOND;
 		on_second(a);
+	}
 	agent_snapshot_finish(a);
 	if (a->list_stale)
 		agent_list_suspended(a);
