@@ -128,12 +128,15 @@ def test_locked_database():
         with locked(host):
             end = time.monotonic() + LOCKED_S
             scenes.bad(host, ALICE, 3)
-            wait_for(lambda: scenes.kernel_suspension(host, ALICE), 2, "the suspension")
+            wait_for(lambda: scenes.kernel_suspension(host, ALICE), 4, "the suspension")
             text_refuses(host, ALICE)
-            oldest = 0
-            while time.monotonic() < end:
+            oldest = gap = 0
+            looked = time.monotonic()
+            while looked < end:
                 oldest = max(oldest, age(host))
-            true(oldest < STALE_S, f"the heartbeat was {oldest:.1f} s old")
+                gap, looked = max(gap, time.monotonic() - looked), time.monotonic()
+            # In a gap between two looks the whole machine may have stood still.
+            true(oldest < STALE_S + gap, f"the heartbeat was {oldest:.1f} s old, and a gap {gap:.1f} s")
             equal(scenes.suspension_saved(host, ALICE), None, "saved, so that nothing is tested here")
         wait_for(lambda: scenes.suspension_saved(host, ALICE), 10, "the suspension to be saved")
         scenes.window_is(host, ALICE, failed=5)
@@ -146,13 +149,13 @@ def test_locked_database():
 
 def test_suspended_again_before_the_end_could_be_saved():
     """The row of the first suspension is over, the second one is not: it stays, in the database, too."""
-    with running({"limit": {"suspend": "3s"}}) as host:
+    with running({"limit": {"suspend": "10s"}}) as host:
         scenes.suspend(host, ALICE)
         first = wait_for(lambda: scenes.suspension_saved(host, ALICE), 10, "the row of the first")
         host.write_conf({"limit": {"suspend": "1h"}})
         host.daemon.send_signal(signal.SIGHUP)
         with locked(host):
-            wait_for(lambda: not scenes.kernel_suspension(host, ALICE), 10, "the end of the first")
+            wait_for(lambda: not scenes.kernel_suspension(host, ALICE), 30, "the end of the first")
             scenes.looked(host)
             scenes.suspend(host, ALICE)
             scenes.looked(host)

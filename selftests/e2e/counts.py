@@ -156,4 +156,4 @@ def test_nothing_was_lost(host):
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()),
               scenes.running({"limit": {"mode": "observe"},
-                              "watch": {"ports": f"25,465,587,{PORT_UNHEARD}"}}))
+                              "watch": {"ports": f"25,465,587,{PORT_UNHEARD}", "ring": "32m"}}))

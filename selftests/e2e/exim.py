@@ -40,6 +40,7 @@ def test_nobodys_mail(host):
     """A null sender's; and from the first one that is told of on, Exim is believed more than the wire."""
     equal(host.exim.sendmail(0, "<>", rcpts("one.test", [""], 1)).returncode, 0, "exit of sendmail")
     wait_for(lambda: " Completed" in host.exim.log(), 20, "its delivery")
+    wait_for(lambda: any(f["mta"] == "exim" and f["running"] for f in host.status()["feeds"]), 20, "Exim's feed")
 
 
 def test_sendmail(host):
@@ -108,6 +109,6 @@ def test_no_panic(host):
 
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()),
-              exim_scenes.running({"limit": {"min_failures": 1000000}}, plain_to_far,
+              exim_scenes.running({"limit": {"min_failures": 1000000}}, plain_to_far, tell_s=60,
                                   server={"tls": True,
                                           "special": {"198.51.100.5": {"greeting": "421"}}}))

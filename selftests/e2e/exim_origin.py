@@ -146,6 +146,7 @@ def test_autoreply(host):
         true(host.exim.swaks_from_remote(f"{BAD}-y@one.test", ["dave@dave.test"],
                                          ["--header", "To: dave@dave.test"]).ok, "mail from outside")
         logged(host, f"** {BAD}-y@one.test R=")
+        logged(host, "=> dave <dave@dave.test>")
 
 
 def test_callout(host):
@@ -156,9 +157,11 @@ def test_callout(host):
 
 
 def test_local_mail(host):
+    line = "=> dave <dave@dave.test>"
+    before = host.exim.log().count(line)
     with Charged(host):
         host.exim.sendmail(ALICE, "alice@alice.test", ["dave@dave.test", "nosuch@dave.test"])
-        logged(host, "=> dave <dave@dave.test>")
+        logged(host, line, before + 1)
         logged(host, "** nosuch@dave.test")
 
 

@@ -3,6 +3,7 @@
 that says why, and what was queued before; others' mail flows. Without the agent a suspension holds
 until its end, and no mail waits longer than 2 seconds."""
 import calendar
+import contextlib
 import os
 import re
 import signal
@@ -18,7 +19,7 @@ import ktap  # noqa: E402
 import scenes  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from mta import ALICE, BOB, CAROL, DAVE, HOSTNAME, NAMES, USERS  # noqa: E402
-from system import wait_for  # noqa: E402
+from system import wait_for, within  # noqa: E402
 
 LATER = "r451-later@one.test"
 TEXT = re.compile(r"550 5\.7\.1 Domain (\S+) has exceeded the max defers and failures per hour "
@@ -188,11 +189,14 @@ def test_agent_that_hangs(host):
     """It is stopped, its children go on: 2 seconds a question."""
     os.kill(host.daemon.pid, signal.SIGSTOP)
     try:
-        began = time.monotonic()
-        equal(host.exim.sendmail(BOB, address(BOB), [rcpt := scenes.fresh()[0]]).returncode, 0, "exit")
-        took = time.monotonic() - began
-        true(took < 3, f"sendmail took {took:.1f} s")
-        is_delivered(host, rcpt)
+        rcpts = []
+
+        def send():
+            rcpts.extend(scenes.fresh())
+            equal(host.exim.sendmail(BOB, address(BOB), rcpts[-1:]).returncode, 0, "exit")
+        within(3, send)
+        for rcpt in rcpts:
+            is_delivered(host, rcpt)
     finally:
         os.kill(host.daemon.pid, signal.SIGCONT)
 
@@ -200,7 +204,7 @@ def test_agent_that_hangs(host):
 def test_agent_killed_during_a_suspension(host):
     """Of alice for long, of dave for some seconds more."""
     host.cli("suspend", "alice", "--for", "10m")
-    host.cli("suspend", "dave", "--for", "12s")
+    host.cli("suspend", "dave", "--for", "20s")
     listed = host.dir / "run" / "suspended"
     wait_for(lambda: {"alice:", "dave:"} <= {r.split()[0] for r in listed.read_text("utf-8").splitlines()},
              10, "both in the file")
@@ -215,7 +219,7 @@ def test_agent_killed_during_a_suspension(host):
              f"sendmail: {done.stderr}")
     neighbour_sends(host)
     end = calendar.timegm(time.strptime(until, "%Y-%m-%dT%H:%M:%SZ"))
-    wait_for(lambda: time.time() > end, 30, "the end of dave's suspension")
+    wait_for(lambda: time.time() > end, 60, "the end of dave's suspension")
     neighbour_sends(host, DAVE)
     true(host.exim.sendmail(ALICE, address(ALICE), scenes.fresh()).returncode != 0, "alice may send")
 
@@ -245,7 +249,8 @@ def test_the_question(host):
         asked = []
         for _ in range(2):
             peer, _ = listener.accept()
-            with peer, peer.makefile("rw", encoding="ascii") as stream:
+            # Exim waits for 2 s: it may be gone.
+            with contextlib.suppress(BrokenPipeError), peer, peer.makefile("rw", encoding="ascii") as stream:
                 asked.append(dict(word.split("=", 1) for word in stream.readline().split()))
                 stream.write("ok -\n")
         sender.join()
@@ -263,12 +268,11 @@ def test_mail_flows_without_the_agent(host):
     for send in (lambda rcpt: host.exim.sendmail(ALICE, address(ALICE), [rcpt]).returncode == 0,
                  lambda rcpt: host.exim.swaks(ALICE, address(ALICE), [rcpt]).ok,
                  lambda rcpt: host.exim.swaks(ALICE, address(ALICE), [rcpt], auth="alice").ok):
-        began = time.monotonic()
-        rcpt = scenes.fresh()[0]
-        true(send(rcpt), f"{rcpt} was not taken")
-        is_delivered(host, rcpt)
-        took = time.monotonic() - began
-        true(took < 2, f"it took {took:.1f} s")
+        def one(send=send):
+            rcpt = scenes.fresh()[0]
+            true(send(rcpt), f"{rcpt} was not taken")
+            is_delivered(host, rcpt)
+        within(2, one)
 
 
 if __name__ == "__main__":

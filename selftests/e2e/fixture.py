@@ -16,7 +16,7 @@ import system  # noqa: E402
 import tally  # noqa: E402
 from host import LIB, PYTHON, Host  # noqa: E402
 from ktap import equal, true  # noqa: E402
-from system import wait_for  # noqa: E402
+from system import proc_text, wait_for  # noqa: E402
 
 UID = 20001
 
@@ -49,8 +49,8 @@ def test_both_addresses_of_the_remote_and_all_behind_it():
 
 
 def alive(pid):
-    return os.path.exists(f"/proc/{pid}") and \
-        Path(f"/proc/{pid}/stat").read_text(encoding="ascii").split()[2] != "Z"
+    state = proc_text(f"{pid}/stat").rpartition(")")[2].split()[:1]
+    return state not in ([], ["Z"])
 
 
 def test_nothing_stays_behind():

@@ -19,6 +19,7 @@ from ktap import Skip, true  # noqa: E402
 SEED = 20261122
 UIDS = (20001, 20002, 20003, 20004)
 CHOPPED4, CHOPPED6 = "198.51.100.9", "2001:db8:1::9"    # replies come one byte a segment
+TIMEOUT_S = 120         # RTOs of seconds double with each retransmission that is lost; RFC 5321 waits for minutes
 DETOUR = "192.0.2.25"                                   # behind a router that reorders
 LINES = ("The quick brown fox jumps over the lazy dog, as ever.", "", "..", "... stuffed",
          "RCPT TO:<in@the.body>", "QUIT", "x" * 700, "MAIL")
@@ -51,7 +52,7 @@ class Load:
         return message
 
     def job(self, to, how, messages):
-        return {"uid": self.uid, "to": to, "how": how,
+        return {"uid": self.uid, "to": to, "how": how, "timeout": TIMEOUT_S,
                 "messages": [self.message() for _ in range(messages)]}
 
     def jobs(self, hosts, chopped):
@@ -65,7 +66,7 @@ def send_all(host, hosts, chopped):
     """All uids at once, three clients each; then the figures are those of the server."""
     running = [clients.start_jobs(host, uid, Load(uid, number).jobs(hosts, chopped))
                for number in range(3) for uid in UIDS]
-    results = [result for child in running for result in clients.finish_jobs(child, 300)]
+    results = [result for child in running for result in clients.finish_jobs(child, 600)]
     errors = [(r["error"], r["at"]) for r in results if r["error"] is not None]
     true(not errors, f"sessions that were lost: {errors}")
     tally = host.tally()

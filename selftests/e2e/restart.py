@@ -20,7 +20,7 @@ from scenes import running  # noqa: E402
 from system import wait_for  # noqa: E402
 
 ALICE, GAMES = 20001, 5
-SHORT = {"limit": {"suspend": "3s"}}
+SHORT = {"limit": {"suspend": "10s"}}
 PATIENT = {"limit": {"min_failures": 1000}}
 RELEASES = 6
 
@@ -53,7 +53,7 @@ def suspended_and_saved(host):
 
 
 def suspension_over(host):
-    wait_for(lambda: not scenes.kernel_suspension(host, ALICE), 10, "the suspension to be over")
+    wait_for(lambda: not scenes.kernel_suspension(host, ALICE), 30, "the suspension to be over")
 
 
 def begins_anew(host):
@@ -95,7 +95,7 @@ def test_end_of_a_suspension_that_was_not_saved():
         suspended_and_saved(host)
         with scenes.database(host, write=True) as db:
             db.execute("BEGIN IMMEDIATE")
-            wait_for(lambda: ALICE not in host.map("smtpl_uids"), 10, "the entry to be cleared")
+            wait_for(lambda: ALICE not in host.map("smtpl_uids"), 30, "the entry to be cleared")
             host.kill()
         true(scenes.suspension_saved(host, ALICE), "the end was saved: nothing is tested here")
         host.start()
@@ -196,7 +196,7 @@ def test_order_while_the_daemon_starts():
     with running() as host:
         host.stop()
         # The first thing that is done with the lock: writing the pid into its file.
-        tampered(host, "ftruncate", "delay_exit=1000000:when=1", wait=False)
+        tampered(host, "ftruncate", "delay_exit=5000000:when=1", wait=False)
         wait_for(lambda: holds_the_lock(host), 10, "the lock to be taken")
         true(not host.log(), f"started already: {host.log()}")
         done = host.cli("suspend", "games", "--for", "1h")

@@ -76,7 +76,7 @@ def test_a_socket_without_room_for_a_session():
 
 def test_one_sender_does_not_fill_the_ring():
     """Beyond his share nothing is told, all is counted; his neighbour's mail is told by recipient."""
-    with Host({"limit": {"mode": "observe"}}) as host:
+    with Host({"limit": {"mode": "observe"}, "watch": {"ring": "16m"}}) as host:
         host.start()
         sink = scenes.converse(host, SINK, netns="remote", cgroup=False)
         equal(sink.stdout.readline(), "ready\n", "the sink")

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -16,7 +15,7 @@ import mta  # noqa: E402
 from answer_scenes import address, fresh, hook, text_of  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from mta import ALICE, BOB, CAROL  # noqa: E402
-from system import wait_for  # noqa: E402
+from system import wait_for, within  # noqa: E402
 
 CF, MC = "etc/mail/sendmail.cf", "etc/mail/sendmail.mc"
 
@@ -135,11 +134,15 @@ def test_look_up_with_nonsense(host):
 def test_agent_that_hangs(host):
     os.kill(host.daemon.pid, signal.SIGSTOP)
     try:
-        start, rcpt = time.monotonic(), fresh()
-        true(host.mta.swaks(BOB, address(BOB), [rcpt]).ok, "bob cannot send")
-        took = time.monotonic() - start
-        true(0.9 < took < answer.ANSWER_S, f"it took {took:.1f} s")
-        answer.is_delivered(host, rcpt)
+        rcpts = []
+
+        def send():
+            rcpts.append(fresh())
+            true(host.mta.swaks(BOB, address(BOB), rcpts[-1:]).ok, "bob cannot send")
+        took = within(answer.ANSWER_S, send)
+        true(min(took) > 0.9, f"it took {took} s")
+        for rcpt in rcpts:
+            answer.is_delivered(host, rcpt)
         answer.is_refused(host, ALICE)
     finally:
         os.kill(host.daemon.pid, signal.SIGCONT)

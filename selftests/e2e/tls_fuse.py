@@ -19,6 +19,7 @@ from host import PYTHON, REMOTE4  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from probe_scenes import PLAIN, Held, pins, probed, told  # noqa: E402
 from system import children, wait_for  # noqa: E402
+from tls_script import prober_stopped  # noqa: E402
 
 SERVER = Path(__file__).resolve().parents[1] / "lib/fuse_server.py"
 LOST = "lost 107"       # ENOTCONN: his connection was ended
@@ -106,20 +107,21 @@ _numbers = itertools.count()
 
 
 class Fuse:
-    """A user with a FUSE file system, and a process of his that waits for it."""
+    """A user with a FUSE file system, and a process of his, or of a guest's, that waits for it."""
 
-    def __init__(self, host, library, owner=None, text=HOSTILE, life_s=LIFE_S):
+    def __init__(self, host, library, owner=None, guest=None, text=HOSTILE, life_s=LIFE_S):
         number = next(_numbers)
         self.uid = 27001 + number
         self.owner = self.uid if owner is None else owner
         self.mount = host.dir / f"fuse{number}"
         self.mount.mkdir(mode=0o755)
-        self.server = subprocess.Popen([PYTHON, SERVER, self.mount, str(self.owner), str(life_s)],
+        options = [] if guest is None else ["allow_other"]
+        self.server = subprocess.Popen([PYTHON, SERVER, self.mount, str(self.owner), str(life_s), *options],
                                        text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.says("mounted")
+        user = self.owner if guest is None else guest
         self.process = host.popen_as(
-            self.owner,
-            [PYTHON, "-c", text, self.mount / "f", library, REMOTE4], gid=self.owner, text=True,
+            user, [PYTHON, "-c", text, self.mount / "f", library, REMOTE4], gid=user, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.says("read")
 
@@ -238,6 +240,19 @@ def test_roots_own_is_left_alone(host):
     equal(told(host)["held"], before["held"], "rescues")
 
 
+def test_guest_of_another_user(host):
+    """His own connections, of which there are none, come first."""
+    go_on(host)
+    where = probe_scenes.private_library(host)
+    before = told(host)
+    with Fuse(host, library_of(where), guest=28001) as fuse:
+        fuse.lock()
+        fuse.connect()
+        rescued(host, before, fuse.uid)
+        equal(fuse.answered(), LOST, "the read")
+    true("of uid 28001, whose memory is locked" in host.log(), host.log())
+
+
 def hold_forks(host, where):
     """Somebody else's process gets probes in a library that his maps."""
     before = told(host)
@@ -319,12 +334,26 @@ def test_own_file_is_held(host):
 
 def test_guard_is_lost(host):
     """Without it nothing is put in: the prober begins anew with another."""
-    prober = probe_scenes.tls_state(host)["pid"]
+    prober = told(host)["pid"]
     guard, = children(prober, "smtpl-guard")
     os.kill(guard, 9)
     prober = probe_scenes.another_prober(host, prober)
     true("the guard that keeps users from holding up who puts probes is gone" in host.log(), host.log())
     equal(len(children(prober, "smtpl-guard")), 1, "its guards")
+
+
+def test_guard_is_lost_before_an_ask(host):
+    """The ask is not worked on."""
+    state = told(host)
+    with contextlib.ExitStack() as stack:
+        with prober_stopped(host):
+            client = stack.enter_context(Held(host, text="import ssl\n" + PLAIN))
+            guard, = children(state["pid"], "smtpl-guard")
+            os.kill(guard, 9)
+            wait_for(lambda: ") Z " in system.proc_text(f"{guard}/stat"), 10, "its end")
+        probe_scenes.another_prober(host, state["pid"])
+        told(host)
+        equal((pins(host), probe_scenes.tls_pid(host, client.pid)), ([], None), "what was made of it")
 
 
 def test_unload_takes_all_out(host):

@@ -18,8 +18,10 @@ from tls_script import Client, Watch  # noqa: E402
 
 OPTIONS = {"limit": {"mode": "observe"}}
 LOOP, STRICT = 21000, 21100
-CUSTOMERS = range(21200, 21208)     # probes are put into so many processes of one of them a second
+CUSTOMERS = 21200, 8    # the first; probes are put into so many processes of one of them a second
 A_SECOND, SECONDS = 20, 6
+COUNT = A_SECOND * SECONDS
+LATE_S = 0.05
 
 def server(greeting_ms):
     return {**tls_script.SERVER, "greeting_ms": greeting_ms}
@@ -58,32 +60,48 @@ def short_life(uid, kind):
     return "\n".join(lines) + "\n"
 
 
-def deliveries(host):
-    """So many a second, begun by the clock. Each must have been taken by the server."""
-    children, count = [], A_SECOND * SECONDS
+def deliver(host, customers):
+    """So many a second, begun by the clock; how many it were, and how late the latest was begun. Each must
+    have been taken by the server."""
+    children, late_s = [], 0
     begun = time.monotonic()
-    for n in range(count):
+    for n in range(COUNT):
         time.sleep(max(0, begun + n / A_SECOND - time.monotonic()))
-        uid = CUSTOMERS[n % len(CUSTOMERS)]
+        late_s = max(late_s, time.monotonic() - begun - n / A_SECOND)
+        uid = customers[n % len(customers)]
         child = host.popen_as(uid, [tls_script.program()], text=True, stdin=subprocess.PIPE,
                               stdout=subprocess.DEVNULL)
         child.stdin.write(short_life(uid, tls_script.PROBED[n % 3]))
         child.stdin.close()
         children.append(child)
-    rate = (count - 1) / (time.monotonic() - begun)
-    equal([child.wait(60) for child in children], [0] * count, "exit of the clients")
-    equal(host.tally().total()["delivered"], count, "the server's tally")
-    ktap.diagnose(f"{count} deliveries, {rate:.1f} a second")
-    true(rate > A_SECOND * 0.8, "this machine cannot begin processes so fast")
-    return count
+    rate = (COUNT - 1) / (time.monotonic() - begun)
+    equal([child.wait(60) for child in children], [0] * COUNT, "exit of the clients")
+    equal(host.tally().total()["delivered"], COUNT, "the server's tally")
+    ktap.diagnose(f"{COUNT} deliveries, {rate:.1f} a second, the latest begun {late_s * 1000:.0f} ms late")
+    return rate, late_s
+
+
+def deliveries(host, judge):
+    """judge(Watch, uids): of these deliveries. Where some were begun late all is done again, twice at most: the
+    machine may have stood still."""
+    first, each = CUSTOMERS
+    for turn in range(3):
+        host.ask_server("reset")
+        watch, customers = Watch(host), range(first + turn * each, first + (turn + 1) * each)
+        rate, late_s = deliver(host, customers)
+        try:
+            true(rate > A_SECOND * 0.8, "this machine cannot begin processes so fast")
+            return judge(watch, customers)
+        except (AssertionError, TimeoutError):
+            if turn == 2 or late_s < LATE_S:
+                raise
 
 
 def test_short_processes_and_a_greeting_after_100_ms(host):
-    host.ask_server("reset")
-    watch = Watch(host)
-    count = deliveries(host)
-    ktap.diagnose(f"greeting after 100 ms: {json.dumps(watch.added())}")
-    watch.exact(*CUSTOMERS, tls_sessions=count)
+    def judge(watch, customers):
+        ktap.diagnose(f"greeting after 100 ms: {json.dumps(watch.added())}")
+        watch.exact(*customers, tls_sessions=COUNT)
+    deliveries(host, judge)
     nothing_stays(host)
 
 
@@ -114,20 +132,19 @@ def test_short_processes_and_no_wait():
     """How many are seen is what it is; who is not seen is opaque, or late, and never counted wrong."""
     with Host(OPTIONS, server=server(0)) as host:
         host.start()
-        watch = Watch(host)
-        count = deliveries(host)
-        wait_for(lambda: total(watch, "delivered", "unknown", "opaque") == count, 10,
-                 f"all {count} to be accounted for")
-        equal(total(watch, "connections"), count, "connections")
-        equal(total(watch, "deferred", "failed"), 0, "outcomes that were none")
-        seen = total(watch, "delivered")
-        ktap.diagnose(f"no wait for the greeting: {seen} of {count} seen ({100 * seen / count:.0f} %); "
-                      f"{json.dumps(watch.added())}")
+        deliveries(host, accounted_for)
         nothing_stays(host)
 
 
-def total(watch, *fields):
-    return sum(row.get(field, 0) for row in watch.cells(*CUSTOMERS).values() for field in fields)
+def accounted_for(watch, customers):
+    def total(*fields):
+        return sum(row.get(field, 0) for row in watch.cells(*customers).values() for field in fields)
+    wait_for(lambda: total("delivered", "unknown", "opaque") == COUNT, 10, f"all {COUNT} to be accounted for")
+    equal(total("connections"), COUNT, "connections")
+    equal(total("deferred", "failed"), 0, "outcomes that were none")
+    seen = total("delivered")
+    ktap.diagnose(f"no wait for the greeting: {seen} of {COUNT} seen ({100 * seen / COUNT:.0f} %); "
+                  f"{json.dumps(watch.added())}")
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def make_exim(host):
 @contextlib.contextmanager
 def running(make):
     options = {"limit": {"min_failures": 1000000}}
-    with Host(options, server={"tls": True, "tls_inside": True, "greeting_ms": 100}) as host:
+    with Host(options, server={"tls": True, "tls_inside": True, "greeting_ms": 500}) as host:
         Dns(host, ADDRESSES)
         server = make(host)
         host.write_conf({"watch": {"relay_users": f"{server.user} mail"}})

@@ -132,7 +132,7 @@ def test_nothing_of_lines_in_pieces(host):
 
 
 def stop_prober(host, number):
-    os.kill(host.map("smtpl_tls_state")[0]["pid"], number)
+    os.kill(tls_script.prober(host), number)
 
 
 def test_nothing_of_a_session_seen_from_the_middle_on(host):

@@ -15,7 +15,8 @@ from ktap import equal, true
 from mta_tree import USERS, add_users
 
 FIELDS = compare.FIELDS + ("opaque",)
-AT_ONCE = 2     # clients run beside each other; more would not be scheduled within the greeting's delay
+AT_ONCE = 4     # clients run beside each other; more might not be scheduled within the greeting's delay
+GREETING_MS = 500
 
 
 class Case:
@@ -62,7 +63,7 @@ def cases(host):
 @contextlib.contextmanager
 def sent(mode):
     """A Host with which all clients have sent their mail, and the kernel has counted it."""
-    server = {"tls": True, "tls_inside": True, "greeting_ms": 100,
+    server = {"tls": True, "tls_inside": True, "greeting_ms": GREETING_MS,
               "special": {OPAQUE: {"greeting": "220w100", "tls_inside": False}}}
     options = {"limit": {"min_failures": 1000000}, "watch": {"tls": mode}}
     with Host(options, server=server) as host:

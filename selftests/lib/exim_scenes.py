@@ -16,6 +16,8 @@ from system import wait_for
 REMOTES = {"far.test": ["198.51.100.1", "198.51.100.2"], "one.test": ["198.51.100.3"],
            "tls.test": ["198.51.100.4"], "busy.test": ["198.51.100.5"]}
 
+TELLING = "etc/exim4/conf.d/acl/01_smtplimit"
+
 
 def hook(host, server, *more):
     """smtplimit hook exim, for the tree of the server."""
@@ -32,9 +34,10 @@ def installed(host, server):
 
 
 @contextlib.contextmanager
-def running(options=None, prepare=None, **more):
+def running(options=None, prepare=None, tell_s=None, **more):
     """The daemon and the server run; yields host with host.exim. prepare(server): what to change in
-    its tree before it starts."""
+    its tree before it starts. tell_s: for so long Exim waits to be heard, not for 2 s: all is told, also where
+    the machine stands still."""
     owners = "".join(f"{domain}: {user}\n" for domain, user in CUSTOMERS.items())
     options = {"watch": {"relay_users": "Debian-exim"}, "feed": {"postfix": "off"}, **(options or {})}
     with Host(options, **more) as host:
@@ -46,6 +49,10 @@ def running(options=None, prepare=None, **more):
         if prepare:
             prepare(server)
         installed(host, server)
+        if tell_s:
+            text = server.tree.read(TELLING)
+            true("{2s}{}{$pid}}" in text, f"nothing is told by {text}")
+            server.tree.write(TELLING, text.replace("{2s}{}{$pid}}", f"{{{tell_s}s}}{{}}{{$pid}}}}"))
         server.configure()
         server.start()
         yield host

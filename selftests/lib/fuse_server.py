@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A FUSE file system with one file, "f", whose READs are answered when the server is told to, and no
-sooner. Arguments: MOUNTPOINT UID SECONDS; the connection is that user's. Words on stdout: "mounted", and
+sooner. Arguments: MOUNTPOINT UID SECONDS [OPTION]; the connection is that user's. Words on stdout: "mounted", and
 "read" for each READ; a line on stdin answers those that wait. It ends by itself after so many seconds, so
 that nothing waits for ever.
 
@@ -23,11 +23,11 @@ DIRECT_IO, KEEP_CACHE = 1, 2
 
 
 class Server:
-    def __init__(self, at, uid):
+    def __init__(self, at, uid, *options):
         self.device = os.open("/dev/fuse", os.O_RDWR)
         self.opens = 0
         self.waiting = []
-        data = f"fd={self.device},rootmode=40000,user_id={uid},group_id={uid}"
+        data = ",".join([f"fd={self.device},rootmode=40000,user_id={uid},group_id={uid}", *options])
         libc = ctypes.CDLL(None, use_errno=True)
         if libc.mount(b"test", at.encode(), b"fuse.test", 0, data.encode()):
             raise OSError(ctypes.get_errno(), f"mount of FUSE on {at}")
@@ -82,7 +82,7 @@ class Server:
 
 signal.alarm(int(sys.argv[3]))
 try:
-    Server(sys.argv[1], int(sys.argv[2])).run()
+    Server(sys.argv[1], int(sys.argv[2]), *sys.argv[4:]).run()
 except OSError as error:
     if error.errno != errno.ENODEV:     # the connection was ended
         raise

@@ -11,6 +11,7 @@ Standard input: a JSON list of jobs. Standard output: a JSON list with, for each
     socket        tcp, mptcp, fastopen, mapped (IPv4 through an IPv6 socket)
     source, device  bound to                quit     false: close without QUIT
     hold          true: after EHLO print "open", wait for a line, then go on
+    timeout       seconds without a byte, after which it gives up (20)
 """
 import json
 import os
@@ -40,7 +41,7 @@ class Job:
         family = socket.AF_INET6 if ":" in to else socket.AF_INET
         protocol = socket.IPPROTO_MPTCP if kind == "mptcp" else socket.IPPROTO_TCP
         self.sock = socket.socket(family, socket.SOCK_STREAM, protocol)
-        self.sock.settimeout(TIMEOUT)
+        self.sock.settimeout(job.get("timeout", TIMEOUT))
         if kind != "mptcp":
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if job.get("device"):
@@ -53,7 +54,7 @@ class Job:
             # RFC 5321 lets nobody speak before the greeting; spammers do.
             self.sock.settimeout(None)
             self.sock.sendto(f"EHLO {self.ehlo}\r\n".encode(), socket.MSG_FASTOPEN, address)
-            self.sock.settimeout(TIMEOUT)
+            self.sock.settimeout(job.get("timeout", TIMEOUT))
         else:
             self.sock.connect(address)
         self.result["peer"] = list(self.sock.getpeername()[:2])

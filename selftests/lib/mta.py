@@ -17,12 +17,14 @@ names say. Mail for NAME@mail.sender.test, and for users of alice.test etc., is 
 SMTP AUTH knows every customer by name, with the password "secret".
 """
 import contextlib
+import itertools
 import re
 import shutil
 import subprocess
 import sys
 
 import clients
+import postfix_tally
 from host import PYTHON, Host
 from mta_tree import DOMAINS, HOSTNAME, Dns, Tree, USERS, program
 from system import wait_for
@@ -46,6 +48,8 @@ while True:
             sys.exit(str(error))
     time.sleep(0.02)
 """
+
+_marks = itertools.count(1)
 
 MESSAGE = "From: <{sender}>\nTo: {to}\nSubject: test\n\nhello\n"
 
@@ -280,6 +284,19 @@ class Postfix(Mta):
     def stop(self):
         self.tree.run(["postfix", "stop"], check=True)
         super().stop()
+
+    def wait_queue_empty(self, timeout=30):
+        """The list of the queue misses a message that goes from one queue to another meanwhile: so no message
+        of the log may wait, either. The log is written by a process of its own, in the order in which it is
+        sent lines."""
+        def empty():
+            if self.queue():
+                return False
+            mark = f"mark-{next(_marks)}"
+            self.tree.run(["postlog", "-t", "mark", mark], check=True)
+            wait_for(lambda: mark in self.log(), 10, "Postfix's log to be written")
+            return not postfix_tally.waiting(self.log())
+        wait_for(empty, timeout, "Postfix's queue to be empty")
 
 
 class Opensmtpd(Mta):

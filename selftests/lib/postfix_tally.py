@@ -3,6 +3,7 @@
 shares nothing with smtplimit.
 
     entries(log, owners, relays, loopback) -> {account: [{"sender", "recipient", "outcome"}, ...]}
+    waiting(log) -> {queue id, ...}     of the messages that were active and are not removed
 
 owners: {domain: user}. relays: uids that say nothing of the sender. loopback: {queue id: user} of the
 messages that the test brought in over loopback, as Postfix answered "queued as". An entry for each
@@ -64,4 +65,14 @@ def entries(log, owners, relays, loopback):
                     {"sender": message.sender, "recipient": recipient, "outcome": OUTCOMES[status]})
         elif text == "removed":
             del messages[queue_id]
+    return found
+
+
+def waiting(log):
+    found = set()
+    for line in map(LINE.match, log.splitlines()):
+        if line and line[1] == "qmgr" and QUEUED.match(line[3]):
+            found.add(line[2])
+        elif line and line[3] == "removed":
+            found.discard(line[2])
     return found

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from host import bpftool
-from system import family
+from system import family, proc_text
 
 _PAGE = mmap.PAGESIZE
 _SYS_BPF, _SYS_PIDFD_GETFD = 321, 438
@@ -115,9 +115,11 @@ def sockets(host, pid):
 
 
 def memory(pid):
-    """All that a process can write to: heap, stacks, data, what it has mapped."""
-    parts = []
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as ranges, open(f"/proc/{pid}/mem", "rb", 0) as mem:
+    """All that a process can write to: heap, stacks, data, what it has mapped. One that has ended has nothing."""
+    parts, ranges = [], proc_text(f"{pid}/maps").splitlines()
+    if not ranges:
+        return b""
+    with open(f"/proc/{pid}/mem", "rb", 0) as mem:
         for line in ranges:
             where, mode, *_ = line.split()
             first, last = (int(end, 16) for end in where.split("-"))
@@ -133,8 +135,7 @@ def memory(pid):
 
 def processes(host):
     """The daemon and its children."""
-    return {f"memory of {Path(f'/proc/{pid}/comm').read_text(encoding='ascii').strip()} {pid}":
-            memory(pid) for pid in family(host.daemon.pid)}
+    return {f"memory of {proc_text(f'{pid}/comm').strip()} {pid}": memory(pid) for pid in family(host.daemon.pid)}
 
 
 def files(host):

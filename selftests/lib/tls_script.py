@@ -207,7 +207,7 @@ def round_robin(generators):
 @contextlib.contextmanager
 def prober_stopped(host):
     """Nothing is probed until the end of this."""
-    pid = host.map("smtpl_tls_state")[0]["pid"]
+    pid = prober(host)
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -217,6 +217,11 @@ def prober_stopped(host):
 
 def passing_path(host):
     return host.dir / f"pass-{next(_paths)}"
+
+
+def prober(host):
+    """Its pid. 0, where it has ended, would be all of the test's own processes to kill(2)."""
+    return wait_for(lambda: host.map("smtpl_tls_state")[0]["pid"], 10, "a prober")
 
 
 class Watch:
