@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import ktap  # noqa: E402
 import probe_scenes  # noqa: E402
+import system  # noqa: E402
+from host import LIB, PYTHON  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from probe_scenes import Held, is_idle, many, pins, probed, tls_files, tls_pid, told  # noqa: E402
 from probe_scenes import whole_pins  # noqa: E402
@@ -119,6 +122,35 @@ def test_library_that_comes_later(host):
         probed(host, client.pid)
         equal(len(whole_pins(host)), len(before) + 1, "pins of whole files")
         equal(pins(host, client.pid), [], "pins of the process")
+
+
+@contextlib.contextmanager
+def silent_mount(at):
+    """A user's file system, into which he lets everybody, and where no look-up ends."""
+    with subprocess.Popen([PYTHON, LIB / "fuse_server.py", at, "25001", "60", "allow_other"], text=True,
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        try:
+            equal(server.stdout.readline(), "mounted\n", "what the FUSE server says")
+            os.kill(server.pid, signal.SIGSTOP)
+            yield
+        finally:
+            server.kill()
+            server.wait()
+            system.umount(str(at))
+
+
+def test_restart_when_a_user_answers_for_the_path(host):
+    """He is not asked: the library is found where it is mapped."""
+    where = probe_scenes.private_library(host)
+    with Held(host, "tls", library=where) as client:
+        probed(host, client.pid)
+        before = pins(host)
+        with silent_mount(where):
+            host.stop()
+            host.start()
+            wait_for(lambda: told(host)["processes"] == 1, 10, "the process to be taken over")
+            true(set(pins(host)) <= set(before), f"pins: {pins(host)}, and before {before}")
+            equal(tls_pid(host, client.pid)["files"], 1, "its files")
 
 
 def test_library_that_is_linked_again(host):
