@@ -60,7 +60,10 @@ class Exim(mta.Exim):
         return [option for option in super().daemon_command() if option != "-q1s"]
 
     def wait_queue_empty(self, timeout=30):
-        wait_for(lambda: self.run_queue() and not self.queue(), timeout, "exim's queue to be empty")
+        def empty():
+            self.run_queue()
+            return not self.queue()
+        wait_for(empty, timeout, "exim's queue to be empty")
 
 
 def make_exim(host):
@@ -112,7 +115,6 @@ def send(server, at_data, held):
         for sender, rcpts in mixes[way].messages:
             done = server.sendmail(uid, sender, rcpts, held if way == "reused" else ())
             equal(done.returncode, 0, f"exit of sendmail ({done.stderr})")
-    server.run_queue()
     server.wait_queue_empty(60)
     return {way: sorted(mix.outcomes) for way, mix in mixes.items()}
 
@@ -174,8 +176,9 @@ def table(server, library, seen, rows):
             f: seen.cells[key][f] for f in FIELDS} else "wrong")
     ktap.diagnose(f"{'server':26}{'TLS library':24}" + "".join(f"{way:10}" for way in WAYS))
     ktap.diagnose(f"{server.name:26}{library:24}" + "".join(f"{w:10}" for w in words))
-    ktap.diagnose({name: n for name, n in server.host.status()["stats"].items()
-                   if n and name.startswith("tls_")})
+    status = server.host.status()
+    ktap.diagnose({name: n for name, n in status["stats"].items() if n and name.startswith("tls_")})
+    ktap.diagnose({name: n for name, n in status["tls"].items() if n and name != "libraries"})
 
 
 def know_tlsproxy(server):

@@ -60,6 +60,7 @@ class Mta:
     """What the servers have in common. uid: whom the kernel sees delivering."""
     name = user = None
     removed = ()
+    run_queue_command = None
     submission_port = 587
     has_auth = True
 
@@ -156,7 +157,9 @@ class Mta:
         wait_for(lambda: not self.queue(), timeout, f"{self.name}'s queue to be empty")
 
     def run_queue(self):
-        return self.tree.run(self.run_queue_command)
+        """For those whose own schedule is not as short."""
+        if self.run_queue_command:
+            self.tree.run(self.run_queue_command)
 
     def log(self):
         return self.tree.read(self.log_path)
@@ -232,12 +235,12 @@ REMOTE_SMTP_HELO_DATA = {self.helo}
 
 class Postfix(Mta):
     """Debian's master.cf, which chroots most services; settings: those of main.cf, to be changed before
-    configure()."""
+    configure(). What it would try again while smtp(8) has it open waits for minutes: so its queue is not
+    flushed, and the backoff, in whole seconds, is more than one."""
     name, user = "postfix", "postfix"
     removed = ("etc/postfix", "var/spool/postfix", "var/lib/postfix")
     queue_command = ["postqueue", "-j"]
     queue_entry = re.compile(r'"queue_id": "(\w+)"')
-    run_queue_command = ["postqueue", "-f"]
 
     def __init__(self, host, settings=None):
         super().__init__(host)
@@ -257,7 +260,7 @@ class Postfix(Mta):
             "smtpd_relay_restrictions":
                 "permit_mynetworks permit_sasl_authenticated defer_unauth_destination",
             "smtpd_sasl_auth_enable": "yes", "maillog_file": "/var/log/mail.log",
-            "queue_run_delay": "1s", "minimal_backoff_time": "1s", "maximal_backoff_time": "2s",
+            "queue_run_delay": "1s", "minimal_backoff_time": "2s", "maximal_backoff_time": "3s",
             "smtp_connect_timeout": "5s", "biff": "no", "mailbox_size_limit": "0", **(settings or {})}
         self._make_sasl()
 
