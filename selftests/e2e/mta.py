@@ -59,11 +59,7 @@ def exchange(host, server, both):
     server.sendmail(mta.ALICE, f"alice@{mta.HOSTNAME}", ["r550.5.1.1-n8@far.test"])
     wait_for(lambda: "x@far.test" in server.mailbox("carol"), 20, "mail from outside in the mailbox")
     wait_for(lambda: "r550.5.1.1-n8@far.test" in server.mailbox("alice"), 20, "the bounce")
-
-    def is_done():
-        server.run_queue()
-        return not server.queue()
-    wait_for(is_done, 30, "an empty queue")
+    server.drain()
     server.wait_queue_empty()
     log = host.tally().log
     equal({e["uid"] for e in log}, {server.uid}, "uids that the remote was told")

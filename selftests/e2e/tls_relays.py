@@ -60,11 +60,7 @@ class Exim(mta.Exim):
     def daemon_command(self):
         return [option for option in super().daemon_command() if option != "-q1s"]
 
-    def wait_queue_empty(self, timeout=30):
-        def empty():
-            self.run_queue()
-            return not self.queue()
-        wait_for(empty, timeout, "exim's queue to be empty")
+    wait_queue_empty = mta.Exim.drain
 
 
 def make_exim(host):

@@ -156,10 +156,13 @@ class Mta:
     def wait_queue_empty(self, timeout=30):
         wait_for(lambda: not self.queue(), timeout, f"{self.name}'s queue to be empty")
 
-    def run_queue(self):
-        """For those whose own schedule is not as short."""
-        if self.run_queue_command:
-            self.tree.run(self.run_queue_command)
+    def drain(self, timeout=30):
+        """Wait until the queue is empty; run it meanwhile, as not everybody's own schedule is short."""
+        def empty():
+            if self.run_queue_command:
+                self.tree.run(self.run_queue_command)
+            return not self.queue()
+        wait_for(empty, timeout, f"{self.name}'s queue to be empty")
 
     def log(self):
         return self.tree.read(self.log_path)
@@ -303,7 +306,7 @@ class Postfix(Mta):
 
 
 class Opensmtpd(Mta):
-    """Its own schedule of retries cannot be shortened: run_queue(). It offers AUTH inside TLS alone, and
+    """Its own schedule of retries cannot be shortened: drain(). It offers AUTH inside TLS alone, and
     Debian 12's, made for another OpenSSL, fails in every TLS handshake: there is no SMTP AUTH."""
     name, user = "opensmtpd", "opensmtpd"
     queue_command = ["smtpctl", "show", "queue"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Everything of smtplimit's that userspace can reach, as bytes: {place: bytes}. For tests that look for
 what must not be there."""
+import contextlib
 import ctypes
 import functools
 import json
@@ -116,11 +117,9 @@ def sockets(host, pid):
 
 def memory(pid):
     """All that a process can write to: heap, stacks, data, what it has mapped. One that has ended has nothing."""
-    parts, ranges = [], proc_text(f"{pid}/maps").splitlines()
-    if not ranges:
-        return b""
-    with open(f"/proc/{pid}/mem", "rb", 0) as mem:
-        for line in ranges:
+    parts = []
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/mem", "rb", 0) as mem:
+        for line in proc_text(f"{pid}/maps").splitlines():
             where, mode, *_ = line.split()
             first, last = (int(end, 16) for end in where.split("-"))
             if "w" not in mode:
