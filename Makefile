@@ -19,7 +19,7 @@ LIBS := libbpf libelf capstone zlib sqlite3 jansson libcap-ng libseccomp inih li
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2 -Werror
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN)
-override CPPFLAGS += -D_GNU_SOURCE -DSMTPLIMIT_VERSION='"$(VERSION)"' -I$(O) -iquote user \
+override CPPFLAGS += -D_GNU_SOURCE -DSMTPLIMIT_VERSION='"$(VERSION)"' -I$(O) -iquote . -iquote user \
 	$(shell pkg-config --cflags $(LIBS))
 LDLIBS += $(shell pkg-config --libs $(LIBS))
 ARCH_INCLUDE := -I/usr/include/$(shell $(CC) -print-multiarch)
@@ -28,7 +28,7 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Wer
 	-Wno-unused-parameter -D__TARGET_ARCH_$(patsubst x86_64,x86,$(patsubst aarch64,arm64,$(shell uname -m))) \
 	-iquote headers -iquote bpf $(ARCH_INCLUDE)
 
-SRC := $(wildcard user/*.c)
+SRC := $(wildcard user/*.c user/*/*.c)
 OBJ := $(SRC:%.c=$(O)/%.o)
 # Everything but main(): what tests and benchmarks link.
 LIB := $(O)/libsmtplimit.a
@@ -46,13 +46,14 @@ $(LIB): $(filter-out $(O)/user/main.o,$(OBJ))
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(O)/user/%.o: user/%.c | $(O)/user
+$(O)/user/%.o: user/%.c
 	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(O)/user/bpf.o: $(O)/smtplimit.skel.h
-$(O)/user/bpf_domains.o: $(O)/domains.skel.h
-$(O)/user/bpf_tls.o: $(O)/tls.skel.h
+$(O)/user/kernel/bpf.o: $(O)/smtplimit.skel.h
+$(O)/user/kernel/bpf_domains.o: $(O)/domains.skel.h
+$(O)/user/tls/bpf_tls.o: $(O)/tls.skel.h
 
 $(O)/%.skel.h: $(O)/%.bpf.o
 	$(call say,SKEL,$@)

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "config.h"
-#include "log.h"
+#include "config/config.h"
+#include "base/log.h"
 
 #define WANTED "want status, run, suspend, release, check, config, answer, hook, unload, or --help"
 

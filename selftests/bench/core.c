@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include "pipeline.h"
+#include "core/pipeline.h"
 
 #define NS 1000000000ull
 #define ACCOUNTS 10000

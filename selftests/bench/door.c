@@ -24,8 +24,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include "door.h"
-#include "door_talk.h"
+#include "ask/door.h"
+#include "ask/door_talk.h"
 
 #define CLIENTS 8
 #define NS_PER_S 1000000000ull

@@ -13,9 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "door_line.h"
-#include "door_talk.h"
-#include "hash.h"
+#include "ask/door_line.h"
+#include "ask/door_talk.h"
+#include "base/hash.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,9 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "opensmtpd.h"
-#include "sendmail_key.h"
-#include "smtpd_conf.h"
+#include "ask/opensmtpd.h"
+#include "ask/sendmail_key.h"
+#include "hook/smtpd_conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,8 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../../user/owners_hestia.c"
-#include "account.h"
+#include "../../user/owners/owners_hestia.c"
+#include "who/account.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../../user/postlog.c"
+#include "../../user/maillog/postlog.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

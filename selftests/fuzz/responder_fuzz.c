@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "../../user/responder_smtp.c"
+#include "../../user/refuse/responder_smtp.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "tls_plan.h"
+#include "tls/tls_plan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -17,8 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config.h"
-#include "owners_read.h"
+#include "config/config.h"
+#include "owners/owners_read.h"
 
 #define OWNERS_TEST(function) cmocka_unit_test_setup_teardown(function, make_root, remove_root)
 

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "state.h"
+#include "state/state.h"
 
 #define NS INT64_C(1000000000)
 #define WALL_S INT64_C(1795269900) /* 2026-11-21T14:05:00Z */

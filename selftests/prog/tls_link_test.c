@@ -22,7 +22,7 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
-#include "bpf_tls_link.h"
+#include "tls/bpf_tls_link.h"
 
 #define NAME "1_2_3"
 

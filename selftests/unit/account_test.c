@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "account.h"
+#include "who/account.h"
 #include "../../headers/smtp.h"
 
 static struct passwd users[] = {

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include "accounts.h"
+#include "core/accounts.h"
 #include "nomem.h"
 
 static struct account_id uid_id(uint32_t uid)

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "agent.h"
+#include "daemon/agent.h"
 
 #define ALICE  1001
 #define BOB    1002

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "../lib/owners_fixture.h"
-#include "agent.h"
-#include "state_owners.h"
+#include "daemon/agent.h"
+#include "state/state_owners.h"
 
 static struct agent agent;
 static char file[600];

@@ -14,9 +14,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <cmocka.h>
-#include "answer.h"
+#include "ask/answer.h"
 #include "cmd.h"
-#include "door_socketmap.h"
+#include "ask/door_socketmap.h"
 
 #define DETAIL                                                                                     \
 	"Domain a.test has exceeded the max defers and failures per hour (7/5 (58%)) allowed. "    \

@@ -21,8 +21,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <cmocka.h>
-#include "answer.h"
-#include "sendmail_key.h"
+#include "ask/answer.h"
+#include "ask/sendmail_key.h"
 
 #define TEXT(domain)                                                                               \
 	"550 5.7.1 Domain " domain " has exceeded the max defers and failures per hour (7/5 "      \

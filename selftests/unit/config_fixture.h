@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "config.h"
+#include "config/config.h"
 
 static struct passwd users[] = {
 	{.pw_name = (char *)"root", .pw_uid = 0},      {.pw_name = (char *)"mail", .pw_uid = 8},

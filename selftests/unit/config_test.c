@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "config_key.h"
+#include "config/config_key.h"
 
 static void test_defaults(void **state)
 {

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "daemon.h"
+#include "base/daemon.h"
 
 static char directory[64];
 static char run_dir[96];

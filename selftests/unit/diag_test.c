@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <cmocka.h>
-#include "diag.h"
+#include "kernel/diag.h"
 
 /* IPv6 sockets, which speak IPv4 with a v4-mapped address. */
 static struct sockaddr_in6 name_of(int fd)

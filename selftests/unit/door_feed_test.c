@@ -11,7 +11,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 #include <cmocka.h>
-#include "door_feed.h"
+#include "ask/door_feed.h"
 
 #define PEER 101
 

@@ -21,8 +21,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <cmocka.h>
-#include "door.h"
-#include "door_talk.h"
+#include "ask/door.h"
+#include "ask/door_talk.h"
 
 #define WAIT_MS 20000
 #define BOB 65433 /* a peer, when the test is root */

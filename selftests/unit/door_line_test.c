@@ -11,8 +11,8 @@
 #include <string.h>
 #include <arpa/inet.h>
 #include <cmocka.h>
-#include "door_line.h"
-#include "door_word.h"
+#include "ask/door_line.h"
+#include "ask/door_word.h"
 
 #define LONG_DOMAIN                                                                                \
 	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa."                         \

@@ -5,9 +5,9 @@
 #ifndef SMTPL_TEST_DOOR_LOOP_H
 #define SMTPL_TEST_DOOR_LOOP_H
 
-#include "child.h"
+#include "base/child.h"
 #include "door_fixture.h"
-#include "door_server.h"
+#include "ask/door_server.h"
 
 static const struct door_bounds roomy = {
 	.clients = 8,

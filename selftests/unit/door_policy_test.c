@@ -11,7 +11,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 #include <cmocka.h>
-#include "door_policy.h"
+#include "ask/door_policy.h"
 
 #define REQUEST "request=smtpd_access_policy\n"
 #define CLIENT  "client_address=192.0.2.1\nclient_port=40001\n"

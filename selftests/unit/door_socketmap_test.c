@@ -11,7 +11,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 #include <cmocka.h>
-#include "door_socketmap.h"
+#include "ask/door_socketmap.h"
 
 #define REFUSAL "550 5.7.1 No."
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "event_check.h"
+#include "core/event_check.h"
 
 #define NOW 1000000000ull
 

@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include "hook.h"
+#include "hook/hook.h"
 
 static char root[64];
 static struct config config = {.run = "/run/smtplimit"};

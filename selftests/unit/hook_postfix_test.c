@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "hook.h"
-#include "postfix_cf.h"
+#include "hook/hook.h"
+#include "hook/postfix_cf.h"
 
 #define MASTER "pickup    unix  n       -       y       60      1       pickup\n"                 \
 	       "cleanup   unix  n       -       y       -       0       cleanup\n"

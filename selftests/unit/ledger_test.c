@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <stdio.h>
-#include "ledger.h"
+#include "core/ledger.h"
 
 static struct ledger_key *key_of(struct ledger *l, uint32_t uid, const char *domain)
 {

@@ -20,7 +20,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 
-#include "locals.h"
+#include "kernel/locals.h"
 
 #define SKIP     4
 #define SEEN_MAX 16

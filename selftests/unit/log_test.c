@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "log.h"
+#include "base/log.h"
 
 struct example {
 	const char *bytes;

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "names.h"
+#include "base/names.h"
 #include "nomem.h"
 
 #define MANY 100000

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 #include <cmocka.h>
-#include "opensmtpd.h"
+#include "ask/opensmtpd.h"
 
 #define SESSION "5066755635621e3e"
 #define OTHER   "6fedf785551cc9f1"

@@ -9,7 +9,7 @@
 #include <time.h>
 #include <cmocka.h>
 #include "../lib/state_fixture.h"
-#include "order.h"
+#include "cli/order.h"
 
 #define ALICE 4000001 /* without a passwd entry */
 

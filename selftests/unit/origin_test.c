@@ -14,7 +14,7 @@
 #include <string.h>
 #include <arpa/inet.h>
 #include <cmocka.h>
-#include "origin.h"
+#include "who/origin.h"
 
 #define ALICE      1001
 #define BOB        1002

@@ -21,7 +21,7 @@
 
 #include <cmocka.h>
 
-#include "owners_command.h"
+#include "owners/owners_command.h"
 
 static const struct owners_command_limits limits = {.time_ms = 10000, .output_bytes = 100000};
 static struct owners_command command;

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "../lib/owners_fixture.h"
-#include "account.h"
+#include "who/account.h"
 #include "nomem.h"
 
 #define OWN "/etc/smtplimit/domains"

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "../lib/owners_fixture.h"
-#include "owners_watch.h"
+#include "owners/owners_watch.h"
 
 #define OWN "/etc/smtplimit/domains"
 #define NS  1000000000ull

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "pipeline.h"
+#include "core/pipeline.h"
 
 #define NS 1000000000ull
 #define ALICE 1001

@@ -7,8 +7,8 @@
 #define SMTPL_TEST_PIPELINE_FEEDS_H
 
 #include "pipeline_events.h"
-#include "feed.h"
-#include "sessions.h"
+#include "core/feed.h"
+#include "core/sessions.h"
 
 #define MS 1000000ull
 #define SENDER 77

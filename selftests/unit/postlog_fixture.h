@@ -15,7 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <cmocka.h>
-#include "postlog.h"
+#include "maillog/postlog.h"
 
 #define RELAY 102
 #define CALLER 1007

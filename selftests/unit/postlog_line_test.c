@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "postlog_line.h"
+#include "maillog/postlog_line.h"
 
 #define WALL 1795314448ll
 #define NS 1000000000ll

@@ -20,7 +20,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include <cmocka.h>
-#include "postlog_reader.h"
+#include "maillog/postlog_reader.h"
 
 #define LINES_MAX 40000
 #define WAIT_MS 20000

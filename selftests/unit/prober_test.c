@@ -13,12 +13,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include <cmocka.h>
-#include "bpf_tls_link.h"
-#include "prober_budget.h"
-#include "prober_child.h"
-#include "prober_files.h"
-#include "prober_maps.h"
-#include "prober_mounts.h"
+#include "tls/bpf_tls_link.h"
+#include "tls/prober_budget.h"
+#include "tls/prober_child.h"
+#include "tls/prober_files.h"
+#include "tls/prober_maps.h"
+#include "tls/prober_mounts.h"
 
 #define LIBSSL "7f1e2c400000-7f1e2c45b000 r-xp 0001e000 08:1f 1835213    /usr/lib/libssl.so.3"
 

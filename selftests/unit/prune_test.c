@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
-#include "prune.h"
+#include "core/prune.h"
 
 #define RELAY 100
 #define ALICE 1001

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 #include "nomem.h"
-#include "recent.h"
+#include "core/recent.h"
 
 #define MAX 4096
 

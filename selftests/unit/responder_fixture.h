@@ -18,7 +18,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <cmocka.h>
-#include "responder.h"
+#include "refuse/responder.h"
 
 #define GREETING "220 smtplimit ESMTP\r\n"
 #define REFUSAL(domain)                                                                            \

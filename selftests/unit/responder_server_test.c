@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 #include "responder_fixture.h"
-#include "responder_server.h"
+#include "refuse/responder_server.h"
 
 static const struct responder_bounds roomy = {
 	.clients = 8,

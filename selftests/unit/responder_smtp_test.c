@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "responder_smtp.h"
+#include "refuse/responder_smtp.h"
 
 #define GREETING "220 smtplimit ESMTP\r\n"
 #define EHLO                                                                                       \

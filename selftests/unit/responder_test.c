@@ -24,7 +24,7 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 #include "responder_fixture.h"
-#include "sandbox.h"
+#include "base/sandbox.h"
 
 static void assert_protected_port(int port)
 {

@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 #include <cmocka.h>
 #include <seccomp.h>
-#include "sandbox.h"
+#include "base/sandbox.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 

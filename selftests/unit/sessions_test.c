@@ -5,7 +5,7 @@
  */
 #include "pipeline_events.h"
 #include "nomem.h"
-#include "sessions.h"
+#include "core/sessions.h"
 
 static struct smtpl_event_path path_of(uint64_t cookie, uint32_t uid, uint32_t txn, uint32_t rcpt,
 				       uint64_t hash)

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "smtpd_conf.h"
+#include "hook/smtpd_conf.h"
 
 static struct hook_text text_of(const char *bytes)
 {

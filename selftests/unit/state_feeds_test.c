@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include "../lib/state_fixture.h"
-#include "feed.h"
-#include "state_feeds.h"
+#include "core/feed.h"
+#include "state/state_feeds.h"
 
 static void run_sql(const char *sql)
 {

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include "../lib/state_fixture.h"
-#include "state_owners.h"
+#include "state/state_owners.h"
 
 static char rows[4096];
 

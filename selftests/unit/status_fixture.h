@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "status.h"
+#include "cli/status.h"
 
 #define NS INT64_C(1000000000)
 #define BOOT_S 10000

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <limits.h>
 #include "status_fixture.h"
-#include "status_tls.h"
+#include "cli/status_tls.h"
 
 #define HEADLINE                                                                                   \
 	"TLS: process, uprobe_multi; 3 processes with probes; sessions 120 seen (2 late), 4 not "  \

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "suspended.h"
-#include "suspended_list.h"
+#include "refuse/suspended.h"
+#include "refuse/suspended_list.h"
 
 #define ALICE 4000001
 #define BOB   4000002

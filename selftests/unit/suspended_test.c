@@ -14,8 +14,8 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include <cmocka.h>
-#include "responder.h"
-#include "suspended.h"
+#include "refuse/responder.h"
+#include "refuse/suspended.h"
 
 #define END_S 1795269900 /* 2026-11-21T14:05:00Z */
 #define TEXT(domain)                                                                               \

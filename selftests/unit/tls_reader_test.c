@@ -8,9 +8,9 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include "child.h"
+#include "base/child.h"
 #include "tls_plan_fixture.h"
-#include "tls_reader.h"
+#include "tls/tls_reader.h"
 
 static struct tls_reader reader = {.fd = -1};
 

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "tls_plan.h"
+#include "tls/tls_plan.h"
 
 #define TALLY_FUNCTIONS_MAX 32
 #define TALLY_PARTS_MAX 32

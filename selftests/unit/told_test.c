@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "nomem.h"
-#include "told.h"
+#include "core/told.h"
 
 static const struct told_counts one = { 1, 2, 3, 4, 5, 6 };
 

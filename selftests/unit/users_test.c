@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "users.h"
+#include "who/users.h"
 
 #define SECOND 1000000000ull
 #define MANY   5000 /* more names than are kept of those asked for */

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include "verdict.h"
+#include "core/verdict.h"
 
 struct row {
 	uint64_t delivered, deferred, failed;

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 #include "nomem.h"
-#include "window.h"
+#include "core/window.h"
 
 #define HOUR 3600
 

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cmd_begin.c - what the commands that deal with a loaded smtplimit begin with. They must work when
+ * things are amiss, so they ask no more of the configuration than where everything is.
+ */
+#include <unistd.h>
+#include "cmd.h"
+#include "config/config.h"
+#include "base/log.h"
+
+int cmd_begin(const struct cli *cli, const char *command, struct config *config)
+{
+	char error[CONFIG_ERROR_SIZE];
+	int r;
+
+	if (geteuid()) {
+		log_error("%s needs root: want sudo smtplimit %s", command, command);
+		return CMD_FAILED;
+	}
+	r = config_read_paths(cli->config_file, config, error, sizeof(error));
+	if (r < 0) {
+		log_error("%s", error);
+		return CMD_FAILED;
+	}
+	if (r > 0)
+		log_warning("%s; going on with its [paths] alone", error);
+	return CMD_DONE;
+}

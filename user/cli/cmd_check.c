@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cmd_check.c - `smtplimit check`: can this host run it. One line a requirement, and one for each mail
+ * server that is here: is its hook live.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include "kernel/bpf.h"
+#include "cmd.h"
+#include "hook/hook.h"
+#include "base/log.h"
+
+struct check_output {
+	json_t *list; /* NULL: text */
+	bool failed;
+};
+
+static void check_line(void *arg, const char *name, bool met, bool required, const char *why)
+{
+	struct check_output *out = arg;
+	char text[1024];
+
+	log_escape(why, sizeof(text), 0, text, sizeof(text));
+	out->failed |= required && !met;
+	if (out->list)
+		json_array_append_new(out->list, json_pack("{s:s, s:b, s:b, s:s}", "name", name, "met", met,
+							   "required", required, "why", text));
+	else
+		printf("%-8s %s%s%s\n", met ? "yes" : required ? "NO" : "lower", name,
+		       text[0] ? ": " : "", text);
+}
+
+/* A line begins with the server's name, which is told with "hook" behind it. */
+static void check_hooks(const struct cli *cli, const struct config *config,
+			struct check_output *out)
+{
+	struct hook_context context = { .config = config, .root = "" };
+	char binary[PATH_MAX], line[1024], name[64];
+
+	if (strcmp(cli->config_file, CONFIG_FILE_DEFAULT))
+		context.config_file = cli->config_file;
+	hook_find_binary(&context, binary);
+	for (size_t i = 0; hook_mtas[i]; i++) {
+		int result = hook_mtas[i]->check(&context, line, sizeof(line));
+		const char *why = strstr(line, ": ");
+
+		if (result == 1)
+			continue;
+		snprintf(name, sizeof(name), "hook of %s", hook_mtas[i]->name);
+		check_line(out, name, result == 0, false, why ? why + 2 : line);
+	}
+}
+
+static void check_print_json(struct check_output *out)
+{
+	json_t *object = json_pack("{s:b, s:o}", "ok", !out->failed, "requirements", out->list);
+
+	json_dumpf(object, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	putchar('\n');
+	json_decref(object);
+}
+
+int cmd_check(struct cli *cli, int argc, char **argv)
+{
+	struct check_output out = {};
+	static struct config config;
+	char error[1024] = "";
+
+	if (argc > 1) {
+		log_error("check takes no argument, not \"%s\"", argv[1]);
+		return CMD_USAGE;
+	}
+	if (config_read(cli->config_file, &config, error, sizeof(error))) {
+		log_error("%s", error);
+		return CMD_FAILED;
+	}
+	if (cli->json)
+		out.list = json_array();
+	bpf_check(&config, check_line, &out);
+	check_hooks(cli, &config, &out);
+	if (cli->json)
+		check_print_json(&out);
+	if (out.failed)
+		log_error("this host cannot run smtplimit: see the lines with NO");
+	return out.failed ? CMD_FAILED : CMD_DONE;
+}

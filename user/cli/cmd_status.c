@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * cmd_status.c - `smtplimit status`: reads the pinned maps and the state database, with the daemon
+ * alive or dead.
+ */
+#include <errno.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <string.h>
+#include "kernel/bpf.h"
+#include "cmd.h"
+#include "config/config.h"
+#include "base/daemon.h"
+#include "base/log.h"
+#include "state/state.h"
+#include "state/state_feeds.h"
+#include "state/state_owners.h"
+#include "status.h"
+#include "status_tls.h"
+
+static int each_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
+{
+	return status_uid(arg, *uid, value);
+}
+
+static int each_count(void *arg, const struct smtpl_count_key *key, const struct smtpl_count *count)
+{
+	return status_count(arg, key, count);
+}
+
+static int each_domain(void *arg, const struct smtpl_domain_key *key,
+		       const struct smtpl_suspension *value)
+{
+	return status_domain(arg, key, value);
+}
+
+static int each_saved_count(void *arg, const struct state_count *count)
+{
+	struct smtpl_count_key key = { .uid = count->uid };
+
+	memcpy(key.domain, count->domain, sizeof(key.domain));
+	return status_count(arg, &key, &count->kernel);
+}
+
+static int each_window(void *arg, const struct account_id *id, const char *own_domain,
+		       struct window *window)
+{
+	int r = status_window(arg, id, window);
+
+	(void)own_domain;
+	window_clear(window);
+	return r;
+}
+
+static int each_suspension(void *arg, const struct state_suspension *suspension)
+{
+	return status_suspension(arg, suspension);
+}
+
+static int each_owner(void *arg, const char *domain, uint32_t uid)
+{
+	return status_owner(arg, domain, uid);
+}
+
+static int each_aside(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *aside)
+{
+	return status_aside(arg, uid, domain, aside);
+}
+
+static int each_told(void *arg, const struct account_id *account, const char *domain,
+		     const struct told_counts *counts)
+{
+	return status_told(arg, account, domain, counts);
+}
+
+static int each_feed(void *arg, const struct state_feed *feed)
+{
+	return status_feed(arg, feed);
+}
+
+static int each_tls_file(void *arg, const struct smtpl_tls_file *file)
+{
+	return status_tls_file(arg, file);
+}
+
+/* No maps: nobody looks into TLS. */
+static int read_tls(struct status *s, struct bpf_maps *maps)
+{
+	struct smtpl_tls_state state;
+	int r = bpf_maps_tls_state(maps, &state);
+
+	if (!r) {
+		status_tls_state(s, &state);
+		r = bpf_maps_each_tls_file(maps, each_tls_file, s);
+	}
+	return r == -ENOENT ? 0 : r;
+}
+
+static int read_maps(struct status *s, struct bpf_maps *maps)
+{
+	struct smtpl_meta meta;
+	int r = bpf_maps_meta(maps, &meta);
+
+	if (r)
+		return r;
+	status_meta(s, &meta);
+	if (!s->loaded)
+		return 0;
+	r = bpf_maps_stats(maps, &s->stats);
+	if (!r)
+		r = bpf_maps_each_uid(maps, each_uid, s);
+	if (!r)
+		r = bpf_maps_each_count(maps, each_count, s);
+	if (!r)
+		r = bpf_maps_each_domain(maps, each_domain, s);
+	if (!r)
+		r = read_tls(s, maps);
+	return r;
+}
+
+static int config_roles(struct status *s, const struct config_uids *uids, enum smtpl_role role)
+{
+	const struct smtpl_uid value = { .role = role };
+	int r = 0;
+
+	for (size_t i = 0; !r && i < uids->count; i++)
+		r = status_uid(s, uids->uid[i], &value);
+	return r;
+}
+
+/* The pinned maps; without them the configuration says who is a relay. 0 or CMD_FAILED, said. */
+static int gather_kernel(struct status *s)
+{
+	const struct config *c = s->config;
+	struct bpf_maps *maps;
+	int r = bpf_maps_open(c->bpffs, &maps);
+
+	if (!r) {
+		r = read_maps(s, maps);
+		bpf_maps_close(maps);
+	} else if (r == -ENOENT) {
+		r = 0;
+	}
+	if (!r && !s->loaded)
+		r = config_roles(s, &c->relays, SMTPL_ROLE_RELAY);
+	if (!r && !s->loaded)
+		r = config_roles(s, &c->exempts, SMTPL_ROLE_EXEMPT);
+	if (r == -EPROTO)
+		log_error("the maps below \"%s\" are of another version: ask that version, or end it "
+			  "with its `smtplimit unload`", c->bpffs);
+	else if (r)
+		log_error("cannot read the maps below \"%s\": %s", c->bpffs, strerror(-r));
+	return r ? CMD_FAILED : 0;
+}
+
+static int read_state(struct status *s, struct state *state)
+{
+	int r = s->loaded ? 0 : state_each_count(state, each_saved_count, s);
+
+	if (!r)
+		r = state_each_aside(state, each_aside, s);
+	if (!r)
+		r = state_each_told(state, each_told, s);
+	if (!r)
+		r = state_each_feed(state, each_feed, s);
+	if (!r)
+		r = state_each_window(state, each_window, s);
+	if (!r)
+		r = state_each_suspension(state, each_suspension, s);
+	return r;
+}
+
+/* What cannot be read of the database is told with the rest: the maps matter more. */
+static void state_problem(struct status *s, const char *path, int r, const char *why)
+{
+	if (r == -ENOMEM)
+		why = "out of memory";
+	if (r)
+		status_problem(s, "windows and reasons are missing: %s: %s", path, why);
+}
+
+/* With the owners read, which the counts need. NULL: there is none, said if that is a problem. */
+static struct state *open_state(struct status *s, const char *path)
+{
+	struct state *state;
+	int r = state_open(path, STATE_READ, &state);
+
+	if (r) {
+		if (r != -ENOENT)
+			status_problem(s, "windows and reasons are missing: %s", state_error(NULL));
+		return NULL;
+	}
+	r = state_begin(state);
+	if (!r)
+		r = state_each_owner(state, each_owner, s);
+	state_rollback(state);
+	state_problem(s, path, r, state_error(state));
+	return state;
+}
+
+/* A view of its own, begun behind the maps': what is set aside is never older than they are. */
+static void gather_state(struct status *s, struct state *state, const char *path)
+{
+	int r = state_begin(state);
+
+	if (!r)
+		r = read_state(s, state);
+	state_rollback(state);
+	state_problem(s, path, r, state_error(state));
+	if (state_skipped(state))
+		status_problem(s, "%llu damaged rows of %s are left out",
+			       (unsigned long long)state_skipped(state), path);
+}
+
+static int gather(struct status *s)
+{
+	char path[PATH_MAX + sizeof("/" STATE_FILE)];
+	struct state *state;
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s", s->config->state, STATE_FILE);
+	state = open_state(s, path);
+	r = gather_kernel(s);
+	if (!r && state)
+		gather_state(s, state, path);
+	state_close(state);
+	return r;
+}
+
+static void gather_daemon(struct status *s)
+{
+	pid_t pid = daemon_pid(s->config->run);
+
+	if (pid > 0)
+		s->daemon_pid = pid;
+	else if (pid != -ESRCH)
+		status_problem(s, "cannot tell whether a daemon runs: %s/lock: %s", s->config->run,
+			       strerror(-pid));
+}
+
+static int status_show(struct status *s, bool json)
+{
+	int r = gather(s);
+
+	if (r)
+		return r;
+	gather_daemon(s);
+	r = status_finish(s);
+	if (!r && json)
+		r = status_print_json(s, stdout);
+	else if (!r)
+		status_print_text(s, stdout);
+	if (r)
+		log_error("status: %s", strerror(-r));
+	return r ? CMD_FAILED : CMD_DONE;
+}
+
+int cmd_status(struct cli *cli, int argc, char **argv)
+{
+	static struct config config;
+	struct state_clock now;
+	struct status s;
+	int r;
+
+	if (argc > 1) {
+		log_error("status takes no argument, not \"%s\": want smtplimit [-c FILE] [-j] status",
+			  argv[1]);
+		return CMD_USAGE;
+	}
+	r = cmd_begin(cli, argv[0], &config);
+	if (r)
+		return r;
+	state_clock_read(&now);
+	status_begin(&s, &config, now.boot_ns, now.wall_ns);
+	r = status_show(&s, cli->json);
+	status_end(&s);
+	return r;
+}

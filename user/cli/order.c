@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * order.c - an order of the command line, by the daemon or in its place. The daemon keeps windows and
+ * suspensions in memory, so that nobody else may write them while it lives.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <linux/limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/daemon.h"
+#include "kernel/enforce.h"
+#include "base/log.h"
+#include "order.h"
+#include "status.h"
+#include "refuse/suspended.h"
+#include "core/verdict.h"
+
+#define NS_PER_S 1000000000ull
+#define POLL_MS  20
+
+static int fail(const char *what, const char *why)
+{
+	log_error("%s: %s", what, why);
+	return CMD_FAILED;
+}
+
+static int open_state(struct order *o)
+{
+	char path[PATH_MAX + sizeof("/" STATE_FILE)];
+	int r;
+
+	snprintf(path, sizeof(path), "%s/%s", o->config.state, STATE_FILE);
+	r = state_open(path, STATE_WRITE, &o->state);
+	if (!r && state_error(o->state)[0])
+		log_warning("%s", state_error(o->state));
+	return r;
+}
+
+/* Maps that a start left which never got to attaching are written like others, since the next start
+ * takes them up. */
+static int open_maps(struct order *o)
+{
+	struct smtpl_meta meta = { 0 };
+	int r = bpf_maps_open(o->config.bpffs, &o->maps);
+
+	if (!r)
+		r = bpf_maps_meta(o->maps, &meta);
+	o->loaded = !r && meta.schema;
+	o->rule = status_rule(&meta, &o->config);
+	return r;
+}
+
+int order_begin(struct order *o, const struct cli *cli, const char *command, const char *account)
+{
+	char error[CONFIG_ERROR_SIZE];
+	int r;
+
+	*o = (struct order){ .cli = cli, .what.created_wall_s = time(NULL) };
+	r = cmd_begin(cli, command, &o->config);
+	if (r)
+		return r;
+	if (account_parse(account, &o->what.account, error, sizeof(error))) {
+		log_error("%s", error);
+		return CMD_FAILED;
+	}
+	account_name(&o->what.account, o->name, sizeof(o->name));
+	r = open_maps(o);
+	if (r == -EPROTO)
+		return fail(o->config.bpffs, "what is loaded is of another version of smtplimit: ask "
+			    "that version");
+	if (r && r != -ENOENT)
+		return fail(o->config.bpffs, strerror(-r));
+	r = open_state(o);
+	if (r && !o->maps)
+		return fail(o->config.state, state_error(NULL));
+	return CMD_DONE;
+}
+
+void order_end(struct order *o)
+{
+	state_close(o->state);
+	bpf_maps_close(o->maps);
+}
+
+static bool has_uid(const struct config_uids *uids, uint32_t uid)
+{
+	for (size_t i = 0; i < uids->count; i++)
+		if (uids->uid[i] == uid)
+			return true;
+	return false;
+}
+
+/* Mail of a domain that somebody owns is its owner's: nobody would look at the domain. */
+static const char *owned(struct order *o)
+{
+	struct owners *owners = order_owners(o);
+	struct account_id owner = { .kind = ACCOUNT_UID };
+	char name[ACCOUNT_NAME_SIZE];
+	bool found = owners && owners_find(owners, o->what.account.domain, &owner.uid);
+
+	owners_free(owners);
+	if (!found)
+		return NULL;
+	account_name(&owner, name, sizeof(name));
+	snprintf(o->why, sizeof(o->why), "it belongs to %s: suspend that account", name);
+	return o->why;
+}
+
+/* Why the account can never be refused, or NULL. */
+static const char *never_refused(struct order *o)
+{
+	const struct account_id *account = &o->what.account;
+	struct smtpl_uid value = { 0 };
+
+	if (account->kind == ACCOUNT_DOMAIN)
+		return owned(o);
+	if (account->uid == 0)
+		return "root is never refused";
+	if (o->maps)
+		bpf_maps_get_uid(o->maps, account->uid, &value);
+	if (value.role == SMTPL_ROLE_RELAY || has_uid(&o->config.relays, account->uid))
+		return "a relay user is never refused, its mail belongs to others: suspend the sender's "
+		       "account, or domain:NAME";
+	if (value.role == SMTPL_ROLE_EXEMPT || has_uid(&o->config.exempts, account->uid))
+		return "a user of exempt_users is never refused: take it out of the configuration first";
+	return NULL;
+}
+
+static int find_suspension(void *arg, const struct state_suspension *s)
+{
+	struct state_suspension *wanted = arg;
+
+	if (!account_equal(&s->account, &wanted->account))
+		return 0;
+	*wanted = *s;
+	return 1;
+}
+
+bool order_suspended(struct order *o, struct state_suspension *suspension)
+{
+	struct state_clock now;
+	bool saved;
+
+	state_clock_read(&now);
+	*suspension = (struct state_suspension){ .account = o->what.account };
+	saved = o->state && state_each_suspension(o->state, find_suspension, suspension) > 0;
+	if (o->maps && !enforce_lookup(o->maps, &o->what.account, now.boot_ns, &suspension->kernel))
+		return true;
+	return saved && suspension->kernel.until_ns > (uint64_t)now.boot_ns;
+}
+
+struct figures {
+	const struct order *order;
+	struct state_suspension *suspension;
+	int64_t now_s;
+};
+
+/* The figures as they stand, and the domain for the text. */
+static int find_window(void *arg, const struct account_id *account, const char *own_domain,
+		       struct window *window)
+{
+	const struct figures *f = arg;
+	struct state_suspension *s = f->suspension;
+	const struct verdict_rule *rule = &f->order->rule;
+	bool found = account_equal(account, &s->account);
+
+	if (found) {
+		struct window_counts counts;
+		struct verdict v;
+
+		window_slide(window, f->now_s, rule->window_s);
+		counts = window_counts(window);
+		v = verdict_decide(&counts, rule);
+		s->kernel.bad = v.bad;
+		s->kernel.percent = v.percent;
+		snprintf(s->domain, sizeof(s->domain), "%s", own_domain);
+	}
+	window_clear(window);
+	return found;
+}
+
+/* What is in the maps holds at once; what is not saved is lost at the next boot, and is told. */
+static int not_saved(const struct order *o)
+{
+	if (o->what.suspend)
+		log_error("%s is suspended, but that is not saved and ends with this boot: %s", o->name,
+			  state_error(o->state));
+	else
+		log_error("%s is released, but that is not saved and may come back at the next start: "
+			  "%s", o->name, state_error(o->state));
+	return CMD_FAILED;
+}
+
+/* Mail servers that find no daemon go by the file. */
+static int names_failed(const struct order *o, int err)
+{
+	log_error("%s: in the kernel it is done, but mail servers are not told: \"%s/" SUSPENDED_FILE
+		  "\": %s", o->name, o->config.run, strerror(-err));
+	return CMD_FAILED;
+}
+
+static int suspend_here(struct order *o)
+{
+	struct state_suspension s = { .account = o->what.account };
+	struct figures figures = { .order = o, .suspension = &s };
+	struct state_clock now;
+	int r = 0;
+
+	state_clock_read(&now);
+	figures.now_s = now.boot_ns / (int64_t)NS_PER_S;
+	if (o->state)
+		state_each_window(o->state, find_window, &figures);
+	s.kernel.since_ns = now.boot_ns;
+	s.kernel.until_ns = now.boot_ns + o->what.for_s * NS_PER_S;
+	s.kernel.min = o->rule.min_failures;
+	s.kernel.by_hand = 1;
+	snprintf(s.reason, sizeof(s.reason), "%s",
+		 o->what.reason[0] ? o->what.reason : "by hand");
+	if (o->maps)
+		r = enforce_suspend(o->maps, &s.account, &s.kernel);
+	if (r)
+		return fail(o->name, strerror(-r));
+	if (!o->state || state_put_suspension(o->state, &s))
+		return not_saved(o);
+	r = order_names(o, &s.kernel);
+	return r ? names_failed(o, r) : CMD_DONE;
+}
+
+static int save_release(struct order *o)
+{
+	const struct window none = { 0 };
+	int r = o->state ? state_begin(o->state) : -EIO;
+
+	if (r)
+		return r;
+	state_delete_suspension(o->state, &o->what.account);
+	state_put_window(o->state, &o->what.account, "", &none);
+	return state_commit(o->state);
+}
+
+static int release_here(struct order *o)
+{
+	int r = o->maps ? enforce_release(o->maps, &o->what.account) : 0;
+
+	if (r)
+		return fail(o->name, strerror(-r));
+	if (save_release(o))
+		return not_saved(o);
+	r = order_names(o, NULL);
+	return r ? names_failed(o, r) : CMD_DONE;
+}
+
+/* 0: carried out, -ETIME: not within the time, -ESRCH: the daemon is gone; another of state_*() */
+static int wait_for_daemon(struct order *o, int64_t id)
+{
+	const struct timespec poll = { .tv_nsec = POLL_MS * 1000000L };
+	int r = daemon_signal(o->config.run, SIGUSR1);
+
+	for (int ms = 0; !r && ms < ORDER_WAIT_S * 1000; ms += POLL_MS) {
+		r = state_order_pending(o->state, id);
+		if (r <= 0)
+			return r;
+		nanosleep(&poll, NULL);
+		r = daemon_pid(o->config.run) == -ESRCH ? -ESRCH : 0;
+	}
+	return r ? r : -ETIME;
+}
+
+/* The daemon may be at it in this moment, so that not even an order taken back means that nothing has
+ * changed. */
+static int not_confirmed(const struct order *o, int waited, bool taken_back)
+{
+	const char *left = taken_back ? "the order is taken back" :
+					"the order stays for the daemon, for a minute";
+	pid_t pid = daemon_pid(o->config.run);
+
+	if (waited == -ETIME && pid > 0)
+		log_error("%s: not confirmed: the daemon (pid %d) has not answered for %d s; %s: see "
+			  "`smtplimit status` and its log", o->name, (int)pid, ORDER_WAIT_S, left);
+	else
+		log_error("%s: not confirmed: cannot wait for the daemon: %s; %s: see `smtplimit "
+			  "status`", o->name, strerror(-waited), left);
+	return CMD_FAILED;
+}
+
+/* -ESRCH: the daemon is gone, and the order to be carried out here. */
+static int run_by_daemon(struct order *o)
+{
+	int64_t id = 0;
+	int r, taken_back;
+
+	if (!o->state || state_put_order(o->state, &o->what, &id)) {
+		log_error("%s: cannot leave the order for the daemon: %s: stop the daemon (systemctl "
+			  "stop smtplimit), then this command works on the maps", o->name,
+			  state_error(o->state));
+		return CMD_FAILED;
+	}
+	r = wait_for_daemon(o, id);
+	if (!r)
+		return CMD_DONE;
+	taken_back = state_delete_order(o->state, id);
+	/* Gone already: it was carried out after all. */
+	if (taken_back == -ENOENT)
+		return CMD_DONE;
+	return r == -ESRCH ? r : not_confirmed(o, r, !taken_back);
+}
+
+static int run_here(struct order *o)
+{
+	if (state_order_stale(&o->what, time(NULL)))
+		return fail(o->name, "this was asked for more than a minute ago: ask again");
+	o->by_itself = true;
+	return o->what.suspend ? suspend_here(o) : release_here(o);
+}
+
+static int run_here_or_there(struct order *o)
+{
+	int fd, r = daemon_hold(o->config.run, &fd);
+
+	if (r == -EBUSY)
+		return run_by_daemon(o);
+	if (r) {
+		log_error("%s/lock: %s", o->config.run, strerror(-r));
+		return CMD_FAILED;
+	}
+	r = run_here(o);
+	close(fd);
+	return r;
+}
+
+int order_run(struct order *o)
+{
+	const char *why = o->what.suspend ? never_refused(o) : NULL;
+	struct state_suspension s;
+	int r;
+
+	if (why)
+		return fail(o->name, why);
+	r = run_here_or_there(o);
+	if (r == -ESRCH) /* the daemon died while it was waited for */
+		r = run_here_or_there(o);
+	if (r == -ESRCH)
+		return fail(o->name, "the daemon starts and dies: see its log");
+	if (r == CMD_DONE && order_suspended(o, &s) != o->what.suspend)
+		return fail(o->name, "the daemon could not do it: see its log");
+	return r;
+}
+
+static int64_t wall_s(uint64_t boot_ns, const struct state_clock *now)
+{
+	return (int64_t)(boot_ns - now->boot_ns + now->wall_ns) / (int64_t)NS_PER_S;
+}
+
+static void print_json(const struct order *o, const struct state_suspension *s, bool suspended,
+		       bool changed)
+{
+	char reason[4 * sizeof(s->reason)], since[STATUS_TIME_SIZE], until[STATUS_TIME_SIZE];
+	struct state_clock now;
+	json_t *root;
+
+	state_clock_read(&now);
+	status_time(s->kernel.since_ns ? wall_s(s->kernel.since_ns, &now) : s->since_wall_s, since);
+	status_time(wall_s(s->kernel.until_ns, &now), until);
+	log_escape(s->reason, sizeof(s->reason), 1, reason, sizeof(reason));
+	root = json_pack("{s:s, s:b, s:s?, s:s?, s:s?, s:b}", "account", o->name, "suspended",
+			 suspended, "since", suspended ? since : NULL, "until",
+			 suspended ? until : NULL, "reason", suspended ? reason : NULL, "changed",
+			 changed);
+	json_dumpf(root, stdout, JSON_INDENT(1));
+	putchar('\n');
+	json_decref(root);
+}
+
+static void print_text(const struct order *o, const struct state_suspension *s, bool suspended,
+		       bool changed)
+{
+	char reason[4 * sizeof(s->reason)], until[STATUS_TIME_SIZE];
+	struct state_clock now;
+
+	state_clock_read(&now);
+	status_time(wall_s(s->kernel.until_ns, &now), until);
+	if (!suspended) {
+		printf(changed ? "%s may send again\n" : "%s is not suspended\n", o->name);
+		return;
+	}
+	printf("%s is suspended until %s: %s\n", o->name, until,
+	       log_escape(s->reason, sizeof(s->reason), 1, reason, sizeof(reason)));
+	if (!o->loaded)
+		printf("smtplimit is not loaded: nothing is refused before: smtplimit run\n");
+	else if (o->what.account.kind == ACCOUNT_DOMAIN)
+		printf("mail servers that have the hook refuse its mail: see `smtplimit check`\n");
+	else if (o->by_itself)
+		printf("no daemon runs: open sessions are not ended, their packets are dropped\n");
+}
+
+void order_print(struct order *o, bool changed)
+{
+	struct state_suspension s;
+	bool suspended = order_suspended(o, &s);
+
+	if (o->cli->json)
+		print_json(o, &s, suspended, changed);
+	else
+		print_text(o, &s, suspended, changed);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * order.h - what `suspend` and `release` share: bring an order to the daemon and wait until it is
+ * carried out, or do it in its place where none runs.
+ */
+#ifndef SMTPL_ORDER_H
+#define SMTPL_ORDER_H
+
+#include "kernel/bpf.h"
+#include "cmd.h"
+#include "config/config.h"
+#include "owners/owners.h"
+#include "state/state.h"
+
+/* Longest wait for the daemon. */
+#define ORDER_WAIT_S 10
+
+struct order {
+	const struct cli *cli;
+	struct config config;
+	struct state_order what;
+	char name[ACCOUNT_NAME_SIZE];
+	struct bpf_maps *maps; /* NULL: there are none */
+	struct state *state;   /* NULL: it cannot be opened, which is said only where it matters */
+	struct verdict_rule rule; /* in force */
+	bool loaded;    /* maps and hooks: what is in the maps is in force */
+	char why[ACCOUNT_NAME_SIZE + 64]; /* text of a refusal to carry it out */
+	bool by_itself; /* carried out by the command: no daemon runs */
+};
+
+/* The paths, who is meant, the maps and the state. CMD_DONE, or what to exit with, said on
+ * stderr. order_end() in any case. */
+int order_begin(struct order *o, const struct cli *cli, const char *command,
+		const char *account);
+void order_end(struct order *o);
+
+/* Carry it out. CMD_DONE, or what to exit with, said on stderr. */
+int order_run(struct order *o);
+
+/* Is the account suspended now, by the maps or as it is saved, for the next start? */
+bool order_suspended(struct order *o, struct state_suspension *suspension);
+
+/* order_names.c - who owns what, as it was saved; NULL: not known. For owners_free(). */
+struct owners *order_owners(struct order *o);
+/* Carried out here: the names that the account goes by at mail servers follow. NULL: released. 0 or
+ * -errno */
+int order_names(struct order *o, const struct smtpl_suspension *suspension);
+
+/* How it stands now, for people or as JSON. */
+void order_print(struct order *o, bool changed);
+
+#endif

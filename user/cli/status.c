@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * status.c - from entries of maps and rows of the state database to accounts.
+ */
+#include <errno.h>
+#include <search.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "status.h"
+#include "status_tls.h"
+#include "core/verdict.h"
+
+#define NS_PER_S INT64_C(1000000000)
+
+#define LAST_SECOND INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
+
+void status_begin(struct status *s, const struct config *config, int64_t boot_ns, int64_t wall_ns)
+{
+	*s = (struct status){ .config = config, .boot_ns = boot_ns, .wall_ns = wall_ns };
+	s->rule = config->rule;
+	s->mode = config->mode;
+}
+
+struct verdict_rule status_rule(const struct smtpl_meta *meta, const struct config *config)
+{
+	if (!meta->schema)
+		return config->rule;
+	return (struct verdict_rule){
+		.window_s = meta->window_s,
+		.suspend_s = meta->suspend_s,
+		.percent = meta->percent,
+		.min_failures = meta->min_failures,
+	};
+}
+
+static bool rules_equal(const struct verdict_rule *a, const struct verdict_rule *b)
+{
+	return a->window_s == b->window_s && a->suspend_s == b->suspend_s &&
+	       a->percent == b->percent && a->min_failures == b->min_failures;
+}
+
+void status_meta(struct status *s, const struct smtpl_meta *meta)
+{
+	const struct config *c = s->config;
+
+	if (!meta->schema)
+		return;
+	s->loaded = true;
+	s->meta = *meta;
+	s->rule = status_rule(meta, c);
+	s->mode = meta->observe ? CONFIG_OBSERVE : CONFIG_ENFORCE;
+	s->file_differs = !c->paths_only && (s->mode != c->mode || !rules_equal(&s->rule, &c->rule));
+}
+
+static void account_free(struct status_account *a)
+{
+	for (size_t i = 0; i < a->domains_count; i++)
+		free(a->domains[i]);
+	free(a->domains);
+	free(a->name);
+	free(a->reason);
+	free(a);
+}
+
+static void index_free(void *unused)
+{
+	(void)unused; /* the accounts belong to the array */
+}
+
+void status_end(struct status *s)
+{
+	tdestroy(s->index, index_free);
+	for (size_t i = 0; i < s->accounts_count; i++)
+		account_free(s->accounts[i]);
+	free(s->accounts);
+	free(s->roles);
+	status_feeds_end(s);
+	status_tls_end(s);
+	for (size_t i = 0; i < s->problems_count; i++)
+		free(s->problems[i]);
+}
+
+void status_problem(struct status *s, const char *format, ...)
+{
+	va_list args;
+	int length;
+
+	if (s->problems_count == STATUS_PROBLEMS_MAX)
+		return;
+	va_start(args, format);
+	length = vasprintf(&s->problems[s->problems_count], format, args);
+	va_end(args);
+	if (length >= 0)
+		s->problems_count++;
+}
+
+int64_t status_wall_s(const struct status *s, uint64_t boot_ns)
+{
+	int64_t ahead_ns;
+
+	/* A time of any map may be written by anyone who is root. */
+	if (__builtin_sub_overflow(boot_ns, (uint64_t)s->boot_ns, &ahead_ns) ||
+	    __builtin_add_overflow(s->wall_ns, ahead_ns, &ahead_ns))
+		return LAST_SECOND;
+	return ahead_ns / NS_PER_S;
+}
+
+char *status_time(int64_t wall_s, char text[STATUS_TIME_SIZE])
+{
+	time_t clock = wall_s < 0 ? 0 : wall_s > LAST_SECOND ? LAST_SECOND : wall_s;
+	struct tm tm;
+
+	strftime(text, STATUS_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&clock, &tm));
+	return text;
+}
+
+static int id_compare(const void *a, const void *b)
+{
+	const struct account_id *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->kind == ACCOUNT_DOMAIN)
+		return memcmp(x->domain, y->domain, sizeof(x->domain));
+	return (x->uid > y->uid) - (x->uid < y->uid);
+}
+
+static struct account_id uid_id(uint32_t uid)
+{
+	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
+}
+
+enum smtpl_role status_role(const struct status *s, uint32_t uid)
+{
+	for (size_t i = 0; i < s->roles_count; i++)
+		if (s->roles[i].uid == uid)
+			return s->roles[i].role;
+	return SMTPL_ROLE_DIRECT;
+}
+
+/* The array takes a new account. */
+static int account_keep(struct status *s, struct status_account *a)
+{
+	struct status_account **grown;
+	size_t room = s->accounts_room ? 2 * s->accounts_room : 64;
+
+	if (s->accounts_count == s->accounts_room) {
+		grown = reallocarray(s->accounts, room, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		s->accounts = grown;
+		s->accounts_room = room;
+	}
+	/* The id is the account's first field: the tree compares accounts by it. */
+	_Static_assert(offsetof(struct status_account, id) == 0, "the key of the index");
+	if (!tsearch(a, &s->index, id_compare))
+		return -ENOMEM;
+	s->accounts[s->accounts_count++] = a;
+	return 0;
+}
+
+struct status_account *status_account(struct status *s, const struct account_id *id)
+{
+	struct status_account **found = tfind(id, &s->index, id_compare);
+	struct status_account *a;
+
+	if (found)
+		return *found;
+	a = calloc(1, sizeof(*a));
+	if (!a)
+		return NULL;
+	a->id = *id;
+	if (id->kind == ACCOUNT_UID)
+		a->role = status_role(s, id->uid);
+	if (account_keep(s, a)) {
+		account_free(a);
+		return NULL;
+	}
+	return a;
+}
+
+int status_add_domain(struct status_account *a, const char *domain, size_t size)
+{
+	char **grown = reallocarray(a->domains, a->domains_count + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	a->domains = grown;
+	grown[a->domains_count] = strndup(domain, size);
+	if (!grown[a->domains_count])
+		return -ENOMEM;
+	a->domains_count++;
+	return 0;
+}
+
+static int suspend(struct status *s, const struct account_id *id, const struct smtpl_suspension *by)
+{
+	struct status_account *a;
+
+	if (by->until_ns <= (uint64_t)s->boot_ns)
+		return 0;
+	a = status_account(s, id);
+	if (!a)
+		return -ENOMEM;
+	a->suspended = true;
+	a->suspension = *by;
+	a->until_wall_s = status_wall_s(s, by->until_ns);
+	if (by->since_ns)
+		a->since_wall_s = status_wall_s(s, by->since_ns);
+	return 0;
+}
+
+static int add_role(struct status *s, uint32_t uid, enum smtpl_role role)
+{
+	struct status_role *grown = reallocarray(s->roles, s->roles_count + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	s->roles = grown;
+	grown[s->roles_count++] = (struct status_role){ .uid = uid, .role = role };
+	return 0;
+}
+
+int status_uid(struct status *s, uint32_t uid, const struct smtpl_uid *value)
+{
+	struct account_id id = uid_id(uid);
+
+	if (value->role != SMTPL_ROLE_DIRECT)
+		return add_role(s, uid, value->role);
+	return suspend(s, &id, &value->suspension);
+}
+
+static void add_count(struct smtpl_count *to, const struct smtpl_count *count)
+{
+	to->connections += count->connections;
+	to->delivered += count->delivered;
+	to->deferred += count->deferred;
+	to->failed += count->failed;
+	to->unknown += count->unknown;
+	to->opaque += count->opaque;
+	to->refused += count->refused;
+}
+
+/* A relay's mail is its sender domain's owner's, or the domain's, over all relays; what names no
+ * domain stays the relay's. */
+int status_count(struct status *s, const struct smtpl_count_key *key,
+		 const struct smtpl_count *count)
+{
+	bool relay = status_role(s, key->uid) == SMTPL_ROLE_RELAY, named = key->domain[0];
+	struct account_id id = status_payer(s, key->uid, key->domain);
+	struct status_account *a = status_account(s, &id);
+
+	if (!a)
+		return -ENOMEM;
+	add_count(&a->total, count);
+	if (relay && !named)
+		s->relay_sessions += count->connections;
+	if (!named || id.kind == ACCOUNT_DOMAIN)
+		return 0;
+	return status_add_domain(a, key->domain, sizeof(key->domain));
+}
+
+/* With relay = reset the domains of who is suspended are in the map, too. */
+int status_domain(struct status *s, const struct smtpl_domain_key *key,
+		  const struct smtpl_suspension *suspension)
+{
+	struct account_id id = status_domain_payer(s, key->domain);
+
+	return id.kind == ACCOUNT_DOMAIN ? suspend(s, &id, suspension) : 0;
+}
+
+int status_window(struct status *s, const struct account_id *id, struct window *window)
+{
+	struct window_counts counts;
+	struct status_account *a;
+
+	window_slide(window, s->boot_ns / NS_PER_S, s->rule.window_s);
+	counts = window_counts(window);
+	if (!counts.delivered && !counts.deferred && !counts.failed)
+		return 0;
+	a = status_account(s, id);
+	if (!a)
+		return -ENOMEM;
+	a->window = counts;
+	return 0;
+}
+
+/* The map knows who is refused, the row tells why and, over a reboot, since when. */
+int status_suspension(struct status *s, const struct state_suspension *saved)
+{
+	struct status_account **found, *a;
+	int r = s->loaded ? 0 : suspend(s, &saved->account, &saved->kernel);
+
+	if (r)
+		return r;
+	found = tfind(&saved->account, &s->index, id_compare);
+	if (!found || !(*found)->suspended)
+		return 0;
+	a = *found;
+	if (a->suspension.by_hand != saved->kernel.by_hand)
+		return 0; /* a row that the map has outrun */
+	if (!a->since_wall_s)
+		a->since_wall_s = saved->since_wall_s;
+	free(a->reason);
+	a->reason = strndup(saved->reason, sizeof(saved->reason));
+	return a->reason ? 0 : -ENOMEM;
+}
+
+static int text_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* One may come from the uid itself and through mail servers. */
+static void sort_domains(struct status_account *a)
+{
+	size_t kept = 0;
+
+	if (a->domains_count)
+		qsort(a->domains, a->domains_count, sizeof(*a->domains), text_compare);
+	for (size_t i = 0; i < a->domains_count; i++) {
+		if (kept && !strcmp(a->domains[kept - 1], a->domains[i]))
+			free(a->domains[i]);
+		else
+			a->domains[kept++] = a->domains[i];
+	}
+	a->domains_count = kept;
+}
+
+static int finish_account(struct status_account *a)
+{
+	char name[ACCOUNT_NAME_SIZE];
+	const struct smtpl_suspension *s = &a->suspension;
+	int length = 0;
+
+	account_name(&a->id, name, sizeof(name));
+	a->name = strdup(name);
+	if (!a->name)
+		return -ENOMEM;
+	if (a->id.kind == ACCOUNT_DOMAIN && status_add_domain(a, a->id.domain, sizeof(a->id.domain)))
+		return -ENOMEM;
+	sort_domains(a);
+	status_replace(a);
+	if (!a->suspended || (a->reason && a->reason[0]))
+		return 0;
+	free(a->reason);
+	a->reason = NULL;
+	if (s->by_hand)
+		a->reason = strdup("by hand");
+	else
+		length = asprintf(&a->reason, "deferred and failed mails %u/%u (%u%%)", s->bad, s->min,
+				  s->percent);
+	return length < 0 || !a->reason ? -ENOMEM : 0;
+}
+
+static int worst_first(const void *left, const void *right)
+{
+	const struct status_account *a = *(struct status_account *const *)left;
+	const struct status_account *b = *(struct status_account *const *)right;
+	int x = verdict_permille(&a->window), y = verdict_permille(&b->window);
+	uint64_t bad_a = a->window.deferred + a->window.failed;
+	uint64_t bad_b = b->window.deferred + b->window.failed;
+
+	if (a->suspended != b->suspended)
+		return a->suspended ? -1 : 1;
+	if (x != y)
+		return x > y ? -1 : 1;
+	if (bad_a != bad_b)
+		return bad_a > bad_b ? -1 : 1;
+	return strcmp(a->name, b->name);
+}
+
+int status_finish(struct status *s)
+{
+	for (size_t i = 0; i < s->accounts_count; i++)
+		if (finish_account(s->accounts[i]))
+			return -ENOMEM;
+	if (s->accounts_count)
+		qsort(s->accounts, s->accounts_count, sizeof(*s->accounts), worst_first);
+	status_tls_finish(s);
+	return 0;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * status.h - what `smtplimit status` tells, in one structure that text and JSON are printed from.
+ *
+ * Filled from the pinned maps and the state database: begin, meta, every owner, every uid (it says who
+ * is a relay), then the rest in any order, then finish. What is enforced is what the maps say; without
+ * maps (nothing loaded) the saved suspensions stand for them. Pure but for the passwd database: the
+ * clocks are arguments.
+ */
+#ifndef SMTPL_STATUS_H
+#define SMTPL_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include "headers/maps.h"
+#include "headers/stats.h"
+#include "headers/tls.h"
+#include "who/account.h"
+#include "config/config.h"
+#include "core/feed.h"
+#include "state/state.h"
+#include "state/state_feeds.h"
+#include "core/verdict.h"
+#include "core/window.h"
+
+#define STATUS_PROBLEMS_MAX 8
+
+/* Past this a process that should give signs of life is stuck. */
+#define STATUS_LATE_S 10
+
+struct status_account {
+	struct account_id id;
+	enum smtpl_role role; /* of a uid */
+	struct window_counts window;
+	struct smtpl_count total; /* last_ns and domains are not used */
+	struct smtpl_totals aside; /* of them, what mail servers told of */
+	struct told_counts told;
+	bool suspended;
+	bool saved; /* `reason` and `since_wall_s` come from the state database */
+	struct smtpl_suspension suspension;
+	int64_t since_wall_s; /* Unix time; 0: not known */
+	int64_t until_wall_s;
+	char *name;   /* printable */
+	char *reason; /* untrusted bytes; NULL without a suspension */
+	char **domains;
+	size_t domains_count;
+};
+
+struct status_role {
+	uint32_t uid;
+	enum smtpl_role role;
+};
+
+struct status_owner {
+	char *domain;
+	uint32_t uid;
+};
+
+struct status {
+	const struct config *config;
+	int64_t boot_ns;
+	int64_t wall_ns;
+	struct verdict_rule rule; /* in force; nothing loaded: the file's */
+	enum config_mode mode;    /* the same */
+	bool file_differs;        /* from the rule in force */
+	bool loaded;              /* maps and hooks: meta and stats are set */
+	pid_t daemon_pid;         /* 0: none */
+	struct smtpl_meta meta;
+	struct smtpl_stats stats;
+	uint64_t relay_sessions;
+	char *problems[STATUS_PROBLEMS_MAX]; /* what could not be read, a line each */
+	size_t problems_count;
+	struct status_account **accounts; /* finish: those suspended first, then the worst */
+	size_t accounts_count;
+	size_t accounts_room;
+	struct status_role *roles;
+	size_t roles_count;
+	struct status_owner *owners;
+	size_t owners_count;
+	size_t owners_room;
+	bool owners_sorted;
+	struct state_feed *feeds;
+	size_t feeds_count;
+	struct smtpl_tls_state tls; /* nobody looks into TLS: all 0 */
+	struct smtpl_tls_file *tls_files;
+	size_t tls_files_count;
+	void *index; /* tsearch(3), by id */
+};
+
+void status_begin(struct status *s, const struct config *config, int64_t boot_ns, int64_t wall_ns);
+void status_end(struct status *s);
+
+/* What the daemon last wrote, and with it the rule in force. A start that never got to attaching has
+ * left maps with a schema of 0: that is not loaded. */
+void status_meta(struct status *s, const struct smtpl_meta *meta);
+
+/* The rule in force: as the daemon last read it, the file's where nothing is loaded. */
+struct verdict_rule status_rule(const struct smtpl_meta *meta, const struct config *config);
+
+/* Each returns 0 or -ENOMEM. */
+int status_uid(struct status *s, uint32_t uid, const struct smtpl_uid *value);
+int status_count(struct status *s, const struct smtpl_count_key *key,
+		 const struct smtpl_count *count);
+int status_domain(struct status *s, const struct smtpl_domain_key *key,
+		  const struct smtpl_suspension *suspension);
+int status_window(struct status *s, const struct account_id *id, struct window *window);
+int status_suspension(struct status *s, const struct state_suspension *saved);
+int status_owner(struct status *s, const char *domain, uint32_t uid);
+int status_aside(struct status *s, uint32_t uid, const char *domain,
+		 const struct smtpl_totals *aside);
+int status_told(struct status *s, const struct account_id *id, const char *domain,
+		const struct told_counts *counts);
+int status_feed(struct status *s, const struct state_feed *feed);
+int status_finish(struct status *s);
+
+/* One line of what could not be read; those past STATUS_PROBLEMS_MAX are left out. */
+void status_problem(struct status *s, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Boot time as Unix time. */
+int64_t status_wall_s(const struct status *s, uint64_t boot_ns);
+
+/* "2026-11-21T14:05:00Z" */
+#define STATUS_TIME_SIZE 32
+char *status_time(int64_t wall_s, char text[STATUS_TIME_SIZE]);
+
+/* "exim", "postfix" */
+const char *status_feed_name(const struct state_feed *feed);
+
+/* Shared by status.c and status_feeds.c: the account of an id, made where there is none, or NULL; its
+ * domains, which may come twice; what a uid is; whose (uid, domain) is; what was told in place of
+ * what is set aside. */
+struct status_account *status_account(struct status *s, const struct account_id *id);
+int status_add_domain(struct status_account *a, const char *domain, size_t size);
+enum smtpl_role status_role(const struct status *s, uint32_t uid);
+struct account_id status_payer(struct status *s, uint32_t uid, const char *domain);
+/* The same of a relay's mail from a domain: its owner, or the domain. */
+struct account_id status_domain_payer(struct status *s, const char *domain);
+void status_replace(struct status_account *a);
+void status_feeds_end(struct status *s);
+
+/* status_text.c, status_json.c. print_json: 0 or -ENOMEM. */
+void status_print_text(const struct status *s, FILE *out);
+int status_print_json(const struct status *s, FILE *out);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * config.h - /etc/smtplimit.conf: every setting, its default, its range, and where it came from.
+ */
+#ifndef SMTPL_CONFIG_H
+#define SMTPL_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <linux/limits.h>
+
+#include "headers/limits.h"
+#include "headers/tls.h"
+#include "core/verdict.h"
+
+#define CONFIG_FILE_DEFAULT "/etc/smtplimit.conf"
+
+/* Room for any error of this file, in one line. */
+#define CONFIG_ERROR_SIZE 1024
+
+#define CONFIG_WINDOW_MIN_S     1
+#define CONFIG_WINDOW_MAX_S     (24 * 3600)
+#define CONFIG_SUSPEND_MIN_S    1
+#define CONFIG_SUSPEND_MAX_S    (30 * 24 * 3600)
+#define CONFIG_MIN_FAILURES_MAX 1000000
+#define CONFIG_RING_MIN_BYTES   (4u << 10)
+#define CONFIG_RING_MAX_BYTES   (64u << 20)
+/* A socket below the run directory ("/socketmap") must fit into sockaddr_un. */
+#define CONFIG_RUN_MAX 90
+#define CONFIG_REFRESH_MIN_S 1
+#define CONFIG_REFRESH_MAX_S (24 * 3600)
+
+enum config_mode {
+	CONFIG_ENFORCE = 0,
+	CONFIG_OBSERVE = 1,
+};
+
+enum config_source {
+	CONFIG_SOURCE_AUTO = 0,
+	CONFIG_SOURCE_NONE,
+	CONFIG_SOURCE_CPANEL,
+	CONFIG_SOURCE_DIRECTADMIN,
+	CONFIG_SOURCE_HESTIA,
+	CONFIG_SOURCE_FILE,
+	CONFIG_SOURCE_COMMAND,
+};
+
+enum config_relay {
+	CONFIG_RELAY_HOOK = 0, /* a suspended account's mail is left to the mail server's hooks */
+	CONFIG_RELAY_RESET = 1, /* its sessions are reset in the kernel */
+};
+
+struct config_uids {
+	uint32_t uid[SMTPL_USERS_MAX];
+	size_t count;
+};
+
+struct config {
+	enum config_mode mode;
+	struct verdict_rule rule;
+	uint16_t ports[SMTPL_PORTS_MAX]; /* host order, each once */
+	size_t ports_count;
+	struct config_uids relays; /* root is always one of them */
+	struct config_uids exempts;
+	bool local;            /* watch loopback and the host's own addresses too */
+	char cgroup[PATH_MAX]; /* "auto", or a directory of a cgroup v2 hierarchy */
+	uint32_t ring_bytes;   /* power of two, at least a page */
+	enum smtpl_tls_mode tls; /* how to look into TLS sessions */
+	/* [accounts]: who owns a domain */
+	enum config_source source;
+	char owners_file[PATH_MAX];
+	char owners_command[PATH_MAX]; /* run by /bin/sh; "": none */
+	int64_t owners_refresh_s;      /* how often the command is run */
+	bool count_forwards;
+	/* [feed]: what mail servers tell. postfix: "auto", "off", "journal" or the path of the log. */
+	bool feed_exim;
+	char feed_postfix[PATH_MAX];
+	enum config_relay relay; /* [refuse] */
+	char state[PATH_MAX];
+	char run[PATH_MAX];
+	char bpffs[PATH_MAX];
+	bool paths_only; /* by config_read_paths(): the rest of the file could not be read */
+};
+
+/* The defaults of every key; relay users resolved from the passwd database. */
+void config_defaults(struct config *c);
+
+/* Read a file over the defaults. A missing file is fine when `file` is CONFIG_FILE_DEFAULT.
+ * Returns 0, or -1 with one line in `error`: "FILE:LINE: what, in quotes, and what is right", *c
+ * then unspecified and nothing else touched. */
+int config_read(const char *file, struct config *c, char *error, size_t error_size);
+
+/* The same for what needs no more than the paths: after an error outside of [paths] all other
+ * settings are the defaults, c->paths_only is set, and it returns 1 with the error. */
+int config_read_paths(const char *file, struct config *c, char *error, size_t error_size);
+
+/* `smtplimit config`: each effective setting with the file and line, or "default", it came from.
+ * Errors as config_read(), with nothing printed. */
+int config_print(const char *file, bool json, FILE *out, char *error, size_t error_size);
+
+/* Read a duration, a whole number with s, m or h, like "60m". Returns 0, or -1 with what would be
+ * right in `want`: "want ... from 1s to 24h". */
+int config_duration(const char *text, int64_t min_s, int64_t max_s, int64_t *seconds, char *want,
+		    size_t want_size);
+
+/* Write a duration as config_duration() reads it, in the largest unit that keeps it exact, but an
+ * hour as 60m. */
+void config_duration_text(int64_t seconds, char *text, size_t text_size);
+
+#endif

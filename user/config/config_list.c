@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * config_list.c - the settings of /etc/smtplimit.conf that are lists: ports and users, separated by
+ * commas or blanks, over as many lines as it takes.
+ */
+#include "config_key.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "who/account.h"
+#include "base/log.h"
+
+#define SEPARATORS ", \t"
+
+/* Longer than any user name that Linux knows (32) and than any line of the file has room for. */
+#define ITEM_SIZE 256
+
+/* Who runs a mail server on the distributions and panels that are known: Exim (cPanel and Fedora:
+ * mailnull, exim; DirectAdmin: mail), Postfix, Sendmail, OpenSMTPD, Courier, qmail, nullmailer,
+ * msmtpd. Those that this host does not have are passed over. */
+static const char *const relay_names[] = {
+	"Debian-exim", "exim",      "mailnull", "mail",  "postfix",   "smmsp",
+	"smmta",       "opensmtpd", "smtpd",    "smtpq", "opensmtpq", "courier",
+	"qmailr",      "qmails",    "nullmail", "msmtp",
+};
+
+/* Copy the next item of *text and move *text behind it. 0: one; 1: no more; -1: too long, cut. What
+ * follows " ;" is a comment, which inih leaves in place on the second and later lines of a list. */
+static int next_item(const char **text, char item[ITEM_SIZE])
+{
+	const char *begin = *text + strspn(*text, SEPARATORS);
+	size_t length = strcspn(begin, SEPARATORS);
+
+	*text = begin + length;
+	if (!length || *begin == ';')
+		return 1;
+	snprintf(item, ITEM_SIZE, "%.*s", (int)length, begin);
+	return length < ITEM_SIZE ? 0 : -1;
+}
+
+static int refuse(const char *item, const char *problem, char *why, size_t why_size)
+{
+	char quoted[ITEM_SIZE];
+
+	log_escape(item, strlen(item), 1, quoted, sizeof(quoted));
+	snprintf(why, why_size, "\"%s\" %s", quoted, problem);
+	return -1;
+}
+
+static int add_port(const char *item, struct config *c, char *why, size_t why_size)
+{
+	const char *end = item;
+	int64_t port;
+
+	if (config_digits(&end, &port) || *end || port < 1 || port > 65535)
+		return refuse(item, "is no port: want whole numbers from 1 to 65535", why,
+			      why_size);
+	for (size_t i = 0; i < c->ports_count; i++)
+		if (c->ports[i] == port)
+			return refuse(item, "stands there twice: want each port once", why,
+				      why_size);
+	if (c->ports_count == SMTPL_PORTS_MAX) {
+		snprintf(why, why_size, "want at most %d ports", SMTPL_PORTS_MAX);
+		return -1;
+	}
+	c->ports[c->ports_count++] = (uint16_t)port;
+	return 0;
+}
+
+static int read_ports(const struct config_key *key, const char *text, struct config *c, char *why,
+		      size_t why_size)
+{
+	char item[ITEM_SIZE];
+	int more;
+
+	(void)key;
+	while ((more = next_item(&text, item)) <= 0)
+		if (add_port(item, c, why, why_size))
+			return -1;
+	return 0;
+}
+
+static void write_ports(const struct config_key *key, const struct config *c, FILE *out)
+{
+	(void)key;
+	for (size_t i = 0; i < c->ports_count; i++)
+		fprintf(out, "%s%u", i ? "," : "", c->ports[i]);
+}
+
+static json_t *json_ports(const struct config_key *key, const struct config *c)
+{
+	json_t *list = json_array();
+
+	(void)key;
+	for (size_t i = 0; i < c->ports_count; i++)
+		json_array_append_new(list, json_integer(c->ports[i]));
+	return list;
+}
+
+static void clear_ports(const struct config_key *key, struct config *c)
+{
+	(void)key;
+	c->ports_count = 0;
+}
+
+const struct config_type config_type_ports = {
+	.read = read_ports,
+	.write = write_ports,
+	.json = json_ports,
+	.clear = clear_ports,
+};
+
+static struct config_uids *uids_of(const struct config_key *key, struct config *c)
+{
+	return (struct config_uids *)(void *)((char *)c + key->offset);
+}
+
+static const struct config_uids *uids_of_const(const struct config_key *key, const struct config *c)
+{
+	return (const struct config_uids *)(const void *)((const char *)c + key->offset);
+}
+
+static bool is_relays(const struct config_key *key)
+{
+	return key->offset == offsetof(struct config, relays);
+}
+
+bool config_uids_has(const struct config_uids *uids, uint32_t uid)
+{
+	for (size_t i = 0; i < uids->count; i++)
+		if (uids->uid[i] == uid)
+			return true;
+	return false;
+}
+
+int config_uids_add(struct config_uids *uids, uint32_t uid)
+{
+	if (config_uids_has(uids, uid))
+		return 0;
+	if (uids->count == SMTPL_USERS_MAX)
+		return -1;
+	uids->uid[uids->count++] = uid;
+	return 0;
+}
+
+void config_uids_default(struct config_uids *uids)
+{
+	uint32_t uid;
+
+	uids->count = 0;
+	config_uids_add(uids, 0);
+	for (size_t i = 0; i < sizeof(relay_names) / sizeof(relay_names[0]); i++)
+		if (!account_uid(relay_names[i], &uid))
+			config_uids_add(uids, uid);
+}
+
+/* As chown(1) does it: the passwd database first, then a number; or uid:N, as it is printed. */
+static int user_uid(const char *item, uint32_t *uid)
+{
+	int error;
+
+	if (!strncmp(item, "uid:", 4))
+		return account_uid_number(item + 4, uid);
+	error = account_uid(item, uid);
+	if (error == -ENOENT && !account_uid_number(item, uid))
+		return 0;
+	return error;
+}
+
+static int add_user(const struct config_key *key, const char *item, struct config *c, char *why,
+		    size_t why_size)
+{
+	char problem[160];
+	uint32_t uid;
+	int error = user_uid(item, &uid);
+
+	if (error && error != -ENOENT && error != -EINVAL) {
+		snprintf(problem, sizeof(problem), "cannot be looked up: %s",
+			 strerror(-error));
+		return refuse(item, problem, why, why_size);
+	}
+	if (error)
+		return refuse(item, "is no such user: want names of users, or uids as numbers", why,
+			      why_size);
+	if (!uid && !is_relays(key))
+		return refuse(item, "is root, a relay user in any case: want other users", why,
+			      why_size);
+	if (config_uids_add(uids_of(key, c), uid)) {
+		snprintf(why, why_size, "want at most %d users", SMTPL_USERS_MAX);
+		return -1;
+	}
+	return 0;
+}
+
+static int read_users(const struct config_key *key, const char *text, struct config *c, char *why,
+		      size_t why_size)
+{
+	char item[ITEM_SIZE];
+	int more;
+
+	while ((more = next_item(&text, item)) <= 0) {
+		if (more < 0)
+			return refuse(item, "... is longer than any user name", why, why_size);
+		if (add_user(key, item, c, why, why_size))
+			return -1;
+	}
+	return 0;
+}
+
+static void write_users(const struct config_key *key, const struct config *c, FILE *out)
+{
+	const struct config_uids *uids = uids_of_const(key, c);
+	struct account_id id = {.kind = ACCOUNT_UID};
+	char name[ACCOUNT_NAME_SIZE];
+
+	for (size_t i = 0; i < uids->count; i++) {
+		id.uid = uids->uid[i];
+		account_name(&id, name, sizeof(name));
+		fprintf(out, "%s%s", i ? "," : "", name);
+	}
+}
+
+static json_t *json_users(const struct config_key *key, const struct config *c)
+{
+	const struct config_uids *uids = uids_of_const(key, c);
+	struct account_id id = {.kind = ACCOUNT_UID};
+	char name[ACCOUNT_NAME_SIZE];
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < uids->count; i++) {
+		id.uid = uids->uid[i];
+		account_name(&id, name, sizeof(name));
+		json_array_append_new(list, json_string(name));
+	}
+	return list;
+}
+
+/* Root stays: no rule may ever refuse it, so it must never be judged as a direct sender. */
+static void clear_users(const struct config_key *key, struct config *c)
+{
+	struct config_uids *uids = uids_of(key, c);
+
+	uids->count = 0;
+	if (is_relays(key))
+		config_uids_add(uids, 0);
+}
+
+const struct config_type config_type_users = {
+	.read = read_users,
+	.write = write_users,
+	.json = json_users,
+	.clear = clear_users,
+};

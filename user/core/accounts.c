@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * accounts.c - the table of accounts: a chained hash table, a list of what is to be saved, and a
+ * wheel of seconds for what is to be checked. An account is in the bucket of its second modulo the
+ * wheel's size; the wheel needs no memory that could be missing when a check is due.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include "accounts.h"
+#include "base/hash.h"
+
+#define BUCKETS_MIN 64
+#define WHEEL 4096 /* seconds; power of two. Checks further away are passed by every round */
+
+struct accounts {
+	uint64_t seed;
+	struct account **buckets;
+	size_t buckets_count; /* power of two */
+	size_t count;
+	size_t collect_at; /* the bucket that accounts_collect() takes next */
+	struct account *dirty;
+	int64_t wheel_s; /* the second whose bucket is being worked through */
+	struct account *wheel_next; /* the next account of that bucket */
+	struct account *wheel[WHEEL];
+};
+
+struct accounts *accounts_new(uint64_t seed)
+{
+	struct accounts *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->seed = seed;
+	t->buckets_count = BUCKETS_MIN;
+	t->buckets = calloc(t->buckets_count, sizeof(*t->buckets));
+	if (!t->buckets) {
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+static void account_free(struct account *a)
+{
+	window_clear(&a->window);
+	free(a->own_domain);
+	free(a);
+}
+
+void accounts_free(struct accounts *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; i < t->buckets_count; i++) {
+		struct account *a = t->buckets[i];
+
+		while (a) {
+			struct account *next = a->chain;
+
+			account_free(a);
+			a = next;
+		}
+	}
+	free(t->buckets);
+	free(t);
+}
+
+/* Without memory the table stays as it is: longer chains, nothing worse. */
+static void accounts_resize(struct accounts *t, size_t count)
+{
+	struct account **buckets = calloc(count, sizeof(*buckets));
+
+	if (!buckets)
+		return;
+	for (size_t i = 0; i < t->buckets_count; i++) {
+		struct account *a = t->buckets[i];
+
+		while (a) {
+			struct account *next = a->chain;
+
+			a->chain = buckets[a->hash & (count - 1)];
+			buckets[a->hash & (count - 1)] = a;
+			a = next;
+		}
+	}
+	free(t->buckets);
+	t->buckets = buckets;
+	t->buckets_count = count;
+	t->collect_at &= count - 1;
+}
+
+static size_t id_domain_length(const struct account_id *id)
+{
+	return id->kind == ACCOUNT_DOMAIN ? strnlen(id->domain, sizeof(id->domain) - 1) : 0;
+}
+
+static uint32_t id_hash(const struct accounts *t, const struct account_id *id)
+{
+	if (id->kind == ACCOUNT_UID)
+		return hash_pair(t->seed, id->uid);
+	return hash_bytes(t->seed, id->domain, id_domain_length(id));
+}
+
+static struct account *find_hashed(const struct accounts *t, const struct account_id *id,
+				   uint32_t hash)
+{
+	const char *domain = id->kind == ACCOUNT_DOMAIN ? id->domain : "";
+	uint32_t uid = id->kind == ACCOUNT_UID ? id->uid : 0;
+	struct account *a = t->buckets[hash & (t->buckets_count - 1)];
+
+	while (a && (a->hash != hash || a->uid != uid || strcmp(a->domain, domain) != 0))
+		a = a->chain;
+	return a;
+}
+
+struct account *accounts_find(const struct accounts *t, const struct account_id *id)
+{
+	return find_hashed(t, id, id_hash(t, id));
+}
+
+int accounts_get(struct accounts *t, const struct account_id *id, struct account **account)
+{
+	uint32_t hash = id_hash(t, id);
+	struct account *a = find_hashed(t, id, hash);
+	size_t length = id_domain_length(id);
+
+	if (!a) {
+		a = calloc(1, sizeof(*a) + length + 1);
+		if (!a)
+			return -ENOMEM;
+		memcpy(a->domain, id->domain, length);
+		a->uid = id->kind == ACCOUNT_UID ? id->uid : 0;
+		a->hash = hash;
+		if (t->count >= t->buckets_count)
+			accounts_resize(t, 2 * t->buckets_count);
+		a->chain = t->buckets[hash & (t->buckets_count - 1)];
+		t->buckets[hash & (t->buckets_count - 1)] = a;
+		t->count++;
+	}
+	*account = a;
+	return 0;
+}
+
+size_t accounts_count(const struct accounts *t)
+{
+	return t->count;
+}
+
+struct account *accounts_next(const struct accounts *t, const struct account *previous)
+{
+	size_t i = previous ? (previous->hash & (t->buckets_count - 1)) + 1 : 0;
+
+	if (previous && previous->chain)
+		return previous->chain;
+	while (i < t->buckets_count && !t->buckets[i])
+		i++;
+	return i < t->buckets_count ? t->buckets[i] : NULL;
+}
+
+struct account_id accounts_id(const struct account *a)
+{
+	struct account_id id = { .kind = a->domain[0] ? ACCOUNT_DOMAIN : ACCOUNT_UID,
+				 .uid = a->uid };
+
+	memcpy(id.domain, a->domain, strlen(a->domain));
+	return id;
+}
+
+const char *accounts_own_domain(const struct account *a)
+{
+	if (a->domain[0])
+		return a->domain;
+	return a->own_domain ? a->own_domain : "";
+}
+
+void accounts_set_own_domain(struct account *a, const char *domain)
+{
+	char *copy;
+
+	if (a->domain[0] || !*domain || strcmp(domain, accounts_own_domain(a)) == 0)
+		return;
+	copy = strdup(domain);
+	if (!copy)
+		return;
+	free(a->own_domain);
+	a->own_domain = copy;
+}
+
+/* ---- saving ---- */
+
+void accounts_mark_dirty(struct accounts *t, struct account *a)
+{
+	if (a->dirty)
+		return;
+	a->dirty = true;
+	a->dirty_next = t->dirty;
+	t->dirty = a;
+}
+
+struct account *accounts_dirty(const struct accounts *t)
+{
+	return t->dirty;
+}
+
+void accounts_saved(struct accounts *t)
+{
+	while (t->dirty) {
+		struct account *a = t->dirty;
+
+		t->dirty = a->dirty_next;
+		a->dirty_next = NULL;
+		a->dirty = false;
+		a->stored = !window_empty(&a->window);
+	}
+}
+
+/* ---- the check list ---- */
+
+static struct account **wheel_bucket(struct accounts *t, int64_t second)
+{
+	return &t->wheel[second & (WHEEL - 1)];
+}
+
+void accounts_check_never(struct accounts *t, struct account *a)
+{
+	if (a->check_s == 0)
+		return;
+	if (t->wheel_next == a)
+		t->wheel_next = a->check_next;
+	*(a->check_prev ? &a->check_prev->check_next : wheel_bucket(t, a->check_s)) = a->check_next;
+	if (a->check_next)
+		a->check_next->check_prev = a->check_prev;
+	a->check_prev = a->check_next = NULL;
+	a->check_s = 0;
+}
+
+void accounts_check_at(struct accounts *t, struct account *a, int64_t second)
+{
+	struct account **bucket;
+
+	if (second <= t->wheel_s)
+		second = t->wheel_s + 1;
+	if (a->check_s == second)
+		return;
+	accounts_check_never(t, a);
+	bucket = wheel_bucket(t, second);
+	a->check_s = second;
+	a->check_next = *bucket;
+	if (a->check_next)
+		a->check_next->check_prev = a;
+	*bucket = a;
+}
+
+static void wheel_turn(struct accounts *t, int64_t second)
+{
+	t->wheel_s = second;
+	t->wheel_next = *wheel_bucket(t, second);
+}
+
+struct account *accounts_due(struct accounts *t, int64_t now_s, unsigned int *budget)
+{
+	/* After a gap longer than the wheel each bucket is due, and once is enough. */
+	if (now_s - t->wheel_s > WHEEL)
+		wheel_turn(t, now_s - WHEEL + 1);
+	while (*budget > 0) {
+		struct account *a = t->wheel_next;
+
+		if (!a && t->wheel_s >= now_s)
+			return NULL;
+		--*budget;
+		if (!a) {
+			wheel_turn(t, t->wheel_s + 1);
+			continue;
+		}
+		t->wheel_next = a->check_next;
+		if (a->check_s > now_s)
+			continue;
+		accounts_check_never(t, a);
+		return a;
+	}
+	return NULL;
+}
+
+/* ---- removal ---- */
+
+static bool account_forgettable(struct accounts *t, struct account *a, int64_t now_s,
+				int64_t length_s)
+{
+	window_slide(&a->window, now_s, length_s);
+	if (a->state != ACCOUNT_FREE || !window_empty(&a->window))
+		return false;
+	if (a->stored) /* an empty window deletes its row */
+		accounts_mark_dirty(t, a);
+	/* What is late from before a suspension's end must still find that end. */
+	return !a->dirty && (int64_t)(a->begins_ns / 1000000000) <= now_s - length_s;
+}
+
+size_t accounts_collect(struct accounts *t, int64_t now_s, int64_t length_s, size_t budget)
+{
+	size_t before = t->count;
+
+	for (; budget > 0; budget--) {
+		struct account **at = &t->buckets[t->collect_at];
+
+		while (*at) {
+			struct account *a = *at;
+
+			if (!account_forgettable(t, a, now_s, length_s)) {
+				at = &a->chain;
+				continue;
+			}
+			*at = a->chain;
+			accounts_check_never(t, a);
+			account_free(a);
+			t->count--;
+		}
+		t->collect_at = (t->collect_at + 1) & (t->buckets_count - 1);
+	}
+	before -= t->count;
+	if (t->buckets_count > BUCKETS_MIN && t->count < t->buckets_count / 8)
+		accounts_resize(t, t->buckets_count / 2);
+	return before;
+}
+
+size_t accounts_collect_budget(const struct accounts *t)
+{
+	return t->buckets_count / 256 + 1;
+}

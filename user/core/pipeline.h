@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pipeline.h - from what the kernel reports to a verdict: takes ring records and readings of the
+ * map smtpl_counts, finds the account and the mails of each outcome, keeps the windows, and says
+ * when an account crosses the line. Pure: no libbpf, no clock, no log; times are boot time. One
+ * thread.
+ *
+ * What an outcome is charged to: the uid of a direct sender; of a relay's mail the uid that owns the
+ * sender domain, or the domain where nobody is known; nobody for an exempt user's, or a relay's
+ * without a sender domain. `unknown` is accounted and judged by nobody. All recipients that one
+ * reply decided are judged together.
+ */
+#ifndef SMTPL_PIPELINE_H
+#define SMTPL_PIPELINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "headers/event.h"
+#include "headers/maps.h"
+#include "accounts.h"
+#include "config/config.h"
+#include "told.h"
+#include "verdict.h"
+
+struct pipeline;
+
+/* What a mail server told of one recipient (feed.h), once it is known who pays. */
+struct pipeline_told {
+	uint32_t relay_uid;
+	uint32_t mta;              /* enum feed_mta */
+	enum smtp_outcome outcome;
+	bool charged;              /* false: nobody pays (null sender, forward) */
+	bool refused;              /* by smtplimit at the server: not an outcome, counted as refused */
+	bool past;                 /* older than the window: counted, not judged */
+	struct account_id account; /* charged */
+	const char *domain;        /* sender domain in key form, "": none */
+	uint64_t sender_hash;      /* of the addresses, as in struct smtpl_event_path */
+	uint64_t rcpt_hash;
+	uint64_t time_ns;          /* boot time of the outcome; 0: now */
+};
+
+struct pipeline_ops {
+	/* The uid that owns a sender domain; false: nobody known. */
+	bool (*owner)(void *arg, const char *domain, uint32_t *uid);
+	enum smtpl_role (*role)(void *arg, uint32_t uid);
+	/* The account has crossed the line. Called once a crossing: it is already marked, until
+	 * a->until_ns, as suspended (in observe mode: as seen). May call pipeline_release(). */
+	void (*suspend)(void *arg, struct account *a, const struct verdict *v, uint64_t now_ns);
+	uint64_t seed; /* random: strangers choose the domains in the tables */
+};
+
+/* Copies *ops and *rule. NULL without memory. */
+struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
+			      const struct verdict_rule *rule, enum config_mode mode);
+void pipeline_free(struct pipeline *p);
+/* After a reload: the next ticks judge every account by the new rule. */
+void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum config_mode mode);
+
+/* One record of the ring, aligned as it lies there. Returns 0; -EPROTO: not one of ours, ignored
+ * and counted; -ENOMEM: what could not be taken in stays missing, and the next reading heals it. */
+int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t now_ns);
+
+/*
+ * A relay whose server tells of its deliveries (a feed) is charged by what it tells; what the kernel
+ * saw of it (the wire) is set aside and compared. Wire outcomes wait for the telling: when nothing
+ * at all has been told PIPELINE_FEED_GRACE_NS after one, the feed is taken for stopped, what waits
+ * is charged, and so is the wire from then on, until the feed tells again. Nothing is ever charged
+ * twice: what the wire has charged is passed over when it is told late.
+ *
+ * What waits is saved as not taken in: after a restart the first snapshot finds it missing, and
+ * takes it in without names, as all that happened meanwhile: set aside where a log tells of it
+ * (Postfix), charged where nobody could be told (Exim). An Exim delivery that the kernel saw before
+ * a start of the agent and that is told after it is so counted twice.
+ */
+#define PIPELINE_FEED_GRACE_NS (30 * 1000000000ull)
+/* 0; -ENOMEM: not taken in, and lost. */
+int pipeline_tell(struct pipeline *p, const struct pipeline_told *told, uint64_t now_ns);
+/* The feed of this relay runs, from now on, and a log (mta: Postfix) from where it was left. Changes
+ * nothing for one that runs, or that has been silent for too long: it has to tell. */
+void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
+/* Its source is known to be gone: the wire takes over at once. */
+void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns);
+
+/* X(field, what it counts of one feed, over restarts) */
+#define PIPELINE_FEED_STATS(X)                                                                     \
+	X(told_delivered, "mails told as delivered")                                               \
+	X(told_deferred, "mails told as deferred")                                                 \
+	X(told_failed, "mails told as failed")                                                     \
+	X(wire_delivered, "attempts that the kernel saw delivered, set aside")                     \
+	X(wire_deferred, "attempts that the kernel saw deferred, set aside")                       \
+	X(wire_failed, "attempts that the kernel saw fail, set aside")                             \
+	X(agreed, "mails told as the kernel saw them")                                             \
+	X(differed, "mails told otherwise than the kernel saw them")                               \
+	X(retried, "attempts that the kernel saw before the one that was told")                    \
+	X(told_only, "mails told that the kernel did not see: TLS, or never sent")                 \
+	X(wire_only, "attempts that the kernel saw and nobody told of")                            \
+	X(late, "mails told after the kernel's counts had been charged, passed over")              \
+	X(forgotten, "attempts forgotten at a bound, neither told nor charged")
+
+struct pipeline_feed_stats {
+#define PIPELINE_FEED_STAT_FIELD(name, text) uint64_t name;
+	PIPELINE_FEED_STATS(PIPELINE_FEED_STAT_FIELD)
+#undef PIPELINE_FEED_STAT_FIELD
+};
+
+struct pipeline_feed {
+	uint32_t relay_uid;
+	uint32_t mta; /* enum feed_mta */
+	bool running;
+	uint64_t told_ns;    /* when it last told; 0: never, or before this boot */
+	uint64_t changed_ns; /* when it began or stopped; 0 as well */
+	struct pipeline_feed_stats stats;
+};
+
+/* Call about once a second: suspensions end, accounts are judged whose percentage rose because
+ * delivered mails left the window, idle sessions and empty accounts are forgotten. Bounded work a
+ * call; what is left over comes first in the next. */
+void pipeline_tick(struct pipeline *p, uint64_t now_ns);
+
+/* Suspended by hand, or before a restart: until then outcomes stay out of the window. An end in the
+ * past is carried out by the next event or tick. 0 or -ENOMEM. */
+int pipeline_suspend(struct pipeline *p, const struct account_id *id, uint64_t until_ns);
+/* No longer suspended, and its window begins empty. */
+void pipeline_release(struct pipeline *p, const struct account_id *id);
+
+/*
+ * Lost events are healed from readings of smtpl_counts, about once a second and at the start:
+ *	pipeline_snapshot_begin(p);
+ *	for each entry of the map	pipeline_snapshot_key(p, uid, domain, &count);
+ *	note the ring's producer position; consume the ring past it with pipeline_event();
+ *	pipeline_snapshot_end(p, now_ns);
+ * No event may be handled between the reading of an entry and its pipeline_snapshot_key(). What
+ * then has not come is lost: it is taken in without names, at the time of the key's last change.
+ * With no snapshot begun, key returns -EINVAL and end does nothing. key may also return -ENOMEM:
+ * this entry waits for the next snapshot.
+ */
+void pipeline_snapshot_begin(struct pipeline *p);
+int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
+			  const struct smtpl_count *count);
+void pipeline_snapshot_end(struct pipeline *p, uint64_t now_ns);
+
+/* Before a key is taken out of the map: all of `count` is taken in and saved, nothing is to come. */
+bool pipeline_key_settled(const struct pipeline *p, uint32_t uid, const char *domain,
+			  const struct smtpl_count *count);
+/* It was taken out of the map: should it come back, it begins at zero. 0; -ENOENT: not known; -EBUSY:
+ * it is to be saved, or attempts of a reading are still to come or missing. */
+int pipeline_forget_key(struct pipeline *p, uint32_t uid, const char *domain);
+
+/* Before the first event and snapshot: what was saved. restore_window takes over *window (empty
+ * afterwards), -ENOMEM leaves it. A key of the map that is not restored counts as never taken in:
+ * with a new state database and old maps, restore every key from the map itself. */
+int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
+			 const struct smtpl_totals *accounted);
+int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,
+			    struct window *window);
+/* After the key; 0: also of one that is not known. */
+int pipeline_restore_aside(struct pipeline *p, uint32_t uid, const char *domain,
+			   const struct smtpl_totals *aside);
+/* One that was running does so as after pipeline_feed_begin(). */
+int pipeline_restore_feed(struct pipeline *p, const struct pipeline_feed *feed, uint64_t now_ns);
+
+/* To be saved: keys taken in from or changed in the kernel, and accounts with another window or
+ * state than before. Call all five, then, once they are on disk, pipeline_saved(), with no other call
+ * of the pipeline between: then accounted and windows agree. A non-zero return of `each` ends the
+ * call and is returned; without pipeline_saved() all come again. */
+int pipeline_each_dirty_key(struct pipeline *p,
+			    int (*each)(void *arg, uint32_t uid, const char *domain,
+					const struct smtpl_totals *accounted),
+			    void *arg);
+int pipeline_each_dirty_account(struct pipeline *p,
+				int (*each)(void *arg, const struct account *account), void *arg);
+/* To be saved with them: of the keys what is set aside, if anything is; feeds that have changed; and
+ * what to add to the counts of (account, sender domain). */
+int pipeline_each_dirty_aside(struct pipeline *p,
+			      int (*each)(void *arg, uint32_t uid, const char *domain,
+					  const struct smtpl_totals *aside),
+			      void *arg);
+int pipeline_each_dirty_feed(struct pipeline *p,
+			     int (*each)(void *arg, const struct pipeline_feed *feed), void *arg);
+int pipeline_each_told(struct pipeline *p,
+		       int (*each)(void *arg, const struct account_id *account,
+				   const char *domain, const struct told_counts *counts),
+		       void *arg);
+void pipeline_saved(struct pipeline *p);
+
+/* For reading: accounts_find(), accounts_next(). Windows are exact as of their last slide. */
+struct accounts *pipeline_accounts(struct pipeline *p);
+
+/* X(field, what it counts since the start) */
+#define PIPELINE_STATS(X)                                                                          \
+	X(events, "records of the ring")                                                           \
+	X(malformed, "records that were not as they must be, ignored")                             \
+	X(attempts, "attempts taken in, healed ones included")                                     \
+	X(healed, "attempts whose event was lost, taken in from the map")                          \
+	X(late, "attempts whose event came after they had been healed, ignored")                   \
+	X(resets, "keys whose counts in the map fell below what had been taken in")                \
+	X(nomem, "times that memory was missing; the attempts are healed later")                   \
+	X(not_judged, "attempts of exempt users, or of relays without a sender domain")            \
+	X(while_suspended, "attempts of accounts while they were suspended, not in the window")    \
+	X(bypass, "of them, those that a mail server let through or tried")                        \
+	X(told, "outcomes that mail servers told")                                                 \
+	X(aside, "attempts of mail servers that tell, charged by what they tell")                  \
+	X(told_lost, "counts of mail servers' mail lost at a bound or without memory")             \
+	X(suspensions, "times that an account crossed the line")                                   \
+	X(collected, "accounts forgotten because nothing was left of them")                        \
+	X(evicted, "sessions forgotten at a bound: their mails lose their names")                  \
+	X(sessions, "sessions known now")                                                          \
+	X(accounts, "accounts known now")                                                          \
+	X(keys, "pairs of uid and domain known now")
+
+struct pipeline_stats {
+#define PIPELINE_STAT_FIELD(name, text) uint64_t name;
+	PIPELINE_STATS(PIPELINE_STAT_FIELD)
+#undef PIPELINE_STAT_FIELD
+};
+
+struct pipeline_stats pipeline_stats(const struct pipeline *p);
+
+#endif

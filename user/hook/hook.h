@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hook.h - the configuration that makes a mail server ask and tell: printed, added as files of our
+ * own and as marked blocks, taken out exactly. hook.c knows files and blocks; hook_MTA.c knows what
+ * goes into them.
+ *
+ * A block stands between two marker lines that carry a name, in the comment syntax of the file:
+ *	# BEGIN smtplimit NAME (smtplimit hook MTA --remove takes this out)
+ *	# END smtplimit NAME
+ */
+#ifndef SMTPL_HOOK_H
+#define SMTPL_HOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <linux/limits.h>
+#include <sys/types.h>
+#include "config/config.h"
+
+/* The whole content of a file in memory; malloc'ed, text[size] is NUL. */
+struct hook_text {
+	char *text;
+	size_t size;
+};
+
+struct hook_edit {
+	const char *path;     /* below root */
+	struct hook_text old; /* text NULL: there is no such file */
+	struct hook_text new; /* text NULL: to be removed */
+	char *real;           /* while it is carried out: links followed, as seen from here */
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	bool done;
+};
+
+#define HOOK_EDITS_MAX 64
+
+struct hook_plan {
+	struct hook_edit edit[HOOK_EDITS_MAX];
+	size_t count;
+};
+
+struct hook_context {
+	const struct config *config;
+	const char *root;   /* "" or a directory that stands for /, for servers in a root of their own */
+	const char *binary; /* path of smtplimit, as the mail server will run it */
+	const char *config_file; /* for -c, likewise; NULL: CONFIG_FILE_DEFAULT */
+	const char *directory; /* of the server's configuration; NULL: find it */
+};
+
+struct hook_mta {
+	const char *name; /* "exim" */
+	/* What is to be added, for people to read and put in by hand. */
+	int (*print)(const struct hook_context *context, FILE *out);
+	/* Plan the edits that add it / take it out: from files as they are to files as they shall be. A plan
+	 * without edits: it is so already. 0 or -errno with one line in `error`. */
+	int (*install)(const struct hook_context *context, struct hook_plan *plan, char *error,
+		       size_t error_size);
+	int (*remove)(const struct hook_context *context, struct hook_plan *plan, char *error,
+		      size_t error_size);
+	/* The server's own syntax check over the files as they are on disk. 0 or -errno with what it
+	 * said in `error`. */
+	int (*syntax)(const struct hook_context *context, char *error, size_t error_size);
+	/* One line: "exim: installed", "postfix: not installed: /etc/postfix/main.cf lacks ..." 1: the
+	 * server is not on this host; 0: live; -errno: not. */
+	int (*check)(const struct hook_context *context, char *line, size_t line_size);
+	/* What the person has to do afterwards: "systemctl reload exim4". */
+	const char *reload;
+};
+
+extern const struct hook_mta hook_exim, hook_postfix, hook_opensmtpd, hook_sendmail;
+
+/* Put a block with these lines into text: in place of the block of that name, or where `at` points
+ * (an offset). `comment` is "#" or "dnl" .... 0 or -ENOMEM. */
+int hook_block_put(struct hook_text *text, const char *name, const char *mta, const char *comment,
+		   const char *lines, size_t at);
+/* Take out the block; exactly what put has added. True: there was one. */
+bool hook_block_remove(struct hook_text *text, const char *name, const char *comment);
+bool hook_block_present(const struct hook_text *text, const char *name, const char *comment);
+
+/* Take out every block of ours, whatever its name. How many there were. */
+size_t hook_block_remove_all(struct hook_text *text, const char *comment);
+
+/* Read a file below root. 0; -ENOENT: text NULL. Frees nothing. */
+int hook_read(const struct hook_context *context, const char *path, struct hook_text *text);
+void hook_text_free(struct hook_text *text);
+/* *to is overwritten, not freed. 0 or -ENOMEM. */
+int hook_text_copy(struct hook_text *to, const struct hook_text *from);
+/* Is there such a file or directory below root? */
+bool hook_exists(const struct hook_context *context, const char *path);
+/* Take over both texts, also on an error; when they are equal nothing is planned. 0, -ENOMEM or -E2BIG. */
+int hook_plan_add(struct hook_plan *plan, const char *path, struct hook_text *old,
+		  struct hook_text *changed);
+/* Write all new files (atomically, mode and owner kept, symbolic links followed), run mta->syntax,
+ * and put all old ones back if that fails. 0 or -errno with `error`. */
+int hook_plan_carry_out(const struct hook_mta *mta, const struct hook_context *context,
+			struct hook_plan *plan, char *error, size_t error_size);
+void hook_plan_free(struct hook_plan *plan);
+
+/* Set context->binary: this program, below the root if it lies there, else where it is installed. */
+void hook_find_binary(struct hook_context *context, char binary[PATH_MAX]);
+
+/* Run a program of the server (chroot into context->root if there is one), with its output in
+ * `output`. Its exit status, or -errno. */
+int hook_run(const struct hook_context *context, const char *const *argv, char *output,
+	     size_t output_size);
+
+/* All of them, NULL at the end. */
+extern const struct hook_mta *const hook_mtas[];
+
+#endif

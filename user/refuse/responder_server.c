@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * responder_server.c - the event loop of the responder's child process. All memory is taken before
+ * the sandbox closes; after that the loop gets by with the system calls listed here.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <seccomp.h>
+#include "base/child.h"
+#include "responder.h"
+#include "responder_server.h"
+#include "responder_smtp.h"
+#include "base/sandbox.h"
+
+#define IN_BYTES 512
+#define OUT_BYTES 2048
+#define WAKE_EVENTS 64
+#define ACCEPTS_PER_WAKE 16
+#define SWEEPS_PER_BOUND 8
+#define SPARE_FILES 8 /* stderr, the fixed sockets, epoll, one more than fits */
+/* So few that neither side's socket buffer can fill up, and no answer is lost. */
+#define QUESTIONS_IN_FLIGHT 32
+#define MEMORY_BYTES (64u << 20)
+
+static const int loop_syscalls[] = {
+	SCMP_SYS(accept4),      SCMP_SYS(close),      SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_wait), SCMP_SYS(recv),      SCMP_SYS(recvfrom),
+	SCMP_SYS(send),         SCMP_SYS(sendto),     SCMP_SYS(shutdown),
+};
+
+enum client_state {
+	CLIENT_FREE = 0,
+	CLIENT_NEW,     /* the parent could not be asked yet */
+	CLIENT_ASKING,  /* the parent was asked */
+	CLIENT_TALKING,
+	CLIENT_LEAVING, /* all was said: waiting for the client to close */
+};
+
+struct client {
+	enum client_state state;
+	int fd;
+	uint32_t events;     /* epoll is told to watch these */
+	int64_t born_ms;
+	int64_t active_ms;   /* last sign of life; LEAVING: since then */
+	uint64_t active;     /* the same as a number: many fall into one millisecond */
+	size_t input_bytes;
+	size_t drained_bytes;
+	size_t in_length;
+	size_t in_used;
+	size_t out_length;
+	bool eof;            /* the client has sent all that it will; it may still read */
+	struct responder_question question;
+	struct responder_smtp smtp;
+	char in[IN_BYTES];
+	char out[OUT_BYTES];
+};
+
+struct server {
+	const struct responder_sockets *sockets;
+	const struct responder_bounds *bounds;
+	struct client *clients;
+	int epoll;
+	int64_t now_ms;
+	int64_t sweep_ms;       /* when bounds of time are looked at next */
+	unsigned int open;      /* clients that are not free */
+	uint32_t questions;
+	uint64_t signs_of_life;
+	unsigned int waiting;   /* clients in CLIENT_NEW */
+	unsigned int in_flight; /* questions without an answer yet */
+};
+
+/* What epoll gives back: a client's place below its question's id, so that an event of the one
+ * who had the place before is known as such; the three fixed sockets lie behind the places. */
+static uint64_t client_data(const struct server *s, const struct client *c)
+{
+	return (uint64_t)c->question.id << 32 | (uint32_t)(c - s->clients);
+}
+
+static uint64_t fixed_data(const struct server *s, int fd)
+{
+	return s->bounds->clients + (uint32_t)fd;
+}
+
+static int watch_fixed(const struct server *s, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u64 = fixed_data(s, fd)};
+
+	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+}
+
+static void client_alive(struct server *s, struct client *c)
+{
+	c->active_ms = s->now_ms;
+	c->active = ++s->signs_of_life;
+}
+
+static void client_turn(struct server *s, struct client *c, enum client_state state)
+{
+	s->waiting -= c->state == CLIENT_NEW;
+	c->state = state;
+	client_alive(s, c);
+}
+
+static void client_drop(struct server *s, struct client *c)
+{
+	close(c->fd);
+	client_turn(s, c, CLIENT_FREE);
+	s->open--;
+}
+
+/* Watch what the client's state can make use of: no input while replies wait for room. */
+static void client_watch(struct server *s, struct client *c)
+{
+	struct epoll_event event = {.data.u64 = client_data(s, c)};
+	bool reads = c->state == CLIENT_LEAVING ||
+		     (c->state == CLIENT_TALKING && !c->eof && c->in_used == c->in_length);
+
+	event.events = (reads ? EPOLLIN : 0) | (c->out_length ? EPOLLOUT : 0);
+	if (c->events == event.events)
+		return;
+	c->events = event.events;
+	if (epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->fd, &event))
+		client_drop(s, c);
+}
+
+/* Send what fits. False: the client cannot be written to any more. */
+static bool client_flush(struct client *c)
+{
+	ssize_t sent;
+
+	if (c->out_length == 0)
+		return true;
+	sent = send(c->fd, c->out, c->out_length, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (sent < 0)
+		return errno == EAGAIN || errno == EINTR;
+	c->out_length -= sent;
+	memmove(c->out, c->out + sent, c->out_length);
+	return true;
+}
+
+static bool client_has_room(const struct client *c)
+{
+	return sizeof(c->out) - c->out_length >= RESPONDER_REPLY_SIZE;
+}
+
+/*
+ * Go as far as input, room for replies and the peer's window allow. A close() with unread input
+ * would be a reset, which may overtake the refusal: after the last reply only our half is shut.
+ */
+static void client_advance(struct server *s, struct client *c)
+{
+	do {
+		while (c->in_used < c->in_length && client_has_room(c))
+			c->out_length += responder_smtp_byte(&c->smtp, c->in[c->in_used++],
+							     c->out + c->out_length);
+		if (!client_flush(c)) {
+			client_drop(s, c);
+			return;
+		}
+	} while (c->in_used < c->in_length && client_has_room(c));
+	if (c->state == CLIENT_TALKING && c->out_length == 0) {
+		if (c->smtp.closing) {
+			shutdown(c->fd, SHUT_WR);
+			client_turn(s, c, CLIENT_LEAVING);
+		} else if (c->eof && c->in_used == c->in_length) {
+			client_drop(s, c);
+			return;
+		}
+	}
+	client_watch(s, c);
+}
+
+/* Close a client's session from this side, whatever it was doing. */
+static void client_stop(struct server *s, struct client *c)
+{
+	if (c->smtp.closing || !client_has_room(c)) {
+		client_drop(s, c);
+		return;
+	}
+	client_turn(s, c, CLIENT_TALKING);
+	c->in_used = c->in_length;
+	c->out_length += responder_smtp_stop(&c->smtp, c->out + c->out_length);
+	client_advance(s, c);
+}
+
+static void client_drain(struct server *s, struct client *c)
+{
+	char waste[4096];
+	ssize_t got = recv(c->fd, waste, sizeof(waste), MSG_DONTWAIT);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	c->drained_bytes += got > 0 ? got : 0;
+	if (got <= 0 || c->drained_bytes > s->bounds->drain_bytes)
+		client_drop(s, c);
+}
+
+static void client_read(struct server *s, struct client *c)
+{
+	ssize_t got = recv(c->fd, c->in, sizeof(c->in), MSG_DONTWAIT);
+
+	if (got < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			client_drop(s, c);
+		return;
+	}
+	c->in_used = 0;
+	c->in_length = got;
+	c->eof = got == 0;
+	client_alive(s, c);
+	c->input_bytes += got;
+	if (c->input_bytes > s->bounds->input_bytes)
+		client_stop(s, c);
+	else
+		client_advance(s, c);
+}
+
+static void client_event(struct server *s, struct client *c, uint32_t events)
+{
+	if (c->state == CLIENT_FREE)
+		return;
+	/* Both directions are closed, or reset: nobody is left to be told anything. */
+	if (events & (EPOLLERR | EPOLLHUP))
+		client_drop(s, c);
+	else if (c->state == CLIENT_LEAVING)
+		client_drain(s, c);
+	else if (events & EPOLLIN)
+		client_read(s, c);
+	else
+		client_advance(s, c);
+}
+
+/* False: the parent has enough to do for now. */
+static bool client_ask(struct server *s, struct client *c)
+{
+	if (s->in_flight >= QUESTIONS_IN_FLIGHT ||
+	    send(s->sockets->parent, &c->question, sizeof(c->question),
+		 MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(c->question))
+		return false;
+	s->in_flight++;
+	client_turn(s, c, CLIENT_ASKING);
+	return true;
+}
+
+static void ask_waiting(struct server *s)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->bounds->clients && s->waiting; i++)
+		if (s->clients[i].state == CLIENT_NEW && !client_ask(s, &s->clients[i]))
+			return;
+}
+
+/* A free place; when there is none, that of the client which has been still for the longest. */
+static struct client *free_place(struct server *s)
+{
+	struct client *oldest = &s->clients[0];
+	unsigned int i;
+
+	for (i = 0; i < s->bounds->clients; i++) {
+		if (s->clients[i].state == CLIENT_FREE)
+			return &s->clients[i];
+		if (s->clients[i].active < oldest->active)
+			oldest = &s->clients[i];
+	}
+	client_stop(s, oldest);
+	if (oldest->state != CLIENT_FREE)
+		client_drop(s, oldest);
+	return oldest;
+}
+
+static void question_from(struct responder_question *q, const struct sockaddr_storage *peer)
+{
+	const struct sockaddr_in6 *six = (const void *)peer;
+	const struct sockaddr_in *four = (const void *)peer;
+
+	memset(q->addr, 0, sizeof(q->addr));
+	if (peer->ss_family == AF_INET6) {
+		memcpy(q->addr, &six->sin6_addr, sizeof(q->addr));
+		q->port = ntohs(six->sin6_port);
+	} else {
+		q->addr[10] = q->addr[11] = 0xff;
+		memcpy(q->addr + 12, &four->sin_addr, 4);
+		q->port = ntohs(four->sin_port);
+	}
+}
+
+static void client_begin(struct server *s, int fd, const struct sockaddr_storage *peer)
+{
+	struct client *c = free_place(s);
+	struct epoll_event event = {0};
+
+	memset(c, 0, offsetof(struct client, in));
+	/* The place is found in the id again; the rest tells this client from an earlier one. */
+	c->question.id = s->questions++ * s->bounds->clients + (uint32_t)(c - s->clients);
+	question_from(&c->question, peer);
+	event.data.u64 = client_data(s, c);
+	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event)) {
+		close(fd);
+		return;
+	}
+	c->state = CLIENT_NEW;
+	c->fd = fd;
+	c->born_ms = s->now_ms;
+	client_alive(s, c);
+	s->open++;
+	s->waiting++;
+	client_ask(s, c);
+}
+
+static void accept_clients(struct server *s, int listener)
+{
+	struct sockaddr_storage peer;
+	socklen_t length;
+	int fd, i;
+
+	for (i = 0; i < ACCEPTS_PER_WAKE; i++) {
+		length = sizeof(peer);
+		fd = accept4(listener, (struct sockaddr *)&peer, &length,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0)
+			return;
+		client_begin(s, fd, &peer);
+	}
+}
+
+/* False: the parent is gone. */
+static bool take_answer(struct server *s)
+{
+	struct responder_answer answer;
+	ssize_t got = recv(s->sockets->parent, &answer, sizeof(answer), MSG_DONTWAIT);
+	struct client *c;
+
+	if (got < 0)
+		return errno == EAGAIN || errno == EINTR;
+	if (got == 0)
+		return false;
+	s->in_flight -= s->in_flight > 0;
+	c = &s->clients[answer.id % s->bounds->clients];
+	if (got == sizeof(answer) && c->state == CLIENT_ASKING && c->question.id == answer.id) {
+		client_turn(s, c, CLIENT_TALKING);
+		c->out_length = responder_smtp_greet(&c->smtp, &answer, c->out);
+		client_advance(s, c);
+	}
+	ask_waiting(s);
+	return true;
+}
+
+static bool client_is_late(const struct server *s, const struct client *c)
+{
+	const struct responder_bounds *b = s->bounds;
+	int64_t still_ms = s->now_ms - c->active_ms;
+	int64_t age_ms = s->now_ms - c->born_ms;
+
+	switch (c->state) {
+	case CLIENT_NEW:
+	case CLIENT_ASKING:
+		return age_ms >= b->ask_ms;
+	case CLIENT_TALKING:
+		return still_ms >= b->idle_ms || age_ms >= b->life_ms;
+	case CLIENT_LEAVING:
+		return still_ms >= b->leave_ms;
+	case CLIENT_FREE:
+		break;
+	}
+	return false;
+}
+
+static void sweep(struct server *s)
+{
+	const struct responder_bounds *b = s->bounds;
+	int shortest = b->ask_ms < b->leave_ms ? b->ask_ms : b->leave_ms;
+	unsigned int i;
+
+	for (i = 0; i < b->clients; i++) {
+		if (!client_is_late(s, &s->clients[i]))
+			continue;
+		/* An answer that is this late may never come: its place is another's. */
+		if (s->clients[i].state == CLIENT_ASKING)
+			s->in_flight -= s->in_flight > 0;
+		client_stop(s, &s->clients[i]);
+	}
+	ask_waiting(s);
+	if (b->idle_ms < shortest)
+		shortest = b->idle_ms;
+	s->sweep_ms = s->now_ms + shortest / SWEEPS_PER_BOUND + 1;
+}
+
+/* False: the parent is gone. */
+static bool handle(struct server *s, const struct epoll_event *event)
+{
+	const struct responder_sockets *k = s->sockets;
+	uint32_t place = (uint32_t)event->data.u64;
+
+	if (place < s->bounds->clients) {
+		if (event->data.u64 == client_data(s, &s->clients[place]))
+			client_event(s, &s->clients[place], event->events);
+	} else if (place != fixed_data(s, k->parent)) {
+		accept_clients(s, (int)(place - s->bounds->clients));
+	} else {
+		return take_answer(s);
+	}
+	return true;
+}
+
+static int serve(struct server *s)
+{
+	struct epoll_event events[WAKE_EVENTS];
+	int64_t wait_ms;
+	int n, i;
+
+	for (;;) {
+		wait_ms = s->sweep_ms > s->now_ms ? s->sweep_ms - s->now_ms : 0;
+		n = epoll_wait(s->epoll, events, WAKE_EVENTS, s->open ? (int)wait_ms : -1);
+		if (n < 0 && errno != EINTR)
+			return 1;
+		s->now_ms = child_now_ms();
+		for (i = 0; i < n; i++)
+			if (!handle(s, &events[i]))
+				return 0;
+		if (s->now_ms >= s->sweep_ms)
+			sweep(s);
+	}
+}
+
+static int server_setup(struct server *s)
+{
+	const struct responder_sockets *k = s->sockets;
+	int err;
+
+	s->clients = calloc(s->bounds->clients, sizeof(*s->clients));
+	s->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (!s->clients || s->epoll < 0)
+		return -errno;
+	err = watch_fixed(s, k->parent);
+	if (!err)
+		err = watch_fixed(s, k->listen4);
+	if (!err && k->listen6 >= 0)
+		err = watch_fixed(s, k->listen6);
+	tzset(); /* else gmtime_r() reads the time zone's file, when it is too late for that */
+	return err;
+}
+
+static int lock_in(const struct server *s, pid_t parent)
+{
+	const struct responder_sockets *k = s->sockets;
+	const int fds[] = {k->parent, k->listen4, s->epoll, k->listen6};
+	const struct sandbox sandbox = {
+		.parent = parent,
+		.name = "smtpl-responder",
+		.user = "nobody",
+		.fds = fds,
+		.fds_count = k->listen6 < 0 ? 3 : 4,
+		.syscalls = loop_syscalls,
+		.syscalls_count = sizeof(loop_syscalls) / sizeof(*loop_syscalls),
+		.files = s->bounds->clients + SPARE_FILES,
+		.memory_bytes = MEMORY_BYTES,
+	};
+
+	return sandbox_enter(&sandbox);
+}
+
+int responder_server(const struct responder_sockets *sockets, const struct responder_bounds *bounds,
+		     pid_t parent)
+{
+	struct server s = {.sockets = sockets, .bounds = bounds};
+	int err = server_setup(&s);
+
+	if (!err)
+		err = lock_in(&s, parent);
+	return child_locked_in(sockets->parent, err) ? serve(&s) : 1;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * state.h - what must outlive a reboot, in SQLite (WAL): windows, suspensions, totals, and the orders
+ * that the command line leaves for the daemon.
+ *
+ * In memory every time is boot time. Each row also keeps the boot id and the distance between wall
+ * clock and boot time at its writing: in the same boot the boot time is taken as it is (a clock step
+ * moves nothing), after a reboot it is moved by the wall clock. Moved seconds of a window may be
+ * negative: before this boot. Calls return 0 or -errno and log nothing; state_error() has the text of
+ * the last failure of this connection.
+ *
+ * A suspension or an order is on the disk when its put, or the commit around it, has returned 0. All
+ * else may lose the last seconds in a power cut, never in a crash of the process. -ENOSPC: nothing of
+ * the transaction was kept, and the next one may work.
+ */
+#ifndef SMTPL_STATE_H
+#define SMTPL_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "headers/event.h"
+#include "headers/maps.h"
+#include "who/account.h"
+#include "core/window.h"
+
+#define STATE_FILE "state.db" /* in the state directory */
+
+struct state;
+
+/* What the kernel counted for one key, and how much of it the windows have taken in. */
+struct state_count {
+	uint32_t uid;
+	char domain[SMTPL_DOMAIN_SIZE];
+	struct smtpl_count kernel;     /* as read from smtpl_counts */
+	struct smtpl_totals accounted; /* attempts that went through the pipeline */
+};
+
+/* One order of the command line, carried out by the daemon or, without one, by the command itself. */
+struct state_order {
+	int64_t id;
+	struct account_id account;
+	bool suspend;       /* else release */
+	uint64_t for_s;     /* suspend */
+	char reason[256];
+	int64_t created_wall_s; /* Unix time at which it was given */
+};
+
+/* A suspension as it is told to people. */
+struct state_suspension {
+	struct account_id account;
+	/* Times in boot time of now. Read back, what lies before this boot is 0: an until_ns so is over,
+	 * and a since_ns put as 0 keeps the start that the row has. */
+	struct smtpl_suspension kernel;
+	char domain[SMTPL_DOMAIN_SIZE]; /* the account's own domain for the text, or "" */
+	char reason[256];
+	int64_t since_wall_s; /* Unix time of the start; set by reading, not looked at by the put */
+};
+
+enum state_open {
+	STATE_READ = 0,
+	STATE_WRITE = 1, /* make the file, its directory and the tables, mode 0600 / 0700 */
+};
+
+/* A missing file (or one without tables yet) with STATE_READ is -ENOENT; one of another schema -EPROTO,
+ * and untouched. A damaged file is renamed to FILE.damaged-TIME with STATE_WRITE, and said by
+ * state_error(), which is "" after any other success; -EBADMSG with STATE_READ. On failure *state is
+ * untouched and state_error(NULL) has the text. */
+int state_open(const char *path, enum state_open how, struct state **state);
+void state_close(struct state *state);
+const char *state_error(const struct state *state);
+
+/* Rows that the state_each calls of this connection passed over because their content was not valid. */
+uint64_t state_skipped(const struct state *state);
+
+/* The clocks that rows are stamped with and moved by. Read afresh for each call; tests set their own. */
+struct state_clock {
+	char boot_id[40];
+	int64_t boot_ns;
+	int64_t wall_ns; /* at the same moment */
+};
+void state_set_clock(struct state *state, const struct state_clock *clock);
+/* Both clocks as they are now; boot_id is left alone. */
+void state_clock_read(struct state_clock *clock);
+
+/* All puts between begin and commit become visible together. After a put that failed, commit keeps
+ * nothing and returns that failure. With STATE_READ: one view over several state_each calls. */
+int state_begin(struct state *state);
+int state_commit(struct state *state);
+void state_rollback(struct state *state);
+
+int state_put_window(struct state *state, const struct account_id *account, const char *own_domain,
+		     const struct window *window); /* an empty one deletes the row */
+int state_put_count(struct state *state, const struct state_count *count);
+int state_delete_count(struct state *state, uint32_t uid, const char *domain);
+int state_put_suspension(struct state *state, const struct state_suspension *suspension);
+int state_delete_suspension(struct state *state, const struct account_id *account);
+
+/* Each calls back once a row; a callback's non-zero return ends the call and is returned. The window
+ * given is the callback's to keep (window_clear). */
+int state_each_window(struct state *state,
+		      int (*each)(void *arg, const struct account_id *account,
+				  const char *own_domain, struct window *window),
+		      void *arg);
+int state_each_count(struct state *state,
+		     int (*each)(void *arg, const struct state_count *count), void *arg);
+int state_each_suspension(struct state *state,
+			  int (*each)(void *arg, const struct state_suspension *suspension),
+			  void *arg);
+
+/* Orders: put returns the id; each gives them in order, and its callback may delete and put; delete
+ * when carried out (-ENOENT: it is gone already); pending: 1, 0. */
+int state_put_order(struct state *state, const struct state_order *order, int64_t *id);
+int state_each_order(struct state *state, int (*each)(void *arg, const struct state_order *order),
+		     void *arg);
+int state_delete_order(struct state *state, int64_t id);
+int state_order_pending(struct state *state, int64_t id);
+
+/* Whoever gave an order waits for seconds, and was told when they had passed: one that is older, or of
+ * a clock that was set back since, must not be carried out any more. */
+#define STATE_ORDER_FRESH_S 60
+bool state_order_stale(const struct state_order *order, int64_t now_wall_s);
+
+#endif

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * guard_helper.c - see guard_helper.h.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "guard_helper.h"
+#include "base/sandbox.h"
+
+static volatile pid_t *scout_at;
+static bool scout_roots;
+
+static void serve(int fd, void (*once)(void))
+{
+	char orders[64];
+
+	while (read(fd, orders, sizeof(orders)) > 0)
+		once();
+}
+
+static int start(struct guard_helper *h, const char *name, const unsigned int *keep, size_t count,
+		 void (*once)(void))
+{
+	pid_t self = getpid();
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -errno;
+	h->fd = ends[1];
+	h->pid = fork();
+	if (h->pid < 0)
+		return -errno;
+	if (h->pid == 0) {
+		if (!sandbox_close_others(ends, 1) && !sandbox_helper(name, self, keep, count))
+			serve(ends[0], once);
+		_exit(1);
+	}
+	close(ends[0]);
+	return fcntl(h->fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
+}
+
+bool guard_helper_order(const struct guard_helper *h)
+{
+	return write(h->fd, "o", 1) == 1 || errno == EAGAIN;
+}
+
+static void fork_once(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+int guard_canary_start(struct guard_helper *h)
+{
+	return start(h, "smtpl-canary", NULL, 0, fork_once);
+}
+
+static void each_number(const char *path, void (*each)(const char *path, pid_t number))
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		char *end;
+		long number = strtol(entry->d_name, &end, 10);
+
+		if (number > 0 && !*end)
+			each(path, number);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* To read this takes the lock of the memory; not so cmdline, of a process that has made its own empty
+ * (PR_SET_MM_MAP). False: it has no memory. */
+static bool touch(const char *tasks, pid_t pid)
+{
+	char path[64], entry[8];
+	bool has;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%d/pagemap", tasks, pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	has = fd >= 0 && read(fd, entry, sizeof(entry)) == sizeof(entry);
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
+static void touch_thread(const char *tasks, pid_t tid)
+{
+	touch(tasks, tid);
+}
+
+/* Its first thread may have ended before the others. */
+static void touch_process(const char *proc, pid_t pid)
+{
+	char path[32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%d", proc, pid);
+	if (stat(path, &st) || (st.st_uid == 0) != scout_roots)
+		return;
+	*scout_at = pid;
+	if (touch(proc, pid))
+		return;
+	snprintf(path, sizeof(path), "%s/%d/task", proc, pid);
+	each_number(path, touch_thread);
+}
+
+/* Root's last: one of them may wait for something else, and those that must not be dumped look like root's. */
+static void scout_once(void)
+{
+	scout_roots = false;
+	each_number("/proc", touch_process);
+	scout_roots = true;
+	each_number("/proc", touch_process);
+	*scout_at = 0;
+}
+
+int guard_scout_start(struct guard_helper *h, volatile pid_t **at)
+{
+	static const unsigned int keep[] = {CAP_SYS_PTRACE, CAP_DAC_OVERRIDE};
+	void *page = mmap(NULL, sizeof(*scout_at), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return -errno;
+	*at = scout_at = page;
+	return start(h, "smtpl-scout", keep, sizeof(keep) / sizeof(*keep), scout_once);
+}
