@@ -42,7 +42,7 @@ static __attribute__((noinline)) bool caller_creator(struct bpf_sock *sk, struct
 	return true;
 }
 
-/* Whose socket is it? Without a mark or a session it was connected before the agent came, or there
+/* Whose socket is it? Without a mark or a session it was connected before the daemon came, or there
  * was no memory for a mark, which its user can bring about: then it is its creator's. */
 static __always_inline bool caller_who(struct bpf_sock *sk, const struct smtpl_session *s,
 				       struct smtpl_call *who)

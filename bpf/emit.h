@@ -173,7 +173,7 @@ static __always_inline void event_outcome_fill(struct smtpl_event_outcome *e,
 	}
 }
 
-/* When to wake the controller: at once for what may cross the line, else when there is much to read
+/* When to wake the daemon: at once for what may cross the line, else when there is much to read
  * (it looks by itself several times a second). A wake-up for each delivered mail would cost more than
  * all the rest here. */
 static __always_inline __u64 event_wakeup(__u32 outcome)

@@ -109,7 +109,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } smtpl_meta SEC(".maps");
 
-/* Written by the controller through the mapped .bss of the loaded programs. */
+/* Written by the daemon through the mapped .bss of the loaded programs. */
 __u64 smtpl_ports[65536 / 64]; /* watched ports, a bit each */
 __u32 smtpl_responder_port;    /* host order: redirected packets go there; 0: none */
 __u32 smtpl_responder_port6;

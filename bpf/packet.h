@@ -2,7 +2,7 @@
 /*
  * packet.h - from packets to streams: finds the TCP payload, keeps each direction in order by its
  * sequence numbers, and feeds the bytes to the parser. All loops over input, and their bounds, are
- * here and in feed.h.
+ * here and in stream.h.
  */
 #ifndef SMTPL_PACKET_H
 #define SMTPL_PACKET_H
@@ -10,18 +10,18 @@
 #include "settle.h"
 #include "tls_maps.h"
 
-struct feed_source {
+struct stream_source {
 	struct __sk_buff *skb;
 };
 
-static __always_inline long feed_load(const struct feed_source *from, __u32 off, void *buf, __u32 n)
+static __always_inline long stream_load(const struct stream_source *from, __u32 off, void *buf, __u32 n)
 {
 	return bpf_skb_load_bytes(from->skb, off, buf, n);
 }
 
 /* To be followed inside TLS, and counted as opaque at its end if that was not possible. Not one whose
  * commands and replies matched no more. */
-static __always_inline void feed_opaque(struct smtpl_session *s)
+static __always_inline void stream_opaque(struct smtpl_session *s)
 {
 	if (!smtpl_tls_mode || s->smtp.c.opaque) {
 		emit_opaque(s);
@@ -31,7 +31,7 @@ static __always_inline void feed_opaque(struct smtpl_session *s)
 	tls_ask(s, s->pid, true);
 }
 
-#include "feed.h"
+#include "stream.h"
 
 enum packet_verdict {
 	PACKET_DROP = 0,
@@ -178,7 +178,7 @@ static __always_inline void packet_end(struct __sk_buff *skb, const struct packe
 	end->port = source ? p->sport : p->dport;
 }
 
-/* Tell the controller who stands behind a connection to the responder, before it is accepted. */
+/* Tell the daemon who stands behind a connection to the responder, before it is accepted. */
 static __always_inline int packet_redirected(struct __sk_buff *skb, const struct smtpl_session *s)
 {
 	struct smtpl_caller who = {.uid = s->uid, .pid = s->pid};
@@ -268,7 +268,7 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 		stats_add(hole_resyncs, 1);
 		s->smtp.c.desync = 1;
 	}
-	feed_client(&(struct feed_source){skb}, s, p.payload, p.len);
+	stream_client(&(struct stream_source){skb}, s, p.payload, p.len);
 	s->out.seq = p.seq + p.len;
 	return packet_cut(s, &p) ? PACKET_DROP : PACKET_PASS;
 }
@@ -293,10 +293,10 @@ static __always_inline int packet_reply(struct __sk_buff *skb, struct smtpl_sess
 	}
 	if (ahead) {
 		stats_add(hole_resyncs, 1);
-		feed_desync(s);
+		stream_desync(s);
 	}
 	s->in.drops = 0;
-	feed_server(&(struct feed_source){skb}, s, p->payload, p->len);
+	stream_server(&(struct stream_source){skb}, s, p->payload, p->len);
 	s->in.seq = p->seq + p->len;
 	return PACKET_PASS;
 }

@@ -13,33 +13,33 @@
 #include "settle.h"
 #include "tls_maps.h"
 
-struct feed_source {
+struct stream_source {
 	const void *memory; /* of the current process */
 };
 
 /* Not sleepable: what is not in memory cannot be read. But the library has just had it in its hands. */
-static __always_inline long feed_load(const struct feed_source *from, __u32 off, void *buf, __u32 n)
+static __always_inline long stream_load(const struct stream_source *from, __u32 off, void *buf, __u32 n)
 {
 	return bpf_probe_read_user(buf, n, from->memory + off);
 }
 
-static __always_inline void feed_opaque(struct smtpl_session *s)
+static __always_inline void stream_opaque(struct smtpl_session *s)
 {
 	emit_opaque(s);
 }
 
-#include "feed.h"
+#include "stream.h"
 
 /* More at once is not followed. OpenSSL can write up to 2 GB by a call; bpf_loop() has an end. */
 #define PLAINTEXT_MAX (16u << 20)
 
 /* The first bytes of a chunk tell what it is: see smtp_tls.h. */
-static __always_inline __u64 plaintext_word(const struct feed_source *from, __u32 len)
+static __always_inline __u64 plaintext_word(const struct stream_source *from, __u32 len)
 {
 	__u8 head[sizeof(__u64)] = {};
 	__u64 word = 0;
 
-	if (len < sizeof(head) ? feed_load(from, 0, head, len & 7) : feed_load(from, 0, head, sizeof(head)))
+	if (len < sizeof(head) ? stream_load(from, 0, head, len & 7) : stream_load(from, 0, head, sizeof(head)))
 		return 0;
 	for (__u32 i = 0; i < sizeof(head); i++)
 		word = word << 8 | (head[i] - 'a' < 26u ? head[i] - 0x20 : head[i]);
@@ -83,7 +83,7 @@ static __always_inline void plaintext_event(struct smtpl_session *t, __u32 event
 		settle_unseen(t);
 }
 
-static __always_inline void plaintext_wrote(struct smtpl_session *t, const struct feed_source *from,
+static __always_inline void plaintext_wrote(struct smtpl_session *t, const struct stream_source *from,
 					    __u32 len)
 {
 	__u32 event = smtp_tls_wrote(&t->plain, &t->smtp, plaintext_word(from, len));
@@ -91,12 +91,12 @@ static __always_inline void plaintext_wrote(struct smtpl_session *t, const struc
 	plaintext_event(t, event);
 	if (event & SMTP_TLS_LEAVE)
 		return;
-	feed_client(from, t, 0, len);
+	stream_client(from, t, 0, len);
 	if (!plaintext_fed(t, &t->out))
 		plaintext_missed(t);
 }
 
-static __always_inline void plaintext_read(struct smtpl_session *t, const struct feed_source *from,
+static __always_inline void plaintext_read(struct smtpl_session *t, const struct stream_source *from,
 					   __u32 len)
 {
 	__u64 word;
@@ -108,7 +108,7 @@ static __always_inline void plaintext_read(struct smtpl_session *t, const struct
 	t->in.synced = 1;
 	word = plaintext_word(from, len);
 	plaintext_event(t, smtp_tls_read(&t->plain, &t->smtp, word));
-	feed_server(from, t, 0, len);
+	stream_server(from, t, 0, len);
 	if (!plaintext_fed(t, &t->in) && !t->smtp.s.desync)
 		plaintext_gap(t);
 	if (t->smtp.s.desync && smtp_tls_out_of_step(&t->plain, &t->smtp, word))

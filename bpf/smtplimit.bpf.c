@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * smtplimit.bpf.c - every hook of the agent. A socket to a watched port gets a session at connect; the
+ * smtplimit.bpf.c - every hook of the daemon. A socket to a watched port gets a session at connect; the
  * packet programs feed its two streams to the parser; the state hook settles it at its end. What is
  * suspended is turned away at connect, and cut where it was open.
  */
@@ -216,7 +216,7 @@ static __always_inline bool packet_watched(const struct bpf_sock *sk)
 	return watched_port(port) || to_responder(port);
 }
 
-/* A connection without a session was open before the agent. Whose it is, is known by its creator: enough
+/* A connection without a session was open before the daemon. Whose it is, is known by its creator: enough
  * to cut it. bpf_get_socket_uid() would tell the uid as a container sees it, that of somebody else here. */
 static __always_inline int packet_unfollowed(struct __sk_buff *skb, struct bpf_sock *sk)
 {

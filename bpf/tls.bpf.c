@@ -131,7 +131,7 @@ static __always_inline void tls_note_again(struct tls_object *object, const stru
 
 static __always_inline void tls_pass(struct smtpl_session *t, __u32 direction, __u64 buf, __u64 bytes)
 {
-	const struct feed_source from = {.memory = (const void *)buf};
+	const struct stream_source from = {.memory = (const void *)buf};
 
 	if (bytes > PLAINTEXT_MAX || !buf)
 		plaintext_missed(t);

@@ -56,7 +56,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } smtpl_tls_asks SEC(".maps");
 
-/* Written by the controller through .bss, which each object has of its own. */
+/* Written by the daemon through .bss, which each object has of its own. */
 __u32 smtpl_tls_mode; /* enum smtpl_tls_mode */
 
 /* Ask for probes in a process, unless it has them. `again`: TLS begins. */

@@ -161,13 +161,13 @@ static __always_inline void tls_bind(const struct tls_object_key *key, struct tl
 /* Probes that come while the client waits for the greeting see no socket before it says EHLO. */
 static __always_inline void tls_note_unbound(struct tls_object *object, __u64 buf, __u64 bytes)
 {
-	const struct feed_source from = {.memory = (const void *)buf};
+	const struct stream_source from = {.memory = (const void *)buf};
 	__u8 last = 0;
 
 	if (object->writes++ || bytes > TLS_HELLO_MAX)
 		return;
 	object->hello = smtp_tls_is_hello(plaintext_word(&from, bytes)) &&
-			feed_load(&from, bytes - 1, &last, 1) == 0 && last == '\n';
+			stream_load(&from, bytes - 1, &last, 1) == 0 && last == '\n';
 }
 
 /* Plaintext came of an object without a session: the candidate, if it is nobody else's. */

@@ -81,7 +81,7 @@ struct smtpl_event_close {
 };
 
 /* A mail server's session began a message of a suspended domain and was cut ([refuse] relay =
- * reset): its packets are dropped, its socket is for the controller to end. In place of the MAIL
+ * reset): its packets are dropped, its socket is for the daemon to end. In place of the MAIL
  * event, once a session. */
 struct smtpl_event_cut {
 	struct smtpl_event head;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * limits.h - every bound that the BPF programs and the controller share. Each number is what keeps
+ * limits.h - every bound that the BPF programs and the daemon share. Each number is what keeps
  * one session, one account or one remote host from costing more than stated here.
  */
 #ifndef SMTPL_LIMITS_H
@@ -11,11 +11,11 @@
 #define SMTPL_DOMAIN_SIZE 128
 #define SMTPL_DOMAIN_KEEP 110
 
-/* An address as reported to the controller, with a NUL. RFC 5321 4.5.3.1.3: a path has at most 256
+/* An address as reported to the daemon, with a NUL. RFC 5321 4.5.3.1.3: a path has at most 256
  * octets with its brackets. A longer one is cut; its hash is still that of the whole. */
 #define SMTPL_ADDR_SIZE 256
 
-/* Text of a reply as reported to the controller, with a NUL; the rest is not kept. */
+/* Text of a reply as reported to the daemon, with a NUL; the rest is not kept. */
 #define SMTPL_TEXT_SIZE 160
 
 /* A reply longer than this (all lines) makes the session desync: RFC 5321 has no limit, a hostile
@@ -29,7 +29,7 @@
  * of 4), and one slot kept free for a session that turns desync. Power of two. */
 #define SMTP_SENDERS 4
 
-/* Recipients of one message that the controller remembers by name until the message is decided. */
+/* Recipients of one message that the daemon remembers by name until the message is decided. */
 #define SMTPL_RCPTS_PER_MESSAGE 4096
 
 #define SMTPL_COUNTS_MAX 131072

@@ -50,7 +50,7 @@ enum smtpl_role {
 	SMTPL_ROLE_EXEMPT = 2, /* counted, never judged, never refused */
 };
 
-/* smtpl_uids: uid -> this. Written by the controller, read by BPF and the CLI. */
+/* smtpl_uids: uid -> this. Written by the daemon, read by BPF and the CLI. */
 struct smtpl_uid {
 	__u32 role; /* enum smtpl_role */
 	__u32 pad;
@@ -95,16 +95,16 @@ struct smtpl_caller_key {
 /* smtpl_meta: one entry. */
 struct smtpl_meta {
 	__u32 schema; /* SMTPL_SCHEMA */
-	__u32 pid;    /* of the controller that wrote this last */
+	__u32 pid;    /* of the daemon that wrote this last */
 	char boot_id[40];
 	char version[32];
 	__u64 generation; /* random, made with the maps: which state database belongs to them */
 	__u64 started_ns;
-	__u64 heartbeat_ns;    /* renewed every second while the controller lives */
+	__u64 heartbeat_ns;    /* renewed every second while the daemon lives */
 	__u64 netns_cookie;    /* of the responder */
 	__u32 responder_port;  /* host order, on 127.0.0.1 and ::1; 0: no responder */
 	__u32 responder_port6; /* the same for ::1 */
-	/* The rule in force, as the controller last read it. */
+	/* The rule in force, as the daemon last read it. */
 	__u32 observe; /* 1: mode = observe */
 	__u32 percent;
 	__u32 min_failures;

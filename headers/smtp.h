@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * smtp.h - the one SMTP parser: what the client sent, what the server answered, and what follows
- * for each recipient. Compiled into the BPF programs, the controller's tests and the fuzzer.
+ * for each recipient. Compiled into the BPF programs, the daemon's tests and the fuzzer.
  *
  * A session is fed byte by byte, each direction in its own order (RFC 5321, RFC 2920 PIPELINING,
  * RFC 3030 CHUNKING, RFC 3207 STARTTLS, RFC 4954 AUTH, RFC 6531 SMTPUTF8, PRDR). No loop, no libc,

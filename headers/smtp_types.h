@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_types.h - the words that the parser, the events and the controller share: verbs, outcomes,
+ * smtp_types.h - the words that the parser, the events and the daemon share: verbs, outcomes,
  * and the state of one SMTP session.
  */
 #ifndef SMTPL_SMTP_TYPES_H

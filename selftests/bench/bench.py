@@ -10,7 +10,7 @@ Without a NAME all of these; each prints lines of `name value unit`, lines with 
                 packet, and that of an empty program: the difference is smtplimit's (aim: < 30 ns)
     smtp        packets of mail, small mails and mails of 1 MiB: BPF time a packet and, all hooks
                 together, a mail (the hook of socket states sees the whole machine)
-    pingpong    round trips a second of TCP that is no mail, with the agent / without (aim: 0.99)
+    pingpong    round trips a second of TCP that is no mail, with the daemon / without (aim: 0.99)
     small       small mails a second, with / without; one at a time, a connection each
     parallel    the same by 10 clients at once
     reused      the same, all mails of a client in one connection (aim for small mails: 0.97)
@@ -19,7 +19,7 @@ Without a NAME all of these; each prints lines of `name value unit`, lines with 
                 is refused, and to the cut of the session that was open (aim: below 1 ms)
     session     kernel memory of an open session
     core        outcomes a second, and memory of an account (core.c)
-    door        look-ups a second of mail servers on one CPU (door.c; aim: 10000)
+    policy      look-ups a second of mail servers on one CPU (policy.c; aim: 10000)
     tls         HTTPS requests a second on the library that mail uses, while mail goes out over TLS
                 by short-lived or by one long-lived process, and the web server's CPU time for a
                 request: with / without (aim: 0.99); tls = process, library and off
@@ -28,9 +28,9 @@ Without a NAME all of these; each prints lines of `name value unit`, lines with 
 
 All of it runs in network namespaces of its own, over a veth pair. With and without alternate in
 pairs, and the median of the pairs' ratios counts: a busy machine slows both. Ratios are of the time
-by the clock and, steadier on a busy machine, of the CPU time of sender, receiver and agent. Without
-means unloaded: no program of this agent is left. Sender, receiver and agent share one CPU (not in
-verdict): the agent gets none for free. In tls the web server has a CPU of its own, where there are
+by the clock and, steadier on a busy machine, of the CPU time of sender, receiver and daemon. Without
+means unloaded: no program of this daemon is left. Sender, receiver and daemon share one CPU (not in
+verdict): the daemon gets none for free. In tls the web server has a CPU of its own, where there are
 two: it is the server's time that counts.
 """
 import argparse
@@ -73,7 +73,7 @@ def explain(text):
 # BPF time a packet
 
 def attach_empty(host):
-    """The empty programs beside the agent's, for as long as the cgroup lives: {name: id}"""
+    """The empty programs beside the daemon's, for as long as the cgroup lives: {name: id}"""
     directory = host.bpffs / "empty"
     bpftool("prog", "loadall", load.BENCH / "empty.bpf.o", directory)
     ids = {}
@@ -123,7 +123,7 @@ def figure_smtp(host, _options):
 # throughput with and without
 
 def cost(host, loaded, work, arguments):
-    """Of a piece of work, with the agent or without any trace of it."""
+    """Of a piece of work, with the daemon or without any trace of it."""
     if not loaded:
         return work(host, *arguments)
     host.start()
@@ -134,18 +134,18 @@ def cost(host, loaded, work, arguments):
         host.cli("unload")
 
 
-def ratios(name, unit, without, with_agent):
+def ratios(name, unit, without, with_daemon):
     """The median of the pairs; as other work only ever adds time, the best of each as well."""
-    pairs = [a / b for a, b in zip(without, with_agent)]
+    pairs = [a / b for a, b in zip(without, with_daemon)]
     low, median, high = statistics.quantiles(pairs, n=4)
     explain(f"{name}: {len(pairs)} pairs, quartiles {low:.3f} and {high:.3f}; best of each "
-            f"{min(without):.3f} s without, {min(with_agent):.3f} s with: "
-            f"{min(without) / min(with_agent):.3f}")
+            f"{min(without):.3f} s without, {min(with_daemon):.3f} s with: "
+            f"{min(without) / min(with_daemon):.3f}")
     show(name, median, unit)
 
 
 def compare(name, host, options, work, *arguments):
-    """Speed with the agent / without it, by the clock and by CPU time."""
+    """Speed with the daemon / without it, by the clock and by CPU time."""
     costs = {True: [], False: []}
     for loaded in (True, False):
         cost(host, loaded, work, arguments)
@@ -231,7 +231,7 @@ def figure_tls(host, options):
         for kind, keep in (("kept", True), ("fresh", False)):
             compare(f"tls_{mode}_{how}_{kind}", host, options, https.requests, HTTPS_SECONDS, keep,
                     how, MAILS_A_SECOND)
-        explain(f"tls_{mode}_{how}: of {host.mails['sent']} mails sent so far with the agent "
+        explain(f"tls_{mode}_{how}: of {host.mails['sent']} mails sent so far with the daemon "
                 f"{host.mails['seen']} were in TLS sessions that it saw, {host.mails['late']} late")
 
 
@@ -273,8 +273,8 @@ def figure_core(_host, _options):
     run_alone("core")
 
 
-def figure_door(_host, _options):
-    run_alone("door")
+def figure_policy(_host, _options):
+    run_alone("policy")
 
 
 FIGURES = {name.removeprefix("figure_"): function for name, function in list(globals().items())
@@ -283,10 +283,10 @@ FIGURES = {name.removeprefix("figure_"): function for name, function in list(glo
 
 def measure(name, options):
     """Each figure in a host of its own: no account, port or program of another one."""
-    if name in ("core", "door"):
+    if name in ("core", "policy"):
         return FIGURES[name](None, options)
-    # One CPU for all of it: the agent gets none for free, and no idle CPU has to be woken. But
-    # verdict.c tries without a pause, while the agent is to judge.
+    # One CPU for all of it: the daemon gets none for free, and no idle CPU has to be woken. But
+    # verdict.c tries without a pause, while the daemon is to judge.
     alone = {max(CPUS)}
     os.sched_setaffinity(0, {"verdict": CPUS, "tls": CPUS - alone or CPUS}.get(name, alone))
     # The tests' own server is on another port: another one has 25, verdict.c another address.

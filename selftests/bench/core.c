@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * core.c - what the controller's core costs, without kernel and clock: outcomes a second through
+ * core.c - what the daemon's core costs, without kernel and clock: outcomes a second through
  * pipeline, window and verdict (CPU time), and heap bytes of an idle account. Prints `name value
  * unit` lines.
  *
@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include "base/clock.h"
 #include "core/pipeline.h"
 
-#define NS 1000000000ull
 #define ACCOUNTS 10000
 #define OUTCOMES 3000000
 #define IDLE 200000
@@ -38,7 +38,7 @@ static struct pipeline *pipeline_make(unsigned long *suspended)
 {
 	static const struct pipeline_ops ops = { .role = role, .suspend = suspend, .seed = 42 };
 	static const struct verdict_rule rule = { 3600, 3600, 50, 5 };
-	struct pipeline *p = pipeline_new(&ops, suspended, &rule, CONFIG_ENFORCE);
+	struct pipeline *p = pipeline_new(&ops, suspended, &rule, VERDICT_ENFORCE);
 
 	if (!p)
 		exit(1);
@@ -81,7 +81,7 @@ struct traffic {
 /* One message of one recipient: a third is deferred, and half of that delivered by the next. */
 static void message(struct pipeline *p, struct traffic *t, uint32_t i, bool named)
 {
-	uint64_t now_ns = 100000 * NS + (uint64_t)i * 1000000; /* 1000 a second */
+	uint64_t now_ns = 100000 * NS_PER_S + (uint64_t)i * 1000000; /* 1000 a second */
 	uint32_t uid = 1 + i % ACCOUNTS;
 	struct smtpl_event head = { SMTPL_EVENT_OUTCOME, uid, uid, now_ns };
 	uint32_t nth = i / ACCOUNTS; /* message of this account */

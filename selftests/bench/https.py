@@ -24,7 +24,7 @@ REQUESTS = 1000         # figures are of so many
 GREETING_MS = 100       # as over a real network
 SMTP = Path(__file__).with_name("smtp_tls.py")
 PAGE_BYTES = 10000
-# Where the agent's prober looks for libraries, and those of the remote side.
+# Where the daemon's prober looks for libraries, and those of the remote side.
 LIBRARIES = ("/usr/lib/*/libssl*.so*", "/usr/lib/*/libgnutls*.so*",
              "/usr/local/lib/libssl*.so*", "/usr/local/lib/libgnutls*.so*")
 CONF = """

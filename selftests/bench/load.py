@@ -18,7 +18,7 @@ BENCH = BUILD / "bench"
 @dataclass
 class Cost:
     wall_s: float
-    cpu_s: float    # of sender, servers and agent, their network interrupts with them
+    cpu_s: float    # of sender, servers and daemon, their network interrupts with them
 
 
 def processes(host):

@@ -37,7 +37,7 @@ for line in sys.stdin:
 
 
 def start(host, way):
-    """The agent, made to attach this way."""
+    """The daemon, made to attach this way."""
     host.write_conf({"watch": {"tls": "process"}})
     os.environ["SMTPLIMIT_TLS_WAY"] = way
     try:
@@ -138,6 +138,6 @@ def rates(host, users, program):
 
 
 def map_library(host):
-    """A process that sends no mail, and is no mail server's: so that the agent does not attach to the
+    """A process that sends no mail, and is no mail server's: so that the daemon does not attach to the
     library for all, which it does by itself where only senders map it."""
     host.popen_as(NOBODY, [PYTHON, "-c", "import ssl, sys; sys.stdin.read()"], stdin=subprocess.PIPE)

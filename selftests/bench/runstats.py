@@ -52,8 +52,8 @@ def enabled():
 
 
 def pinned_programs(host):
-    """{name: id} of the agent that this host runs. Its pinned links tell: the same names may be
-    those of another test's agent, too."""
+    """{name: id} of the daemon that this host runs. Its pinned links tell: the same names may be
+    those of another test's daemon, too."""
     ids = {}
     for pin in sorted(host.pin("").glob("link_*")):
         link = json.loads(bpftool("-j", "link", "show", "pinned", pin))

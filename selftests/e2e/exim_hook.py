@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """smtplimit hook exim puts itself into every layout of a real Exim's configuration, which Exim then
-takes and delivers with, without an agent too; and takes itself out to the byte."""
+takes and delivers with, without a daemon too; and takes itself out to the byte."""
 import contextlib
 import sys
 from pathlib import Path

@@ -112,7 +112,7 @@ def test_log_stops_and_goes_on():
 
 
 def test_log_is_read_on_after_a_restart():
-    """What the agent missed is told by the log, and the wire's part of it is not charged."""
+    """What the daemon missed is told by the log, and the wire's part of it is not charged."""
     with mta.hooked(mta.Postfix, exim_scenes.REMOTES, LENIENT) as server:
         host = server.host
         send(server, ALICE, 2, 1)

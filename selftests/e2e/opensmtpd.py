@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Real OpenSMTPD with smtplimit's filter: a suspended customer is refused by sendmail(1), PHP's mail()
 and loopback SMTP, with the text, whatever name he writes; others' mail flows meanwhile. A dead or
-stopped agent refuses whom it had suspended until the end, and nobody else. (Debian 12's OpenSMTPD
+stopped daemon refuses whom it had suspended until the end, and nobody else. (Debian 12's OpenSMTPD
 has no working TLS, and without TLS no SMTP AUTH.)"""
 import contextlib
 import os
@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-import answer_scenes as answer  # noqa: E402
+import refusal_scenes as scenes  # noqa: E402
 import ktap  # noqa: E402
 import mta  # noqa: E402
-from answer_scenes import address, fresh, hook, text_of  # noqa: E402
+from refusal_scenes import address, fresh, hook, text_of  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from mta import ALICE, BOB, CAROL  # noqa: E402
 from mta_tree import inner_pid  # noqa: E402
@@ -62,7 +62,7 @@ def test_broken_configuration_stays(host):
 
 
 def test_own_failures_suspend(host):
-    host.alice = answer.fail_until_suspended(host, ALICE)
+    host.alice = scenes.fail_until_suspended(host, ALICE)
     true(not host.suspended("bob"), "bob is suspended")
 
 
@@ -75,12 +75,12 @@ def test_sendmail_is_refused(host):
     done = host.mta.php_mail(ALICE, address(ALICE), rcpt)
     equal(done.returncode, 1, "PHP's mail() gives true")
     true(text_of(host.alice, "alice.test") in done.stderr, f"PHP says {done.stderr}")
-    answer.never_came(host, [rcpt])
+    scenes.never_came(host, [rcpt])
 
 
 def test_smtp_is_refused(host):
     sent = host.mta.swaks(ALICE, address(ALICE), [fresh()])
-    equal(answer.smtp_refusal(sent), [text_of(host.alice, "alice.test")], "refusal")
+    equal(scenes.smtp_refusal(sent), [text_of(host.alice, "alice.test")], "refusal")
 
 
 def test_who_calls_is_refused(host):
@@ -89,14 +89,14 @@ def test_who_calls_is_refused(host):
     done = host.mta.sendmail(ALICE, address(BOB), [rcpt])
     true(done.returncode and text in done.stderr, f"in bob's name by sendmail: {done.stderr}")
     sent = host.mta.swaks(ALICE, address(BOB), [rcpt])
-    equal(answer.smtp_refusal(sent), [text], "in bob's name by SMTP")
-    answer.never_came(host, [rcpt])
-    answer.sends(host, CAROL, sender=address(ALICE))
+    equal(scenes.smtp_refusal(sent), [text], "in bob's name by SMTP")
+    scenes.never_came(host, [rcpt])
+    scenes.sends(host, CAROL, sender=address(ALICE))
 
 
 def test_neighbours_mail_flows(host):
-    answer.sends(host, BOB)
-    answer.remote_mail(host, address(ALICE), f"bob@{mta.HOSTNAME}")
+    scenes.sends(host, BOB)
+    scenes.remote_mail(host, address(ALICE), f"bob@{mta.HOSTNAME}")
     true(host.mta.swaks(ALICE, "<>", [f"carol@{mta.HOSTNAME}"]).ok, "a bounce is refused")
 
 
@@ -112,8 +112,8 @@ def test_many_callers_at_once(host):
     equal([k for k, code in codes.items() if k[0] == ALICE and not code], [], "alice's that were taken")
     for uid, rcpt in codes:
         if uid == BOB:
-            answer.is_delivered(host, rcpt)
-    answer.never_came(host, [rcpt for uid, rcpt in codes if uid == ALICE])
+            scenes.is_delivered(host, rcpt)
+    scenes.never_came(host, [rcpt for uid, rcpt in codes if uid == ALICE])
 
 
 def goes_on(pid, child):
@@ -141,8 +141,8 @@ def test_caller_beside_a_long_submission(host):
     finally:
         wait_for(lambda: goes_on(pid, child), 30, "the end of bob's sendmail")
     equal(child.returncode, 0, "exit of bob's sendmail")
-    answer.is_delivered(host, rcpts[0])
-    answer.never_came(host, rcpts[1:])
+    scenes.is_delivered(host, rcpts[0])
+    scenes.never_came(host, rcpts[1:])
 
 
 def test_filter_answers_whatever_comes(host):
@@ -172,11 +172,11 @@ def test_agent_that_hangs(host):
         def send():
             rcpts.append(fresh())
             equal(host.mta.sendmail(BOB, address(BOB), rcpts[-1:]).returncode, 0, "exit of sendmail")
-        took = within(answer.ANSWER_S, send, between=host.mta.reload)   # the filter asks at once, when it is new
+        took = within(scenes.ANSWER_S, send, between=host.mta.reload)   # the filter asks at once, when it is new
         true(min(took) > 0.9, f"sendmail took {took} s")
         for rcpt in rcpts:
-            answer.is_delivered(host, rcpt)
-        answer.is_refused(host, ALICE)
+            scenes.is_delivered(host, rcpt)
+        scenes.is_refused(host, ALICE)
     finally:
         os.kill(host.daemon.pid, signal.SIGCONT)
 
@@ -184,14 +184,14 @@ def test_agent_that_hangs(host):
 def test_release(host):
     equal(host.cli("release", "alice").returncode, 0, "exit of release")
     wait_for(lambda: not host.suspended("alice"), 10, "the release")
-    # The filter leaves an agent that hung alone for some seconds, and goes by the file.
-    wait_for(lambda: "alice" not in answer.suspended_file(host), 10, "alice out of the file")
-    answer.sends(host, ALICE)
+    # The filter leaves a daemon that hung alone for some seconds, and goes by the file.
+    wait_for(lambda: "alice" not in scenes.suspended_file(host), 10, "alice out of the file")
+    scenes.sends(host, ALICE)
 
 
-def test_without_the_agent(host):
-    answer.without_the_agent(host)
+def test_without_the_daemon(host):
+    scenes.without_the_daemon(host)
 
 
 if __name__ == "__main__":
-    ktap.main(ktap.tests(globals()), answer.running(mta.Opensmtpd, [CONF], "opensmtpd"))
+    ktap.main(ktap.tests(globals()), scenes.running(mta.Opensmtpd, [CONF], "opensmtpd"))

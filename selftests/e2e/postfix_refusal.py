@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Real Postfix with smtplimit's hook: a suspended customer is refused by every way of submission and
 for what waits in the queue, with the text, and nothing is left in the queue; neighbours' mail flows
-meanwhile; a dead or stopped agent refuses whom it had suspended until the end, and nobody else."""
+meanwhile; a dead or stopped daemon refuses whom it had suspended until the end, and nobody else."""
 import email
 import math
 import signal

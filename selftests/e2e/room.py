@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What has no room or came too early: a socket without memory for a session, a sender that would fill
-the ring that tells of all, a connection from before the agent."""
+the ring that tells of all, a connection from before the daemon."""
 import errno
 import sys
 from pathlib import Path
@@ -100,7 +100,7 @@ def speak_on(child):
     child.stdin.flush()
 
 
-def test_connections_from_before_the_agent():
+def test_connections_from_before_the_daemon():
     """Not counted, for nobody saw their beginning; but cut as long as their user is suspended."""
     with Host() as host:
         sessions = {}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Real Sendmail with smtplimit's map: a suspended customer is refused by sendmail(1), PHP's mail(),
 SMTP AUTH and loopback SMTP, with the text, whatever name he writes; others' mail flows meanwhile. A
-dead or stopped agent refuses whom it had suspended until the end, and nobody else."""
+dead or stopped daemon refuses whom it had suspended until the end, and nobody else."""
 import os
 import re
 import signal
@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
-import answer_scenes as answer  # noqa: E402
+import refusal_scenes as scenes  # noqa: E402
 import ktap  # noqa: E402
 import mta  # noqa: E402
-from answer_scenes import address, fresh, hook, text_of  # noqa: E402
+from refusal_scenes import address, fresh, hook, text_of  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from mta import ALICE, BOB, CAROL  # noqa: E402
 from system import wait_for, within  # noqa: E402
@@ -41,10 +41,10 @@ def bounce_says(host, name, rcpt, text):
 def test_configuration_made_anew(host):
     """As Debian's sendmailconfig does it, from the sendmail.mc: it is still in, and comes out."""
     tree = host.mta.tree
-    before = answer.contents(host.mta, [MC, CF])
+    before = scenes.contents(host.mta, [MC, CF])
     tree.run(["sh", "-c", f"m4 /{MC} > /{CF}"], check=True)
-    equal(answer.said(host, host.mta, "--install"), "sendmail: already installed", "--install")
-    answer.said(host, host.mta, "--remove")
+    equal(scenes.said(host, host.mta, "--install"), "sendmail: already installed", "--install")
+    scenes.said(host, host.mta, "--remove")
     true("smtplimit" not in tree.read(MC) + tree.read(CF), "something of smtplimit is left")
     for path, text in before.items():
         tree.path(path).write_bytes(text)
@@ -60,7 +60,7 @@ def test_broken_configuration_stays(host):
 
 
 def test_own_failures_suspend(host):
-    host.alice = answer.fail_until_suspended(host, ALICE)
+    host.alice = scenes.fail_until_suspended(host, ALICE)
     true(not host.suspended("bob"), "bob is suspended")
 
 
@@ -71,14 +71,14 @@ def test_sendmail_is_refused(host):
     equal(host.mta.php_mail(ALICE, address(ALICE), rcpts[1]).returncode, 1, "PHP's mail() gives true")
     for rcpt in rcpts:
         bounce_says(host, "alice", rcpt, smtp_text(host.alice, address(ALICE)))
-    answer.never_came(host, rcpts)
+    scenes.never_came(host, rcpts)
 
 
 def test_smtp_is_refused(host):
     text = smtp_text(host.alice, address(ALICE))
     for more in ({}, {"auth": "alice"}, {"port": 587}):
         sent = host.mta.swaks(ALICE, address(ALICE), [fresh()], **more)
-        equal(answer.smtp_refusal(sent), [text], f"refusal ({more})")
+        equal(scenes.smtp_refusal(sent), [text], f"refusal ({more})")
 
 
 def test_who_calls_is_refused(host):
@@ -87,22 +87,22 @@ def test_who_calls_is_refused(host):
     true(host.mta.sendmail(ALICE, address(BOB), [rcpt]).returncode, "in bob's name by sendmail")
     for more in ({}, {"auth": "alice"}):
         sent = host.mta.swaks(ALICE, address(BOB), [rcpt], **more)
-        equal(answer.smtp_refusal(sent), [text], f"in bob's name ({more})")
+        equal(scenes.smtp_refusal(sent), [text], f"in bob's name ({more})")
     # Alice's password is known: what counts is the name that it opens, not who connects.
     sent = host.mta.swaks(CAROL, address(CAROL), [rcpt], auth="alice")
-    equal(answer.smtp_refusal(sent), [smtp_text(host.alice, address(CAROL))], "with alice's password")
-    answer.never_came(host, [rcpt])
-    answer.sends(host, CAROL, sender=address(ALICE))
+    equal(scenes.smtp_refusal(sent), [smtp_text(host.alice, address(CAROL))], "with alice's password")
+    scenes.never_came(host, [rcpt])
+    scenes.sends(host, CAROL, sender=address(ALICE))
 
 
 def test_with_and_without_delay_checks(host):
     """The feature takes away the ruleset check_mail: ours stands in its place, else within it."""
     tree = host.mta.tree
-    tree.write("etc/plain/sendmail.mc", re.sub(r".*delay_checks.*\n", "", answer.bare(tree.read(MC))))
+    tree.write("etc/plain/sendmail.mc", re.sub(r".*delay_checks.*\n", "", scenes.bare(tree.read(MC))))
     make = ["sh", "-c", "m4 /etc/plain/sendmail.mc > /etc/plain/sendmail.cf"]
     tree.run(make, check=True)
     true("\nScheck_mail\n" in tree.read("etc/plain/sendmail.cf"), "delay_checks is still there")
-    answer.said(host, host.mta, "--dir", "/etc/plain", "--install")
+    scenes.said(host, host.mta, "--dir", "/etc/plain", "--install")
     for path in ("/etc/plain/sendmail.cf", "/etc/plain/sendmail.cf", f"/{CF}"):
         for sender, refused in ((address(ALICE), True), (address(BOB), False)):
             done = tree.run(["sendmail", "-bt", "-C", path], stdin=f"check_mail <{sender}>\n")
@@ -115,13 +115,13 @@ def test_odd_senders(host):
     for sender in ('"a b, c"@alice.test', '"x,<y"@alice.test', "a(7/5)@alice.test", '"\\""@alice.test',
                    "x@alice.test,<bob@bob.test", "$&{auth_authen}@alice.test"):
         sent = host.mta.swaks(ALICE, sender, [fresh()])
-        refused = answer.smtp_refusal(sent)
+        refused = scenes.smtp_refusal(sent)
         true(refused and re.match(r"5\d\d ", refused[0]), f"{sender}: {refused}")
 
 
 def test_neighbours_mail_flows(host):
-    answer.sends(host, BOB)
-    answer.remote_mail(host, address(ALICE), f"bob@{mta.HOSTNAME}")
+    scenes.sends(host, BOB)
+    scenes.remote_mail(host, address(ALICE), f"bob@{mta.HOSTNAME}")
     true(host.mta.swaks(ALICE, "<>", [f"carol@{mta.HOSTNAME}"]).ok, "a bounce is refused")
 
 
@@ -139,11 +139,11 @@ def test_agent_that_hangs(host):
         def send():
             rcpts.append(fresh())
             true(host.mta.swaks(BOB, address(BOB), rcpts[-1:]).ok, "bob cannot send")
-        took = within(answer.ANSWER_S, send)
+        took = within(scenes.ANSWER_S, send)
         true(min(took) > 0.9, f"it took {took} s")
         for rcpt in rcpts:
-            answer.is_delivered(host, rcpt)
-        answer.is_refused(host, ALICE)
+            scenes.is_delivered(host, rcpt)
+        scenes.is_refused(host, ALICE)
     finally:
         os.kill(host.daemon.pid, signal.SIGCONT)
 
@@ -151,18 +151,18 @@ def test_agent_that_hangs(host):
 def test_release(host):
     equal(host.cli("release", "alice").returncode, 0, "exit of release")
     wait_for(lambda: not host.suspended("alice"), 10, "the release")
-    answer.sends(host, ALICE)
+    scenes.sends(host, ALICE)
 
 
-def test_without_the_agent(host):
-    answer.without_the_agent(host, said_to)
+def test_without_the_daemon(host):
+    scenes.without_the_daemon(host, said_to)
 
 
 def test_program_is_gone(host):
     """Somebody removed smtplimit, and left the hook."""
     host.mta.tree.path("usr/sbin/smtplimit").unlink()
-    answer.sends(host, ALICE)
+    scenes.sends(host, ALICE)
 
 
 if __name__ == "__main__":
-    ktap.main(ktap.tests(globals()), answer.running(mta.Sendmail, [MC, CF], "smmsp smmta mail"))
+    ktap.main(ktap.tests(globals()), scenes.running(mta.Sendmail, [MC, CF], "smmsp smmta mail"))

@@ -69,7 +69,7 @@ def test_after_a_minute(host):
 def test_prober_that_cannot_be_started(host):
     """It is tried again after a minute."""
     prober = probe_scenes.tls_state(host)["pid"]
-    keeper, = children(host.daemon.pid, "smtplimit-keep")
+    keeper, = children(host.daemon.pid, "smtpl-supervise")
     before = resource.prlimit(keeper, resource.RLIMIT_NOFILE)
     resource.prlimit(keeper, resource.RLIMIT_NOFILE, (3, before[1]))
     os.kill(prober, 9)

@@ -8,8 +8,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "ask/opensmtpd.h"
-#include "ask/sendmail_key.h"
+#include "policy/opensmtpd.h"
+#include "policy/sendmail_key.h"
 #include "hook/smtpd_conf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -20,7 +20,7 @@ static void check(bool holds)
 		abort();
 }
 
-static void check_origin(const struct origin *o)
+static void check_submission(const struct submission *o)
 {
 	check(memchr(o->auth, '\0', sizeof(o->auth)) != NULL);
 	check(memchr(o->sender, '\0', sizeof(o->sender)) != NULL);
@@ -53,7 +53,7 @@ static void filter_lines(char *text, char *end)
 		if (step == OPENSMTPD_ASK) {
 			check(question.session && question.session->id == question.id);
 			check(strlen(question.session->socket) < OPENSMTPD_SOCKET_SIZE);
-			check_origin(&question.session->origin);
+			check_submission(&question.session->submission);
 		}
 		if (step == OPENSMTPD_ASK || step == OPENSMTPD_PROCEED) {
 			check_reply(&question, NULL);
@@ -90,11 +90,11 @@ static void conf_lines(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = calloc(1, size + 1);
-	struct origin origin;
+	struct submission submission;
 
 	memcpy(text, data, size);
-	if (sendmail_key_parse(text, &origin) == 0)
-		check_origin(&origin);
+	if (sendmail_key_parse(text, &submission) == 0)
+		check_submission(&submission);
 	filter_lines(text, text + size);
 	free(text);
 	conf_lines(data, size);

@@ -79,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_error(error, path);
 	REQUIRE(!owners_each(r.owners, check_row, &count));
 	REQUIRE(count == owners_count(r.owners));
-	names_free(&r.users);
+	name_table_free(&r.users);
 	owners_free(r.owners);
 	return 0;
 }

@@ -25,7 +25,7 @@ static void broken(const char *condition, int line)
 }
 
 /* What the parser said so far. */
-struct told {
+struct relay_counts {
 	uint32_t mails, rcpts;  /* events */
 	uint32_t attempts;      /* sum of all counts */
 	uint32_t session;       /* decisions that name nobody */
@@ -39,7 +39,7 @@ struct world {
 	uint8_t before[64];
 	struct smtp_session ss;
 	uint8_t behind[64];
-	struct told told;
+	struct relay_counts told;
 	uint32_t auth_line; /* bytes of it so far; 0: not in a line of an AUTH exchange */
 	bool secret; /* some of them were planted */
 	size_t bytes;
@@ -82,7 +82,7 @@ static void check_frame(const struct world *w)
 	REQUIRE(w->ss.s.open || !w->ss.s.accepted);
 }
 
-static void check_count(struct told *told, const struct smtp_decision *d, uint32_t answered)
+static void check_count(struct relay_counts *told, const struct smtp_decision *d, uint32_t answered)
 {
 	uint32_t txn = d->txn;
 

@@ -19,7 +19,7 @@ from tls_script import prober_stopped
 
 _uids = itertools.count(22001)
 _copies = itertools.count(1)
-MANY = 40       # more than 30 attaches in a minute are worth one for all (user/prober_whole.c)
+MANY = 40       # more than 30 attaches in a minute are worth one for all (user/tls/prober_library.c)
 USUAL = ("lib*/*/libssl*.so*", "lib*/*/libgnutls*.so*", "local/lib/libssl*.so*",
          "local/lib/libgnutls*.so*", "lib*/libssl*.so*", "lib*/libgnutls*.so*")
 

@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "state/state.h"
 
-#define NS INT64_C(1000000000)
 #define WALL_S INT64_C(1795269900) /* 2026-11-21T14:05:00Z */
 
 #define STATE_TEST(function) \
@@ -26,15 +26,15 @@ static char path[96];
 
 static const struct state_clock first_boot = {
 	.boot_id = "11111111-1111-1111-1111-111111111111",
-	.boot_ns = 5000 * NS,
-	.wall_ns = WALL_S * NS,
+	.boot_ns = 5000 * NS_PER_S,
+	.wall_ns = WALL_S * NS_PER_S,
 };
 
 /* 600 seconds of wall clock later, 30 seconds after a boot. */
 static const struct state_clock second_boot = {
 	.boot_id = "22222222-2222-2222-2222-222222222222",
-	.boot_ns = 30 * NS,
-	.wall_ns = (WALL_S + 600) * NS,
+	.boot_ns = 30 * NS_PER_S,
+	.wall_ns = (WALL_S + 600) * NS_PER_S,
 };
 
 static inline int make_directory(void **unused)
@@ -149,7 +149,7 @@ static inline struct state_suspension suspension_sample(void)
 {
 	struct state_suspension s = {
 		.account = uid_account(1000),
-		.kernel = { 4000 * NS, 7600 * NS, 7, 5, 58, 0 },
+		.kernel = { 4000 * NS_PER_S, 7600 * NS_PER_S, 7, 5, 58, 0 },
 		.domain = "example.com",
 		.reason = "because",
 	};

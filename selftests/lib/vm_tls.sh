@@ -85,7 +85,7 @@ tls_cut() {
 }
 attempts_are() { [ "$(attempts "$1")" = "$2" ]; }
 
-# Where user/guard.c sees that somebody waits.
+# Where user/tls/guard.c sees that somebody waits.
 tls_can_be_guarded() {
 	local name
 

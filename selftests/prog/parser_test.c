@@ -51,22 +51,22 @@ static unsigned int feed(const struct kernel *k, enum parser_packet what, const 
 	return result >> 16;
 }
 
-static unsigned int feed_client(void *context, const char *bytes, size_t len, size_t *taken)
+static unsigned int stream_client(void *context, const char *bytes, size_t len, size_t *taken)
 {
 	return feed(context, PARSER_CLIENT, bytes, len, taken);
 }
 
-static unsigned int feed_server(void *context, const char *bytes, size_t len, size_t *taken)
+static unsigned int stream_server(void *context, const char *bytes, size_t len, size_t *taken)
 {
 	return feed(context, PARSER_SERVER, bytes, len, taken);
 }
 
-static unsigned int feed_desync(void *context)
+static unsigned int stream_desync(void *context)
 {
 	return run(context, PARSER_DESYNC, NULL, 0);
 }
 
-static unsigned int feed_end(void *context, bool lost)
+static unsigned int stream_end(void *context, bool lost)
 {
 	return run(context, lost ? PARSER_END_LOST : PARSER_END_CLIENT, NULL, 0);
 }
@@ -74,8 +74,8 @@ static unsigned int feed_end(void *context, bool lost)
 static void test_corpus(void **state)
 {
 	struct kernel *k = *state;
-	const struct dialogue_target target = { k,	     feed_client, feed_server,
-						feed_desync, feed_end,	  k->ss };
+	const struct dialogue_target target = { k,	     stream_client, stream_server,
+						stream_desync, stream_end,	  k->ss };
 	struct dialogue *list = dialogue_corpus();
 	unsigned int bad = 0;
 

@@ -95,14 +95,6 @@ void child_stop(pid_t *pid, int *fd)
 	*fd = -1;
 }
 
-int64_t child_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
-}
-
 int child_take(int fd, void *record, size_t size)
 {
 	ssize_t got;

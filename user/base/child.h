@@ -28,9 +28,6 @@ bool child_locked_in(int fd, int err);
  * for those, and set *pid to 0 and *fd to -1. Without a child it does nothing. */
 void child_stop(pid_t *pid, int *fd);
 
-/* CLOCK_MONOTONIC, for time-outs. */
-int64_t child_now_ms(void);
-
 /* The next record of a child's, if it has this size: 1; 0: there is none; -EMSGSIZE: it had another, and is
  * gone; -EPIPE: the child is gone. Does not wait. */
 int child_take(int fd, void *record, size_t size);

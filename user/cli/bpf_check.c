@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_check.c - can this host run the agent: each requirement is tried, none is guessed from a version.
+ * bpf_check.c - can this host run the daemon: each requirement is tried, none is guessed from a version.
  */
 #include <bpf/libbpf.h>
 #include <errno.h>

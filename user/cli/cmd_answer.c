@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 #include <sys/stat.h>
-#include "ask/answer.h"
+#include "policy/policy_client.h"
 #include "cmd.h"
 #include "base/log.h"
 
@@ -40,12 +40,12 @@ static void read_config(const char *file, struct config *config)
 		config_defaults(config);
 }
 
-static int answer_key(struct answer *a, int argc, char **argv)
+static int answer_key(struct policy_client *a, int argc, char **argv)
 {
 	if (argc == 2 && !strcmp(argv[0], "--"))
-		return answer_sendmail(a, argv[1]);
+		return policy_client_sendmail(a, argv[1]);
 	if (argc == 1)
-		return answer_sendmail(a, argv[0]);
+		return policy_client_sendmail(a, argv[0]);
 	log_error("answer sendmail takes one key: " WANTED);
 	return CMD_USAGE;
 }
@@ -54,20 +54,20 @@ int cmd_answer(struct cli *cli, int argc, char **argv)
 {
 	static const struct {
 		const char *name;
-		int (*function)(struct answer *a);
+		int (*function)(struct policy_client *a);
 	} protocols[] = {
-		{ "policy", answer_policy },
-		{ "socketmap", answer_socketmap },
-		{ "opensmtpd", answer_opensmtpd },
+		{ "policy", policy_client_policy },
+		{ "socketmap", policy_client_socketmap },
+		{ "opensmtpd", policy_client_opensmtpd },
 	};
 	static struct config config;
-	struct answer a = { .config = &config };
+	struct policy_client a = { .config = &config };
 	int err;
 
 	keep_log_apart();
 	signal(SIGPIPE, SIG_IGN);
 	read_config(cli->config_file, &config);
-	err = answer_lock();
+	err = policy_client_lock();
 	if (err)
 		log_warning("cannot give up system calls: %s", strerror(-err));
 	for (size_t i = 0; i < sizeof(protocols) / sizeof(*protocols); i++)

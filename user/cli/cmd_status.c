@@ -10,7 +10,7 @@
 #include "kernel/bpf.h"
 #include "cmd.h"
 #include "config/config.h"
-#include "base/daemon.h"
+#include "base/daemon_lock.h"
 #include "base/log.h"
 #include "state/state.h"
 #include "state/state_feeds.h"
@@ -62,15 +62,15 @@ static int each_owner(void *arg, const char *domain, uint32_t uid)
 	return status_owner(arg, domain, uid);
 }
 
-static int each_aside(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *aside)
+static int each_superseded(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *superseded)
 {
-	return status_aside(arg, uid, domain, aside);
+	return status_superseded(arg, uid, domain, superseded);
 }
 
 static int each_told(void *arg, const struct account_id *account, const char *domain,
-		     const struct told_counts *counts)
+		     const struct relay_count *counts)
 {
-	return status_told(arg, account, domain, counts);
+	return status_relay_count(arg, account, domain, counts);
 }
 
 static int each_feed(void *arg, const struct state_feed *feed)
@@ -158,9 +158,9 @@ static int read_state(struct status *s, struct state *state)
 	int r = s->loaded ? 0 : state_each_count(state, each_saved_count, s);
 
 	if (!r)
-		r = state_each_aside(state, each_aside, s);
+		r = state_each_superseded(state, each_superseded, s);
 	if (!r)
-		r = state_each_told(state, each_told, s);
+		r = state_each_relay_count(state, each_told, s);
 	if (!r)
 		r = state_each_feed(state, each_feed, s);
 	if (!r)
@@ -198,7 +198,7 @@ static struct state *open_state(struct status *s, const char *path)
 	return state;
 }
 
-/* A view of its own, begun behind the maps': what is set aside is never older than they are. */
+/* A view of its own, begun behind the maps': what is superseded is never older than they are. */
 static void gather_state(struct status *s, struct state *state, const char *path)
 {
 	int r = state_begin(state);
@@ -229,10 +229,10 @@ static int gather(struct status *s)
 
 static void gather_daemon(struct status *s)
 {
-	pid_t pid = daemon_pid(s->config->run);
+	pid_t pid = daemon_lock_pid(s->config->run);
 
 	if (pid > 0)
-		s->daemon_pid = pid;
+		s->daemon_lock_pid = pid;
 	else if (pid != -ESRCH)
 		status_problem(s, "cannot tell whether a daemon runs: %s/lock: %s", s->config->run,
 			       strerror(-pid));

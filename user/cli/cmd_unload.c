@@ -12,7 +12,7 @@
 #include "kernel/bpf.h"
 #include "tls/bpf_tls.h"
 #include "cmd.h"
-#include "base/daemon.h"
+#include "base/daemon_lock.h"
 #include "tls/guard.h"
 #include "base/log.h"
 #include "refuse/suspended.h"
@@ -24,20 +24,20 @@
 static int daemon_end(const char *run, int *lock_fd)
 {
 	const struct timespec step = {.tv_nsec = UNLOAD_STEP_MS * 1000000};
-	int err = daemon_lock(run, lock_fd);
+	int err = daemon_lock_take(run, lock_fd);
 
 	for (int ms = 0; err == -EBUSY && ms < UNLOAD_WAIT_MS; ms += UNLOAD_STEP_MS) {
 		if (ms == 0)
-			daemon_signal(run, SIGTERM);
+			daemon_lock_signal(run, SIGTERM);
 		nanosleep(&step, NULL);
-		err = daemon_lock(run, lock_fd);
+		err = daemon_lock_take(run, lock_fd);
 	}
 	return err;
 }
 
 static int say_not_ended(const char *run, int err)
 {
-	pid_t pid = daemon_pid(run);
+	pid_t pid = daemon_lock_pid(run);
 
 	if (err == -EBUSY && pid > 0)
 		log_error("the daemon (pid %d) was told to end and has not for %d s, it may be stuck: "

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "base/daemon.h"
+#include "base/clock.h"
+#include "base/daemon_lock.h"
 #include "kernel/enforce.h"
 #include "base/log.h"
 #include "order.h"
@@ -19,7 +20,6 @@
 #include "refuse/suspended.h"
 #include "core/verdict.h"
 
-#define NS_PER_S 1000000000ull
 #define POLL_MS  20
 
 static int fail(const char *what, const char *why)
@@ -196,7 +196,7 @@ static int not_saved(const struct order *o)
 }
 
 /* Mail servers that find no daemon go by the file. */
-static int names_failed(const struct order *o, int err)
+static int name_table_failed(const struct order *o, int err)
 {
 	log_error("%s: in the kernel it is done, but mail servers are not told: \"%s/" SUSPENDED_FILE
 		  "\": %s", o->name, o->config.run, strerror(-err));
@@ -227,7 +227,7 @@ static int suspend_here(struct order *o)
 	if (!o->state || state_put_suspension(o->state, &s))
 		return not_saved(o);
 	r = order_names(o, &s.kernel);
-	return r ? names_failed(o, r) : CMD_DONE;
+	return r ? name_table_failed(o, r) : CMD_DONE;
 }
 
 static int save_release(struct order *o)
@@ -251,21 +251,21 @@ static int release_here(struct order *o)
 	if (save_release(o))
 		return not_saved(o);
 	r = order_names(o, NULL);
-	return r ? names_failed(o, r) : CMD_DONE;
+	return r ? name_table_failed(o, r) : CMD_DONE;
 }
 
 /* 0: carried out, -ETIME: not within the time, -ESRCH: the daemon is gone; another of state_*() */
 static int wait_for_daemon(struct order *o, int64_t id)
 {
 	const struct timespec poll = { .tv_nsec = POLL_MS * 1000000L };
-	int r = daemon_signal(o->config.run, SIGUSR1);
+	int r = daemon_lock_signal(o->config.run, SIGUSR1);
 
 	for (int ms = 0; !r && ms < ORDER_WAIT_S * 1000; ms += POLL_MS) {
 		r = state_order_pending(o->state, id);
 		if (r <= 0)
 			return r;
 		nanosleep(&poll, NULL);
-		r = daemon_pid(o->config.run) == -ESRCH ? -ESRCH : 0;
+		r = daemon_lock_pid(o->config.run) == -ESRCH ? -ESRCH : 0;
 	}
 	return r ? r : -ETIME;
 }
@@ -276,7 +276,7 @@ static int not_confirmed(const struct order *o, int waited, bool taken_back)
 {
 	const char *left = taken_back ? "the order is taken back" :
 					"the order stays for the daemon, for a minute";
-	pid_t pid = daemon_pid(o->config.run);
+	pid_t pid = daemon_lock_pid(o->config.run);
 
 	if (waited == -ETIME && pid > 0)
 		log_error("%s: not confirmed: the daemon (pid %d) has not answered for %d s; %s: see "
@@ -319,7 +319,7 @@ static int run_here(struct order *o)
 
 static int run_here_or_there(struct order *o)
 {
-	int fd, r = daemon_hold(o->config.run, &fd);
+	int fd, r = daemon_lock_hold(o->config.run, &fd);
 
 	if (r == -EBUSY)
 		return run_by_daemon(o);

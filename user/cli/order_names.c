@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include "base/clock.h"
 #include "kernel/enforce.h"
 #include "base/log.h"
 #include "order.h"
@@ -12,7 +13,6 @@
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 
-#define NS_PER_S 1000000000ll
 
 static int add_owner(void *arg, const char *domain, uint32_t uid)
 {

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <time.h>
 #include "status.h"
+#include "base/clock.h"
 #include "status_tls.h"
 #include "core/verdict.h"
 
-#define NS_PER_S INT64_C(1000000000)
 
 #define LAST_SECOND INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
@@ -51,7 +51,7 @@ void status_meta(struct status *s, const struct smtpl_meta *meta)
 	s->loaded = true;
 	s->meta = *meta;
 	s->rule = status_rule(meta, c);
-	s->mode = meta->observe ? CONFIG_OBSERVE : CONFIG_ENFORCE;
+	s->mode = meta->observe ? VERDICT_OBSERVE : VERDICT_ENFORCE;
 	s->file_differs = !c->paths_only && (s->mode != c->mode || !rules_equal(&s->rule, &c->rule));
 }
 

@@ -20,7 +20,7 @@
 #include "headers/tls.h"
 #include "who/account.h"
 #include "config/config.h"
-#include "core/feed.h"
+#include "core/delivery_report.h"
 #include "state/state.h"
 #include "state/state_feeds.h"
 #include "core/verdict.h"
@@ -36,8 +36,8 @@ struct status_account {
 	enum smtpl_role role; /* of a uid */
 	struct window_counts window;
 	struct smtpl_count total; /* last_ns and domains are not used */
-	struct smtpl_totals aside; /* of them, what mail servers told of */
-	struct told_counts told;
+	struct smtpl_totals superseded; /* of them, what mail servers told of */
+	struct relay_count told;
 	bool suspended;
 	bool saved; /* `reason` and `since_wall_s` come from the state database */
 	struct smtpl_suspension suspension;
@@ -64,10 +64,10 @@ struct status {
 	int64_t boot_ns;
 	int64_t wall_ns;
 	struct verdict_rule rule; /* in force; nothing loaded: the file's */
-	enum config_mode mode;    /* the same */
+	enum verdict_mode mode;    /* the same */
 	bool file_differs;        /* from the rule in force */
 	bool loaded;              /* maps and hooks: meta and stats are set */
-	pid_t daemon_pid;         /* 0: none */
+	pid_t daemon_lock_pid;         /* 0: none */
 	struct smtpl_meta meta;
 	struct smtpl_stats stats;
 	uint64_t relay_sessions;
@@ -109,10 +109,10 @@ int status_domain(struct status *s, const struct smtpl_domain_key *key,
 int status_window(struct status *s, const struct account_id *id, struct window *window);
 int status_suspension(struct status *s, const struct state_suspension *saved);
 int status_owner(struct status *s, const char *domain, uint32_t uid);
-int status_aside(struct status *s, uint32_t uid, const char *domain,
-		 const struct smtpl_totals *aside);
-int status_told(struct status *s, const struct account_id *id, const char *domain,
-		const struct told_counts *counts);
+int status_superseded(struct status *s, uint32_t uid, const char *domain,
+		 const struct smtpl_totals *superseded);
+int status_relay_count(struct status *s, const struct account_id *id, const char *domain,
+		const struct relay_count *counts);
 int status_feed(struct status *s, const struct state_feed *feed);
 int status_finish(struct status *s);
 
@@ -132,7 +132,7 @@ const char *status_feed_name(const struct state_feed *feed);
 
 /* Shared by status.c and status_feeds.c: the account of an id, made where there is none, or NULL; its
  * domains, which may come twice; what a uid is; whose (uid, domain) is; what was told in place of
- * what is set aside. */
+ * what is superseded. */
 struct status_account *status_account(struct status *s, const struct account_id *id);
 int status_add_domain(struct status_account *a, const char *domain, size_t size);
 enum smtpl_role status_role(const struct status *s, uint32_t uid);

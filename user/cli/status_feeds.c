@@ -66,29 +66,29 @@ struct account_id status_payer(struct status *s, uint32_t uid, const char *domai
 	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
 }
 
-int status_aside(struct status *s, uint32_t uid, const char *domain,
-		 const struct smtpl_totals *aside)
+int status_superseded(struct status *s, uint32_t uid, const char *domain,
+		 const struct smtpl_totals *superseded)
 {
 	struct account_id id = status_payer(s, uid, domain);
 	struct status_account *a = status_account(s, &id);
 
 	if (!a)
 		return -ENOMEM;
-	a->aside.delivered += aside->delivered;
-	a->aside.deferred += aside->deferred;
-	a->aside.failed += aside->failed;
-	a->aside.unknown += aside->unknown;
+	a->superseded.delivered += superseded->delivered;
+	a->superseded.deferred += superseded->deferred;
+	a->superseded.failed += superseded->failed;
+	a->superseded.unknown += superseded->unknown;
 	return 0;
 }
 
-int status_told(struct status *s, const struct account_id *id, const char *domain,
-		const struct told_counts *counts)
+int status_relay_count(struct status *s, const struct account_id *id, const char *domain,
+		const struct relay_count *counts)
 {
 	struct status_account *a = status_account(s, id);
 
 	if (!a)
 		return -ENOMEM;
-	told_counts_add(&a->told, counts);
+	relay_count_add(&a->told, counts);
 	if (id->kind == ACCOUNT_DOMAIN || !domain[0])
 		return 0;
 	return status_add_domain(a, domain, SMTPL_DOMAIN_SIZE);
@@ -105,18 +105,18 @@ int status_feed(struct status *s, const struct state_feed *feed)
 	return 0;
 }
 
-/* Counts are read a moment before what is set aside of them is: then more of it may be. */
-static void replace(__u64 *count, uint64_t aside, uint64_t told)
+/* Counts are read a moment before what is superseded of them is: then more of it may be. */
+static void replace(__u64 *count, uint64_t superseded, uint64_t told)
 {
-	*count = (*count > aside ? *count - aside : 0) + told;
+	*count = (*count > superseded ? *count - superseded : 0) + told;
 }
 
 void status_replace(struct status_account *a)
 {
-	replace(&a->total.delivered, a->aside.delivered, a->told.delivered);
-	replace(&a->total.deferred, a->aside.deferred, a->told.deferred);
-	replace(&a->total.failed, a->aside.failed, a->told.failed);
-	replace(&a->total.unknown, a->aside.unknown, a->told.unknown);
+	replace(&a->total.delivered, a->superseded.delivered, a->told.delivered);
+	replace(&a->total.deferred, a->superseded.deferred, a->told.deferred);
+	replace(&a->total.failed, a->superseded.failed, a->told.failed);
+	replace(&a->total.unknown, a->superseded.unknown, a->told.unknown);
 	a->total.refused += a->told.refused;
 }
 

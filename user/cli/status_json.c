@@ -107,7 +107,7 @@ static json_t *json_feed(const struct status *s, const struct state_feed *feed)
 	account_name(&id, user, sizeof(user));
 	return json_pack("{s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 			 "mta", status_feed_name(feed), "user", user, "uid", (json_int_t)id.uid,
-			 "running", feed->known.running && s->daemon_pid > 0, "since",
+			 "running", feed->known.running && s->daemon_lock_pid > 0, "since",
 			 json_time(feed->changed_wall_s), "last", json_time(feed->told_wall_s),
 			 "told", json_outcomes(n->told_delivered, n->told_deferred, n->told_failed),
 			 "wire", json_outcomes(n->wire_delivered, n->wire_deferred, n->wire_failed),
@@ -155,8 +155,8 @@ static json_t *json_daemon(const struct status *s)
 	uint64_t started_ns = s->loaded ? s->meta.started_ns : 0;
 	uint64_t heartbeat_ns = s->loaded ? s->meta.heartbeat_ns : 0;
 
-	return json_pack("{s:b, s:o, s:o, s:o}", "running", s->daemon_pid > 0, "pid",
-			 s->daemon_pid > 0 ? json_integer(s->daemon_pid) : json_null(), "started",
+	return json_pack("{s:b, s:o, s:o, s:o}", "running", s->daemon_lock_pid > 0, "pid",
+			 s->daemon_lock_pid > 0 ? json_integer(s->daemon_lock_pid) : json_null(), "started",
 			 json_time(started_ns ? status_wall_s(s, started_ns) : 0), "heartbeat",
 			 json_time(heartbeat_ns ? status_wall_s(s, heartbeat_ns) : 0));
 }
@@ -177,7 +177,7 @@ int status_print_json(const struct status *s, FILE *out)
 
 	root = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
 			 SMTPLIMIT_VERSION, "mode",
-			 s->mode == CONFIG_OBSERVE ? "observe" : "enforce", "window_s",
+			 s->mode == VERDICT_OBSERVE ? "observe" : "enforce", "window_s",
 			 (json_int_t)s->rule.window_s, "percent", (int)s->rule.percent,
 			 "min_failures", (int)s->rule.min_failures, "suspend_s",
 			 (json_int_t)s->rule.suspend_s, "loaded", s->loaded, "daemon",

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * status_text.c - `smtplimit status` for people: who is near the limit, who is over it, and what the
- * agent lost or found odd.
+ * daemon lost or found odd.
  */
 #include <inttypes.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "status.h"
 #include "status_tls.h"
@@ -166,28 +167,28 @@ static void print_rule(const struct status *s, FILE *out)
 	fprintf(out,
 		"smtplimit %s, mode %s: suspended for %s when %u%% or more of the mails in %s, and at "
 		"least %u, are deferred or fail\n",
-		SMTPLIMIT_VERSION, s->mode == CONFIG_OBSERVE ? "observe" : "enforce", suspend,
+		SMTPLIMIT_VERSION, s->mode == VERDICT_OBSERVE ? "observe" : "enforce", suspend,
 		s->rule.percent, window, s->rule.min_failures);
 	if (s->file_differs)
 		fprintf(out, "the file says otherwise: %s\n",
-			s->daemon_pid > 0 ? "reload" : "the next start takes it up");
+			s->daemon_lock_pid > 0 ? "reload" : "the next start takes it up");
 }
 
 static void print_daemon(const struct status *s, FILE *out)
 {
 	char started[STATUS_TIME_SIZE], beat[STATUS_TIME_SIZE];
 	int64_t beat_s = status_wall_s(s, s->meta.heartbeat_ns);
-	int64_t late_s = s->wall_ns / 1000000000 - beat_s;
+	int64_t late_s = s->wall_ns / NS_PER_S - beat_s;
 
 	status_time(status_wall_s(s, s->meta.started_ns), started);
 	status_time(beat_s, beat);
-	if (s->daemon_pid > 0 && !s->loaded)
-		fprintf(out, "daemon: starting, pid %d\n", (int)s->daemon_pid);
-	else if (s->daemon_pid > 0 && s->meta.heartbeat_ns && late_s > STATUS_LATE_S)
+	if (s->daemon_lock_pid > 0 && !s->loaded)
+		fprintf(out, "daemon: starting, pid %d\n", (int)s->daemon_lock_pid);
+	else if (s->daemon_lock_pid > 0 && s->meta.heartbeat_ns && late_s > STATUS_LATE_S)
 		fprintf(out, "daemon: pid %d is stuck, no sign of life since %s\n",
-			(int)s->daemon_pid, beat);
-	else if (s->daemon_pid > 0)
-		fprintf(out, "daemon: running, pid %d, since %s\n", (int)s->daemon_pid, started);
+			(int)s->daemon_lock_pid, beat);
+	else if (s->daemon_lock_pid > 0)
+		fprintf(out, "daemon: running, pid %d, since %s\n", (int)s->daemon_lock_pid, started);
 	else if (s->meta.heartbeat_ns)
 		fprintf(out, "daemon: dead since %s; counting goes on, suspensions hold and end by "
 			"themselves, nobody is judged\n", beat);
@@ -201,11 +202,11 @@ static void print_feed(const struct status *s, const struct state_feed *feed, FI
 	const struct account_id id = { .kind = ACCOUNT_UID, .uid = feed->known.relay_uid };
 	const struct pipeline_feed_stats *n = &feed->known.stats;
 	char user[ACCOUNT_NAME_SIZE], since[STATUS_TIME_SIZE];
-	int64_t ago_s = s->wall_ns / 1000000000 - feed->told_wall_s;
+	int64_t ago_s = s->wall_ns / NS_PER_S - feed->told_wall_s;
 
 	account_name(&id, user, sizeof(user));
 	fprintf(out, "feed %s (%s): ", status_feed_name(feed), user);
-	if (s->daemon_pid <= 0)
+	if (s->daemon_lock_pid <= 0)
 		fprintf(out, "nobody listens, no daemon runs");
 	else if (!feed->known.running)
 		fprintf(out, "STOPPED since %s: the wire is counted",
@@ -250,7 +251,7 @@ void status_print_text(const struct status *s, FILE *out)
 	char line[1024];
 
 	print_rule(s, out);
-	if (s->loaded || s->daemon_pid > 0)
+	if (s->loaded || s->daemon_lock_pid > 0)
 		print_daemon(s, out);
 	else
 		fprintf(out, "smtplimit is not loaded on this host; start it with: smtplimit run\n");

@@ -8,10 +8,10 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "status_tls.h"
 
-#define NS_PER_S     INT64_C(1000000000)
 #define PRINTED_MAX  12 /* libraries; a host of jails has hundreds of copies */
 #define ESCAPED_SIZE (4 * 256 + 1)
 
@@ -97,7 +97,7 @@ static bool prober_late(const struct status *s)
 /* It ends with the daemon. */
 static bool prober_runs(const struct status *s)
 {
-	return s->tls.mode != SMTPL_TLS_OFF && s->daemon_pid > 0 && s->tls.pid && !prober_late(s);
+	return s->tls.mode != SMTPL_TLS_OFF && s->daemon_lock_pid > 0 && s->tls.pid && !prober_late(s);
 }
 
 /* What the file says, where that is known and not what is in force; else NULL. */
@@ -113,7 +113,7 @@ static void tell_prober(struct status *s)
 	char since[STATUS_TIME_SIZE];
 
 	status_time(status_wall_s(s, s->tls.heartbeat_ns), since);
-	if (s->daemon_pid <= 0)
+	if (s->daemon_lock_pid <= 0)
 		status_problem(s, "TLS: nobody puts probes while no daemon runs: sessions of processes "
 			       "without probes are opaque; start smtplimit");
 	else if (s->tls.pid)

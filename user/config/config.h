@@ -32,11 +32,6 @@
 #define CONFIG_REFRESH_MIN_S 1
 #define CONFIG_REFRESH_MAX_S (24 * 3600)
 
-enum config_mode {
-	CONFIG_ENFORCE = 0,
-	CONFIG_OBSERVE = 1,
-};
-
 enum config_source {
 	CONFIG_SOURCE_AUTO = 0,
 	CONFIG_SOURCE_NONE,
@@ -58,7 +53,7 @@ struct config_uids {
 };
 
 struct config {
-	enum config_mode mode;
+	enum verdict_mode mode;
 	struct verdict_rule rule;
 	uint16_t ports[SMTPL_PORTS_MAX]; /* host order, each once */
 	size_t ports_count;

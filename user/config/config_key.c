@@ -49,7 +49,7 @@ void config_defaults(struct config *c)
 	static const uint16_t ports[] = { 25, 465, 587 };
 
 	memset(c, 0, sizeof(*c));
-	c->mode = CONFIG_ENFORCE;
+	c->mode = VERDICT_ENFORCE;
 	c->rule.window_s = 3600;
 	c->rule.suspend_s = 3600;
 	c->rule.percent = 50;

@@ -15,11 +15,11 @@
 	_Static_assert(sizeof(names) / sizeof((names)[0]) == (last) + 2, "a value lacks a word")
 
 static const char *const mode_words[] = {
-	[CONFIG_ENFORCE] = "enforce",
-	[CONFIG_OBSERVE] = "observe",
+	[VERDICT_ENFORCE] = "enforce",
+	[VERDICT_OBSERVE] = "observe",
 	NULL,
 };
-WORDS_OF(mode_words, CONFIG_OBSERVE);
+WORDS_OF(mode_words, VERDICT_OBSERVE);
 
 static const char *const source_words[] = {
 	[CONFIG_SOURCE_AUTO] = "auto",
@@ -100,7 +100,7 @@ static int word_index(const char *const *words, const char *text)
 	return -1;
 }
 
-_Static_assert(sizeof(enum config_mode) == sizeof(unsigned int) &&
+_Static_assert(sizeof(enum verdict_mode) == sizeof(unsigned int) &&
 		       sizeof(enum config_source) == sizeof(unsigned int) &&
 		       sizeof(enum config_relay) == sizeof(unsigned int) &&
 		       sizeof(enum smtpl_tls_mode) == sizeof(unsigned int),

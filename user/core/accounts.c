@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "accounts.h"
+#include "base/clock.h"
 #include "base/hash.h"
 
 #define BUCKETS_MIN 64
@@ -293,7 +294,7 @@ static bool account_forgettable(struct accounts *t, struct account *a, int64_t n
 	if (a->stored) /* an empty window deletes its row */
 		accounts_mark_dirty(t, a);
 	/* What is late from before a suspension's end must still find that end. */
-	return !a->dirty && (int64_t)(a->begins_ns / 1000000000) <= now_s - length_s;
+	return !a->dirty && (int64_t)(a->begins_ns / NS_PER_S) <= now_s - length_s;
 }
 
 size_t accounts_collect(struct accounts *t, int64_t now_s, int64_t length_s, size_t budget)

@@ -9,10 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/clock.h"
 #include "headers/event.h"
 
 /* Room for a record that is younger than the time its reader took before reading. */
-#define EVENT_AHEAD_MAX_NS (60ull * 1000000000ull)
+#define EVENT_AHEAD_MAX_NS (60ull * NS_PER_S)
 
 /* Size, type and every field that anything here depends on. */
 bool event_valid(const void *data, size_t size, uint64_t now_ns);

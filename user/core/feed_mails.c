@@ -5,11 +5,11 @@
  */
 #include "feed_mails.h"
 
-void feed_set_aside(struct feeds *fs, struct feed *f, struct ledger_key *key,
+void feed_supersede(struct feeds *fs, struct feed *f, struct ledger_key *key,
 		    enum smtp_outcome outcome, uint64_t count)
 {
-	ledger_set_aside(fs->ledger, key, outcome, count);
-	fs->judge->stats.aside += count;
+	ledger_supersede(fs->ledger, key, outcome, count);
+	fs->judge->stats.superseded += count;
 	f->known.stats.wire_delivered += outcome == SMTP_DELIVERED ? count : 0;
 	f->known.stats.wire_deferred += outcome == SMTP_DEFERRED ? count : 0;
 	f->known.stats.wire_failed += outcome == SMTP_FAILED ? count : 0;
@@ -20,7 +20,7 @@ void feed_wait_over(struct feeds *fs, struct feed *f, struct recent *list,
 		    struct recent_entry *e)
 {
 	ledger_wait_over(fs->ledger, e->key, e->outcome, e->count);
-	feed_set_aside(fs, f, e->key, e->outcome, e->count);
+	feed_supersede(fs, f, e->key, e->outcome, e->count);
 	recent_remove(list, e);
 }
 
@@ -51,13 +51,13 @@ void feed_charged(struct feeds *fs, struct feed *f, const struct recent_entry *e
 }
 
 /* How well a telling fits an outcome on the wire; one that was passed over stands for another. */
-static int fit(const struct recent_entry *telling, enum smtp_outcome outcome)
+static int fit(const struct recent_entry *report, enum smtp_outcome outcome)
 {
-	return 4 * (telling->outcome == outcome) + 2 * !telling->late + !telling->seen;
+	return 4 * (report->outcome == outcome) + 2 * !report->already_charged + !report->seen;
 }
 
 /* Of those that fit alike the earliest. One whose end was seen has all that belongs to it. */
-struct recent_entry *feed_telling_of(const struct feed *f, const struct recent_entry *wire)
+struct recent_entry *feed_report_of(const struct feed *f, const struct recent_entry *wire)
 {
 	struct recent_entry *found = NULL, *t = NULL;
 
@@ -72,13 +72,13 @@ struct recent_entry *feed_telling_of(const struct feed *f, const struct recent_e
 
 /* Of the outcomes of a mail up to a time the newest, or the newest that is the same as what is told;
  * or NULL. */
-static struct recent_entry *told_of(const struct recent *r, const struct recent_entry *telling,
+static struct recent_entry *told_of(const struct recent *r, const struct recent_entry *report,
 				    bool same)
 {
 	struct recent_entry *e = NULL;
 
-	while ((e = recent_next(r, telling->mail, e)))
-		if (e->time_ns <= telling->time_ns && (!same || e->outcome == telling->outcome))
+	while ((e = recent_next(r, report->mail, e)))
+		if (e->time_ns <= report->time_ns && (!same || e->outcome == report->outcome))
 			return e;
 	return NULL;
 }
@@ -126,59 +126,59 @@ void feed_tries_over(struct feeds *fs, struct feed *f, uint64_t mail)
 }
 
 /* A deferral told of a time before the end of the mail, which was charged. */
-static bool is_over(const struct feed *f, const struct recent_entry *telling)
+static bool is_over(const struct feed *f, const struct recent_entry *report)
 {
 	const struct recent_entry *e = NULL;
 
-	while (telling->outcome == SMTP_DEFERRED && (e = recent_next(&f->charged, telling->mail, e)))
-		if (e->time_ns > telling->time_ns && e->outcome != SMTP_DEFERRED)
+	while (report->outcome == SMTP_DEFERRED && (e = recent_next(&f->charged, report->mail, e)))
+		if (e->time_ns > report->time_ns && e->outcome != SMTP_DEFERRED)
 			return true;
 	return false;
 }
 
-void feed_match(struct feeds *fs, struct feed *f, struct recent_entry *telling)
+void feed_match(struct feeds *fs, struct feed *f, struct recent_entry *report)
 {
-	struct recent_entry *e = told_of(&f->waiting, telling, true), *charged;
+	struct recent_entry *e = told_of(&f->waiting, report, true), *charged;
 
-	charged = e ? NULL : told_of(&f->charged, telling, true);
-	telling->late = charged;
+	charged = e ? NULL : told_of(&f->charged, report, true);
+	report->already_charged = charged;
 	if (!e && !charged)
-		e = told_of(&f->waiting, telling, false);
+		e = told_of(&f->waiting, report, false);
 	if (!e && !charged)
-		charged = told_of(&f->charged, telling, false);
+		charged = told_of(&f->charged, report, false);
 	/* A deferral that was charged does not stand for the end of the mail, nor one end for
 	 * another. */
-	if (!telling->late && charged) {
-		telling->late = telling->outcome == SMTP_DEFERRED;
-		if (!telling->late && charged->outcome != SMTP_DEFERRED)
+	if (!report->already_charged && charged) {
+		report->already_charged = report->outcome == SMTP_DEFERRED;
+		if (!report->already_charged && charged->outcome != SMTP_DEFERRED)
 			charged = NULL;
 	}
-	telling->late |= is_over(f, telling);
-	telling->seen = e ? take_waiting(fs, f, e) : SMTP_OUTCOME_NONE;
+	report->already_charged |= is_over(f, report);
+	report->seen = e ? take_waiting(fs, f, e) : SMTP_OUTCOME_NONE;
 	take_charged(f, charged);
 }
 
-void feed_telling_forget(struct feed *f)
+void feed_report_forget(struct feed *f)
 {
 	const struct recent_entry *e = f->told.oldest;
 
-	f->known.stats.told_only += !e->late && !e->seen;
-	f->known.stats.agreed += !e->late && e->seen && e->seen == e->outcome;
-	f->known.stats.differed += !e->late && e->seen && e->seen != e->outcome;
+	f->known.stats.told_only += !e->already_charged && !e->seen;
+	f->known.stats.agreed += !e->already_charged && e->seen && e->seen == e->outcome;
+	f->known.stats.differed += !e->already_charged && e->seen && e->seen != e->outcome;
 	f->dirty = true;
 	recent_remove(&f->told, f->told.oldest);
 }
 
-void feed_telling_add(struct feeds *fs, struct feed *f, const struct recent_entry *entry)
+void feed_report_add(struct feeds *fs, struct feed *f, const struct recent_entry *entry)
 {
 	if (f->told.count == FEEDS_MAILS_MAX)
-		feed_telling_forget(f);
+		feed_report_forget(f);
 	if (!recent_add(&f->told, entry))
 		fs->judge->stats.nomem++;
 }
 
-void feed_nameless_settle(struct feeds *fs, struct feed *f)
+void feed_unmatched_settle(struct feeds *fs, struct feed *f)
 {
-	while (f->nameless.oldest && f->nameless.oldest->time_ns <= f->cover_ns)
-		feed_wait_over(fs, f, &f->nameless, f->nameless.oldest);
+	while (f->unmatched.oldest && f->unmatched.oldest->time_ns <= f->cover_ns)
+		feed_wait_over(fs, f, &f->unmatched, f->unmatched.oldest);
 }

@@ -19,7 +19,7 @@ struct feed {
 	bool silenced;      /* it was silent: only what it tells makes it run again */
 	bool dirty;
 	struct recent waiting;  /* on the wire, not told */
-	struct recent nameless; /* on the wire, without a mail that could be told */
+	struct recent unmatched; /* on the wire, without a mail that could be told */
 	struct recent charged;  /* on the wire, charged */
 	struct recent told;     /* told just now */
 };
@@ -32,29 +32,29 @@ struct feeds {
 	uint64_t null_hash; /* of the null sender: never counted on the wire */
 };
 
-void feed_set_aside(struct feeds *fs, struct feed *f, struct ledger_key *key,
+void feed_supersede(struct feeds *fs, struct feed *f, struct ledger_key *key,
 		    enum smtp_outcome outcome, uint64_t count);
 
-/* An entry of waiting or nameless begins. False: no memory. At the bound the oldest one is over. */
+/* An entry of waiting or unmatched begins. False: no memory. At the bound the oldest one is over. */
 bool feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
 	       const struct recent_entry *entry);
-/* The server has told of it, or nobody will: it is set aside. */
+/* The server has told of it, or nobody will: it is superseded. */
 void feed_wait_over(struct feeds *fs, struct feed *f, struct recent *list, struct recent_entry *e);
 /* Over are those without a name that are of a time of which the server has told by now. */
-void feed_nameless_settle(struct feeds *fs, struct feed *f);
+void feed_unmatched_settle(struct feeds *fs, struct feed *f);
 /* It was charged from the wire. */
 void feed_charged(struct feeds *fs, struct feed *f, const struct recent_entry *entry);
 /* Find what a telling is of, among those that wait or were charged, and take that out: sets `seen`,
- * to what the wire had of it, or `late`: it was charged. */
-void feed_match(struct feeds *fs, struct feed *f, struct recent_entry *telling);
+ * to what the wire had of it, or `already_charged`: it was charged. */
+void feed_match(struct feeds *fs, struct feed *f, struct recent_entry *report);
 
 /* A mail has ended: tries at other hosts that came right before it do not wait any more. */
 void feed_tries_over(struct feeds *fs, struct feed *f, uint64_t mail);
 
 /* Told just now, or for some seconds and to be counted and forgotten: the oldest. */
-void feed_telling_add(struct feeds *fs, struct feed *f, const struct recent_entry *entry);
-void feed_telling_forget(struct feed *f);
+void feed_report_add(struct feeds *fs, struct feed *f, const struct recent_entry *entry);
+void feed_report_forget(struct feed *f);
 /* The telling that an outcome on the wire belongs to, when that came first; or NULL. */
-struct recent_entry *feed_telling_of(const struct feed *f, const struct recent_entry *wire);
+struct recent_entry *feed_report_of(const struct feed *f, const struct recent_entry *wire);
 
 #endif

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * feeds.c - what mail servers tell and what the wire says of the same mail. Below, in this order: the
- * wire, the telling, beginning and end, time, saving.
+ * wire, the report, beginning and end, time, saving.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include "feed.h"
+#include "base/clock.h"
+#include "delivery_report.h"
 #include "feed_mails.h"
 #include "sessions.h"
 
 /* Logs and events tell whole seconds, cut off. */
-#define TOLD_RESOLUTION_NS 1000000000ull
-#define NS 1000000000ull
+#define REPORT_RESOLUTION_NS NS_PER_S
 
 struct feeds *feeds_new(struct judge *judge, struct ledger *ledger, uint64_t seed)
 {
@@ -35,7 +35,7 @@ void feeds_free(struct feeds *fs)
 
 		fs->first = f->next;
 		recent_clear(&f->waiting);
-		recent_clear(&f->nameless);
+		recent_clear(&f->unmatched);
 		recent_clear(&f->charged);
 		recent_clear(&f->told);
 		free(f);
@@ -62,7 +62,7 @@ static struct feed *feed_get(struct feeds *fs, uint32_t relay_uid)
 	if (!f)
 		return NULL;
 	f->known.relay_uid = relay_uid;
-	f->waiting.seed = f->nameless.seed = f->charged.seed = f->told.seed = fs->seed;
+	f->waiting.seed = f->unmatched.seed = f->charged.seed = f->told.seed = fs->seed;
 	f->next = fs->first;
 	fs->first = f;
 	return f;
@@ -98,27 +98,27 @@ static bool wire_mail(struct feeds *fs, struct feed *f, const struct payer *paye
 					    .count = 1,
 					    .key = key,
 					    .outcome = one->outcome };
-	struct recent_entry *telling = feed_telling_of(f, &entry);
+	struct recent_entry *report = feed_report_of(f, &entry);
 
-	if (telling) {
-		f->known.stats.retried += telling->seen != SMTP_OUTCOME_NONE;
-		telling->seen = one->outcome;
+	if (report) {
+		f->known.stats.retried += report->seen != SMTP_OUTCOME_NONE;
+		report->seen = one->outcome;
 		/* It was passed over for another outcome of the same mail, so this one pays. */
-		if (telling->late && one->outcome != SMTP_DEFERRED)
+		if (report->already_charged && one->outcome != SMTP_DEFERRED)
 			feed_tries_over(fs, f, entry.mail);
-		if (telling->late)
+		if (report->already_charged)
 			return wire_charge(fs, f, payer, one, &entry, now_ns);
 	} else if (wire_told(f, entry.time_ns) && entry.time_ns > f->saved_ns) {
 		return feed_wait(fs, f, &f->waiting, &entry);
 	} else if (!wire_told(f, entry.time_ns)) {
 		return wire_charge(fs, f, payer, one, &entry, now_ns);
 	}
-	feed_set_aside(fs, f, key, one->outcome, 1);
+	feed_supersede(fs, f, key, one->outcome, 1);
 	return true;
 }
 
 /* Returns how many are done with: all or none, but for those charged at once. */
-static uint64_t wire_nameless(struct feeds *fs, struct feed *f, const struct payer *payer,
+static uint64_t wire_unmatched(struct feeds *fs, struct feed *f, const struct payer *payer,
 			      const struct attempts *in, struct ledger_key *key, uint64_t now_ns)
 {
 	const struct recent_entry entry = { .window_mail = in->known ? *in->mails : 0,
@@ -131,8 +131,8 @@ static uint64_t wire_nameless(struct feeds *fs, struct feed *f, const struct pay
 	if (!wire_told(f, in->time_ns))
 		return judge_take(fs->judge, payer, in, now_ns);
 	if (payer->pays && in->outcome != SMTP_UNKNOWN && in->time_ns > f->cover_ns)
-		return feed_wait(fs, f, &f->nameless, &entry) ? in->count : 0;
-	feed_set_aside(fs, f, key, in->outcome, in->count);
+		return feed_wait(fs, f, &f->unmatched, &entry) ? in->count : 0;
+	feed_supersede(fs, f, key, in->outcome, in->count);
 	return in->count;
 }
 
@@ -146,7 +146,7 @@ uint64_t feeds_take(struct feeds *fs, struct ledger_key *key, const struct payer
 	if (!f)
 		return judge_take(fs->judge, payer, in, now_ns);
 	if (!named || in->outcome == SMTP_UNKNOWN)
-		return wire_nameless(fs, f, payer, in, key, now_ns);
+		return wire_unmatched(fs, f, payer, in, key, now_ns);
 	some.count = some.known = 1;
 	for (; taken < in->count && taken < in->known; taken++) {
 		some.mails = &in->mails[taken];
@@ -155,7 +155,7 @@ uint64_t feeds_take(struct feeds *fs, struct ledger_key *key, const struct payer
 	}
 	some.count = in->count - taken;
 	some.known = 0;
-	return some.count ? taken + wire_nameless(fs, f, payer, &some, key, now_ns) : taken;
+	return some.count ? taken + wire_unmatched(fs, f, payer, &some, key, now_ns) : taken;
 }
 
 /* ---- the telling ---- */
@@ -178,11 +178,11 @@ static uint64_t begin_of(const struct feed *f, uint64_t now_ns)
 	return f->known.mta == FEED_POSTFIX ? 0 : now_ns;
 }
 
-static void feed_heard(struct feeds *fs, struct feed *f, const struct pipeline_told *told,
+static void feed_heard(struct feeds *fs, struct feed *f, const struct pipeline_report *report,
 		       uint64_t cover_ns, uint64_t now_ns)
 {
-	if (told->mta)
-		f->known.mta = told->mta;
+	if (report->mta)
+		f->known.mta = report->mta;
 	else if (!f->known.mta)
 		f->known.mta = FEED_EXIM;
 	feed_start(f, now_ns, now_ns);
@@ -190,42 +190,42 @@ static void feed_heard(struct feeds *fs, struct feed *f, const struct pipeline_t
 	f->silent_ns = 0;
 	if (cover_ns > f->cover_ns)
 		f->cover_ns = cover_ns;
-	feed_nameless_settle(fs, f);
+	feed_unmatched_settle(fs, f);
 }
 
-static void count_told(struct feeds *fs, struct feed *f, const struct pipeline_told *told)
+static void count_report(struct feeds *fs, struct feed *f, const struct pipeline_report *report)
 {
 	fs->judge->stats.told++;
-	f->known.stats.told_delivered += told->outcome == SMTP_DELIVERED;
-	f->known.stats.told_deferred += told->outcome == SMTP_DEFERRED;
-	f->known.stats.told_failed += told->outcome == SMTP_FAILED;
+	f->known.stats.told_delivered += report->outcome == SMTP_DELIVERED;
+	f->known.stats.told_deferred += report->outcome == SMTP_DEFERRED;
+	f->known.stats.told_failed += report->outcome == SMTP_FAILED;
 }
 
 /* An outcome that comes with its own time, at most now. */
-static int tell(struct feeds *fs, struct feed *f, const struct pipeline_told *told, uint64_t now_ns)
+static int tell(struct feeds *fs, struct feed *f, const struct pipeline_report *report, uint64_t now_ns)
 {
-	uint64_t cover_ns = told->time_ns + TOLD_RESOLUTION_NS;
+	uint64_t cover_ns = report->time_ns + REPORT_RESOLUTION_NS;
 	struct recent_entry entry = { .time_ns = cover_ns < now_ns ? cover_ns : now_ns,
 				      .came_ns = now_ns,
-				      .outcome = told->outcome };
+				      .outcome = report->outcome };
 
-	feed_heard(fs, f, told, entry.time_ns, now_ns);
-	if (told->refused)
-		return judge_tell(fs->judge, told, 0, now_ns);
-	count_told(fs, f, told);
-	entry.mail = sessions_mail_identity(told->sender_hash, told->rcpt_hash);
-	if (told->sender_hash == fs->null_hash)
-		return judge_tell(fs->judge, told, entry.mail, now_ns);
+	feed_heard(fs, f, report, entry.time_ns, now_ns);
+	if (report->refused)
+		return judge_report(fs->judge, report, 0, now_ns);
+	count_report(fs, f, report);
+	entry.mail = sessions_mail_identity(report->sender_hash, report->rcpt_hash);
+	if (report->sender_hash == fs->null_hash)
+		return judge_report(fs->judge, report, entry.mail, now_ns);
 	feed_match(fs, f, &entry);
-	f->known.stats.late += entry.late;
-	feed_telling_add(fs, f, &entry);
-	return entry.late ? 0 : judge_tell(fs->judge, told, entry.mail, now_ns);
+	f->known.stats.late += entry.already_charged;
+	feed_report_add(fs, f, &entry);
+	return entry.already_charged ? 0 : judge_report(fs->judge, report, entry.mail, now_ns);
 }
 
-int feeds_tell(struct feeds *fs, const struct pipeline_told *told, uint64_t now_ns)
+int feeds_report(struct feeds *fs, const struct pipeline_report *report, uint64_t now_ns)
 {
-	struct feed *f = feed_get(fs, told->relay_uid);
-	struct pipeline_told timed = *told;
+	struct feed *f = feed_get(fs, report->relay_uid);
+	struct pipeline_report timed = *report;
 
 	if (!f)
 		return -ENOMEM;
@@ -286,8 +286,8 @@ static bool charge_waiting(struct feeds *fs, struct feed *f, struct recent *list
 /* The feed does not run: nobody will tell of what waits. */
 static void charge_all(struct feeds *fs, struct feed *f, uint64_t now_ns)
 {
-	feed_nameless_settle(fs, f);
-	while (f->nameless.oldest && charge_waiting(fs, f, &f->nameless, now_ns))
+	feed_unmatched_settle(fs, f);
+	while (f->unmatched.oldest && charge_waiting(fs, f, &f->unmatched, now_ns))
 		;
 	while (f->waiting.oldest && charge_waiting(fs, f, &f->waiting, now_ns))
 		;
@@ -307,10 +307,10 @@ void feeds_end(struct feeds *fs, uint32_t relay_uid, uint64_t now_ns)
 
 static void feed_tick(struct feeds *fs, struct feed *f, uint64_t now_ns)
 {
-	uint64_t keep_ns = f->known.mta ? fs->judge->rule.window_s * NS : FEEDS_WAIT_NS;
+	uint64_t keep_ns = f->known.mta ? fs->judge->rule.window_s * NS_PER_S : FEEDS_WAIT_NS;
 
-	while (f->told.oldest && f->told.oldest->came_ns + FEEDS_TOLD_NS <= now_ns)
-		feed_telling_forget(f);
+	while (f->told.oldest && f->told.oldest->came_ns + FEEDS_REPORTED_NS <= now_ns)
+		feed_report_forget(f);
 	while (f->charged.oldest && f->charged.oldest->came_ns + keep_ns <= now_ns)
 		recent_remove(&f->charged, f->charged.oldest);
 	if (f->known.running && f->silent_ns &&
@@ -324,8 +324,8 @@ static void feed_tick(struct feeds *fs, struct feed *f, uint64_t now_ns)
 		f->known.stats.wire_only++;
 		feed_wait_over(fs, f, &f->waiting, f->waiting.oldest);
 	}
-	while (f->nameless.oldest && f->nameless.oldest->came_ns + FEEDS_WAIT_NS <= now_ns)
-		feed_wait_over(fs, f, &f->nameless, f->nameless.oldest);
+	while (f->unmatched.oldest && f->unmatched.oldest->came_ns + FEEDS_WAIT_NS <= now_ns)
+		feed_wait_over(fs, f, &f->unmatched, f->unmatched.oldest);
 }
 
 void feeds_tick(struct feeds *fs, uint64_t now_ns)

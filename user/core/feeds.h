@@ -18,12 +18,13 @@
 #ifndef SMTPL_FEEDS_H
 #define SMTPL_FEEDS_H
 
+#include "base/clock.h"
 #include "judge.h"
 #include "ledger.h"
 
 #define FEEDS_MAILS_MAX 65536                    /* of one relay, that wait, or are remembered */
-#define FEEDS_TOLD_NS   (5 * 1000000000ull)      /* how much later the wire may be read */
-#define FEEDS_WAIT_NS   (10 * 60 * 1000000000ull) /* then nobody will tell of it any more */
+#define FEEDS_REPORTED_NS   (5 * NS_PER_S)      /* how much later the wire may be read */
+#define FEEDS_WAIT_NS   (10 * 60 * NS_PER_S) /* then nobody will tell of it any more */
 
 struct feeds;
 
@@ -34,8 +35,8 @@ void feeds_free(struct feeds *fs);
 uint64_t feeds_take(struct feeds *fs, struct ledger_key *key, const struct payer *payer,
 		    const struct attempts *in, bool named, uint64_t now_ns);
 
-/* As pipeline_tell(), pipeline_feed_begin(), pipeline_feed_end(), pipeline_restore_feed(). */
-int feeds_tell(struct feeds *fs, const struct pipeline_told *told, uint64_t now_ns);
+/* As pipeline_report(), pipeline_feed_begin(), pipeline_feed_end(), pipeline_restore_feed(). */
+int feeds_report(struct feeds *fs, const struct pipeline_report *report, uint64_t now_ns);
 void feeds_begin(struct feeds *fs, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
 void feeds_end(struct feeds *fs, uint32_t relay_uid, uint64_t now_ns);
 int feeds_restore(struct feeds *fs, const struct pipeline_feed *feed, uint64_t now_ns);

@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 #include "judge.h"
+#include "base/clock.h"
 
-#define NS 1000000000ull
 
 /* Accounts looked at in one tick; the others come first in the next. */
 #define TICK_CHECKS 8192
@@ -64,7 +64,7 @@ void judge_soon(struct judge *j, struct account *a)
 
 static void check_at_end(struct judge *j, struct account *a)
 {
-	accounts_check_at(j->accounts, a, a->until_ns / NS + (a->until_ns % NS > 0));
+	accounts_check_at(j->accounts, a, a->until_ns / NS_PER_S + (a->until_ns % NS_PER_S > 0));
 }
 
 static void account_mark(struct judge *j, struct account *a, enum account_state state,
@@ -98,7 +98,7 @@ static void account_expire(struct judge *j, struct account *a, uint64_t now_ns)
 	if (a->state == ACCOUNT_SUSPENDED && now_ns >= a->until_ns)
 		judge_release(j, a, a->until_ns);
 	if (a->state == ACCOUNT_OBSERVED &&
-	    (now_ns >= a->until_ns || j->mode != CONFIG_OBSERVE)) {
+	    (now_ns >= a->until_ns || j->mode != VERDICT_OBSERVE)) {
 		a->state = ACCOUNT_FREE;
 		a->until_ns = 0;
 	}
@@ -125,15 +125,15 @@ static void account_judge(struct judge *j, struct account *a, uint64_t now_ns)
 		check_at_end(j, a);
 		return;
 	}
-	window_slide(&a->window, now_ns / NS, j->rule.window_s);
+	window_slide(&a->window, now_ns / NS_PER_S, j->rule.window_s);
 	counts = window_counts(&a->window);
 	v = verdict_decide(&counts, &j->rule);
 	if (!v.suspend) {
 		check_at_change(j, a, &v);
 		return;
 	}
-	account_mark(j, a, j->mode == CONFIG_OBSERVE ? ACCOUNT_OBSERVED : ACCOUNT_SUSPENDED,
-		     now_ns, now_ns + j->rule.suspend_s * NS);
+	account_mark(j, a, j->mode == VERDICT_OBSERVE ? ACCOUNT_OBSERVED : ACCOUNT_SUSPENDED,
+		     now_ns, now_ns + j->rule.suspend_s * NS_PER_S);
 	j->stats.suspensions++;
 	j->ops.suspend(j->arg, a, &v, now_ns);
 }
@@ -159,9 +159,9 @@ void judge_tick(struct judge *j, uint64_t now_ns)
 	unsigned int budget = TICK_CHECKS;
 	struct account *a;
 
-	while ((a = accounts_due(j->accounts, now_ns / NS, &budget)))
+	while ((a = accounts_due(j->accounts, now_ns / NS_PER_S, &budget)))
 		account_judge(j, a, now_ns);
-	j->stats.collected += accounts_collect(j->accounts, now_ns / NS, j->rule.window_s,
+	j->stats.collected += accounts_collect(j->accounts, now_ns / NS_PER_S, j->rule.window_s,
 					       accounts_collect_budget(j->accounts));
 }
 
@@ -169,7 +169,7 @@ void judge_tick(struct judge *j, uint64_t now_ns)
 static uint64_t window_take(struct window *w, const struct attempts *in, int64_t now_s,
 			    int64_t length_s)
 {
-	struct record r = { .second = in->time_ns / NS, .outcome = in->outcome };
+	struct record r = { .second = in->time_ns / NS_PER_S, .outcome = in->outcome };
 	uint64_t taken = 0;
 
 	while (taken < in->count) {
@@ -189,12 +189,12 @@ static uint64_t window_take(struct window *w, const struct attempts *in, int64_t
 static void note_bypass(struct judge *j, const struct account *a, const struct payer *payer,
 			const struct attempts *in)
 {
-	const struct told_counts bypass = { .bypass = in->count };
+	const struct relay_count bypass = { .bypass = in->count };
 
 	if (!payer->relay || a->state != ACCOUNT_SUSPENDED || in->time_ns < a->since_ns)
 		return;
 	j->stats.bypass += in->count;
-	told_add(j->told, &payer->id, in->domain, &bypass);
+	relay_counts_add(j->told, &payer->id, in->domain, &bypass);
 }
 
 uint64_t judge_take(struct judge *j, const struct payer *payer, const struct attempts *in,
@@ -221,42 +221,42 @@ uint64_t judge_take(struct judge *j, const struct payer *payer, const struct att
 		note_bypass(j, a, payer, in);
 		return in->count;
 	}
-	taken = window_take(&a->window, in, now_ns / NS, j->rule.window_s);
+	taken = window_take(&a->window, in, now_ns / NS_PER_S, j->rule.window_s);
 	accounts_mark_dirty(j->accounts, a);
 	if (taken < in->count)
 		j->stats.nomem++;
 	return taken;
 }
 
-static void note_told(struct judge *j, const struct pipeline_told *told)
+static void note_report(struct judge *j, const struct pipeline_report *report)
 {
-	const struct told_counts one = {
-		.delivered = !told->refused && told->outcome == SMTP_DELIVERED,
-		.deferred = !told->refused && told->outcome == SMTP_DEFERRED,
-		.failed = !told->refused && told->outcome == SMTP_FAILED,
-		.unknown = !told->refused && told->outcome == SMTP_UNKNOWN,
-		.refused = told->refused,
+	const struct relay_count one = {
+		.delivered = !report->refused && report->outcome == SMTP_DELIVERED,
+		.deferred = !report->refused && report->outcome == SMTP_DEFERRED,
+		.failed = !report->refused && report->outcome == SMTP_FAILED,
+		.unknown = !report->refused && report->outcome == SMTP_UNKNOWN,
+		.refused = report->refused,
 	};
 
-	told_add(j->told, &told->account, told->domain, &one);
+	relay_counts_add(j->told, &report->account, report->domain, &one);
 }
 
-int judge_tell(struct judge *j, const struct pipeline_told *told, uint64_t mail, uint64_t now_ns)
+int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail, uint64_t now_ns)
 {
-	const struct payer payer = { .id = told->account, .pays = told->charged, .relay = true };
-	const struct attempts in = { .domain = told->domain,
-				     .outcome = told->outcome,
+	const struct payer payer = { .id = report->account, .pays = report->charged, .relay = true };
+	const struct attempts in = { .domain = report->domain,
+				     .outcome = report->outcome,
 				     .count = 1,
 				     .mails = &mail,
 				     .known = 1,
-				     .time_ns = told->time_ns };
+				     .time_ns = report->time_ns };
 
-	if (!told->charged)
+	if (!report->charged)
 		return 0;
-	if (!told->refused && !told->past && judge_take(j, &payer, &in, now_ns) == 0)
+	if (!report->refused && !report->past && judge_take(j, &payer, &in, now_ns) == 0)
 		return -ENOMEM;
-	note_told(j, told);
-	if (!told->refused)
+	note_report(j, report);
+	if (!report->refused)
 		judge_charged(j, &payer, now_ns);
 	return 0;
 }

@@ -7,15 +7,15 @@
 #define SMTPL_JUDGE_H
 
 #include "pipeline.h"
-#include "told.h"
+#include "relay_counts.h"
 
 struct judge {
 	struct pipeline_ops ops;
 	void *arg;
 	struct verdict_rule rule;
-	enum config_mode mode;
+	enum verdict_mode mode;
 	struct accounts *accounts;
-	struct told *told;
+	struct relay_counts *told;
 	struct pipeline_stats stats;
 };
 
@@ -45,7 +45,7 @@ uint64_t judge_take(struct judge *j, const struct payer *payer, const struct att
 
 /* What a mail server told of one mail: into the window of who pays, into the counts, and judged. 0 or
  * -ENOMEM with nothing done. */
-int judge_tell(struct judge *j, const struct pipeline_told *told, uint64_t mail, uint64_t now_ns);
+int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail, uint64_t now_ns);
 
 /* Judge the account that pays: now, or at the next tick. */
 void judge_charged(struct judge *j, const struct payer *payer, uint64_t now_ns);

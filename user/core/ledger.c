@@ -145,13 +145,13 @@ struct smtpl_totals ledger_accounted(const struct ledger_key *key)
 	};
 }
 
-struct smtpl_totals ledger_aside(const struct ledger_key *key)
+struct smtpl_totals ledger_superseded(const struct ledger_key *key)
 {
 	return (struct smtpl_totals){
-		.delivered = key->entries[SMTP_DELIVERED - 1].aside,
-		.deferred = key->entries[SMTP_DEFERRED - 1].aside,
-		.failed = key->entries[SMTP_FAILED - 1].aside,
-		.unknown = key->entries[SMTP_UNKNOWN - 1].aside,
+		.delivered = key->entries[SMTP_DELIVERED - 1].superseded,
+		.deferred = key->entries[SMTP_DEFERRED - 1].superseded,
+		.failed = key->entries[SMTP_FAILED - 1].superseded,
+		.unknown = key->entries[SMTP_UNKNOWN - 1].superseded,
 	};
 }
 
@@ -164,13 +164,13 @@ void ledger_restore(struct ledger_key *key, const struct smtpl_totals *accounted
 	ledger_entry(key, SMTP_UNKNOWN)->before = accounted->unknown;
 }
 
-void ledger_restore_aside(struct ledger_key *key, const struct smtpl_totals *aside)
+void ledger_restore_superseded(struct ledger_key *key, const struct smtpl_totals *superseded)
 {
-	key->aside = true;
-	ledger_entry(key, SMTP_DELIVERED)->aside = aside->delivered;
-	ledger_entry(key, SMTP_DEFERRED)->aside = aside->deferred;
-	ledger_entry(key, SMTP_FAILED)->aside = aside->failed;
-	ledger_entry(key, SMTP_UNKNOWN)->aside = aside->unknown;
+	key->superseded = true;
+	ledger_entry(key, SMTP_DELIVERED)->superseded = superseded->delivered;
+	ledger_entry(key, SMTP_DEFERRED)->superseded = superseded->deferred;
+	ledger_entry(key, SMTP_FAILED)->superseded = superseded->failed;
+	ledger_entry(key, SMTP_UNKNOWN)->superseded = superseded->unknown;
 }
 
 static void key_mark_dirty(struct ledger *l, struct ledger_key *key)
@@ -222,11 +222,11 @@ void ledger_wait_over(struct ledger *l, struct ledger_key *key, enum smtp_outcom
 	key_mark_dirty(l, key);
 }
 
-void ledger_set_aside(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
+void ledger_supersede(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
 		      uint64_t count)
 {
-	key->aside = true;
-	ledger_entry(key, outcome)->aside += count;
+	key->superseded = true;
+	ledger_entry(key, outcome)->superseded += count;
 	key_mark_dirty(l, key);
 }
 
@@ -241,8 +241,8 @@ static bool entry_read(struct ledger_entry *entry, uint64_t total)
 	grown = entry->before <= total;
 	if (!grown)
 		entry->before = total;
-	if (entry->aside > entry->before)
-		entry->aside = entry->before;
+	if (entry->superseded > entry->before)
+		entry->superseded = entry->before;
 	return grown;
 }
 

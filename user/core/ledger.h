@@ -10,7 +10,7 @@
  * Example: S = 10, 6 attempts were taken in before; then events arrive with totals 8 (of 1) and 11
  * (of 1). 7 of the first 10 are in, so 3 are missing; the eleventh waits for the next reading.
  *
- * Of what was taken in, a part may be set aside: charged to nobody, because a mail server tells of
+ * Of what was taken in, a part may be superseded: charged to nobody, because a mail server tells of
  * it; and a part may wait for that. What waits is not saved as taken in: whoever starts from the
  * saved state finds it missing.
  */
@@ -28,7 +28,7 @@ struct ledger_entry {
 	uint64_t before;  /* taken in up to the reading */
 	uint64_t after;   /* taken in beyond it */
 	uint64_t waiting; /* of both: for a mail server to tell */
-	uint64_t aside;   /* of both: told */
+	uint64_t superseded;   /* of both: told */
 };
 
 struct ledger_key {
@@ -41,7 +41,7 @@ struct ledger_key {
 	uint32_t uid;
 	uint32_t hash;
 	bool dirty;
-	bool aside; /* something was set aside, once */
+	bool superseded; /* something was superseded, once */
 	bool open; /* attempts of the reading are still to come, or missing */
 	char domain[];
 };
@@ -69,16 +69,16 @@ static inline struct ledger_entry *ledger_entry(struct ledger_key *key, enum smt
 /* What has been taken in and does not wait, and the same set from a saved state. */
 struct smtpl_totals ledger_accounted(const struct ledger_key *key);
 void ledger_restore(struct ledger_key *key, const struct smtpl_totals *accounted);
-/* What of it is set aside; set from a saved state after the former. */
-struct smtpl_totals ledger_aside(const struct ledger_key *key);
-void ledger_restore_aside(struct ledger_key *key, const struct smtpl_totals *aside);
+/* What of it is superseded; set from a saved state after the former. */
+struct smtpl_totals ledger_superseded(const struct ledger_key *key);
+void ledger_restore_superseded(struct ledger_key *key, const struct smtpl_totals *superseded);
 
-/* Attempts that are taken in, now or just before, begin to wait; end to; are set aside. */
+/* Attempts that are taken in, now or just before, begin to wait; end to; are superseded. */
 void ledger_wait(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
 		 uint64_t count);
 void ledger_wait_over(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
 		      uint64_t count);
-void ledger_set_aside(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
+void ledger_supersede(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
 		      uint64_t count);
 
 /* How many of the `count` attempts of an event with this total are not taken in yet: all, or, when

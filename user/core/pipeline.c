@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "event_check.h"
 #include "feeds.h"
 #include "judge.h"
@@ -14,7 +15,7 @@
 #include "pipeline.h"
 #include "sessions.h"
 
-#define SESSION_IDLE_NS (6 * 3600 * 1000000000ull)
+#define SESSION_IDLE_NS (6 * 3600 * NS_PER_S)
 #define TICK_SESSIONS 1024 /* forgotten in one tick */
 
 struct pipeline {
@@ -27,7 +28,7 @@ struct pipeline {
 };
 
 struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
-			      const struct verdict_rule *rule, enum config_mode mode)
+			      const struct verdict_rule *rule, enum verdict_mode mode)
 {
 	struct pipeline *p = calloc(1, sizeof(*p));
 
@@ -38,7 +39,7 @@ struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
 	p->judge.rule = *rule;
 	p->judge.mode = mode;
 	p->judge.accounts = accounts_new(ops->seed);
-	p->judge.told = told_new(ops->seed);
+	p->judge.told = relay_counts_new(ops->seed);
 	p->sessions = sessions_new(ops->seed);
 	p->ledger = ledger_new(ops->seed);
 	p->feeds = feeds_new(&p->judge, p->ledger, ops->seed);
@@ -55,7 +56,7 @@ void pipeline_free(struct pipeline *p)
 		return;
 	feeds_free(p->feeds);
 	accounts_free(p->judge.accounts);
-	told_free(p->judge.told);
+	relay_counts_free(p->judge.told);
 	sessions_free(p->sessions);
 	ledger_free(p->ledger);
 	free(p);
@@ -145,9 +146,9 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
 
 /* ---- what mail servers tell ---- */
 
-int pipeline_tell(struct pipeline *p, const struct pipeline_told *told, uint64_t now_ns)
+int pipeline_report(struct pipeline *p, const struct pipeline_report *report, uint64_t now_ns)
 {
-	return feeds_tell(p->feeds, told, time_seen(p, now_ns));
+	return feeds_report(p->feeds, report, time_seen(p, now_ns));
 }
 
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns)
@@ -170,7 +171,7 @@ void pipeline_tick(struct pipeline *p, uint64_t now_ns)
 	sessions_expire(p->sessions, now_ns, SESSION_IDLE_NS, TICK_SESSIONS);
 }
 
-void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum config_mode mode)
+void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum verdict_mode mode)
 {
 	struct account *a = NULL;
 
@@ -231,7 +232,7 @@ static void key_heal(struct pipeline *p, struct ledger_key *key, uint64_t now_ns
 	struct attempts in = { .domain = key->domain, .time_ns = now_ns };
 
 	/* The count's last change is the latest time that any of it can have happened at: what was
-	 * lost while no controller ran is not taken for news. */
+	 * lost while no daemon ran is not taken for news. */
 	if (key->latest_ns > 0 && key->latest_ns < now_ns)
 		in.time_ns = key->latest_ns;
 	for (in.outcome = SMTP_DELIVERED; in.outcome < SMTP_OUTCOMES; in.outcome++) {
@@ -319,13 +320,13 @@ int pipeline_restore_window(struct pipeline *p, const struct account_id *id, con
 	return 0;
 }
 
-int pipeline_restore_aside(struct pipeline *p, uint32_t uid, const char *domain,
-			   const struct smtpl_totals *aside)
+int pipeline_restore_superseded(struct pipeline *p, uint32_t uid, const char *domain,
+			   const struct smtpl_totals *superseded)
 {
 	struct ledger_key *key = ledger_find(p->ledger, uid, domain);
 
 	if (key)
-		ledger_restore_aside(key, aside);
+		ledger_restore_superseded(key, superseded);
 	return 0;
 }
 
@@ -361,14 +362,14 @@ int pipeline_each_dirty_account(struct pipeline *p,
 	return 0;
 }
 
-int pipeline_each_dirty_aside(struct pipeline *p,
+int pipeline_each_dirty_superseded(struct pipeline *p,
 			      int (*each)(void *arg, uint32_t uid, const char *domain,
-					  const struct smtpl_totals *aside),
+					  const struct smtpl_totals *superseded),
 			      void *arg)
 {
 	for (struct ledger_key *k = ledger_dirty(p->ledger); k; k = k->dirty_next) {
-		struct smtpl_totals aside = ledger_aside(k);
-		int err = k->aside ? each(arg, k->uid, k->domain, &aside) : 0;
+		struct smtpl_totals superseded = ledger_superseded(k);
+		int err = k->superseded ? each(arg, k->uid, k->domain, &superseded) : 0;
 
 		if (err)
 			return err;
@@ -382,18 +383,18 @@ int pipeline_each_dirty_feed(struct pipeline *p,
 	return feeds_each_dirty(p->feeds, each, arg);
 }
 
-int pipeline_each_told(struct pipeline *p,
+int pipeline_each_relay_count(struct pipeline *p,
 		       int (*each)(void *arg, const struct account_id *account,
-				   const char *domain, const struct told_counts *counts),
+				   const char *domain, const struct relay_count *counts),
 		       void *arg)
 {
-	return told_each(p->judge.told, each, arg);
+	return relay_counts_each(p->judge.told, each, arg);
 }
 
 void pipeline_saved(struct pipeline *p)
 {
 	feeds_saved(p->feeds);
-	told_clear(p->judge.told);
+	relay_counts_clear(p->judge.told);
 	ledger_saved(p->ledger);
 	accounts_saved(p->judge.accounts);
 }
@@ -411,6 +412,6 @@ struct pipeline_stats pipeline_stats(const struct pipeline *p)
 	stats.sessions = sessions_count(p->sessions);
 	stats.accounts = accounts_count(p->judge.accounts);
 	stats.keys = ledger_count(p->ledger);
-	stats.told_lost = told_lost(p->judge.told);
+	stats.relay_counts_lost = relay_counts_lost(p->judge.told);
 	return stats;
 }

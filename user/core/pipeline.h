@@ -16,17 +16,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/clock.h"
 #include "headers/event.h"
 #include "headers/maps.h"
 #include "accounts.h"
-#include "config/config.h"
-#include "told.h"
+#include "relay_counts.h"
 #include "verdict.h"
 
 struct pipeline;
 
-/* What a mail server told of one recipient (feed.h), once it is known who pays. */
-struct pipeline_told {
+/* What a mail server told of one recipient (stream.h), once it is known who pays. */
+struct pipeline_report {
 	uint32_t relay_uid;
 	uint32_t mta;              /* enum feed_mta */
 	enum smtp_outcome outcome;
@@ -52,10 +52,10 @@ struct pipeline_ops {
 
 /* Copies *ops and *rule. NULL without memory. */
 struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
-			      const struct verdict_rule *rule, enum config_mode mode);
+			      const struct verdict_rule *rule, enum verdict_mode mode);
 void pipeline_free(struct pipeline *p);
 /* After a reload: the next ticks judge every account by the new rule. */
-void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum config_mode mode);
+void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum verdict_mode mode);
 
 /* One record of the ring, aligned as it lies there. Returns 0; -EPROTO: not one of ours, ignored
  * and counted; -ENOMEM: what could not be taken in stays missing, and the next reading heals it. */
@@ -63,19 +63,19 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
 
 /*
  * A relay whose server tells of its deliveries (a feed) is charged by what it tells; what the kernel
- * saw of it (the wire) is set aside and compared. Wire outcomes wait for the telling: when nothing
+ * saw of it (the wire) is superseded and compared. Wire outcomes wait for the telling: when nothing
  * at all has been told PIPELINE_FEED_GRACE_NS after one, the feed is taken for stopped, what waits
  * is charged, and so is the wire from then on, until the feed tells again. Nothing is ever charged
  * twice: what the wire has charged is passed over when it is told late.
  *
  * What waits is saved as not taken in: after a restart the first snapshot finds it missing, and
- * takes it in without names, as all that happened meanwhile: set aside where a log tells of it
+ * takes it in without names, as all that happened meanwhile: superseded where a log tells of it
  * (Postfix), charged where nobody could be told (Exim). An Exim delivery that the kernel saw before
- * a start of the agent and that is told after it is so counted twice.
+ * a start of the daemon and that is told after it is so counted twice.
  */
-#define PIPELINE_FEED_GRACE_NS (30 * 1000000000ull)
+#define PIPELINE_FEED_GRACE_NS (30 * NS_PER_S)
 /* 0; -ENOMEM: not taken in, and lost. */
-int pipeline_tell(struct pipeline *p, const struct pipeline_told *told, uint64_t now_ns);
+int pipeline_report(struct pipeline *p, const struct pipeline_report *report, uint64_t now_ns);
 /* The feed of this relay runs, from now on, and a log (mta: Postfix) from where it was left. Changes
  * nothing for one that runs, or that has been silent for too long: it has to tell. */
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
@@ -155,8 +155,8 @@ int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
 int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,
 			    struct window *window);
 /* After the key; 0: also of one that is not known. */
-int pipeline_restore_aside(struct pipeline *p, uint32_t uid, const char *domain,
-			   const struct smtpl_totals *aside);
+int pipeline_restore_superseded(struct pipeline *p, uint32_t uid, const char *domain,
+			   const struct smtpl_totals *superseded);
 /* One that was running does so as after pipeline_feed_begin(). */
 int pipeline_restore_feed(struct pipeline *p, const struct pipeline_feed *feed, uint64_t now_ns);
 
@@ -170,17 +170,17 @@ int pipeline_each_dirty_key(struct pipeline *p,
 			    void *arg);
 int pipeline_each_dirty_account(struct pipeline *p,
 				int (*each)(void *arg, const struct account *account), void *arg);
-/* To be saved with them: of the keys what is set aside, if anything is; feeds that have changed; and
+/* To be saved with them: of the keys what is superseded, if anything is; feeds that have changed; and
  * what to add to the counts of (account, sender domain). */
-int pipeline_each_dirty_aside(struct pipeline *p,
+int pipeline_each_dirty_superseded(struct pipeline *p,
 			      int (*each)(void *arg, uint32_t uid, const char *domain,
-					  const struct smtpl_totals *aside),
+					  const struct smtpl_totals *superseded),
 			      void *arg);
 int pipeline_each_dirty_feed(struct pipeline *p,
 			     int (*each)(void *arg, const struct pipeline_feed *feed), void *arg);
-int pipeline_each_told(struct pipeline *p,
+int pipeline_each_relay_count(struct pipeline *p,
 		       int (*each)(void *arg, const struct account_id *account,
-				   const char *domain, const struct told_counts *counts),
+				   const char *domain, const struct relay_count *counts),
 		       void *arg);
 void pipeline_saved(struct pipeline *p);
 
@@ -200,8 +200,8 @@ struct accounts *pipeline_accounts(struct pipeline *p);
 	X(while_suspended, "attempts of accounts while they were suspended, not in the window")    \
 	X(bypass, "of them, those that a mail server let through or tried")                        \
 	X(told, "outcomes that mail servers told")                                                 \
-	X(aside, "attempts of mail servers that tell, charged by what they tell")                  \
-	X(told_lost, "counts of mail servers' mail lost at a bound or without memory")             \
+	X(superseded, "attempts of mail servers that tell, charged by what they tell")                  \
+	X(relay_counts_lost, "counts of mail servers' mail lost at a bound or without memory")             \
 	X(suspensions, "times that an account crossed the line")                                   \
 	X(collected, "accounts forgotten because nothing was left of them")                        \
 	X(evicted, "sessions forgotten at a bound: their mails lose their names")                  \

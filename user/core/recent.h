@@ -24,7 +24,7 @@ struct recent_entry {
 	struct recent_entry *older;
 	uint8_t outcome; /* enum smtp_outcome */
 	uint8_t seen;    /* the latest outcome of it on the wire, or NONE */
-	bool late;       /* told after the wire had been charged */
+	bool already_charged;       /* told after the wire had been charged */
 };
 
 /* All zero but the seed is empty. */

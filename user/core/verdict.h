@@ -9,6 +9,12 @@
 #include <stdint.h>
 #include "window.h"
 
+/* What a verdict is for. */
+enum verdict_mode {
+	VERDICT_ENFORCE = 0,
+	VERDICT_OBSERVE = 1, /* said in the log and the status, nobody is refused */
+};
+
 struct verdict_rule {
 	int64_t window_s;      /* 1..86400 */
 	int64_t suspend_s;     /* 1..2592000 */

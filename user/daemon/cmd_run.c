@@ -17,50 +17,22 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
-#include "agent.h"
+#include "base/clock.h"
+#include "daemon.h"
 #include "cmd.h"
-#include "base/daemon.h"
-#include "kernel/locals.h"
+#include "base/daemon_lock.h"
+#include "kernel/host_addresses.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 
 #define TICK_NS (100 * 1000000)
 #define TICKS_SECOND 10
 
-uint64_t agent_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
-/* What to add to boot time for Unix time, as of now: the wall clock may be set at any moment. */
-static int64_t wall_ahead_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000000000ll + now.tv_nsec - (int64_t)agent_now_ns();
-}
-
-int64_t agent_wall_ns(uint64_t boot_ns)
-{
-	return (int64_t)boot_ns + wall_ahead_ns();
-}
-
-uint64_t agent_boot_ns(int64_t wall_ns)
-{
-	int64_t boot_ns = wall_ns - wall_ahead_ns(), now_ns = (int64_t)agent_now_ns();
-
-	return boot_ns < 0 ? 0 : boot_ns < now_ns ? boot_ns : now_ns;
-}
-
 /* --- starting ------------------------------------------------------------------------------- */
 
-static void on_cut(struct agent *a, const struct smtpl_event *head)
+static void on_cut(struct daemon *a, const struct smtpl_event *head)
 {
-	int err = cutter_cut_session(&a->cutter, head->uid, head->cookie);
+	int err = sock_destroyer_end_session(&a->sock_destroyer, head->uid, head->cookie);
 
 	if (err)
 		log_warning("a session of uid %u is not ended, its packets are dropped: %s", head->uid,
@@ -70,15 +42,15 @@ static void on_cut(struct agent *a, const struct smtpl_event *head)
 static int on_ring(void *arg, void *data, size_t size)
 {
 	const struct smtpl_event *head = data;
-	uint64_t now_ns = agent_now_ns();
-	struct agent *a = arg;
+	uint64_t now_ns = clock_boot_ns();
+	struct daemon *a = arg;
 
 	if (pipeline_event(a->pipeline, data, size, now_ns) == 0 && head->type == SMTPL_EVENT_CUT)
 		on_cut(a, head);
 	return 0;
 }
 
-static int watch(struct agent *a, int fd, void *tag)
+static int watch(struct daemon *a, int fd, void *tag)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
 
@@ -111,35 +83,35 @@ static int open_timer(void)
 	return fd;
 }
 
-static int start_loop(struct agent *a)
+static int start_loop(struct daemon *a)
 {
 	int err = 0;
 
 	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	a->signal_fd = signalfd(-1, &a->signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	a->timer_fd = open_timer();
-	a->locals_fd = locals_open();
+	a->host_addresses_fd = host_addresses_open();
 	if (a->epoll_fd < 0)
 		err = -errno;
 	if (!err)
 		err = watch(a, a->signal_fd, &a->signal_fd);
 	if (!err)
 		err = watch(a, a->timer_fd, &a->timer_fd);
-	if (!err && a->locals_fd >= 0)
-		err = watch(a, a->locals_fd, &a->locals_fd);
+	if (!err && a->host_addresses_fd >= 0)
+		err = watch(a, a->host_addresses_fd, &a->host_addresses_fd);
 	else if (!err)
-		log_warning("new addresses of this host will not be noticed: %s", strerror(-a->locals_fd));
+		log_warning("new addresses of this host will not be noticed: %s", strerror(-a->host_addresses_fd));
 	if (err)
 		log_error("cannot start: %s", strerror(-err));
 	return err;
 }
 
-static int start_pipeline(struct agent *a)
+static int start_pipeline(struct daemon *a)
 {
 	struct pipeline_ops ops = {
-		.role = agent_role,
-		.owner = agent_owner,
-		.suspend = agent_on_suspend,
+		.role = daemon_role,
+		.owner = daemon_owner,
+		.suspend = daemon_on_suspend,
 	};
 
 	if (getrandom(&ops.seed, sizeof(ops.seed), 0) < 0)
@@ -148,7 +120,7 @@ static int start_pipeline(struct agent *a)
 	return a->pipeline ? 0 : -ENOMEM;
 }
 
-static int start_kernel(struct agent *a)
+static int start_kernel(struct daemon *a)
 {
 	char error[1024] = "";
 	int err = bpf_load(&a->config, &a->bpf, error, sizeof(error));
@@ -163,9 +135,9 @@ static int start_kernel(struct agent *a)
 
 /* It needs the programs' mappings, which are kept out of later children; and no other may hold the
  * descriptor whose end it waits for. */
-static int start_cutter(struct agent *a)
+static int start_sock_destroyer(struct daemon *a)
 {
-	int err = cutter_start(&a->cutter, a->bpf);
+	int err = sock_destroyer_start(&a->sock_destroyer, a->bpf);
 
 	if (err)
 		log_error("cannot start a child: %s", strerror(-err));
@@ -189,18 +161,18 @@ static uint64_t netns_cookie(void)
 }
 
 /* The map's schema is written last: a start that was killed before begins anew. */
-static int start_meta(struct agent *a)
+static int start_meta(struct daemon *a)
 {
 	a->meta.schema = SMTPL_SCHEMA;
 	a->meta.pid = getpid();
-	a->meta.started_ns = agent_now_ns();
+	a->meta.started_ns = clock_boot_ns();
 	a->meta.netns_cookie = netns_cookie();
 	snprintf(a->meta.version, sizeof(a->meta.version), "%s", SMTPLIMIT_VERSION);
-	agent_heartbeat(a);
+	daemon_heartbeat(a);
 	return 0;
 }
 
-static int start_attach(struct agent *a)
+static int start_attach(struct daemon *a)
 {
 	char error[1024] = "";
 	int err = bpf_ring_open(a->bpf, on_ring, a);
@@ -226,11 +198,11 @@ static int drop_privileges(void)
 	return err;
 }
 
-static int start(struct agent *a)
+static int start(struct daemon *a)
 {
-	int (*const steps[])(struct agent *) = {
-		start_loop, start_pipeline, start_kernel, agent_tls_start, start_cutter, agent_state_open,
-		agent_owners_start, agent_restore, agent_apply_roles, agent_apply_locals,
+	int (*const steps[])(struct daemon *) = {
+		start_loop, start_pipeline, start_kernel, daemon_tls_start, start_sock_destroyer, daemon_state_open,
+		daemon_owners_start, daemon_restore, daemon_apply_roles, daemon_apply_addresses,
 	};
 	int err = 0;
 
@@ -238,10 +210,10 @@ static int start(struct agent *a)
 		err = steps[i](a);
 	if (err)
 		return err;
-	agent_responder_start(a);
-	agent_door_start(a);
-	agent_postlog_start(a);
-	agent_tls_attach(a);
+	daemon_responder_start(a);
+	daemon_policy_start(a);
+	daemon_maillog_start(a);
+	daemon_tls_attach(a);
 	err = start_meta(a);
 	if (!err)
 		err = start_attach(a);
@@ -249,26 +221,26 @@ static int start(struct agent *a)
 		err = drop_privileges();
 	if (err)
 		return err;
-	agent_snapshot(a, true);
+	daemon_snapshot(a, true);
 	bpf_ring_read(a->bpf);
-	agent_snapshot_finish(a);
-	agent_orders(a);
-	agent_list_suspended(a);
+	daemon_snapshot_finish(a);
+	daemon_orders(a);
+	daemon_list_suspended(a);
 	return 0;
 }
 
-static void finish(struct agent *a)
+static void finish(struct daemon *a)
 {
-	agent_responder_stop(a);
-	agent_door_stop(a);
-	agent_postlog_stop(a);
-	agent_owners_stop(a);
-	cutter_stop(&a->cutter);
-	agent_tls_stop(a);
+	daemon_responder_stop(a);
+	daemon_policy_stop(a);
+	daemon_maillog_stop(a);
+	daemon_owners_stop(a);
+	sock_destroyer_stop(&a->sock_destroyer);
+	daemon_tls_stop(a);
 	if (a->pipeline && a->state && a->bpf && a->meta.schema) {
 		a->meta.heartbeat_ns = 0;
 		bpf_maps_set_meta(a->maps, &a->meta);
-		agent_save(a);
+		daemon_save(a);
 	}
 	free(a->unsaved);
 	prune_free(&a->prune);
@@ -287,7 +259,7 @@ static void say_if_later(const char *what, bool differs)
 }
 
 /* Read the file again and apply what differs; on an error everything stays as it is. */
-static void reload(struct agent *a)
+static void reload(struct daemon *a)
 {
 	static struct config fresh, before; /* too large for the stack */
 	char error[1024] = "";
@@ -307,23 +279,23 @@ static void reload(struct agent *a)
 					strcmp(fresh.bpffs, a->config.bpffs) != 0);
 	before = a->config;
 	a->config = fresh;
-	agent_owners_reload(a, &before);
+	daemon_owners_reload(a, &before);
 	if (memcmp(&before.relays, &a->config.relays, sizeof(before.relays))) {
-		agent_door_stop(a);
-		agent_door_start(a);
+		daemon_policy_stop(a);
+		daemon_policy_start(a);
 	}
 	pipeline_set_rule(a->pipeline, &a->config.rule, a->config.mode);
 	bpf_set_watch(a->bpf, &a->config);
 	if (a->tls)
 		bpf_tls_set_watch(a->tls, &a->config);
-	agent_apply_roles(a);
-	agent_apply_relay(a);
-	agent_heartbeat(a);
+	daemon_apply_roles(a);
+	daemon_apply_relay(a);
+	daemon_heartbeat(a);
 	log_notice("settings read again");
 	sd_notify(0, "READY=1");
 }
 
-static void on_signal(struct agent *a)
+static void on_signal(struct daemon *a)
 {
 	struct signalfd_siginfo info;
 
@@ -331,29 +303,29 @@ static void on_signal(struct agent *a)
 		if (info.ssi_signo == SIGHUP)
 			reload(a);
 		else if (info.ssi_signo == SIGUSR1)
-			agent_orders(a);
+			daemon_orders(a);
 		else
 			a->stop = true;
 	}
 }
 
-static void on_second(struct agent *a)
+static void on_second(struct daemon *a)
 {
-	agent_heartbeat(a);
-	agent_owners_poll(a);
-	agent_door_tend(a);
-	agent_postlog_tend(a);
-	pipeline_tick(a->pipeline, agent_now_ns());
-	agent_expire(a);
-	agent_orders(a);
-	if (agent_snapshot(a, false)) {
-		agent_sweep(a);
-		agent_prune(a);
+	daemon_heartbeat(a);
+	daemon_owners_poll(a);
+	daemon_policy_tend(a);
+	daemon_maillog_tend(a);
+	pipeline_tick(a->pipeline, clock_boot_ns());
+	daemon_expire(a);
+	daemon_orders(a);
+	if (daemon_snapshot(a, false)) {
+		daemon_sweep(a);
+		daemon_prune(a);
 	}
 }
 
 /* Events of delivered mail wake nobody: they are read here. */
-static void on_timer(struct agent *a)
+static void on_timer(struct daemon *a)
 {
 	uint64_t expired;
 
@@ -367,34 +339,34 @@ static void on_timer(struct agent *a)
 		a->second_ticks %= TICKS_SECOND;
 		on_second(a);
 	}
-	agent_snapshot_finish(a);
+	daemon_snapshot_finish(a);
 	if (a->list_stale)
-		agent_list_suspended(a);
+		daemon_list_suspended(a);
 	if (a->ticks >= a->save_tick)
-		agent_save(a);
+		daemon_save(a);
 }
 
-static void on_event(struct agent *a, const void *tag)
+static void on_event(struct daemon *a, const void *tag)
 {
 	if (tag == &a->signal_fd)
 		on_signal(a);
 	else if (tag == &a->timer_fd)
 		on_timer(a);
 	else if (tag == &a->responder)
-		agent_responder_serve(a);
-	else if (tag == &a->door)
-		agent_door_serve(a);
-	else if (tag == &a->postlog)
-		agent_postlog_serve(a);
+		daemon_responder_serve(a);
+	else if (tag == &a->policy)
+		daemon_policy_serve(a);
+	else if (tag == &a->maillog)
+		daemon_maillog_serve(a);
 	else if (tag == &a->prober)
-		agent_tls_serve(a);
+		daemon_tls_serve(a);
 	else if (tag == &a->bpf)
 		bpf_ring_read(a->bpf);
-	else if (tag == &a->locals_fd && locals_drain(a->locals_fd) != 0)
-		agent_apply_locals(a);
+	else if (tag == &a->host_addresses_fd && host_addresses_drain(a->host_addresses_fd) != 0)
+		daemon_apply_addresses(a);
 }
 
-static void loop(struct agent *a)
+static void loop(struct daemon *a)
 {
 	struct epoll_event events[8];
 
@@ -406,13 +378,13 @@ static void loop(struct agent *a)
 	}
 }
 
-static int run_locked(struct agent *a)
+static int run_locked(struct daemon *a)
 {
 	int err = start(a);
 
 	if (!err) {
 		log_notice("smtplimit " SMTPLIMIT_VERSION ", mode = %s, %u %% and at least %u failures in %lld s",
-			   a->config.mode == CONFIG_ENFORCE ? "enforce" : "observe",
+			   a->config.mode == VERDICT_ENFORCE ? "enforce" : "observe",
 			   a->config.rule.percent, a->config.rule.min_failures,
 			   (long long)a->config.rule.window_s);
 		log_notice("ready");
@@ -427,8 +399,8 @@ static int run_locked(struct agent *a)
 
 int cmd_run(struct cli *cli, int argc, char **argv)
 {
-	static struct agent a = {.lock_fd = -1, .locals_fd = -1, .responder.fd = -1,
-				 .cutter.fd = -1, .door.fd = -1, .postlog.fd = -1, .prober.fd = -1};
+	static struct daemon a = {.lock_fd = -1, .host_addresses_fd = -1, .responder.fd = -1,
+				 .sock_destroyer.fd = -1, .policy.fd = -1, .maillog.fd = -1, .prober.fd = -1};
 	char error[1024] = "";
 	int err;
 
@@ -446,10 +418,10 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		return CMD_FAILED;
 	}
 	block_signals(&a.signals);
-	err = daemon_lock(a.config.run, &a.lock_fd);
+	err = daemon_lock_take(a.config.run, &a.lock_fd);
 	if (err) {
 		if (err == -EBUSY)
-			log_error("another smtplimit runs already, pid %d", (int)daemon_pid(a.config.run));
+			log_error("another smtplimit runs already, pid %d", (int)daemon_lock_pid(a.config.run));
 		else
 			log_error("\"%s\": %s", a.config.run, strerror(-err));
 		return CMD_FAILED;

@@ -6,7 +6,7 @@
  * them. Whatever a customer can choose (addresses, identities, replies) is handed over in base64 and
  * never part of a name, a path or a list.
  *
- * Variables of a message, kept by Exim in its spool: acl_m_smtplimit is who pays, as the agent said at
+ * Variables of a message, kept by Exim in its spool: acl_m_smtplimit is who pays, as the daemon said at
  * submission. The others are of one process: acl_m_smtplimit_pid tells whose.
  */
 #include "hook_exim.h"
@@ -39,10 +39,10 @@ const char exim_text_router[] =
 	"  data = ${acl{smtplimit_route}}\n";
 
 /*
- * smtplimit_ask: once a process and message, at most every 5 minutes. An agent that is dead or hangs
+ * smtplimit_ask: once a process and message, at most every 5 minutes. An daemon that is dead or hangs
  * gives the empty string; then the file `suspended` says who may not send, until the time at the end
  * of its text. Whose mail it is can then be told only from what Exim itself knows: an identity is read
- * as by origin_identity_domain() and origin_is_host(); the sender's domain counts for clients on this
+ * as by submission_identity_domain() and submission_is_host(); the sender's domain counts for clients on this
  * host alone.
  *
  * smtplimit_rcpt: Exim breaks replies into lines of 75 and would repeat a code of ours on each of them;

@@ -9,7 +9,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include "hook_answer.h"
+#include "hook_client.h"
 #include "smtpd_conf.h"
 
 #define MTA     "opensmtpd"
@@ -119,7 +119,7 @@ static int make_block(const struct hook_context *context, bool has_socket, char 
 		      size_t error_size)
 {
 	char command[HOOK_COMMAND_SIZE];
-	int err = hook_answer_command(context, MTA, command, error, error_size);
+	int err = hook_client_command(context, MTA, command, error, error_size);
 
 	if (err)
 		return err;
@@ -221,7 +221,7 @@ static int check(const struct hook_context *context, char *line, size_t line_siz
 	char error[512];
 	int r = install(context, &plan, error, sizeof(error));
 
-	r = hook_answer_check(MTA, r, error, &plan, line, line_size);
+	r = hook_client_check(MTA, r, error, &plan, line, line_size);
 	hook_plan_free(&plan);
 	return r;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * hook_postfix.c - what makes Postfix ask whether a message may be sent, through processes that its
- * own master(8) starts (smtplimit answer), so that somebody answers when the agent is dead:
+ * own master(8) starts (smtplimit answer), so that somebody answers when the daemon is dead:
  *
  *	SMTP		a policy service at DATA: once a message, behind all that checks recipients
  *	sendmail(1)	pickup(8) has a cleanup(8) of its own, whose header_checks see the line
@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "hook_answer.h"
+#include "hook_client.h"
 #include "base/log.h"
 
 #define OUTPUT_SIZE 4096
@@ -129,7 +129,7 @@ static int check(const struct hook_context *context, char *line, size_t line_siz
 	char error[512];
 	int err = install(context, &plan, error, sizeof(error));
 
-	err = hook_answer_check("postfix", err, error, &plan, line, line_size);
+	err = hook_client_check("postfix", err, error, &plan, line, line_size);
 	hook_plan_free(&plan);
 	return err;
 }

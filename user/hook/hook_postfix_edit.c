@@ -10,11 +10,11 @@
 
 #include "who/account.h"
 #include "config/config_value.h"
-#include "hook_answer.h"
+#include "hook_client.h"
 #include "postfix_cf.h"
 
 #define DIRECTORY "/etc/postfix"
-/* spawn(8) refuses root and Postfix's own user. It must be let in by the agent: a relay user. */
+/* spawn(8) refuses root and Postfix's own user. It must be let in by the daemon: a relay user. */
 #define USER "mail"
 
 const struct postfix_setting postfix_settings[] = {
@@ -287,7 +287,7 @@ int postfix_write_spawns(const struct hook_context *context, FILE *out, char *er
 
 	for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++) {
 		char command[HOOK_COMMAND_SIZE];
-		int err = hook_answer_command(context, services[i][1], command, error, error_size);
+		int err = hook_client_command(context, services[i][1], command, error, error_size);
 
 		if (err)
 			return err;

@@ -11,7 +11,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include "hook_answer.h"
+#include "hook_client.h"
 
 #define MTA        "sendmail"
 #define CF_COMMENT "#"
@@ -170,7 +170,7 @@ static int install(const struct hook_context *context, struct hook_plan *plan, c
 		   size_t error_size)
 {
 	char command[HOOK_COMMAND_SIZE];
-	int err = hook_answer_command(context, MTA, command, error, error_size);
+	int err = hook_client_command(context, MTA, command, error, error_size);
 
 	return err ? err : plan_both(context, plan, true, command, error, error_size);
 }
@@ -185,7 +185,7 @@ static int print(const struct hook_context *context, FILE *out)
 {
 	char command[HOOK_COMMAND_SIZE], error[512];
 	char *lines = NULL;
-	int err = hook_answer_command(context, MTA, command, error, sizeof(error));
+	int err = hook_client_command(context, MTA, command, error, sizeof(error));
 
 	if (!err && !(lines = make_mc(command)))
 		err = -ENOMEM;
@@ -237,7 +237,7 @@ static int check(const struct hook_context *context, char *line, size_t line_siz
 	char error[512];
 	int r = install(context, &plan, error, sizeof(error));
 
-	r = hook_answer_check(MTA, r, error, &plan, line, line_size);
+	r = hook_client_check(MTA, r, error, &plan, line, line_size);
 	hook_plan_free(&plan);
 	return r;
 }

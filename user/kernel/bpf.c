@@ -19,9 +19,9 @@
 #include "bpf_link.h"
 #include "bpf_pin.h"
 #include "bpf_watch.h"
-#include "bpf_words.h"
+#include "bpf_log.h"
 #include "cgroup.h"
-#include "destroy.h"
+#include "sock_destroy.h"
 #include "smtplimit.skel.h"
 
 struct bpf {
@@ -57,7 +57,7 @@ static int skel_open(struct bpf *bpf, const char *pin_root, uint32_t ring_bytes)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = pin_root);
 
-	bpf_words_listen();
+	bpf_log_listen();
 	bpf->skel = smtplimit_bpf__open_opts(&opts);
 	if (!bpf->skel)
 		return -errno;
@@ -74,7 +74,7 @@ static int skel_load(struct bpf *bpf, char *error, size_t error_size)
 
 	if (err)
 		snprintf(error, error_size, "the kernel does not take the programs: %s (%s)",
-			 bpf_words_last(), strerror(-err));
+			 bpf_log_last(), strerror(-err));
 	return err;
 }
 
@@ -271,14 +271,14 @@ int bpf_destroy_sessions(struct bpf *bpf, uint32_t uid)
 {
 	if (bpf->features.sock_destroy)
 		return destroy_by_iterator(bpf, uid);
-	return destroy_by_netlink(uid, (const uint64_t *)bpf->skel->bss->smtpl_ports);
+	return sock_destroy_uid(uid, (const uint64_t *)bpf->skel->bss->smtpl_ports);
 }
 
 int bpf_destroy_cut(struct bpf *bpf, uint32_t uid, const uint64_t *cookies, size_t count)
 {
 	if (bpf->features.sock_destroy)
 		return destroy_by_iterator(bpf, uid);
-	return destroy_cookies_by_netlink(cookies, count);
+	return sock_destroy_cookies(cookies, count);
 }
 
 int bpf_try_load(struct bpf_features *features, char *error, size_t error_size)

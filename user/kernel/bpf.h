@@ -3,7 +3,7 @@
  * bpf.h - the border to the kernel: nobody but bpf.c includes libbpf.
  *
  * Two things live behind it. The pinned maps (struct bpf_maps) can be opened by anyone who is root,
- * daemon or not. The loaded agent (struct bpf) is the daemon's: programs, links, the ring buffer.
+ * daemon or not. The loaded daemon (struct bpf) is the daemon's: programs, links, the ring buffer.
  */
 #ifndef SMTPL_BPF_H
 #define SMTPL_BPF_H
@@ -85,7 +85,7 @@ struct bpf_domains_change {
 int bpf_maps_change_domains(struct bpf_maps *maps, const struct bpf_domains_change *changes,
 			    size_t count);
 
-/* --- the loaded agent --------------------------------------------------------------------- */
+/* --- the loaded daemon --------------------------------------------------------------------- */
 
 /* How much of the design this kernel can do; each lower level is told by check and status. */
 struct bpf_features {

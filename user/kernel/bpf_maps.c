@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_maps.c - the pinned maps, opened by path: what the command line reads and the controller fills.
+ * bpf_maps.c - the pinned maps, opened by path: what the command line reads and the daemon fills.
  * An entry is named by its key; nothing here decides anything.
  */
 #include <bpf/bpf.h>

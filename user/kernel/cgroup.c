@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cgroup.c - where the agent attaches: a directory of the cgroup v2 hierarchy.
+ * cgroup.c - where the daemon attaches: a directory of the cgroup v2 hierarchy.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * cgroup.h - where the agent attaches: a directory of the cgroup v2 hierarchy.
+ * cgroup.h - where the daemon attaches: a directory of the cgroup v2 hierarchy.
  */
 #ifndef SMTPL_CGROUP_H
 #define SMTPL_CGROUP_H

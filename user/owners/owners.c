@@ -14,7 +14,7 @@ struct owners *owners_new(void)
 	struct owners *owners = calloc(1, sizeof(*owners));
 
 	if (owners)
-		names_init(&owners->domains);
+		name_table_init(&owners->domains);
 	return owners;
 }
 
@@ -22,7 +22,7 @@ void owners_free(struct owners *owners)
 {
 	if (!owners)
 		return;
-	names_free(&owners->domains);
+	name_table_free(&owners->domains);
 	free(owners);
 }
 
@@ -31,8 +31,8 @@ int owners_add(struct owners *owners, const char *domain, uint32_t uid)
 	uint32_t first;
 
 	if (owners->domains.count >= OWNERS_MAX)
-		return names_find(&owners->domains, domain, &first) ? -EEXIST : -E2BIG;
-	return names_add(&owners->domains, domain, uid);
+		return name_table_find(&owners->domains, domain, &first) ? -EEXIST : -E2BIG;
+	return name_table_add(&owners->domains, domain, uid);
 }
 
 void owners_note_source(struct owners *owners, const char *source)
@@ -45,7 +45,7 @@ void owners_note_source(struct owners *owners, const char *source)
 
 bool owners_find(const struct owners *owners, const char *domain, uint32_t *uid)
 {
-	return owners && names_find(&owners->domains, domain, uid);
+	return owners && name_table_find(&owners->domains, domain, uid);
 }
 
 size_t owners_count(const struct owners *owners)
@@ -66,7 +66,7 @@ const char *owners_source(const struct owners *owners)
 int owners_each(const struct owners *owners,
 		int (*each)(void *arg, const char *domain, uint32_t uid), void *arg)
 {
-	return owners ? names_each(&owners->domains, each, arg) : 0;
+	return owners ? name_table_each(&owners->domains, each, arg) : 0;
 }
 
 static int differs_in(void *arg, const char *domain, uint32_t uid)

@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "owners_command.h"
 
@@ -51,14 +52,6 @@ struct run {
 	int64_t deadline_ms;
 	struct answer answer;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
-}
 
 /* --- in the grandchild: the command --------------------------------------------------------- */
 
@@ -159,7 +152,7 @@ static int collect(struct run *run)
 	while (run->out >= 0 || run->err >= 0) {
 		struct pollfd fds[] = {{.fd = run->out, .events = POLLIN},
 				       {.fd = run->err, .events = POLLIN}};
-		int64_t left_ms = run->deadline_ms - now_ms();
+		int64_t left_ms = run->deadline_ms - clock_mono_ms();
 		int err = 0;
 
 		if (left_ms <= 0)
@@ -181,7 +174,7 @@ static int collect(struct run *run)
 static int wait_for_end(struct run *run)
 {
 	struct pollfd end = {.fd = pidfd_open(run->pid, 0), .events = POLLIN};
-	int64_t left_ms = run->deadline_ms - now_ms();
+	int64_t left_ms = run->deadline_ms - clock_mono_ms();
 	int n;
 
 	if (end.fd < 0)
@@ -212,7 +205,7 @@ static void run_command(struct run *run, const char *command)
 {
 	int err = begin(run, command);
 
-	run->deadline_ms = now_ms() + run->limits->time_ms;
+	run->deadline_ms = clock_mono_ms() + run->limits->time_ms;
 	if (!err)
 		err = collect(run);
 	if (!err)
@@ -284,7 +277,7 @@ static int make_clean(int fd)
 static void __attribute__((noreturn))
 child(const char *command, const struct owners_command_limits *limits, int fd, pid_t parent)
 {
-	prctl(PR_SET_NAME, "smtplimit-own");
+	prctl(PR_SET_NAME, "smtpl-owners");
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent || make_clean(fd))
 		_exit(1);
 	serve(command, limits);

@@ -250,11 +250,11 @@ int owners_read_root(const char *root, const struct config *config, const char *
 		snprintf(error, error_size, "owners: out of memory");
 		return -ENOMEM;
 	}
-	names_init(&r.users);
+	name_table_init(&r.users);
 	read_users(&r);
 	err = config->source == CONFIG_SOURCE_COMMAND ? read_output(&r, output, output_size)
 						      : read_files(&r);
-	names_free(&r.users);
+	name_table_free(&r.users);
 	if (err) {
 		owners_free(r.owners);
 		return err;

@@ -6,7 +6,7 @@
 #ifndef SMTPL_OWNERS_READ_H
 #define SMTPL_OWNERS_READ_H
 
-#include "base/names.h"
+#include "base/name_table.h"
 #include "owners.h"
 
 #define OWNERS_MAX        1000000
@@ -14,7 +14,7 @@
 #define OWNERS_LINE_BYTES 1024
 
 struct owners {
-	struct names domains;
+	struct name_table domains;
 	size_t unknown;
 	char source[2 * PATH_MAX];
 };
@@ -23,7 +23,7 @@ struct owners_reading {
 	struct owners *owners;
 	const struct config *config;
 	const char *root; /* before every path; "" but for tests */
-	struct names users; /* of /etc/passwd, and looked up so far */
+	struct name_table users; /* of /etc/passwd, and looked up so far */
 	const char *file; /* being read, printable */
 	unsigned int line; /* from 1 */
 	char *error;

@@ -73,7 +73,7 @@ static int ask_for_user(struct owners_reading *r, const char *name, uint32_t *ui
 	}
 	if (err)
 		*uid = UID_UNKNOWN;
-	err = names_add(&r->users, name, *uid);
+	err = name_table_add(&r->users, name, *uid);
 	if (err)
 		owners_fail(r, "out of memory");
 	return err;
@@ -85,7 +85,7 @@ static int find_user(struct owners_reading *r, const char *user, size_t user_siz
 	int err;
 
 	snprintf(name, sizeof(name), "%.*s", (int)user_size, user);
-	if (!names_find(&r->users, name, uid)) {
+	if (!name_table_find(&r->users, name, uid)) {
 		err = ask_for_user(r, name, uid);
 		if (err)
 			return err;

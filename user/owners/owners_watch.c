@@ -7,24 +7,16 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "base/clock.h"
 #include "owners_read.h"
 #include "owners_watch.h"
 
-#define NS_PER_S 1000000000ull
 
 /* A look takes at most this part of the time: a panel may have a file for each of 10000 users. */
 #define COST_SHARE 100
 
 /* What is being written is not read before two looks agree, or this many did not. */
 #define UNSETTLED_MAX 10
-
-static uint64_t clock_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
 
 int owners_watch_start(struct owners_watch *w, const struct config *config, const char *root,
 		       const struct owners_command_limits *limits)
@@ -108,9 +100,9 @@ static int watch_files(struct owners_watch *w, const struct config *config, uint
 
 	if (now_ns < w->look_ns)
 		return 0;
-	begin_ns = clock_ns();
+	begin_ns = clock_boot_ns();
 	result = poll_files(w, config, error, error_size);
-	wait_ns = (clock_ns() - begin_ns) * COST_SHARE;
+	wait_ns = (clock_boot_ns() - begin_ns) * COST_SHARE;
 	w->look_ns = wait_ns > NS_PER_S ? now_ns + wait_ns : 0;
 	return result;
 }

@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <seccomp.h>
+#include "base/clock.h"
 #include "base/child.h"
 #include "responder.h"
 #include "responder_server.h"
@@ -424,7 +425,7 @@ static int serve(struct server *s)
 		n = epoll_wait(s->epoll, events, WAKE_EVENTS, s->open ? (int)wait_ms : -1);
 		if (n < 0 && errno != EINTR)
 			return 1;
-		s->now_ms = child_now_ms();
+		s->now_ms = clock_mono_ms();
 		for (i = 0; i < n; i++)
 			if (!handle(s, &events[i]))
 				return 0;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * suspended.h - the file `suspended` below the run directory: who may not send, for mail servers
- * that find no agent. A line for each name that an account goes by, in the form of Exim's lsearch:
+ * that find no daemon. A line for each name that an account goes by, in the form of Exim's lsearch:
  *
  *	alice: 550 5.7.1 Domain example.com has exceeded ... again at 2026-11-21T14:05:00Z.
  *	1001: the same
  *	example.com: the same, one for each domain of the account
  *
- * The time at the end of the text is the line's expiry: readers must look at it, since a dead agent
+ * The time at the end of the text is the line's expiry: readers must look at it, since a dead daemon
  * takes nothing out.
  */
 #ifndef SMTPL_SUSPENDED_H

@@ -326,7 +326,7 @@ static void disconnect(struct state *state)
 }
 
 /* The log goes with its file, whose name it carries; the shared index is rebuilt from it. */
-static int move_aside(struct state *state, const char *path)
+static int move_superseded(struct state *state, const char *path)
 {
 	static const char *const parts[] = { "-wal", "-shm", "" };
 	char why[400], from[PATH_MAX], to[PATH_MAX];
@@ -358,7 +358,7 @@ static int open_write(struct state *state, const char *path)
 	if (r != -EBADMSG)
 		return r;
 	disconnect(state);
-	r = move_aside(state, path);
+	r = move_superseded(state, path);
 	if (r)
 		return r;
 	memcpy(said, state->error, sizeof(said));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_feeds.c - what mail servers told, what that set aside, and their feeds in the state database.
+ * state_feeds.c - what mail servers told, what that superseded, and their feeds in the state database.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,16 +17,16 @@ static int trim_told(struct state *state)
 
 	if (state->told_puts++ % TRIM_EVERY)
 		return 0;
-	r = state_row(state, STATE_SQL_TRIM_TOLD, &row);
+	r = state_row(state, STATE_SQL_TRIM_RELAY_COUNTS, &row);
 	if (r)
 		return r;
-	state_row_int(&row, STATE_TOLD_MAX);
-	state_row_int(&row, STATE_TOLD_MAX / 4 * 3);
+	state_row_int(&row, STATE_RELAY_COUNTS_MAX);
+	state_row_int(&row, STATE_RELAY_COUNTS_MAX / 4 * 3);
 	return state_row_write(&row, false);
 }
 
-int state_add_told(struct state *state, const struct account_id *account, const char *domain,
-		   const struct told_counts *more)
+int state_add_relay_count(struct state *state, const struct account_id *account, const char *domain,
+		   const struct relay_count *more)
 {
 	const uint64_t values[] = { more->delivered, more->deferred, more->failed,
 				    more->unknown, more->refused, more->bypass };
@@ -37,32 +37,32 @@ int state_add_told(struct state *state, const struct account_id *account, const 
 	if (!r)
 		r = trim_told(state);
 	if (!r)
-		r = state_row(state, STATE_SQL_ADD_TOLD, &row);
+		r = state_row(state, STATE_SQL_ADD_RELAY_COUNTS, &row);
 	if (r)
 		return r;
 	state_row_account(&row, account);
 	state_row_text(&row, domain, SMTPL_DOMAIN_SIZE);
-	state_row_int(&row, STATE_TOLD_PER_ACCOUNT);
+	state_row_int(&row, STATE_RELAY_COUNTS_PER_ACCOUNT);
 	state_row_int(&row, now.wall_ns);
 	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
 		state_row_int(&row, values[i]);
 	return state_row_write(&row, false);
 }
 
-int state_put_aside(struct state *state, uint32_t uid, const char *domain,
-		    const struct smtpl_totals *aside)
+int state_put_superseded(struct state *state, uint32_t uid, const char *domain,
+		    const struct smtpl_totals *superseded)
 {
 	struct state_row row;
-	int r = state_row(state, STATE_SQL_PUT_ASIDE, &row);
+	int r = state_row(state, STATE_SQL_PUT_SUPERSEDED, &row);
 
 	if (r)
 		return r;
 	state_row_int(&row, uid);
 	state_row_text(&row, domain, SMTPL_DOMAIN_SIZE);
-	state_row_int(&row, aside->delivered);
-	state_row_int(&row, aside->deferred);
-	state_row_int(&row, aside->failed);
-	state_row_int(&row, aside->unknown);
+	state_row_int(&row, superseded->delivered);
+	state_row_int(&row, superseded->deferred);
+	state_row_int(&row, superseded->failed);
+	state_row_int(&row, superseded->unknown);
 	return state_row_write(&row, false);
 }
 
@@ -88,7 +88,7 @@ int state_put_feed(struct state *state, const struct pipeline_feed *feed)
 	return state_row_write(&row, false);
 }
 
-int state_clear_told(struct state *state)
+int state_clear_relay_counts(struct state *state)
 {
 	int rc = sqlite3_exec(state->db, "DELETE FROM told; DELETE FROM aside", NULL, NULL, NULL);
 
@@ -110,7 +110,7 @@ static bool get_counts(struct state_row *row, uint64_t *const values[], size_t c
 }
 
 static bool get_told(struct state_row *row, struct account_id *account,
-		     char domain[SMTPL_DOMAIN_SIZE], struct told_counts *counts)
+		     char domain[SMTPL_DOMAIN_SIZE], struct relay_count *counts)
 {
 	uint64_t *const values[] = { &counts->delivered, &counts->deferred, &counts->failed,
 				     &counts->unknown, &counts->refused, &counts->bypass };
@@ -119,20 +119,20 @@ static bool get_told(struct state_row *row, struct account_id *account,
 	       get_counts(row, values, sizeof(values) / sizeof(*values));
 }
 
-int state_each_told(struct state *state,
+int state_each_relay_count(struct state *state,
 		    int (*each)(void *arg, const struct account_id *account, const char *domain,
-				const struct told_counts *counts),
+				const struct relay_count *counts),
 		    void *arg)
 {
 	char domain[SMTPL_DOMAIN_SIZE];
 	struct account_id account;
-	struct told_counts counts;
+	struct relay_count counts;
 	struct state_row row;
 	int r;
 
 	if (!state_has_table(state, "told"))
 		return 0;
-	r = state_row(state, STATE_SQL_EACH_TOLD, &row);
+	r = state_row(state, STATE_SQL_EACH_RELAY_COUNT, &row);
 	if (r)
 		return r;
 	while ((r = state_row_next(&row)) > 0) {
@@ -148,8 +148,8 @@ int state_each_told(struct state *state,
 	return r;
 }
 
-static bool get_aside(struct state_row *row, uint32_t *uid, char domain[SMTPL_DOMAIN_SIZE],
-		      struct smtpl_totals *aside)
+static bool get_superseded(struct state_row *row, uint32_t *uid, char domain[SMTPL_DOMAIN_SIZE],
+		      struct smtpl_totals *superseded)
 {
 	uint64_t delivered, deferred, failed, unknown;
 	uint64_t *const values[] = { &delivered, &deferred, &failed, &unknown };
@@ -157,32 +157,32 @@ static bool get_aside(struct state_row *row, uint32_t *uid, char domain[SMTPL_DO
 	if (!state_get_u32(row, uid) || !state_get_text(row, domain, SMTPL_DOMAIN_SIZE) ||
 	    !get_counts(row, values, sizeof(values) / sizeof(*values)))
 		return false;
-	*aside = (struct smtpl_totals){ delivered, deferred, failed, unknown };
+	*superseded = (struct smtpl_totals){ delivered, deferred, failed, unknown };
 	return true;
 }
 
-int state_each_aside(struct state *state,
+int state_each_superseded(struct state *state,
 		     int (*each)(void *arg, uint32_t uid, const char *domain,
-				 const struct smtpl_totals *aside),
+				 const struct smtpl_totals *superseded),
 		     void *arg)
 {
 	char domain[SMTPL_DOMAIN_SIZE];
-	struct smtpl_totals aside;
+	struct smtpl_totals superseded;
 	struct state_row row;
 	uint32_t uid;
 	int r;
 
 	if (!state_has_table(state, "aside"))
 		return 0;
-	r = state_row(state, STATE_SQL_EACH_ASIDE, &row);
+	r = state_row(state, STATE_SQL_EACH_SUPERSEDED, &row);
 	if (r)
 		return r;
 	while ((r = state_row_next(&row)) > 0) {
-		if (!get_aside(&row, &uid, domain, &aside)) {
+		if (!get_superseded(&row, &uid, domain, &superseded)) {
 			state->skipped++;
 			continue;
 		}
-		r = each(arg, uid, domain, &aside);
+		r = each(arg, uid, domain, &superseded);
 		if (r)
 			break;
 	}

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "base/clock.h"
 #include "core/pipeline.h"
 #include "state_db.h"
 
@@ -62,7 +63,7 @@ static const char *const statement_sql[] = {
 				 " WHERE uid IS NOT excluded.uid"),
 	[STATE_SQL_DELETE_OWNER] = "DELETE FROM owners WHERE domain = ?",
 	[STATE_SQL_EACH_OWNER] = "SELECT domain, uid FROM owners",
-	[STATE_SQL_ADD_TOLD] =
+	[STATE_SQL_ADD_RELAY_COUNTS] =
 		"INSERT INTO told (" KEY ", sender_domain, wall_ns, delivered, deferred, failed, unknown,"
 		" refused, bypass) VALUES (?1, ?2, ?3, CASE WHEN EXISTS (SELECT 1 FROM told WHERE ("
 		KEY ", sender_domain) = (?1, ?2, ?3, ?4)) OR (SELECT count(*) FROM told WHERE (" KEY
@@ -71,15 +72,15 @@ static const char *const statement_sql[] = {
 		" delivered = delivered + excluded.delivered, deferred = deferred + excluded.deferred,"
 		" failed = failed + excluded.failed, unknown = unknown + excluded.unknown,"
 		" refused = refused + excluded.refused, bypass = bypass + excluded.bypass",
-	[STATE_SQL_TRIM_TOLD] =
+	[STATE_SQL_TRIM_RELAY_COUNTS] =
 		"DELETE FROM told WHERE (SELECT count(*) FROM told) > ?1 AND wall_ns <"
 		" (SELECT wall_ns FROM told ORDER BY wall_ns DESC LIMIT 1 OFFSET ?2 - 1)",
-	[STATE_SQL_EACH_TOLD] = "SELECT " KEY ", sender_domain, delivered, deferred, failed, unknown,"
+	[STATE_SQL_EACH_RELAY_COUNT] = "SELECT " KEY ", sender_domain, delivered, deferred, failed, unknown,"
 				" refused, bypass FROM told",
-	[STATE_SQL_PUT_ASIDE] = "INSERT OR REPLACE INTO aside (uid, domain, delivered, deferred,"
+	[STATE_SQL_PUT_SUPERSEDED] = "INSERT OR REPLACE INTO aside (uid, domain, delivered, deferred,"
 				" failed, unknown) VALUES (?, ?, ?, ?, ?, ?)",
-	[STATE_SQL_DELETE_ASIDE] = "DELETE FROM aside WHERE (uid, domain) = (?, ?)",
-	[STATE_SQL_EACH_ASIDE] = "SELECT uid, domain, delivered, deferred, failed, unknown FROM aside",
+	[STATE_SQL_DELETE_SUPERSEDED] = "DELETE FROM aside WHERE (uid, domain) = (?, ?)",
+	[STATE_SQL_EACH_SUPERSEDED] = "SELECT uid, domain, delivered, deferred, failed, unknown FROM aside",
 	[STATE_SQL_PUT_FEED] =
 		"INSERT OR REPLACE INTO feeds (" FEED_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?"
 		PIPELINE_FEED_STATS(MARK_OF) ")",
@@ -223,18 +224,10 @@ bool state_has_table(struct state *state, const char *name)
 					     NULL) == SQLITE_OK;
 }
 
-static int64_t clock_ns(clockid_t id)
-{
-	struct timespec t;
-
-	clock_gettime(id, &t);
-	return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 void state_clock_read(struct state_clock *clock)
 {
-	clock->boot_ns = clock_ns(CLOCK_BOOTTIME);
-	clock->wall_ns = clock_ns(CLOCK_REALTIME);
+	clock->boot_ns = clock_boot_ns();
+	clock->wall_ns = clock_wall_ns();
 }
 
 static int read_boot_id(struct state *state)

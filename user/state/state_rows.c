@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "state_db.h"
 
-#define NS_PER_S INT64_C(1000000000)
 
 /* No time in a row is further from its boot than this: sums of two cannot overflow. */
 #define TIME_MAX_NS (INT64_MAX / 4)
@@ -147,7 +147,7 @@ int state_delete_count(struct state *state, uint32_t uid, const char *domain)
 {
 	int r = delete_key(state, STATE_SQL_DELETE_COUNT, uid, domain);
 
-	return r ? r : delete_key(state, STATE_SQL_DELETE_ASIDE, uid, domain);
+	return r ? r : delete_key(state, STATE_SQL_DELETE_SUPERSEDED, uid, domain);
 }
 
 bool state_move_time(int64_t ns, int64_t shift_ns, __u64 *moved_ns)

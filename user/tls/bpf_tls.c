@@ -17,7 +17,7 @@
 #include "kernel/bpf_pin.h"
 #include "bpf_tls.h"
 #include "bpf_tls_link.h"
-#include "kernel/bpf_words.h"
+#include "kernel/bpf_log.h"
 #include "kernel/bpf_watch.h"
 #include "tls.skel.h"
 
@@ -68,7 +68,7 @@ static int skel_open(struct bpf_tls *tls, const char *pin_root, char *error, siz
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = pin_root);
 
-	bpf_words_listen();
+	bpf_log_listen();
 	tls->way = bpf_tls_link_way(error, error_size);
 	if (tls->way == SMTPL_TLS_WAY_NONE)
 		return -EOPNOTSUPP;
@@ -89,7 +89,7 @@ static int skel_load(struct bpf_tls *tls, char *error, size_t error_size)
 
 	if (err)
 		snprintf(error, error_size, "the kernel does not take the TLS programs: %s (%s)",
-			 bpf_words_last(), strerror(-err));
+			 bpf_log_last(), strerror(-err));
 	return err;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "base/child.h"
 #include "fusectl.h"
 #include "guard.h"
@@ -218,7 +219,7 @@ static void end_connections(struct guard_child *g, int64_t now_ms)
 /* At once: the next one may hold it up already, with nothing free in between. */
 static void tell(struct guard_child *g)
 {
-	g->rescue.ms = child_now_ms() - g->held_ms;
+	g->rescue.ms = clock_mono_ms() - g->held_ms;
 	send(g->fd, &g->rescue, sizeof(g->rescue), MSG_NOSIGNAL | MSG_DONTWAIT);
 	g->rescue = (struct guard_rescue){};
 	g->told = true;
@@ -226,7 +227,7 @@ static void tell(struct guard_child *g)
 
 static bool rescue(struct guard_child *g)
 {
-	int64_t now_ms = child_now_ms();
+	int64_t now_ms = clock_mono_ms();
 
 	if (!g->held_ms) {
 		g->held_ms = now_ms;
@@ -258,7 +259,7 @@ static void released(struct guard_child *g)
 
 static bool is_over(const struct guard_child *g)
 {
-	return g->finish_ms && (!g->fork_ticks || g->hopeless) && child_now_ms() >= g->finish_ms;
+	return g->finish_ms && (!g->fork_ticks || g->hopeless) && clock_mono_ms() >= g->finish_ms;
 }
 
 /* The guarded process says nothing but how long it needs us yet. */
@@ -269,7 +270,7 @@ static void wait_ms(struct guard_child *g, int ms)
 
 	if (poll(&end, 1, ms) == 1) {
 		child_take(g->fd, &more_ms, sizeof(more_ms));
-		g->finish_ms = child_now_ms() + more_ms;
+		g->finish_ms = clock_mono_ms() + more_ms;
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "headers/maps.h"
 #include "base/child.h"
 #include "prober_child.h"
@@ -17,25 +18,17 @@
 #define TAG_TIMER (TAG_ASKS + 1)
 #define TAG_GUARD (TAG_ASKS + 2)
 
-uint64_t prober_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 static void on_second(struct prober_child *c, uint64_t now_ns)
 {
 	c->second_ns = now_ns + NS_PER_S;
 	if (prober_pause_tend(c, now_ns)) {
-		prober_whole_check(c);
+		prober_library_check(c);
 	} else {
-		prober_leave_tend(c, now_ns);
+		prober_detach_tend(c, now_ns);
 		prober_process_rest(c);
-		prober_whole_tend(c);
+		prober_library_tend(c);
 	}
-	prober_tell(c, now_ns);
+	prober_report(c, now_ns);
 }
 
 /* --- asks ----------------------------------------------------------------------------------- */
@@ -83,7 +76,7 @@ static void look(struct prober_child *c, const struct smtpl_tls_ask *ask, struct
 		p = process_of(c, ask);
 	if (!p)
 		return;
-	err = prober_look(c, p, PROBER_LOOK_ASKED);
+	err = prober_scan(c, p, PROBER_SCAN_ASKED);
 	if (!known || err || p->count)
 		count_look(c, p, err, was_probed);
 }
@@ -91,7 +84,7 @@ static void look(struct prober_child *c, const struct smtpl_tls_ask *ask, struct
 static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
 {
 	struct prober_child *c = arg;
-	uint64_t now_ns = prober_now_ns();
+	uint64_t now_ns = clock_boot_ns();
 	struct prober_process *p;
 
 	c->ask_ns = now_ns;
@@ -102,7 +95,7 @@ static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
 	}
 	p = prober_process_find(c, ask->pid);
 	if (p && (!ask->again || p->count)) {
-		prober_process_tell(c, p, 0);
+		prober_process_report(c, p, 0);
 		return;
 	}
 	if (ask->role != SMTPL_ROLE_RELAY && !prober_budget_work(&c->budget, ask->uid, now_ns)) {
@@ -110,7 +103,7 @@ static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
 		return;
 	}
 	look(c, ask, p);
-	prober_budget_worked(&c->budget, ask->uid, prober_now_ns() - now_ns, now_ns);
+	prober_budget_worked(&c->budget, ask->uid, clock_boot_ns() - now_ns, now_ns);
 	/* Many asks are no reason to seem dead. */
 	if (now_ns >= c->second_ns)
 		on_second(c, now_ns);
@@ -154,7 +147,7 @@ static bool on_event(struct prober_child *c, uint64_t tag)
 	else if (tag != TAG_TIMER)
 		prober_process_find(c, tag); /* which forgets one that has ended */
 	else if (read(c->timer_fd, &expired, sizeof(expired)) == sizeof(expired))
-		on_second(c, prober_now_ns());
+		on_second(c, clock_boot_ns());
 	return true;
 }
 
@@ -187,12 +180,12 @@ static void take_over(struct prober_child *c, bool again)
 {
 	prober_budget_init(&c->budget, bpf_tls_way(c->tls));
 	sandbox_hide_mappings(); /* from the reader of files */
-	prober_tell_start(c, again);
-	prober_whole_learn(c);
-	prober_adopt_files(c);
+	prober_report_start(c, again);
+	prober_library_learn(c);
+	prober_recover_files(c);
 	if (!c->state.paused_ns)
-		prober_whole_start(c);
-	prober_tell(c, prober_now_ns()); /* for who comes after, should this one end now */
+		prober_library_start(c);
+	prober_report(c, clock_boot_ns()); /* for who comes after, should this one end now */
 }
 
 int prober_main(void *arg, int fd, pid_t parent)
@@ -205,7 +198,7 @@ int prober_main(void *arg, int fd, pid_t parent)
 
 	err = prober_pause_start(c);
 	if (!err)
-		err = sandbox_helper("smtplimit-probe", parent, keep, sizeof(keep) / sizeof(keep[0]));
+		err = sandbox_helper("smtpl-prober", parent, keep, sizeof(keep) / sizeof(keep[0]));
 	c->tls = args->tls;
 	c->config = args->config;
 	allow_files();
@@ -216,8 +209,8 @@ int prober_main(void *arg, int fd, pid_t parent)
 	if (!child_locked_in(fd, err))
 		return 1;
 	if (!c->state.paused_ns)
-		prober_adopt_processes(c);
-	on_second(c, prober_now_ns());
+		prober_recover_processes(c);
+	on_second(c, clock_boot_ns());
 	loop(c);
 	return 1;
 }

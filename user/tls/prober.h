@@ -3,7 +3,7 @@
  * prober.h - the process that puts probes where they are needed: into the process that opened an
  * SMTP session ([watch] tls = process), or into the library for all (library). It is asked by the BPF
  * programs themselves, through smtpl_tls_asks, and tells what it did in smtpl_tls_files, smtpl_tls_pids
- * and smtpl_tls_state: whoever wants to know reads those. A process between it and the daemon, the keeper,
+ * and smtpl_tls_state: whoever wants to know reads those. A process between it and the daemon, the supervisor,
  * starts it again when it has ended.
  */
 #ifndef SMTPL_PROBER_H
@@ -14,7 +14,7 @@
 #include "bpf_tls.h"
 
 struct prober {
-	pid_t pid; /* of the keeper; 0: none */
+	pid_t pid; /* of the supervisor; 0: none */
 	int fd;    /* readable when both have ended; -1: none */
 };
 

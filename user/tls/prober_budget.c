@@ -4,8 +4,8 @@
  */
 #include <string.h>
 #include "prober_budget.h"
+#include "base/clock.h"
 
-#define NS_PER_S 1000000000ull
 
 /* Of one sender's processes: a fifth of the time, and two seconds at once. */
 #define WORK_SHARE 5

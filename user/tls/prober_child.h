@@ -22,7 +22,6 @@
 #define PROBER_LEAVING_MAX 64
 #define PROBER_TIMES 3
 
-#define NS_PER_S 1000000000ull
 
 /* When something happened that must not happen often, the oldest first. */
 struct prober_times {
@@ -73,7 +72,7 @@ struct prober_child {
 	uint64_t second_ns; /* when what is done each second is due */
 	uint64_t idle_ns; /* when those were looked for that do nothing */
 	bool any_idle;
-	uint64_t whole_ns;
+	uint64_t library_ns;
 	uint64_t walk_ns; /* when all processes were last looked at */
 	bool left; /* processes have lost what they had through a file */
 	uint64_t said_ns; /* when an error was last logged */
@@ -93,7 +92,6 @@ struct prober_args {
 
 /* prober.c - as child_start() wants it; arg: struct prober_args. */
 int prober_main(void *arg, int fd, pid_t parent);
-uint64_t prober_now_ns(void); /* boot time */
 
 /* prober_process.c - the processes that were asked for. find: NULL: it is not known, or not the same
  * process any more. begin: 0 or -errno; -ESRCH: gone. */
@@ -113,52 +111,52 @@ void prober_process_name(const struct prober_process *p, uint64_t hash, char nam
 void prober_process_each(struct prober_child *c,
 			 void (*each)(struct prober_child *c, struct prober_process *p));
 /* Tell the BPF programs about it. since_ns: when its newest probes came; 0: they were there. */
-void prober_process_tell(struct prober_child *c, struct prober_process *p, uint64_t since_ns);
+void prober_process_report(struct prober_child *c, struct prober_process *p, uint64_t since_ns);
 /* Forget those that have not sent for a while, and take their probes out: they may do other things with
  * TLS. */
 void prober_process_rest(struct prober_child *c);
 
-enum prober_look {
-	PROBER_LOOK_ASKED,
-	PROBER_LOOK_FREE, /* whatever the budget has */
-	PROBER_LOOK_BIND, /* put no probes: find the files of those that are there */
+enum prober_scan {
+	PROBER_SCAN_ASKED,
+	PROBER_SCAN_FREE, /* whatever the budget has */
+	PROBER_SCAN_BIND, /* put no probes: find the files of those that are there */
 };
 
-/* prober_leave.c - take the probes of this name out, now or later. not: true: they were to be taken out, and
+/* prober_detach.c - take the probes of this name out, now or later. not: true: they were to be taken out, and
  * stay. tend: once a second. */
-void prober_leave(struct prober_child *c, const char *name);
-bool prober_leave_not(struct prober_child *c, const char *name);
-void prober_leave_tend(struct prober_child *c, uint64_t now_ns);
+void prober_detach(struct prober_child *c, const char *name);
+bool prober_detach_cancel(struct prober_child *c, const char *name);
+void prober_detach_tend(struct prober_child *c, uint64_t now_ns);
 
-/* prober_look.c - find the TLS functions in a process, and put probes on them. 0 or -errno; -EDQUOT: there
+/* prober_scan.c - find the TLS functions in a process, and put probes on them. 0 or -errno; -EDQUOT: there
  * are some, and the budget is used up. */
-int prober_look(struct prober_child *c, struct prober_process *p, enum prober_look how);
+int prober_scan(struct prober_child *c, struct prober_process *p, enum prober_scan how);
 /* What is in the file open as fd (O_PATH). NULL: it could not be read, or must not. */
-struct prober_file *prober_look_into(struct prober_child *c, int fd, const char *path);
+struct prober_file *prober_scan_into(struct prober_child *c, int fd, const char *path);
 /* Is the file that is open as fd what it was? */
-bool prober_look_same(int fd, const struct prober_file_id *id);
+bool prober_scan_same(int fd, const struct prober_file_id *id);
 
-/* prober_whole.c - files with probes for all who map them. learn: look into the usual libraries, so
+/* prober_library.c - files with probes for all who map them. learn: look into the usual libraries, so
  * that no session has to wait for that, and into what an earlier prober has attached. start: [watch]
  * tls = library attaches to the usual ones. */
-void prober_whole_learn(struct prober_child *c);
-void prober_whole_start(struct prober_child *c);
+void prober_library_learn(struct prober_child *c);
+void prober_library_start(struct prober_child *c);
 /* Is it attached for all, or should be and is now? */
-bool prober_whole_wanted(struct prober_child *c, struct prober_file *file, int fd);
+bool prober_library_wanted(struct prober_child *c, struct prober_file *file, int fd);
 /* An earlier prober has attached it. False: it must not stay so. */
-bool prober_whole_adopt(struct prober_file *file);
+bool prober_library_recover(struct prober_file *file);
 /* Take the probes out of files that are not what they were: they would be in the wrong places of what is
  * mapped from now on. */
-void prober_whole_check(struct prober_child *c);
+void prober_library_check(struct prober_child *c);
 /* The same, and of what is not mapped any more, or by other programs by now. Once a second. */
-void prober_whole_tend(struct prober_child *c);
+void prober_library_tend(struct prober_child *c);
 
-/* prober_adopt.c - what an earlier prober has left. The names of pins say of what they are: of a file, of
+/* prober_recover.c - what an earlier prober has left. The names of pins say of what they are: of a file, of
  * a file in a process; false: not so. */
-bool prober_adopt_whole(const char *name, uint64_t *hash);
-bool prober_adopt_name(const char *name, pid_t *pid, uint64_t *start, uint64_t *hash);
-void prober_adopt_files(struct prober_child *c);
-void prober_adopt_processes(struct prober_child *c);
+bool prober_recover_library(const char *name, uint64_t *hash);
+bool prober_recover_name(const char *name, pid_t *pid, uint64_t *start, uint64_t *hash);
+void prober_recover_files(struct prober_child *c);
+void prober_recover_processes(struct prober_child *c);
 
 /* prober_pause.c - what the guard tells, and what is made of it. start: guard_start(). take:
  * false: it is gone, and without it this must not go on. tend: once a second; true: nothing is to be put in
@@ -169,10 +167,10 @@ bool prober_pause_tend(struct prober_child *c, uint64_t now_ns);
 /* It has happened now. True: as many times as are noted within ten minutes. */
 bool prober_times_note(struct prober_times *times, uint64_t now_ns);
 
-/* prober_tell.c - smtpl_tls_state and smtpl_tls_files. */
-void prober_tell_start(struct prober_child *c, bool again);
-void prober_tell(struct prober_child *c, uint64_t now_ns);
+/* prober_report.c - smtpl_tls_state and smtpl_tls_files. */
+void prober_report_start(struct prober_child *c, bool again);
+void prober_report(struct prober_child *c, uint64_t now_ns);
 /* A failure: the last one is shown. path: untrusted, "": none. */
-void prober_tell_error(struct prober_child *c, const char *what, const char *path, int error);
+void prober_report_error(struct prober_child *c, const char *what, const char *path, int error);
 
 #endif

@@ -69,7 +69,7 @@ static bool make_room(struct prober_files *files)
 {
 	struct prober_file *file = files->oldest;
 
-	while (file && (file->processes || file->whole || file->listed))
+	while (file && (file->processes || file->library || file->listed))
 		file = file->newer;
 	if (file)
 		remove_file(files, file);

@@ -31,13 +31,13 @@ struct prober_file {
 	struct tls_plan *plan; /* NULL: it takes no probes */
 	int error;             /* -errno why, or why the last attempt to attach failed; -ENOENT: not TLS */
 	bool trusted;          /* root's, and nobody else can write to it */
-	bool whole;            /* probes are attached for all who map it */
+	bool library;            /* probes are attached for all who map it */
 	bool listed;           /* in smtpl_tls_files */
 	bool changed;          /* differs from what is there */
 	bool mapped;           /* found by the last walk over all processes */
 	bool others;           /* by one that sends no mail */
-	uint64_t whole_ns;     /* since when; boot time */
-	int whole_fd;          /* the file itself, meanwhile; O_PATH */
+	uint64_t library_ns;     /* since when; boot time */
+	int library_fd;          /* the file itself, meanwhile; O_PATH */
 	uint64_t last_ns;      /* when a process was found to map it; 0: never */
 	uint64_t minute_ns;    /* when the minute began in which attaches are counted */
 	uint32_t attaches;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "prober_child.h"
 
@@ -70,7 +71,7 @@ bool prober_pause_take(struct prober_child *c)
 		return !c->guard_lost;
 	while ((taken = guard_take(&c->guard, &rescue)) == 1)
 		if (rescue.ended || rescue.ms >= HELPLESS_MS)
-			note(c, &rescue, prober_now_ns());
+			note(c, &rescue, clock_boot_ns());
 	if (taken == 0)
 		return true;
 	log_error("TLS: the guard that keeps users from holding up who puts probes is gone");
@@ -85,8 +86,8 @@ bool prober_pause_tend(struct prober_child *c, uint64_t now_ns)
 		return c->state.paused_ns != 0;
 	c->state.paused_ns = 0;
 	c->rescues = (struct prober_times){0};
-	prober_whole_start(c);
-	prober_adopt_processes(c);
+	prober_library_start(c);
+	prober_recover_processes(c);
 	log_info("TLS: probes are put in again");
 	return false;
 }

@@ -10,6 +10,7 @@
 #include <sys/epoll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "base/clock.h"
 #include "prober_child.h"
 
 /* Not for the rest of its life: a web server's worker that has once sent a mail. */
@@ -73,7 +74,7 @@ int prober_process_begin(struct prober_child *c, pid_t pid, struct prober_proces
 	if (!p)
 		return -ENOMEM;
 	p->pid = pid;
-	p->busy_ns = prober_now_ns();
+	p->busy_ns = clock_boot_ns();
 	err = process_open(c, p);
 	if (err) {
 		free(p);
@@ -132,7 +133,7 @@ void prober_process_unprobe(struct prober_child *c, struct prober_process *p, si
 
 	prober_process_name(p, p->probes[index].hash, name);
 	if (p->probes[index].own)
-		prober_leave(c, name);
+		prober_detach(c, name);
 	forget_probe(c, p, index);
 }
 
@@ -167,15 +168,15 @@ void prober_process_each(struct prober_child *c,
 	}
 }
 
-void prober_process_tell(struct prober_child *c, struct prober_process *p, uint64_t since_ns)
+void prober_process_report(struct prober_child *c, struct prober_process *p, uint64_t since_ns)
 {
 	struct smtpl_tls_pid value = {};
 
 	bpf_tls_get_pid(c->tls, p->pid, &value);
 	if (!value.last_ns)
-		value.last_ns = prober_now_ns();
+		value.last_ns = clock_boot_ns();
 	if (since_ns || !value.since_ns)
-		value.since_ns = since_ns ? since_ns : prober_now_ns();
+		value.since_ns = since_ns ? since_ns : clock_boot_ns();
 	value.files = p->count;
 	if (!p->count)
 		value.since_ns = 0;
@@ -219,7 +220,7 @@ static void rest_idle(struct prober_child *c, struct prober_process *p)
 
 void prober_process_rest(struct prober_child *c)
 {
-	uint64_t now_ns = prober_now_ns();
+	uint64_t now_ns = clock_boot_ns();
 
 	if (now_ns < c->idle_ns + IDLE_LOOK_NS)
 		return;

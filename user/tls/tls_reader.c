@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <seccomp.h>
+#include "base/clock.h"
 #include "base/child.h"
 #include "base/sandbox.h"
 #include "tls_reader.h"
@@ -162,13 +163,13 @@ static int ask(struct tls_reader *reader, int file, uid_t owner)
 static int await(const struct tls_reader *reader, struct answer *answer)
 {
 	struct pollfd ready = {.fd = reader->fd, .events = POLLIN};
-	int64_t end_ms = child_now_ms() + TLS_READER_TIMEOUT_MS;
+	int64_t end_ms = clock_mono_ms() + TLS_READER_TIMEOUT_MS;
 	int64_t left_ms = TLS_READER_TIMEOUT_MS;
 	int n;
 
 	do {
 		n = poll(&ready, 1, (int)left_ms);
-		left_ms = end_ms - child_now_ms();
+		left_ms = end_ms - clock_mono_ms();
 	} while (n < 0 && errno == EINTR && left_ms > 0);
 	if (n <= 0)
 		return -ETIMEDOUT;

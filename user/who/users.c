@@ -8,10 +8,10 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include "base/clock.h"
 #include "account.h"
 #include "base/hash.h"
 
-#define NS_PER_S  1000000000ull
 #define LOOK_NS   NS_PER_S
 #define FORGET_NS (60 * NS_PER_S)
 /* Strangers may choose the names, by identities of their own. */
@@ -24,7 +24,7 @@ static bool is_entry(const struct passwd *entry)
 	return entry->pw_name[0] != '+' && entry->pw_name[0] != '-' && entry->pw_uid != NOT_A_UID;
 }
 
-int users_read(struct names *names, const char *file)
+int users_read(struct name_table *names, const char *file)
 {
 	FILE *f = fopen(file, "re");
 	const struct passwd *entry;
@@ -34,7 +34,7 @@ int users_read(struct names *names, const char *file)
 		return -errno;
 	while (!err && (entry = fgetpwent(f))) {
 		if (is_entry(entry))
-			err = names_add(names, entry->pw_name, entry->pw_uid);
+			err = name_table_add(names, entry->pw_name, entry->pw_uid);
 		err = err == -EEXIST ? 0 : err;
 	}
 	fclose(f);
@@ -57,10 +57,10 @@ static uint64_t signature_of(const char *file)
 	return hash_bytes(1, words, sizeof(words));
 }
 
-static void empty(struct names *names)
+static void empty(struct name_table *names)
 {
-	names_free(names);
-	names_init(names);
+	name_table_free(names);
+	name_table_init(names);
 }
 
 static void look(struct users *users, const char *file)
@@ -93,13 +93,13 @@ bool users_find(struct users *users, const char *file, const char *name, uint64_
 	uint32_t found;
 
 	refresh(users, file, now_ns);
-	if (names_find(&users->local, name, uid))
+	if (name_table_find(&users->local, name, uid))
 		return true;
-	if (!names_find(&users->others, name, &found)) {
+	if (!name_table_find(&users->others, name, &found)) {
 		if (account_uid(name, &found))
 			found = NOT_A_UID;
 		/* One for whom there is no memory is asked for again. */
-		names_add(&users->others, name, found);
+		name_table_add(&users->others, name, found);
 	}
 	if (found == NOT_A_UID)
 		return false;
@@ -109,7 +109,7 @@ bool users_find(struct users *users, const char *file, const char *name, uint64_
 
 void users_free(struct users *users)
 {
-	names_free(&users->local);
-	names_free(&users->others);
+	name_table_free(&users->local);
+	name_table_free(&users->others);
 	*users = (struct users){0};
 }

@@ -10,14 +10,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "base/names.h"
+#include "base/name_table.h"
 
 #define USERS_FILE "/etc/passwd"
 
 /* All zero: nothing is known yet. */
 struct users {
-	struct names local;
-	struct names others; /* UINT32_MAX: there is no such user */
+	struct name_table local;
+	struct name_table others; /* UINT32_MAX: there is no such user */
 	uint64_t signature;  /* of the file that was read */
 	uint64_t look_ns;    /* when to look at it next */
 	uint64_t forget_ns;  /* when `others` is too old */
@@ -29,6 +29,6 @@ bool users_find(struct users *users, const char *file, const char *name, uint64_
 void users_free(struct users *users); /* all zero afterwards */
 
 /* Add the users of a file like /etc/passwd; the first of a name stays. 0 or -errno. */
-int users_read(struct names *names, const char *file);
+int users_read(struct name_table *names, const char *file);
 
 #endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * config_test.c - every key, what is wrong with a file as such, in exact words, and what is printed.
+ * Single values are in config_value_test.c, the lists in config_list_test.c.
+ */
+#include "config_fixture.h"
+
+#include <jansson.h>
+
+#include "config/config_key.h"
+
+static void test_defaults(void **state)
+{
+	static const uint32_t relays[] = {0, 8, 101};
+	struct config c = read_good("");
+
+	(void)state;
+	assert_int_equal(c.mode, VERDICT_ENFORCE);
+	assert_int_equal(c.rule.window_s, 3600);
+	assert_int_equal(c.rule.suspend_s, 3600);
+	assert_int_equal(c.rule.percent, 50);
+	assert_int_equal(c.rule.min_failures, 5);
+	assert_int_equal(c.ports_count, 3);
+	assert_int_equal(c.ports[0], 25);
+	assert_int_equal(c.ports[1], 465);
+	assert_int_equal(c.ports[2], 587);
+	assert_int_equal(c.relays.count, 3);
+	assert_memory_equal(c.relays.uid, relays, sizeof(relays));
+	assert_int_equal(c.exempts.count, 0);
+	assert_false(c.local);
+	assert_string_equal(c.cgroup, "auto");
+	assert_int_equal(c.ring_bytes, 4 << 20);
+	assert_int_equal(c.tls, SMTPL_TLS_PROCESS);
+	assert_int_equal(c.source, CONFIG_SOURCE_AUTO);
+	assert_string_equal(c.owners_file, "/etc/smtplimit/domains");
+	assert_string_equal(c.owners_command, "");
+	assert_int_equal(c.owners_refresh_s, 300);
+	assert_false(c.count_forwards);
+	assert_true(c.feed_exim);
+	assert_string_equal(c.feed_postfix, "auto");
+	assert_int_equal(c.relay, CONFIG_RELAY_HOOK);
+	assert_string_equal(c.state, "/var/lib/smtplimit");
+	assert_string_equal(c.run, "/run/smtplimit");
+	assert_string_equal(c.bpffs, "/sys/fs/bpf/smtplimit");
+}
+
+static void test_every_key(void **state)
+{
+	static const uint32_t relays[] = {0, 8, 4000}, exempts[] = {1000, 1001, 1002, 70};
+	struct config c = read_good("\xef\xbb\xbf# a comment\r\n"
+				    "[limit]\r\n"
+				    "mode=observe ; why not\r\n"
+				    "window : 90s\n"
+				    "percent = 100\n"
+				    "min_failures = 1\n"
+				    "suspend = 2h\n"
+				    "\n"
+				    "[watch] # the network\n"
+				    "ports = 2525 , 25\t65535,,1\n"
+				    "relay_users = mail 4000\n"
+				    "exempt_users = alice,bob ; these\n"
+				    "   4711, alice ; and these\n"
+				    "\tuid:70\n"
+				    "local = yes\n"
+				    "cgroup = /sys/fs/cgroup/test/\n"
+				    "ring = 64k\n"
+				    "tls = library\n"
+				    "[paths]\n"
+				    "state = /srv/a b/\n"
+				    "[accounts]\n"
+				    "source = command\n"
+				    "file = /srv/domains\n"
+				    "command = mysql -N -e 'select \\t'\n"
+				    "  a | sort ; sorted\n"
+				    "refresh = 24h\n"
+				    "count_forwards = yes\n"
+				    "[feed]\n"
+				    "exim = no\n"
+				    "postfix = /var/log/mail.log\n"
+				    "[refuse]\n"
+				    "relay = reset\n"
+				    "[limit]\n"
+				    "[paths]\n"
+				    "run = /run/x\n"
+				    "bpffs = /sys/fs/bpf/x");
+
+	(void)state;
+	assert_int_equal(c.mode, VERDICT_OBSERVE);
+	assert_int_equal(c.rule.window_s, 90);
+	assert_int_equal(c.rule.percent, 100);
+	assert_int_equal(c.rule.min_failures, 1);
+	assert_int_equal(c.rule.suspend_s, 7200);
+	assert_int_equal(c.ports_count, 4);
+	assert_int_equal(c.ports[0], 2525);
+	assert_int_equal(c.ports[1], 25);
+	assert_int_equal(c.ports[2], 65535);
+	assert_int_equal(c.ports[3], 1);
+	assert_int_equal(c.relays.count, 3);
+	assert_memory_equal(c.relays.uid, relays, sizeof(relays));
+	assert_int_equal(c.exempts.count, 4);
+	assert_memory_equal(c.exempts.uid, exempts, sizeof(exempts));
+	assert_true(c.local);
+	assert_string_equal(c.cgroup, "/sys/fs/cgroup/test");
+	assert_int_equal(c.ring_bytes, 65536);
+	assert_int_equal(c.tls, SMTPL_TLS_LIBRARY);
+	assert_int_equal(c.source, CONFIG_SOURCE_COMMAND);
+	assert_string_equal(c.owners_file, "/srv/domains");
+	assert_string_equal(c.owners_command, "mysql -N -e 'select \\t' a | sort");
+	assert_int_equal(c.owners_refresh_s, 86400);
+	assert_true(c.count_forwards);
+	assert_false(c.feed_exim);
+	assert_string_equal(c.feed_postfix, "/var/log/mail.log");
+	assert_int_equal(c.relay, CONFIG_RELAY_RESET);
+	assert_string_equal(c.state, "/srv/a b");
+	assert_string_equal(c.run, "/run/x");
+	assert_string_equal(c.bpffs, "/sys/fs/bpf/x");
+}
+
+/* The last value inside and the first outside, on both ends. */
+static void test_ranges(void **state)
+{
+	static const char *const good[] = {
+		"[limit]\nwindow = 1s",     "[limit]\nwindow = 24h",
+		"[limit]\nwindow = 86400s", "[limit]\nsuspend = 1s",
+		"[limit]\nsuspend = 720h",  "[limit]\nsuspend = 43200m",
+		"[limit]\npercent = 1",     "[limit]\nmin_failures = 1000000",
+		"[watch]\nring = 4k",       "[watch]\nring = 64m",
+		"[watch]\nring = 8192",     "[watch]\nrelay_users = 4294967294",
+		"[accounts]\nrefresh = 1s", "[accounts]\nrefresh = 24h",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		read_good(good[i]);
+	assert_int_equal(read_good("[limit]\nsuspend = 720h").rule.suspend_s, 2592000);
+	assert_int_equal(read_good("[watch]\nring = 64m").ring_bytes, 67108864);
+}
+
+static void test_unknown_names(void **state)
+{
+	(void)state;
+	expect_error("[limit]\nprecent = 5",
+		     "t.conf:2: unknown key \"precent\" in [limit]: did you mean \"percent\"? "
+		     "[limit] has mode, window, percent, min_failures, suspend");
+	expect_error("[limit]\nPercent = 5",
+		     "t.conf:2: unknown key \"Percent\" in [limit]: did you mean \"percent\"? "
+		     "[limit] has mode, window, percent, min_failures, suspend");
+	expect_error(
+		"[paths]\nports = 25",
+		"t.conf:2: unknown key \"ports\" in [paths]: did you mean \"ports\" of [watch]? "
+		"[paths] has state, run, bpffs");
+	expect_error("[watch]\nx\x1b]0;y = 25",
+		     "t.conf:2: unknown key \"x\\x1b]0;y\" in [watch]: want one of ports, "
+		     "relay_users, exempt_users, local, cgroup, ring, tls");
+	expect_error("[limits]\n", "t.conf:1: unknown section \"limits\": did you mean [limit]?");
+	expect_error(
+		"[limit]\n[x\xe2\x80\xae]\n",
+		"t.conf:2: unknown section \"x\\xe2\\x80\\xae\": want [limit], [watch], [accounts], "
+		"[feed], [refuse] or [paths]");
+	expect_error("percent = 5\n",
+		     "t.conf:1: \"percent\" stands in no section: want [limit], [watch], [accounts], "
+		     "[feed], [refuse] or [paths] above it");
+}
+
+static void test_lines(void **state)
+{
+	char text[256], expected[256];
+
+	(void)state;
+	expect_error(
+		"[limit]\npercent 50\n",
+		"t.conf:2: \"percent 50\": want KEY = VALUE, a [section], or a comment behind #");
+	/* The first error is told, whoever finds it. */
+	expect_error("[limit]\r\npercent\r\npercent = 500\n",
+		     "t.conf:2: \"percent\": want KEY = VALUE, a [section], or a comment behind #");
+	expect_error("[limit]\npercent = 500\nnothing\n",
+		     "t.conf:2: percent = \"500\": want a whole number from 1 to 100");
+	expect_error("[limit] percent = 10\n",
+		     "t.conf:1: \"[limit] percent = 10\": want a [section] alone on its line");
+	expect_error("[limit\n", "t.conf:1: \"[limit\": want a [section] alone on its line");
+	expect_error("[limit]\npercent = 50\nwindow = 5m\npercent = 51\n",
+		     "t.conf:4: percent = \"51\": set in line 2 already, want it once");
+	expect_error("[limit]\npercent = 50 # half\n",
+		     "t.conf:2: percent = \"50 # half\": want a comment on a line of its own, or "
+		     "behind \" ;\"");
+	expect_error(
+		"[limit]\npercent = 50\n  window = 5m\n",
+		"t.conf:3: \"window = 5m\": a line that begins with a blank goes on with percent, "
+		"which is no list: want it in the first column");
+	expect_error("\xef\xbb\xbf[limits]\n",
+		     "t.conf:1: unknown section \"limits\": did you mean [limit]?");
+	/* Behind a section there is nothing to go on with. */
+	assert_int_equal(read_good("[limit]\n  percent = 7\n").rule.percent, 7);
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "[paths]\n#", 9);
+	text[8 + 198] = '\0';
+	read_good(text);
+	text[8 + 198] = 'x';
+	text[8 + 199] = '\0';
+	expect_error(text, "t.conf:2: 199 bytes: want lines of at most 198, lists go on in an "
+			   "indented line");
+	snprintf(expected, sizeof(expected), "t.conf:2: a zero byte: want a text file");
+	expect_error_of("[limit]\nper\0cent = 1\n", 21, expected);
+}
+
+static void test_files(void **state)
+{
+	static struct config c;
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	assert_int_equal(config_read("missing\x1b", &c, error, sizeof(error)), -1);
+	assert_string_equal(error, "missing\\x1b: cannot read the configuration: "
+				   "No such file or directory");
+	assert_int_equal(config_read("/", &c, error, sizeof(error)), -1);
+	assert_string_equal(error, "/: cannot read the configuration: Is a directory");
+	assert_int_equal(config_read("/dev/zero", &c, error, sizeof(error)), -1);
+	assert_string_equal(error, "/dev/zero: cannot read the configuration: File too large");
+	assert_int_equal(config_read("/dev/null", &c, error, sizeof(error)), 0);
+}
+
+static void test_error_is_cut(void **state)
+{
+	static struct config c;
+	char error[16];
+
+	(void)state;
+	memset(error, 'x', sizeof(error));
+	write_bytes("[limit]\npercent = 0", 19);
+	assert_int_equal(config_read("t.conf", &c, error, 12), -1);
+	assert_string_equal(error, "t.conf:2: p");
+	assert_int_equal(error[12], 'x');
+}
+
+static char *printed(bool json)
+{
+	char error[CONFIG_ERROR_SIZE] = "", *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	if (config_print("t.conf", json, out, error, sizeof(error)))
+		fail_msg("%s", error);
+	fclose(out);
+	return text;
+}
+
+static void test_print(void **state)
+{
+	static const char config[] = "[limit]\npercent = 55\nwindow = 2h\n[watch]\n"
+				     "exempt_users = alice\n 70\nports = 25\n";
+	char *text;
+
+	(void)state;
+	write_bytes(config, strlen(config));
+	text = printed(false);
+	assert_string_equal(text, "[limit] mode = enforce                       # default\n"
+				  "[limit] window = 2h                          # t.conf:3\n"
+				  "[limit] percent = 55                         # t.conf:2\n"
+				  "[limit] min_failures = 5                     # default\n"
+				  "[limit] suspend = 60m                        # default\n"
+				  "[watch] ports = 25                           # t.conf:7\n"
+				  "[watch] relay_users = root,mail,postfix      # default\n"
+				  "[watch] exempt_users = alice,uid:70          # t.conf:5\n"
+				  "[watch] local = no                           # default\n"
+				  "[watch] cgroup = auto                        # default\n"
+				  "[watch] ring = 4m                            # default\n"
+				  "[watch] tls = process                        # default\n"
+				  "[accounts] source = auto                     # default\n"
+				  "[accounts] file = /etc/smtplimit/domains     # default\n"
+				  "[accounts] command =                         # default\n"
+				  "[accounts] refresh = 5m                      # default\n"
+				  "[accounts] count_forwards = no               # default\n"
+				  "[feed] exim = yes                            # default\n"
+				  "[feed] postfix = auto                        # default\n"
+				  "[refuse] relay = hook                        # default\n"
+				  "[paths] state = /var/lib/smtplimit           # default\n"
+				  "[paths] run = /run/smtplimit                 # default\n"
+				  "[paths] bpffs = /sys/fs/bpf/smtplimit        # default\n");
+	free(text);
+}
+
+static void test_print_json(void **state)
+{
+	json_t *all, *expected;
+	char *text;
+
+	(void)state;
+	write_bytes("[limit]\npercent = 55\nwindow = 2h\n", 33);
+	text = printed(true);
+	all = json_loads(text, 0, NULL);
+	assert_non_null(all);
+	expected = json_pack(
+		"{s:{s:{s:s,s:s},s:{s:i,s:s},s:{s:i,s:s},s:{s:i,s:s},s:{s:i,s:s}},"
+		"s:{s:{s:[i,i,i],s:s},s:{s:[s,s,s],s:s},s:{s:[],s:s},s:{s:b,s:s},s:{s:s,s:s},s:{s:"
+		"i,s:s},s:{s:s,s:s}},"
+		"s:{s:{s:s,s:s},s:{s:s,s:s},s:{s:s,s:s},s:{s:i,s:s},s:{s:b,s:s}},"
+		"s:{s:{s:b,s:s},s:{s:s,s:s}},s:{s:{s:s,s:s}},"
+		"s:{s:{s:s,s:s},s:{s:s,s:s},s:{s:s,s:s}}}",
+		"limit", "mode", "value", "enforce", "from", "default", "window", "value", 7200,
+		"from", "t.conf:3", "percent", "value", 55, "from", "t.conf:2", "min_failures",
+		"value", 5, "from", "default", "suspend", "value", 3600, "from", "default", "watch",
+		"ports", "value", 25, 465, 587, "from", "default", "relay_users", "value", "root",
+		"mail", "postfix", "from", "default", "exempt_users", "value", "from", "default",
+		"local", "value", 0, "from", "default", "cgroup", "value", "auto", "from",
+		"default", "ring", "value", 4 << 20, "from", "default", "tls", "value",
+		"process", "from", "default", "accounts", "source", "value", "auto", "from", "default", "file", "value", "/etc/smtplimit/domains",
+		"from", "default", "command", "value", "", "from", "default", "refresh", "value",
+		300, "from", "default", "count_forwards", "value", 0, "from", "default", "feed",
+		"exim", "value", 1, "from", "default", "postfix", "value", "auto", "from",
+		"default", "refuse", "relay", "value", "hook", "from", "default", "paths", "state",
+		"value",
+		"/var/lib/smtplimit", "from", "default", "run", "value", "/run/smtplimit", "from",
+		"default", "bpffs", "value", "/sys/fs/bpf/smtplimit", "from", "default");
+	assert_non_null(expected);
+	assert_true(json_equal(all, expected));
+	json_decref(all);
+	json_decref(expected);
+	free(text);
+}
+
+static void test_print_error(void **state)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	(void)state;
+	write_bytes("[limit]\npercent = 0\n", 20);
+	assert_int_equal(config_print("t.conf", false, NULL, error, sizeof(error)), -1);
+	assert_string_equal(error, "t.conf:2: percent = \"0\": want a whole number from 1 to 100");
+}
+
+/* Every key has its place in the table, and what is printed can be read back. */
+static void test_keys(void **state)
+{
+	static struct config c;
+	char why[512], *text;
+	size_t size;
+	FILE *out;
+
+	(void)state;
+	config_defaults(&c);
+	for (size_t i = 0; i < CONFIG_KEYS; i++) {
+		const struct config_key *key = &config_keys[i];
+
+		assert_ptr_equal(config_key_find(key->section, key->name), key);
+		out = open_memstream(&text, &size);
+		key->type->write(key, &c, out);
+		fclose(out);
+		if (key->type->clear)
+			key->type->clear(key, &c);
+		if (key->type->read(key, text, &c, why, sizeof(why)))
+			fail_msg("%s = %s: %s", key->name, text, why);
+		free(text);
+	}
+	assert_null(config_key_find("limit", "ports"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_ranges),     cmocka_unit_test(test_unknown_names),
+		cmocka_unit_test(test_lines),      cmocka_unit_test(test_files),
+		cmocka_unit_test(test_error_is_cut), cmocka_unit_test(test_print),
+		cmocka_unit_test(test_print_json), cmocka_unit_test(test_print_error),
+		cmocka_unit_test(test_keys),
+	};
+
+	return run_config_tests(tests, sizeof(tests) / sizeof(tests[0]));
+}

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * submission_test.c - who pays, row by row: everything that a mail server may know of a submission,
+ * alone and against each other.
+ *
+ * The host of these tests: alice (1001) owns a.example and list.example, bob (1002) b.example, eve
+ * (1003) is exempt and owns e.example, postfix (89) is a relay and owns relay.example.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include "who/submission.h"
+
+#define ALICE      1001
+#define BOB        1002
+#define EVE        1003
+#define POSTFIX    89
+#define BY_ALICE   "127.0.0.1", 40001
+#define BY_POSTFIX "127.0.0.1", 40089
+#define BY_UNKNOWN "127.0.0.1", 40000
+#define OUTSIDE    "198.51.100.7", 40001
+#define NOWHERE    NULL, 0
+
+#define ACCOUNT    SUBMISSION_HAS_ACCOUNT
+#define UID        SUBMISSION_HAS_UID
+#define CALLER     SUBMISSION_HAS_CALLER
+#define REDIRECTED SUBMISSION_REDIRECTED
+#define INTERNAL   SUBMISSION_INTERNAL
+#define NO_SENDER  SUBMISSION_NO_SENDER
+
+static enum smtpl_role role_of(void *arg, uint32_t uid)
+{
+	(void)arg;
+	/* Not root: that one is nobody's choice. */
+	return uid == EVE       ? SMTPL_ROLE_EXEMPT
+	       : uid == POSTFIX ? SMTPL_ROLE_RELAY
+		                : SMTPL_ROLE_DIRECT;
+}
+
+static bool find(const char *const *names, const uint32_t *uids, const char *name, uint32_t *uid)
+{
+	size_t i;
+
+	for (i = 0; names[i]; i++) {
+		if (strcmp(names[i], name))
+			continue;
+		*uid = uids[i];
+		return true;
+	}
+	return false;
+}
+
+static bool owner_of(void *arg, const char *domain, uint32_t *uid)
+{
+	static const char *const names[] = {"a.example", "list.example",  "b.example",
+		                            "e.example", "relay.example", NULL};
+	static const uint32_t uids[] = {ALICE, ALICE, BOB, EVE, POSTFIX};
+
+	(void)arg;
+	return find(names, uids, domain, uid);
+}
+
+static bool user_of(void *arg, const char *name, uint32_t *uid)
+{
+	static const char *const names[] = {"alice", "bob", "eve", "postfix", "root", "a+b", NULL};
+	static const uint32_t uids[] = {ALICE, BOB, EVE, POSTFIX, 0, ALICE};
+
+	(void)arg;
+	return find(names, uids, name, uid);
+}
+
+static bool is_own_name(void *arg, const char *domain)
+{
+	(void)arg;
+	return !strcmp(domain, "host.example") || !strcmp(domain, "a.example");
+}
+
+static bool is_local(void *arg, const uint8_t addr[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
+
+	(void)arg;
+	return memcmp(addr, mapped, 12) == 0 && addr[12] == 127;
+}
+
+/* Of alice's port bob speaks to port 587. */
+static bool caller_of(void *arg, const struct submission *o, uint32_t *uid)
+{
+	assert_true(is_local(arg, o->client));
+	assert_int_not_equal(o->client_port, 0);
+	if (o->client_port == 40000)
+		return false;
+	*uid = o->client_port != 40001 ? POSTFIX : o->server_port == 587 ? BOB : ALICE;
+	return true;
+}
+
+static const struct submission_ops plain = {.role = role_of,
+                                        .owner = owner_of,
+                                        .user = user_of,
+                                        .own_name = is_own_name,
+                                        .local = is_local,
+                                        .caller = caller_of};
+static const struct submission_ops counting = {.role = role_of,
+                                           .owner = owner_of,
+                                           .user = user_of,
+                                           .own_name = is_own_name,
+                                           .local = is_local,
+                                           .caller = caller_of,
+                                           .count_forwards = true};
+
+struct row {
+	const char *name;
+	uint32_t known;
+	const char *account; /* "uid:N", "domain:X" */
+	const char *auth;
+	uint32_t uid; /* of UID and CALLER */
+	const char *client;
+	uint32_t port;
+	const char *sender;
+	const char *forwarder;
+	const char *expected; /* "uid:N", "domain:X", or why nobody */
+	const char *counted; /* the same with count_forwards; NULL: no difference */
+	bool inbound;
+};
+
+/* One charge a name. */
+static const char *charge_name(enum payer_kind charge, const struct account_id *id, char *text,
+                               size_t size)
+{
+	static const char *const names[] = {
+		[PAYER_NULL_SENDER] = "null",
+		[PAYER_FORWARD] = "forward",
+		[PAYER_EXEMPT] = "exempt",
+		[PAYER_NOBODY] = "nobody",
+	};
+
+	if (charge != PAYER_ACCOUNT)
+		return names[charge];
+	if (id->kind == ACCOUNT_UID)
+		snprintf(text, size, "uid:%u", id->uid);
+	else
+		snprintf(text, size, "domain:%s", id->domain);
+	return text;
+}
+
+static struct account_id account_from(const char *text)
+{
+	struct account_id id = {0};
+
+	if (!text)
+		return id;
+	if (sscanf(text, "uid:%u", &id.uid) == 1)
+		id.kind = ACCOUNT_UID;
+	else if (sscanf(text, "domain:%127s", id.domain) == 1)
+		id.kind = ACCOUNT_DOMAIN;
+	else
+		id.kind = (enum account_kind)7;
+	return id;
+}
+
+static struct submission submission_from(const struct row *row)
+{
+	struct submission o = {.known = row->known, .uid = row->uid, .caller = row->uid};
+
+	o.account = account_from(row->account);
+	snprintf(o.auth, sizeof(o.auth), "%s", row->auth ? row->auth : "");
+	snprintf(o.sender, sizeof(o.sender), "%s", row->sender ? row->sender : "");
+	snprintf(o.forwarder, sizeof(o.forwarder), "%s", row->forwarder ? row->forwarder : "");
+	if (row->client) {
+		o.known |= SUBMISSION_HAS_CLIENT;
+		o.client[10] = o.client[11] = 0xff;
+		assert_int_equal(inet_pton(AF_INET, row->client, o.client + 12), 1);
+		o.client_port = row->port;
+	}
+	return o;
+}
+
+static void check(const struct row *row, const struct submission_ops *ops, const char *expected)
+{
+	static const struct account_id untouched = {.kind = ACCOUNT_UID, .uid = 4242};
+	struct submission o = submission_from(row);
+	struct account_id id = untouched;
+	enum payer_kind charge = submission_payer(&o, ops, NULL, &id);
+	char text[256];
+	const char *got = charge_name(charge, &id, text, sizeof(text));
+
+	if (strcmp(got, expected))
+		fail_msg("%s%s: %s, not %s", row->name, ops->count_forwards ? " (counting)" : "",
+		         got, expected);
+	if (charge != PAYER_ACCOUNT)
+		assert_memory_equal(&id, &untouched, sizeof(id));
+	if (submission_is_inbound(&o, ops, NULL) != row->inbound)
+		fail_msg("%s: inbound is wrong", row->name);
+}
+
+static void check_rows(const struct row *rows, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++) {
+		check(&rows[i], &plain, rows[i].expected);
+		check(&rows[i], &counting, rows[i].counted ? rows[i].counted : rows[i].expected);
+	}
+}
+
+#define CHECK(rows)                 check_rows(rows, sizeof(rows) / sizeof(*(rows)))
+#define ALWAYS(expected)            expected, NULL, false
+#define COUNTING(expected, counted) expected, counted, false
+#define INBOUND(expected, counted)  expected, counted, true
+/* Of bob's, which only counts when nothing better is known. */
+#define SENT "x@b.example"
+
+static void test_account(void **state)
+{
+	static const struct row rows[] = {
+		{"account is a user", ACCOUNT, "uid:1001", NULL, 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"account before all", ACCOUNT | UID, "uid:1001", "bob", BOB, BY_POSTFIX, SENT,
+		 NULL, ALWAYS("uid:1001")},
+		{"account is a domain", ACCOUNT, "domain:o.example", NULL, 0, NOWHERE, SENT, NULL,
+		 ALWAYS("domain:o.example")},
+		{"its domain has an owner now", ACCOUNT, "domain:a.example", NULL, 0, NOWHERE, SENT,
+		 NULL, ALWAYS("uid:1001")},
+		{"account is exempt now", ACCOUNT, "uid:1003", NULL, 0, NOWHERE, SENT, NULL,
+		 ALWAYS("exempt")},
+		{"account is a relay", ACCOUNT, "uid:89", NULL, 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1002")},
+		{"account is root", ACCOUNT, "uid:0", "alice", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"account of no kind", ACCOUNT, "what", NULL, 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1002")},
+		{"account without the flag", 0, "uid:1001", NULL, 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1002")},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_auth(void **state)
+{
+	static const struct row rows[] = {
+		{"owner", 0, NULL, "x@a.example", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1001")},
+		{"any case, a dot", 0, NULL, "x@A.Example.", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"no owner", 0, NULL, "x@o.example", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("domain:o.example")},
+		{"exempt owner", 0, NULL, "x@e.example", 0, NOWHERE, SENT, NULL, ALWAYS("exempt")},
+		{"relay as owner", 0, NULL, "x@relay.example", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("domain:relay.example")},
+		{"percent", 0, NULL, "x%a.example", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1001")},
+		{"plus", 0, NULL, "x+a.example", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1001")},
+		{"the last one", 0, NULL, "x%b.example+a.example", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"@ before plus", 0, NULL, "x+b.example@a.example", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"plus without a dot", 0, NULL, "a+b", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1001")},
+		{"user", 0, NULL, "alice", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1001")},
+		{"user of this host", 0, NULL, "bob@Host.Example", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1002")},
+		{"no user of this host", 0, NULL, "x@host.example", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("domain:host.example")},
+		{"an owner before a user", 0, NULL, "bob@a.example", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"exempt user", 0, NULL, "eve", 0, NOWHERE, SENT, NULL, ALWAYS("exempt")},
+		{"relay user", 0, NULL, "postfix", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1002")},
+		{"root", 0, NULL, "root", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1002")},
+		{"unknown", 0, NULL, "nobody-knows", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1002")},
+		{"no domain behind @", 0, NULL, "alice@", 0, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1002")},
+		{"no domain at all", 0, NULL, "x@a b", 0, NOWHERE, SENT, NULL, ALWAYS("uid:1002")},
+		{"before uid and client", UID, NULL, "alice", BOB, BY_POSTFIX, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"from outside", 0, NULL, "alice", 0, OUTSIDE, SENT, NULL, ALWAYS("uid:1001")},
+		{"unknown from outside", 0, NULL, "nobody-knows", 0, OUTSIDE, SENT, NULL,
+		 ALWAYS("uid:1002")},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_uid(void **state)
+{
+	static const struct row rows[] = {
+		{"user", UID, NULL, NULL, ALICE, NOWHERE, SENT, NULL, ALWAYS("uid:1001")},
+		{"exempt", UID, NULL, NULL, EVE, NOWHERE, SENT, NULL, ALWAYS("exempt")},
+		{"relay", UID, NULL, NULL, POSTFIX, NOWHERE, SENT, NULL, ALWAYS("uid:1002")},
+		{"root", UID, NULL, NULL, 0, NOWHERE, SENT, NULL, ALWAYS("uid:1002")},
+		{"relay, then the client", UID, NULL, NULL, POSTFIX, BY_ALICE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"before the client", UID, NULL, NULL, BOB, BY_ALICE, SENT, NULL,
+		 ALWAYS("uid:1002")},
+		{"no sender yet", UID | NO_SENDER, NULL, NULL, ALICE, NOWHERE, "", NULL,
+		 ALWAYS("uid:1001")},
+		{"nothing but no sender", NO_SENDER, NULL, NULL, ALICE, NOWHERE, "", NULL,
+		 ALWAYS("nobody")},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_client(void **state)
+{
+	static const struct row rows[] = {
+		{"of a user", 0, NULL, NULL, 0, BY_ALICE, SENT, NULL, ALWAYS("uid:1001")},
+		{"of a relay", 0, NULL, NULL, 0, BY_POSTFIX, SENT, NULL, ALWAYS("uid:1002")},
+		{"of nobody known", 0, NULL, NULL, 0, BY_UNKNOWN, SENT, NULL, ALWAYS("uid:1002")},
+		{"without a port", 0, NULL, NULL, 0, "127.0.0.1", 0, SENT, NULL,
+		 ALWAYS("uid:1002")},
+		{"found before", CALLER, NULL, NULL, ALICE, NOWHERE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"found before, of a relay", CALLER, NULL, NULL, POSTFIX, BY_ALICE, SENT, NULL,
+		 ALWAYS("uid:1002")},
+		{"found before, exempt", CALLER, NULL, NULL, EVE, BY_ALICE, SENT, NULL,
+		 ALWAYS("exempt")},
+		{"from outside: a network that relays through us", 0, NULL, NULL, 0, OUTSIDE, SENT,
+		 NULL, INBOUND("uid:1002", NULL)},
+		{"the server's own uid is with it", UID, NULL, NULL, POSTFIX, OUTSIDE, SENT, NULL,
+		 INBOUND("uid:1002", NULL)},
+		{"the null sender from outside", 0, NULL, NULL, 0, OUTSIDE, "", NULL,
+		 INBOUND("null", NULL)},
+		{"a uid is no stranger", UID, NULL, NULL, ALICE, OUTSIDE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"known to the door", ACCOUNT, "uid:1001", NULL, 0, OUTSIDE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+		{"known caller", CALLER, NULL, NULL, ALICE, OUTSIDE, SENT, NULL,
+		 ALWAYS("uid:1001")},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_both_ends(void **state)
+{
+	static const struct row row = {"both ends", 0,  NULL, NULL, 0, BY_ALICE,
+		                       "x@o.example", NULL, ALWAYS("uid:1001")};
+	struct submission o = submission_from(&row);
+	struct account_id id;
+
+	(void)state;
+	check(&row, &plain, row.expected);
+	o.server_port = 587;
+	assert_int_equal(submission_payer(&o, &plain, NULL, &id), PAYER_ACCOUNT);
+	assert_int_equal(id.uid, BOB);
+}
+
+static void test_sender(void **state)
+{
+	static const struct row rows[] = {
+		{"owner", 0, NULL, NULL, 0, NOWHERE, "x@a.example", NULL, ALWAYS("uid:1001")},
+		{"any case", 0, NULL, NULL, 0, NOWHERE, "x@A.EXAMPLE.", NULL, ALWAYS("uid:1001")},
+		{"domain alone", 0, NULL, NULL, 0, NOWHERE, "@a.example", NULL, ALWAYS("uid:1001")},
+		{"quoted", 0, NULL, NULL, 0, NOWHERE, "\"x@b.example\"@a.example", NULL,
+		 ALWAYS("uid:1001")},
+		{"no owner", 0, NULL, NULL, 0, NOWHERE, "x@o.example", NULL,
+		 ALWAYS("domain:o.example")},
+		{"exempt owner", 0, NULL, NULL, 0, NOWHERE, "x@e.example", NULL, ALWAYS("exempt")},
+		{"relay as owner", 0, NULL, NULL, 0, NOWHERE, "x@relay.example", NULL,
+		 ALWAYS("domain:relay.example")},
+		{"no domain", 0, NULL, NULL, 0, NOWHERE, "alice", NULL, ALWAYS("nobody")},
+		{"empty domain", 0, NULL, NULL, 0, NOWHERE, "alice@", NULL, ALWAYS("nobody")},
+		{"null", 0, NULL, NULL, 0, NOWHERE, "", NULL, ALWAYS("null")},
+		{"null of a user", UID, NULL, NULL, ALICE, NOWHERE, "", NULL,
+		 COUNTING("null", "uid:1001")},
+		{"null with auth", 0, NULL, "alice", 0, NOWHERE, "", NULL,
+		 COUNTING("null", "uid:1001")},
+		{"null of an account", ACCOUNT, "uid:1001", NULL, 0, NOWHERE, "", NULL,
+		 COUNTING("null", "uid:1001")},
+		{"null of an exempt user", UID, NULL, NULL, EVE, NOWHERE, "", NULL,
+		 COUNTING("null", "exempt")},
+		{"null of a relay", UID, NULL, NULL, POSTFIX, NOWHERE, "", NULL, ALWAYS("null")},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_forward(void **state)
+{
+	static const struct row rows[] = {
+		{"of a stranger's mail", REDIRECTED, NULL, NULL, 0, OUTSIDE, "x@far.example",
+		 "a.example", INBOUND("forward", "uid:1001")},
+		{"without an owner", REDIRECTED, NULL, NULL, 0, OUTSIDE, "x@far.example",
+		 "o.example", INBOUND("forward", "domain:o.example")},
+		{"of an exempt user's domain", REDIRECTED, NULL, NULL, 0, OUTSIDE, "x@far.example",
+		 "e.example", INBOUND("forward", "exempt")},
+		{"of the null sender", REDIRECTED, NULL, NULL, 0, OUTSIDE, "", "a.example",
+		 INBOUND("null", "uid:1001")},
+		{"with a forged sender", REDIRECTED, NULL, NULL, 0, OUTSIDE, "x@b.example",
+		 "a.example", INBOUND("forward", "uid:1001")},
+		{"by whom, nobody knows", REDIRECTED, NULL, NULL, 0, OUTSIDE, "x@b.example", "",
+		 INBOUND("forward", "uid:1002")},
+		{"a neighbour's: not the submitter's", REDIRECTED | UID, NULL, NULL, BOB, NOWHERE,
+		 "x@b.example", "a.example", COUNTING("forward", "uid:1001")},
+		{"own list by uid", REDIRECTED | UID, NULL, NULL, ALICE, NOWHERE, "x@far.example",
+		 "list.example", ALWAYS("uid:1001")},
+		{"own list by auth", REDIRECTED, NULL, "x@a.example", 0, OUTSIDE, "x@far.example",
+		 "list.example", ALWAYS("uid:1001")},
+		{"own list by account", REDIRECTED | ACCOUNT, "uid:1001", NULL, 0, NOWHERE,
+		 "x@far.example", "a.example", ALWAYS("uid:1001")},
+		{"own list by client", REDIRECTED, NULL, NULL, 0, BY_ALICE, "x@far.example",
+		 "a.example", ALWAYS("uid:1001")},
+		{"own list of a domain", REDIRECTED | ACCOUNT, "domain:o.example", NULL, 0, NOWHERE,
+		 "x@far.example", "o.example", ALWAYS("domain:o.example")},
+		{"another domain's list", REDIRECTED | ACCOUNT, "domain:p.example", NULL, 0,
+		 NOWHERE, "x@far.example", "o.example", COUNTING("forward", "domain:o.example")},
+		{"own list of an exempt user", REDIRECTED | UID, NULL, NULL, EVE, NOWHERE,
+		 "x@far.example", "e.example", ALWAYS("exempt")},
+		{"own list by the sender's address: proves nothing", REDIRECTED, NULL, NULL, 0,
+		 BY_UNKNOWN, "x@a.example", "a.example", COUNTING("forward", "uid:1001")},
+		{"a .forward, perhaps her own", REDIRECTED | UID, NULL, NULL, ALICE, NOWHERE,
+		 "x@far.example", "host.example", ALWAYS("uid:1001")},
+		{"an alias of this host", REDIRECTED | UID, NULL, NULL, ALICE, NOWHERE,
+		 "x@far.example", "", ALWAYS("uid:1001")},
+		{"a stranger's mail to this host", REDIRECTED, NULL, NULL, 0, OUTSIDE, "x@far.example",
+		 "host.example", INBOUND("forward", "domain:host.example")},
+		{"own list, null sender", REDIRECTED | UID, NULL, NULL, ALICE, NOWHERE, "",
+		 "a.example", COUNTING("null", "uid:1001")},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_internal(void **state)
+{
+	static const struct row rows[] = {
+		{"bounce", INTERNAL, NULL, NULL, 0, NOWHERE, "", NULL, ALWAYS("null")},
+		{"copy of a forward", INTERNAL, NULL, NULL, 0, NOWHERE, "x@far.example",
+		 "a.example", COUNTING("forward", "uid:1001")},
+		{"copy without a forwarder", INTERNAL, NULL, NULL, 0, NOWHERE, "x@b.example", "",
+		 COUNTING("forward", "uid:1002")},
+		{"copy without anything", INTERNAL, NULL, NULL, 0, NOWHERE, "x", "",
+		 COUNTING("forward", "nobody")},
+		{"a copy alone is no list", INTERNAL | UID, NULL, NULL, ALICE, NOWHERE,
+		 "x@a.example", "a.example", COUNTING("forward", "uid:1001")},
+		{"copy of a list that its owner used", INTERNAL | REDIRECTED | UID, NULL, NULL,
+		 ALICE, NOWHERE, "x@a.example", "a.example", ALWAYS("uid:1001")},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
+static void test_host(void **state)
+{
+	(void)state;
+	assert_true(submission_is_host("web1.host.example", "Web1.host.example"));
+	assert_true(submission_is_host("web1.host.example", "web1"));
+	assert_true(submission_is_host("web1", "web1.host.example"));
+	assert_true(submission_is_host("web1", "web1"));
+	assert_false(submission_is_host("web1.host.example.b.example", "web1.host.example"));
+	assert_false(submission_is_host("web1.host", "web1.host.example"));
+	assert_false(submission_is_host("web10", "web1"));
+	assert_false(submission_is_host("web1", "web10.host.example"));
+	assert_false(submission_is_host("host.example", "web1.host.example"));
+	assert_false(submission_is_host("web1", ""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_account),  cmocka_unit_test(test_auth),
+		cmocka_unit_test(test_uid),      cmocka_unit_test(test_client),
+		cmocka_unit_test(test_sender),   cmocka_unit_test(test_forward),
+		cmocka_unit_test(test_internal), cmocka_unit_test(test_host),
+		cmocka_unit_test(test_both_ends),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * daemon_lock.c - the lock that says whether a daemon runs, and the way to signal it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include "daemon_lock.h"
+
+#define LOCK_WAIT_MS 10000
+#define LOCK_POLL_MS 10
+
+/* Mode 0600: whoever may read the file may lock it, and keep a daemon from starting. */
+static int open_lock(const char *run_dir, int flags)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (snprintf(path, sizeof(path), "%s/lock", run_dir) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static int make_lock(const char *run_dir)
+{
+	if (mkdir(run_dir, 0755) && errno != EEXIST)
+		return -errno;
+	return open_lock(run_dir, O_RDWR | O_CREAT);
+}
+
+static int take(int fd, short type)
+{
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+
+	if (!fcntl(fd, F_SETLK, &lock))
+		return 0;
+	return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
+}
+
+/* Only a lock for writing is in the way of one for reading, and only a daemon writes. */
+static pid_t holder(int fd)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_GETLK, &lock))
+		return -errno;
+	if (lock.l_type == F_UNLCK)
+		return -ESRCH;
+	return lock.l_pid > 0 ? lock.l_pid : -ESRCH; /* 0: of another pid namespace */
+}
+
+static int wait_for_lock(int fd)
+{
+	const struct timespec poll = { .tv_nsec = LOCK_POLL_MS * 1000000L };
+	int r = take(fd, F_WRLCK);
+
+	for (int ms = 0; r == -EBUSY && holder(fd) == -ESRCH && ms < LOCK_WAIT_MS;
+	     ms += LOCK_POLL_MS) {
+		nanosleep(&poll, NULL);
+		r = take(fd, F_WRLCK);
+	}
+	return r;
+}
+
+/* For people who look into the file: the lock itself says more. */
+static int write_pid(int fd)
+{
+	if (ftruncate(fd, 0))
+		return -errno;
+	return dprintf(fd, "%d\n", getpid()) < 0 ? -errno : 0;
+}
+
+int daemon_lock_take(const char *run_dir, int *fd)
+{
+	int made = make_lock(run_dir);
+	int r;
+
+	if (made < 0)
+		return made;
+	r = wait_for_lock(made);
+	if (!r)
+		r = write_pid(made);
+	if (r) {
+		close(made);
+		return r;
+	}
+	*fd = made;
+	return 0;
+}
+
+int daemon_lock_hold(const char *run_dir, int *fd)
+{
+	int made = make_lock(run_dir);
+	int r;
+
+	if (made < 0)
+		return made;
+	r = take(made, F_RDLCK);
+	if (r) {
+		close(made);
+		return r;
+	}
+	*fd = made;
+	return 0;
+}
+
+pid_t daemon_lock_pid(const char *run_dir)
+{
+	int fd = open_lock(run_dir, O_RDONLY);
+	pid_t pid;
+
+	if (fd < 0)
+		return fd == -ENOENT ? -ESRCH : fd;
+	pid = holder(fd);
+	close(fd);
+	return pid;
+}
+
+/* The pid may have changed hands before pidfd_open(), but not if its process holds the lock after. */
+static int open_holder(int fd, pid_t *pid)
+{
+	int pidfd;
+
+	*pid = holder(fd);
+	if (*pid < 0)
+		return *pid;
+	pidfd = pidfd_open(*pid, 0);
+	if (pidfd < 0)
+		return -errno;
+	if (holder(fd) != *pid) {
+		close(pidfd);
+		return -ESRCH;
+	}
+	return pidfd;
+}
+
+int daemon_lock_signal(const char *run_dir, int signal)
+{
+	int fd = open_lock(run_dir, O_RDONLY);
+	int pidfd, r = 0;
+	pid_t pid;
+
+	if (fd < 0)
+		return fd == -ENOENT ? -ESRCH : fd;
+	pidfd = open_holder(fd, &pid);
+	close(fd);
+	if (pidfd < 0)
+		return pidfd;
+	if (pidfd_send_signal(pidfd, signal, NULL, 0))
+		r = -errno;
+	close(pidfd);
+	return r;
+}

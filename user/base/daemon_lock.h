@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * daemon.h - is a daemon running here, and how a command reaches it.
+ *
+ * <run>/lock carries a record lock (fcntl): the daemon holds it for writing as long as it lives, a
+ * command that does the daemon's work while there is none holds it for reading. The kernel knows the
+ * holder's pid, so that nothing in the file can be stale, and a child that outlives the daemon does
+ * not hold it. As with every such lock, closing any descriptor of the file gives it up: nobody but
+ * this file opens it.
+ */
+#ifndef SMTPL_DAEMON_LOCK_H
+#define SMTPL_DAEMON_LOCK_H
+
+#include <sys/types.h>
+
+/* Become the daemon. Makes the run directory (0755), and waits for commands that are at work (10 s at
+ * most). The lock is this process's, not a child's: call it after any fork into the background.
+ * 0 and *fd, to be kept open; -EBUSY: there is a daemon; other -errno. */
+int daemon_lock_take(const char *run_dir, int *fd);
+
+/* Keep a daemon from starting while a command does its work. 0 and *fd, to be closed at the end;
+ * -EBUSY: a daemon runs. */
+int daemon_lock_hold(const char *run_dir, int *fd);
+
+/* The pid of the daemon; -ESRCH: none runs; other -errno. */
+pid_t daemon_lock_pid(const char *run_dir);
+
+/* Send the daemon a signal, and nobody else. 0; -ESRCH: none runs; other -errno. */
+int daemon_lock_signal(const char *run_dir, int signal);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * daemon_hosts.c - what the kernel side must know of this host: the roles of uids, and the host's own
+ * addresses. Both are applied as a difference to what the maps hold.
+ */
+#include <errno.h>
+#include <string.h>
+#include "daemon.h"
+#include "kernel/host_addresses.h"
+#include "base/log.h"
+
+struct uid_list {
+	uint32_t uid[2 * SMTPL_USERS_MAX + 1]; /* relays, exempts and root */
+	size_t count;
+};
+
+static bool uids_hold(const struct config_uids *uids, uint32_t uid)
+{
+	for (size_t i = 0; i < uids->count; i++)
+		if (uids->uid[i] == uid)
+			return true;
+	return false;
+}
+
+static enum smtpl_role role_wanted(const struct config *c, uint32_t uid)
+{
+	if (uids_hold(&c->exempts, uid))
+		return SMTPL_ROLE_EXEMPT;
+	return uids_hold(&c->relays, uid) || uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
+}
+
+struct stale {
+	struct daemon *daemon;
+	struct uid_list list;
+};
+
+static int collect_stale(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
+{
+	struct stale *s = arg;
+
+	if (value->role != SMTPL_ROLE_DIRECT &&
+	    value->role != role_wanted(&s->daemon->config, *uid) &&
+	    s->list.count < sizeof(s->list.uid) / sizeof(s->list.uid[0]))
+		s->list.uid[s->list.count++] = *uid;
+	return 0;
+}
+
+static int role_set(struct daemon *a, uint32_t uid)
+{
+	const struct account_id id = {.kind = ACCOUNT_UID, .uid = uid};
+	struct smtpl_uid value = {};
+	int err = bpf_maps_get_uid(a->maps, uid, &value);
+
+	if (err && err != -ENOENT)
+		return err;
+	value.role = role_wanted(&a->config, uid);
+	if (value.role != SMTPL_ROLE_DIRECT && value.suspension.until_ns) {
+		daemon_lift(a, &id, "a relay or exempt user now");
+		memset(&value.suspension, 0, sizeof(value.suspension));
+	}
+	if (value.role == SMTPL_ROLE_DIRECT && !value.suspension.until_ns)
+		return bpf_maps_set_uid(a->maps, uid, NULL);
+	return bpf_maps_set_uid(a->maps, uid, &value);
+}
+
+static int roles_set(struct daemon *a, const uint32_t *uids, size_t count)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count && !err; i++)
+		err = role_set(a, uids[i]);
+	return err;
+}
+
+int daemon_apply_roles(struct daemon *a)
+{
+	const uint32_t root = 0;
+	struct stale stale = {.daemon = a};
+	int err = bpf_maps_each_uid(a->maps, collect_stale, &stale);
+
+	if (!err)
+		err = roles_set(a, stale.list.uid, stale.list.count);
+	if (!err)
+		err = roles_set(a, a->config.relays.uid, a->config.relays.count);
+	if (!err)
+		err = roles_set(a, a->config.exempts.uid, a->config.exempts.count);
+	if (!err)
+		err = roles_set(a, &root, 1);
+	if (err)
+		log_error("cannot write the roles of users: %s", strerror(-err));
+	return err;
+}
+
+struct local_set {
+	struct daemon *daemon;
+	struct smtpl_local_key key[SMTPL_LOCALS_MAX];
+	size_t count;
+	int err;
+};
+
+static bool host_addresses_hold(const struct local_set *set, const struct smtpl_local_key *key)
+{
+	for (size_t i = 0; i < set->count; i++)
+		if (memcmp(&set->key[i], key, sizeof(*key)) == 0)
+			return true;
+	return false;
+}
+
+static int local_add(void *arg, const struct smtpl_local_key *key)
+{
+	struct local_set *set = arg;
+
+	if (host_addresses_hold(set, key))
+		return 0;
+	if (set->count == sizeof(set->key) / sizeof(set->key[0]))
+		return -E2BIG;
+	set->key[set->count++] = *key;
+	return bpf_maps_set_local(set->daemon->maps, key, true);
+}
+
+/* Deleting while walking would start the walk anew: note what is gone, delete it afterwards. */
+static int local_gone(void *arg, const struct smtpl_local_key *key)
+{
+	struct local_set **sets = arg;
+	struct local_set *now = sets[0], *gone = sets[1];
+
+	if (!host_addresses_hold(now, key) && gone->count < sizeof(gone->key) / sizeof(gone->key[0]))
+		gone->key[gone->count++] = *key;
+	return 0;
+}
+
+static struct local_set local_now; /* as of the last reading */
+
+bool daemon_is_local(void *arg, const uint8_t addr[16])
+{
+	static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff}, loopback6[16] = {[15] = 1};
+	struct smtpl_local_key key;
+
+	(void)arg;
+	memcpy(key.addr, addr, sizeof(key.addr));
+	if (memcmp(addr, v4_mapped, sizeof(v4_mapped)) == 0 && addr[12] == 127)
+		return true;
+	return memcmp(addr, loopback6, sizeof(loopback6)) == 0 || host_addresses_hold(&local_now, &key);
+}
+
+int daemon_apply_addresses(struct daemon *a)
+{
+	static struct local_set gone; /* too large for the stack */
+	struct local_set *sets[2] = {&local_now, &gone};
+	int err;
+
+	local_now.daemon = a;
+	local_now.count = gone.count = 0;
+	err = host_addresses_read(local_add, &local_now);
+	if (!err)
+		err = bpf_maps_each_local(a->maps, local_gone, sets);
+	for (size_t i = 0; i < gone.count && !err; i++)
+		err = bpf_maps_set_local(a->maps, &gone.key[i], false);
+	if (err)
+		log_error("cannot note the addresses of this host: %s", strerror(-err));
+	return err;
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * daemon_payer.c - who pays for a message of a relay user: the daemon's answers to what submission.h
+ * asks. The policy server and the feeds take them from here, so that both charge the same account.
+ */
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "daemon.h"
+
+/* How far a log's clock may lie behind the kernel's: syslog's traditional form has whole seconds. */
+#define CALLER_LATER_NS 1500000000ull
+
+static bool submission_user(void *arg, const char *name, uint32_t *uid)
+{
+	struct daemon *a = arg;
+
+	return users_find(&a->users, USERS_FILE, name, clock_boot_ns(), uid);
+}
+
+static bool submission_own_name(void *arg, const char *domain)
+{
+	char host[HOST_NAME_MAX + 1] = "";
+
+	(void)arg;
+	return gethostname(host, sizeof(host) - 1) == 0 && submission_is_host(domain, host);
+}
+
+/* Without the server's end: whoever spoke last from the client's, to whichever server. */
+static bool find_caller(const struct daemon *a, const struct submission *o, struct smtpl_caller *caller)
+{
+	struct smtpl_caller_key key = {
+		.netns_cookie = a->meta.netns_cookie,
+		.client.port = o->client_port,
+		.server.port = o->server_port,
+	};
+
+	memcpy(key.client.addr, o->client, sizeof(key.client.addr));
+	if (o->server_port)
+		memcpy(key.server.addr, o->server, sizeof(key.server.addr));
+	return bpf_maps_get_caller(a->maps, &key, caller) == 0;
+}
+
+static bool submission_caller(void *arg, const struct submission *o, uint32_t *uid)
+{
+	struct smtpl_caller caller;
+
+	if (!find_caller(arg, o, &caller))
+		return false;
+	*uid = caller.uid;
+	return true;
+}
+
+/* The port may have been used again since: what is younger than the line is somebody else's. */
+bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wall_ns, uint32_t *uid)
+{
+	struct smtpl_caller caller;
+
+	if (!find_caller(a, o, &caller) ||
+	    caller.time_ns > clock_boot_of(wall_ns) + CALLER_LATER_NS)
+		return false;
+	*uid = caller.uid;
+	return true;
+}
+
+static struct submission_ops submission_ops(const struct daemon *a)
+{
+	return (struct submission_ops){
+		.role = daemon_role,
+		.owner = daemon_owner,
+		.user = submission_user,
+		.own_name = submission_own_name,
+		.local = daemon_is_local,
+		.caller = submission_caller,
+		.count_forwards = a->config.count_forwards,
+	};
+}
+
+enum payer_kind daemon_payer(struct daemon *a, const struct submission *o, struct account_id *id)
+{
+	const struct submission_ops ops = submission_ops(a);
+
+	return submission_payer(o, &ops, a, id);
+}
+
+bool daemon_is_inbound(struct daemon *a, const struct submission *o)
+{
+	const struct submission_ops ops = submission_ops(a);
+
+	return submission_is_inbound(o, &ops, a);
+}

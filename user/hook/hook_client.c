@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hook_client.c - the command and the check that hooks by way of `smtplimit answer` share.
+ */
+#include "hook_client.h"
+
+#include <errno.h>
+#include <string.h>
+#include "base/log.h"
+
+static bool is_plain(const char *path)
+{
+	return path[0] == '/' &&
+	       strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			    "/._+-") == strlen(path);
+}
+
+int hook_client_command(const struct hook_context *context, const char *protocol,
+			char command[HOOK_COMMAND_SIZE], char *error, size_t error_size)
+{
+	const char *paths[] = {context->binary, context->config_file};
+	char shown[256];
+	int n;
+
+	for (size_t i = 0; i < 2; i++) {
+		if (!paths[i] || is_plain(paths[i]))
+			continue;
+		log_escape(paths[i], strlen(paths[i]), 1, shown, sizeof(shown));
+		snprintf(error, error_size, "\"%s\" cannot stand in a mail server's configuration: "
+			 "want a whole path of letters, digits and /._+-", shown);
+		return -EINVAL;
+	}
+	n = snprintf(command, HOOK_COMMAND_SIZE, "%s%s%s answer %s", context->binary,
+		     context->config_file ? " -c " : "",
+		     context->config_file ? context->config_file : "", protocol);
+	if (n < HOOK_COMMAND_SIZE)
+		return 0;
+	snprintf(error, error_size, "the paths of smtplimit and its configuration are too long");
+	return -ENAMETOOLONG;
+}
+
+int hook_client_check(const char *name, int result, const char *error, struct hook_plan *plan,
+		      char *line, size_t line_size)
+{
+	if (result == -ENOENT) {
+		snprintf(line, line_size, "%s: not on this host", name);
+		return 1;
+	}
+	if (result)
+		snprintf(line, line_size, "%s: not installed: %s", name, error);
+	else if (plan->count)
+		snprintf(line, line_size,
+			 "%s: not installed: %s lacks it, or not as it is now: "
+			 "smtplimit hook %s --install",
+			 name, plan->edit[0].path, name);
+	else
+		snprintf(line, line_size, "%s: installed", name);
+	return result ? result : plan->count ? -ESRCH : 0;
+}

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * maillog_delivery.c - the line that each delivery daemon writes for each recipient (log_adhoc.c):
+ *
+ *	to=<R>, orig_to=<O>, relay=host[addr]:port, conn_use=2, delay=0.04, delays=0.01/0.03/0/0,
+ *		dsn=5.1.1, status=bounced (host host[addr] said: 550 5.1.1 No (in reply to RCPT TO))
+ *
+ * All its readings are looked at, and the worst for the sender is taken: see maillog_event.h.
+ */
+#include <string.h>
+#include "maillog_event.h"
+
+/* One way to read the line: Postfix's own words begin at ", relay=". */
+struct reading {
+	const char *begin; /* at the '>' before */
+	bool none;         /* relay=none */
+	bool peer;         /* relay=host[addr] */
+	uint8_t addr[16];
+	uint16_t enhanced[3];
+	struct maillog_span status;
+	struct maillog_span text;
+};
+
+static bool is_word(char c)
+{
+	return (unsigned char)c > ' ' && c != ',';
+}
+
+static struct maillog_span take_word(struct maillog_span *s)
+{
+	struct maillog_span word = {s->at, 0};
+
+	while (s->size > 0 && is_word(*s->at)) {
+		s->at++;
+		s->size--;
+		word.size++;
+	}
+	return word;
+}
+
+/* "0.04" or "0.01/0.03/0/0" */
+static bool skip_times(struct maillog_span *s)
+{
+	struct maillog_span word = take_word(s);
+	size_t i;
+
+	for (i = 0; i < word.size; i++)
+		if (!strchr("0123456789./", word.at[i]))
+			return false;
+	return word.size > 0;
+}
+
+static bool take_enhanced(struct maillog_span *s, uint16_t enhanced[3])
+{
+	uint64_t number;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		if ((i > 0 && !maillog_skip(s, ".")) || !maillog_take_number(s, 999, &number))
+			return false;
+		enhanced[i] = number;
+	}
+	return true;
+}
+
+static bool take_relay(struct maillog_span *s, struct reading *r)
+{
+	struct maillog_span word = take_word(s);
+	uint32_t port;
+
+	r->none = maillog_is(word, "none");
+	r->peer = !r->none && maillog_take_peer(&word, r->addr, &port) && word.size == 0;
+	return r->none || r->peer || word.size > 0;
+}
+
+/* s: behind ", relay=" */
+static bool take_reading(struct maillog_span s, struct reading *r)
+{
+	uint64_t uses;
+
+	if (!take_relay(&s, r))
+		return false;
+	if (maillog_skip(&s, ", conn_use=") && !maillog_take_number(&s, UINT32_MAX, &uses))
+		return false;
+	if (!maillog_skip(&s, ", delay=") || !skip_times(&s) || !maillog_skip(&s, ", delays=") ||
+	    !skip_times(&s) || !maillog_skip(&s, ", dsn=") || !take_enhanced(&s, r->enhanced) ||
+	    !maillog_skip(&s, ", status="))
+		return false;
+	r->status = take_word(&s);
+	if (!maillog_skip(&s, " ("))
+		return false;
+	if (maillog_ends(s, ")"))
+		s.size--;
+	r->text = s;
+	return true;
+}
+
+/* The next reading at or behind *at, which is moved past it. */
+static bool next_reading(struct maillog_span s, const char **at, struct reading *r)
+{
+	static const char word[] = ">, relay=";
+	const char *end = s.at + s.size;
+	struct maillog_span behind;
+
+	while ((*at = memmem(*at, end - *at, word, sizeof(word) - 1))) {
+		memset(r, 0, sizeof(*r));
+		r->begin = *at;
+		*at += sizeof(word) - 1;
+		behind = (struct maillog_span){*at, end - *at};
+		if (take_reading(behind, r))
+			return true;
+	}
+	return false;
+}
+
+/* "host mx[addr] said: 550 ..." and the other ways in which smtp(8) names whom it spoke to. What
+ * follows the peer is left in *text. */
+static bool take_named_peer(struct maillog_span *text, uint8_t addr[16])
+{
+	uint32_t port;
+
+	maillog_skip(text, "delivery temporarily suspended: ");
+	return (maillog_skip(text, "host ") || maillog_skip(text, "connect to ") ||
+		maillog_skip(text, "lost connection with ") ||
+		maillog_skip(text, "conversation with ")) &&
+	       maillog_take_peer(text, addr, &port);
+}
+
+/* Not to another host: a filter on loopback, a socket below the queue directory. */
+static bool is_at_home(const uint8_t addr[16])
+{
+	static const uint8_t none[16];
+
+	return memcmp(addr, none, sizeof(none)) == 0 || maillog_is_loopback(addr);
+}
+
+bool maillog_is_refusal(struct maillog_span text)
+{
+	static const char words[] = " has exceeded the max defers and failures per hour (";
+
+	maillog_skip(&text, "5.7.1 ");
+	return maillog_skip(&text, "Domain ") && take_word(&text).size > 0 &&
+	       maillog_skip(&text, words) && maillog_last(text, ")) allowed.");
+}
+
+/* Found wanting before any host was asked, or passed over because one was found so lately. What the
+ * host itself lacks is nobody's failure. */
+static enum maillog_fate without_relay(const struct reading *r, enum maillog_fate fate)
+{
+	struct maillog_span text = r->text;
+	uint8_t addr[16];
+
+	if (maillog_is_refusal(text))
+		return MAILLOG_REFUSED;
+	if (take_named_peer(&text, addr))
+		return is_at_home(addr) ? MAILLOG_NO_OUTCOME : fate;
+	if (maillog_skip(&text, "User unknown in ") || maillog_skip(&text, "mail transport unavailable") ||
+	    maillog_skip(&text, "unknown mail transport error"))
+		return MAILLOG_NO_OUTCOME;
+	return fate;
+}
+
+static enum maillog_fate fate_of(struct maillog_span program, const struct reading *r)
+{
+	enum maillog_fate fate = MAILLOG_NO_OUTCOME;
+
+	if (maillog_is(r->status, "sent"))
+		fate = MAILLOG_DELIVERED;
+	else if (maillog_is(r->status, "deferred") || maillog_is(r->status, "SOFTBOUNCE"))
+		fate = MAILLOG_DEFERRED;
+	else if (maillog_is(r->status, "bounced"))
+		fate = MAILLOG_FAILED;
+	if (fate == MAILLOG_NO_OUTCOME)
+		return fate;
+	if (maillog_is(program, "cleanup"))
+		return maillog_is_refusal(r->text) ? MAILLOG_REFUSED : MAILLOG_NO_OUTCOME;
+	if (!maillog_is(program, "smtp") && !maillog_is(program, "error") &&
+	    !maillog_is(program, "qmgr"))
+		return MAILLOG_NO_OUTCOME;
+	if (r->none)
+		return without_relay(r, fate);
+	return r->peer && !is_at_home(r->addr) ? fate : MAILLOG_NO_OUTCOME;
+}
+
+/* The reply's code stands at a place of its own, whatever the rest of the text says. */
+static void take_code(const struct reading *r, struct maillog_event *e)
+{
+	struct maillog_span text = r->text;
+	uint8_t addr[16];
+	uint64_t code;
+
+	e->text = r->text;
+	if (take_named_peer(&text, addr)) {
+		if (!maillog_skip(&text, " said: ") &&
+		    !maillog_skip(&text, " refused to talk to me: "))
+			return;
+	} else if (!r->peer) {
+		return;
+	}
+	if (text.size < 3 || !maillog_take_number(&text, 599, &code) || code < 200)
+		return;
+	e->code = code;
+	e->text = (struct maillog_span){text.at - 3, text.size + 3};
+}
+
+/* An address as they are, not one that was made to be misread. */
+static bool is_plain(struct maillog_span address)
+{
+	size_t ats = 0;
+	size_t i;
+
+	for (i = 0; i < address.size; i++) {
+		ats += address.at[i] == '@';
+		if ((unsigned char)address.at[i] <= ' ' || strchr("<>,()\"\\", address.at[i]))
+			return false;
+	}
+	return address.size > 0 && ats <= 1;
+}
+
+/*
+ * "R" or "R>, orig_to=<O". An address whose syntax is bad may say so of itself; no other that
+ * pretends to have been redirected consists of two plain ones.
+ */
+static void take_recipient(struct maillog_span s, const struct reading *r, struct maillog_event *e)
+{
+	static const char word[] = ">, orig_to=<";
+	const char *at = memmem(s.at, s.size, word, sizeof(word) - 1);
+	struct maillog_span rcpt, orig;
+
+	e->rcpt = s;
+	if (!at)
+		return;
+	rcpt = (struct maillog_span){s.at, at - s.at};
+	orig.at = at + sizeof(word) - 1;
+	orig.size = s.at + s.size - orig.at;
+	if (!is_plain(rcpt) || !is_plain(orig) || maillog_is(r->text, "bad address syntax"))
+		return;
+	e->rcpt = rcpt;
+	e->orig = orig;
+}
+
+/* What another message of ours it has become. Only local(8)'s own words, and those of a server on
+ * loopback, are believed. */
+static void take_successor(struct maillog_span program, const struct reading *r,
+			   struct maillog_event *e)
+{
+	static const char queued[] = "queued as ";
+	struct maillog_span text = r->text;
+	const char *at;
+
+	if (!maillog_is(r->status, "sent"))
+		return;
+	if (maillog_is(program, "local") && maillog_skip(&text, "forwarded as ")) {
+		e->forwarded = maillog_take_id(&text, &e->other) && text.size == 0;
+		return;
+	}
+	at = maillog_last(text, queued);
+	if (!r->peer || !maillog_is_loopback(r->addr) || !at)
+		return;
+	if (!maillog_is(program, "smtp") && !maillog_is(program, "lmtp"))
+		return;
+	text.size -= at + sizeof(queued) - 1 - text.at;
+	text.at = at + sizeof(queued) - 1;
+	e->filtered = maillog_take_id(&text, &e->other) && text.size == 0;
+}
+
+/* Behind a quoted local part, where there is one. Postfix before 3.5 quotes nothing: then it means
+ * nothing, so it chooses between readings that say the same, and no more. */
+static const char *behind_quotes(struct maillog_span s)
+{
+	size_t i;
+
+	if (s.size == 0 || s.at[0] != '"')
+		return s.at;
+	for (i = 1; i < s.size && s.at[i] != '"'; i++)
+		i += s.at[i] == '\\';
+	return s.at + (i < s.size ? i : 0);
+}
+
+/* The end of the line is missing. An address that nobody would take for its length may have pushed
+ * it out: what an daemon for other hosts could not say of it was not good. */
+static void not_good(struct maillog_span program, struct maillog_event *e)
+{
+	if (!maillog_is(program, "smtp") && !maillog_is(program, "error"))
+		return;
+	e->fate = MAILLOG_DEFERRED;
+	memset(e->enhanced, 0, sizeof(e->enhanced));
+}
+
+void maillog_delivery(struct maillog_span program, struct maillog_span s, bool cut,
+		      struct maillog_event *e)
+{
+	struct reading r, worst;
+	const char *at, *quoted;
+	enum maillog_fate fate;
+	int readings = 0;
+
+	if (!maillog_skip(&s, "to=<"))
+		return;
+	quoted = behind_quotes(s);
+	at = s.at;
+	while (next_reading(s, &at, &r)) {
+		fate = fate_of(program, &r);
+		if (readings++ == 0 || fate > e->fate ||
+		    (fate == e->fate && worst.begin < quoted && r.begin > quoted)) {
+			e->fate = fate;
+			worst = r;
+		}
+	}
+	e->kind = MAILLOG_RECIPIENT;
+	if (readings == 0) {
+		e->rcpt = s;
+	} else {
+		memcpy(e->enhanced, worst.enhanced, sizeof(e->enhanced));
+		memcpy(e->dest, worst.addr, sizeof(e->dest));
+		take_code(&worst, e);
+		take_recipient((struct maillog_span){s.at, worst.begin - s.at}, &worst, e);
+		if (readings == 1)
+			take_successor(program, &worst, e);
+	}
+	if (cut && (readings == 0 || e->fate == MAILLOG_DELIVERED))
+		not_good(program, e);
+}

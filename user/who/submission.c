@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * submission.c - the order in which what is known of a message's submission names its payer.
+ */
+#include "submission.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct asked {
+	const struct submission *o;
+	const struct submission_ops *ops;
+	void *arg;
+};
+
+/* Root is a relay whatever the configuration says: no rule may ever refuse it. */
+static enum smtpl_role role_of(const struct asked *a, uint32_t uid)
+{
+	return uid == 0 ? SMTPL_ROLE_RELAY : a->ops->role(a->arg, uid);
+}
+
+/* A mail server's uid says nothing of whose mail it is. */
+static bool take_uid(const struct asked *a, uint32_t uid, struct account_id *id)
+{
+	if (role_of(a, uid) == SMTPL_ROLE_RELAY)
+		return false;
+	*id = (struct account_id){.kind = ACCOUNT_UID, .uid = uid};
+	return true;
+}
+
+/* The domain's owner; the domain itself where nobody owns it, or a user who cannot be charged. */
+static bool take_domain(const struct asked *a, const char *domain, struct account_id *id)
+{
+	struct account_id found = {.kind = ACCOUNT_DOMAIN};
+	uint32_t uid;
+
+	if (account_domain_key(domain, found.domain))
+		return false;
+	if (a->ops->owner(a->arg, found.domain, &uid) && take_uid(a, uid, id))
+		return true;
+	*id = found;
+	return true;
+}
+
+static bool take_account(const struct asked *a, struct account_id *id)
+{
+	const struct account_id *account = &a->o->account;
+
+	if (!(a->o->known & SUBMISSION_HAS_ACCOUNT))
+		return false;
+	switch (account->kind) {
+	case ACCOUNT_UID:
+		return take_uid(a, account->uid, id);
+	case ACCOUNT_DOMAIN:
+		return take_domain(a, account->domain, id);
+	default:
+		return false;
+	}
+}
+
+/* Servers know users as user@domain; where @ is taken by something else also with % and +, which
+ * stand in plain names too. */
+const char *submission_identity_domain(const char *auth)
+{
+	const char *at = strrchr(auth, '@');
+	const char *c;
+
+	if (at)
+		return at[1] ? at + 1 : NULL;
+	for (c = auth + strlen(auth); c > auth; c--)
+		if (c[-1] == '%' || c[-1] == '+')
+			return strchr(c, '.') ? c : NULL;
+	return NULL;
+}
+
+/* Some servers write this host's users as user@HOST: one account for all of them would let one
+ * customer stop the others. */
+static bool take_user_here(const struct asked *a, const char *domain, struct account_id *id)
+{
+	char key[SMTPL_DOMAIN_SIZE], user[SMTPL_ADDR_SIZE] = "";
+	const char *auth = a->o->auth;
+	uint32_t uid;
+
+	if (!a->ops->own_name || account_domain_key(domain, key) || !a->ops->own_name(a->arg, key) ||
+	    a->ops->owner(a->arg, key, &uid))
+		return false;
+	memcpy(user, auth, domain - 1 - auth);
+	return a->ops->user(a->arg, user, &uid) && take_uid(a, uid, id);
+}
+
+static bool take_auth(const struct asked *a, struct account_id *id)
+{
+	const char *auth = a->o->auth;
+	const char *domain;
+	uint32_t uid;
+
+	if (!auth[0])
+		return false;
+	domain = submission_identity_domain(auth);
+	if (domain)
+		return take_user_here(a, domain, id) || take_domain(a, domain, id);
+	return a->ops->user(a->arg, auth, &uid) && take_uid(a, uid, id);
+}
+
+static bool take_client(const struct asked *a, struct account_id *id)
+{
+	const struct submission *o = a->o;
+	uint32_t uid = o->caller;
+
+	if (o->known & SUBMISSION_HAS_CALLER)
+		return take_uid(a, uid, id);
+	return (o->known & SUBMISSION_HAS_CLIENT) && o->client_port &&
+	       a->ops->local(a->arg, o->client) &&
+	       a->ops->caller(a->arg, o, &uid) && take_uid(a, uid, id);
+}
+
+/* Who handed the message in, an exempt user included. */
+static bool take_submitter(const struct asked *a, struct account_id *id)
+{
+	return take_account(a, id) || take_auth(a, id) ||
+	       ((a->o->known & SUBMISSION_HAS_UID) && take_uid(a, a->o->uid, id)) ||
+	       take_client(a, id);
+}
+
+static bool take_sender(const struct asked *a, struct account_id *id)
+{
+	const char *at = strrchr(a->o->sender, '@');
+
+	return at && take_domain(a, at + 1, id);
+}
+
+/* user@HOST and a mere name are users of this host, who write their .forward as they like: it could
+ * be the submitter's own, and free of charge. */
+static bool is_this_host(const struct asked *a)
+{
+	char key[SMTPL_DOMAIN_SIZE];
+	uint32_t uid;
+
+	if (!a->o->forwarder[0])
+		return true;
+	return a->ops->own_name && !account_domain_key(a->o->forwarder, key) &&
+	       a->ops->own_name(a->arg, key) && !a->ops->owner(a->arg, key, &uid);
+}
+
+/*
+ * Passed on by the server. What somebody sends to a list of his own is his mail all the same; else
+ * it is at most the forwarder's, never that of who happened to write to him.
+ */
+static bool take_forwarder(const struct asked *a, bool handed_in, struct account_id *id)
+{
+	bool redirected = handed_in && (a->o->known & SUBMISSION_REDIRECTED);
+	struct account_id forwarder;
+	bool known = take_domain(a, a->o->forwarder, &forwarder);
+
+	if (redirected && (is_this_host(a) || (known && account_equal(id, &forwarder))))
+		return true;
+	if (!a->ops->count_forwards)
+		return false;
+	if (!known)
+		return handed_in || take_sender(a, id);
+	*id = forwarder;
+	return true;
+}
+
+static bool is_null(const struct submission *o)
+{
+	return !o->sender[0] && !(o->known & SUBMISSION_NO_SENDER);
+}
+
+enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops, void *arg,
+				  struct account_id *id)
+{
+	const struct asked a = {o, ops, arg};
+	struct account_id payer;
+	bool known;
+
+	if (is_null(o) && !ops->count_forwards)
+		return PAYER_NULL_SENDER;
+	known = take_submitter(&a, &payer);
+	if (o->known & (SUBMISSION_REDIRECTED | SUBMISSION_INTERNAL)) {
+		known = take_forwarder(&a, known, &payer);
+		if (!known && !ops->count_forwards)
+			return PAYER_FORWARD;
+	} else if (!known) {
+		known = take_sender(&a, &payer);
+	}
+	if (!known)
+		return is_null(o) ? PAYER_NULL_SENDER : PAYER_NOBODY;
+	if (payer.kind == ACCOUNT_UID && role_of(&a, payer.uid) == SMTPL_ROLE_EXEMPT)
+		return PAYER_EXEMPT;
+	*id = payer;
+	return PAYER_ACCOUNT;
+}
+
+bool submission_is_inbound(const struct submission *o, const struct submission_ops *ops, void *arg)
+{
+	const struct asked a = {o, ops, arg};
+
+	if (!(o->known & SUBMISSION_HAS_CLIENT) || o->auth[0])
+		return false;
+	if (o->known & (SUBMISSION_HAS_ACCOUNT | SUBMISSION_HAS_CALLER))
+		return false;
+	/* A server names its own uid with what it took in over the network. */
+	if ((o->known & SUBMISSION_HAS_UID) && role_of(&a, o->uid) != SMTPL_ROLE_RELAY)
+		return false;
+	return !ops->local(arg, o->client);
+}
+
+bool submission_is_host(const char *domain, const char *host)
+{
+	size_t domain_length = strlen(domain), host_length = strlen(host);
+	size_t length = domain_length < host_length ? domain_length : host_length;
+	const char *longer = domain_length > host_length ? domain : host;
+	const char *shorter = domain_length > host_length ? host : domain;
+
+	if (length == 0 || strncasecmp(domain, host, length))
+		return false;
+	/* A whole name is not the first part of another: whoever has that one could name our users. */
+	return !longer[length] || (longer[length] == '.' && !strchr(shorter, '.'));
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * submission.h - who pays for a message that a mail server sends: what the server knows of its
+ * submission, and what follows from it. Pure: whom to ask is given. Used where mail is turned away
+ * at the policy server and where outcomes are fed, so that both name the same account.
+ *
+ * In this order, the first that is known:
+ *	account	what the policy server answered at submission, kept by the mail server with the message
+ *	auth	the identity of SMTP AUTH: a user of this host, or user@domain: the domain's owner
+ *	uid	the caller of sendmail(1)
+ *	client	a connection from this host: the uid that opened it
+ *	sender	the envelope sender's domain: its owner, or the domain itself
+ * A mail server's own uid, and root's, say nothing: the next one is asked. Mail that is only passed
+ * on (a forward) is nobody's, unless forwards count, then the forwarder's; but what somebody sends
+ * to a list of his own is his. A domain that root or a mail server owns pays for itself.
+ */
+#ifndef SMTPL_SUBMISSION_H
+#define SMTPL_SUBMISSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "headers/maps.h"
+#include "account.h"
+
+enum submission_known {
+	SUBMISSION_HAS_ACCOUNT = 1 << 0,
+	SUBMISSION_HAS_UID = 1 << 1,
+	SUBMISSION_HAS_CLIENT = 1 << 2,
+	SUBMISSION_HAS_CALLER = 1 << 3, /* the uid behind the client, found already: `caller` */
+	SUBMISSION_REDIRECTED = 1 << 4, /* the recipient came out of a forward of `forwarder` */
+	SUBMISSION_INTERNAL = 1 << 5, /* made by the server itself: a bounce, a forwarded copy */
+	SUBMISSION_NO_SENDER = 1 << 6, /* no sender was named: "" is not the null sender */
+};
+
+/* Fixed size: handed over by processes that parse what untrusted peers say. Strings end with a NUL
+ * and hold untrusted bytes. */
+struct submission {
+	uint32_t known; /* of enum submission_known */
+	uint32_t uid;
+	uint32_t caller;
+	uint32_t client_port;       /* host order; 0: not known */
+	uint8_t client[16];         /* v4-mapped for IPv4, network order */
+	uint8_t server[16];         /* the other end of that connection, likewise */
+	uint32_t server_port;       /* 0: that end is not known */
+	struct account_id account;
+	char auth[SMTPL_ADDR_SIZE]; /* "": none */
+	char sender[SMTPL_ADDR_SIZE]; /* "": the null sender; without brackets */
+	char forwarder[SMTPL_DOMAIN_SIZE]; /* domain of the recipient before it was redirected */
+};
+
+struct submission_ops {
+	enum smtpl_role (*role)(void *arg, uint32_t uid);
+	/* The uid that owns a domain (key form); false: nobody known. */
+	bool (*owner)(void *arg, const char *domain, uint32_t *uid);
+	/* The uid of a user of this host; false: there is none. */
+	bool (*user)(void *arg, const char *name, uint32_t *uid);
+	/* Is the domain (key form) this host's own name? NULL: no domain is. */
+	bool (*own_name)(void *arg, const char *domain);
+	/* Is it loopback or an address of this host? */
+	bool (*local)(void *arg, const uint8_t addr[16]);
+	/* Who on this host opened the connection from `client` to `server`; false: not known. */
+	bool (*caller)(void *arg, const struct submission *o, uint32_t *uid);
+	bool count_forwards; /* null senders and forwards pay, too */
+};
+
+enum payer_kind {
+	PAYER_ACCOUNT = 0, /* *id pays */
+	PAYER_NULL_SENDER,        /* the null sender: nobody */
+	PAYER_FORWARD,     /* nobody */
+	PAYER_EXEMPT,      /* an exempt user: nobody */
+	PAYER_NOBODY,      /* no domain, nothing known */
+};
+
+/* *id is set with PAYER_ACCOUNT alone. */
+enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops, void *arg,
+				  struct account_id *id);
+
+/* At submission: does the message come from outside, unauthenticated? Then nobody is refused. */
+bool submission_is_inbound(const struct submission *o, const struct submission_ops *ops, void *arg);
+
+/* Where the domain begins in an identity of SMTP AUTH; NULL: it is a user of this host. */
+const char *submission_identity_domain(const char *auth);
+
+/* Is a domain (key form) the name of this host, which may be set with its domain or without? */
+bool submission_is_host(const char *domain, const char *host);
+
+#endif
