@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Many TLS sessions at once in an event loop; many processes a second that live for one message; and a
-process that a filter of system calls would kill for any but a few."""
+"""TLS is seen under load: fifty sessions in one event loop, twenty short processes a second, and a
+process that any forbidden system call would kill."""
 import json
 import subprocess
 import sys

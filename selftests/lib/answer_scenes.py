@@ -17,7 +17,7 @@ from system import wait_for, within
 
 DOMAINS = {"far.test": ["198.51.100.1"]}
 MESSAGE_S = 2.0
-ANSWER_S = 1.5      # with an agent that hangs
+ANSWER_S = 1.5      # with a daemon that hangs
 NAMES = {uid: name for name, uid in mta.USERS.items()}
 
 
@@ -165,7 +165,7 @@ def remote_mail(host, sender, to):
     true(isinstance(sent, clients.Sent) and sent.ok, f"mail of {sender} from outside:\n{sent.text}")
 
 
-def without_the_agent(host, prefix=lambda sender: ""):
+def without_the_daemon(host, prefix=lambda sender: ""):
     """Killed while ALICE is suspended for long, and DAVE for seconds; then with nothing known at all."""
     suspend(host, mta.ALICE, "10m")
     end = scenes.iso(suspend(host, mta.DAVE, "20s")["until"])

@@ -10,7 +10,7 @@ the test, and under the host name mail.sender.test.
     tree.write("etc/mailname", "sender.test\\n")
 
 The mounts are made in the mount namespace of this process (Host), below host.dir, and end with it.
-The Host's directory, with the agent's run directory and configuration, and this one are in the tree at
+The Host's directory, with the daemon's run directory and configuration, and this one are in the tree at
 their own paths; smtplimit itself is /usr/sbin/smtplimit there.
 """
 import os

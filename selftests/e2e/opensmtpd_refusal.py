@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Real OpenSMTPD with smtplimit's filter: a suspended customer is refused by sendmail(1), PHP's mail()
-and loopback SMTP, with the text, whatever name he writes; others' mail flows meanwhile. A dead or
-stopped agent refuses whom it had suspended until the end, and nobody else. (Debian 12's OpenSMTPD
-has no working TLS, and without TLS no SMTP AUTH.)"""
+"""Real OpenSMTPD with smtplimit's filter refuses a suspended customer's mail by every way in, with
+the text that says why, while others' mail flows. The ways are sendmail(1), PHP's mail() and
+loopback SMTP, whatever name he writes. With a dead or stopped daemon it refuses whom it had
+suspended until the end, and nobody else. (Debian 12's OpenSMTPD has no working TLS, and without TLS
+no SMTP AUTH.)"""
 import contextlib
 import os
 import signal
@@ -164,7 +165,7 @@ def test_filter_answers_whatever_comes(host):
           "answers")
 
 
-def test_agent_that_hangs(host):
+def test_daemon_that_hangs(host):
     os.kill(host.daemon.pid, signal.SIGSTOP)
     try:
         rcpts = []
@@ -184,13 +185,13 @@ def test_agent_that_hangs(host):
 def test_release(host):
     equal(host.cli("release", "alice").returncode, 0, "exit of release")
     wait_for(lambda: not host.suspended("alice"), 10, "the release")
-    # The filter leaves an agent that hung alone for some seconds, and goes by the file.
+    # The filter leaves a daemon that hung alone for some seconds, and goes by the file.
     wait_for(lambda: "alice" not in answer.suspended_file(host), 10, "alice out of the file")
     answer.sends(host, ALICE)
 
 
-def test_without_the_agent(host):
-    answer.without_the_agent(host)
+def test_without_the_daemon(host):
+    answer.without_the_daemon(host)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A mail server stops telling what becomes of its mail, and tells again: the wire takes over, status
-says so, and nothing is charged twice or not at all. Mail of a suspended account that leaves through a
-server without a hook is counted as a bypass."""
+"""When a mail server stops reporting what becomes of its mail, what the kernel saw is charged
+instead, and nothing is charged twice or not at all. `status` says so, and the reports count again
+when they come back. Mail of a suspended account that leaves through a server without a hook is
+counted as a bypass."""
 import sys
 from pathlib import Path
 
@@ -112,7 +113,7 @@ def test_log_stops_and_goes_on():
 
 
 def test_log_is_read_on_after_a_restart():
-    """What the agent missed is told by the log, and the wire's part of it is not charged."""
+    """What the daemon missed is told by the log, and the wire's part of it is not charged."""
     with mta.hooked(mta.Postfix, exim_scenes.REMOTES, LENIENT) as server:
         host = server.host
         send(server, ALICE, 2, 1)

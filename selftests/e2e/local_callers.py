@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who on this host speaks to its own mail server: a server that looks each caller up right behind
-accept() finds the uid that the client itself tells, by every way there is to connect."""
+"""A mail server on this host that looks up who connected to it finds the user that the client
+itself tells, by every way there is to connect. It looks each caller up right behind accept()."""
 import json
 import subprocess
 import sys
@@ -252,7 +252,7 @@ def test_nothing_is_lost_or_refused(host):
     equal(host.counts(), {}, "counts: local mail is not egress")
 
 
-def test_connections_from_before_the_agent():
+def test_connections_from_before_the_daemon():
     """They are known by their socket's creator, with their first words after the start."""
     with Host() as host:
         listener = scenes.converse(host, """
@@ -306,5 +306,5 @@ class make(Host):
 
 if __name__ == "__main__":
     functions = ktap.tests(globals())
-    alone = [test_connections_from_before_the_agent, test_with_local_mail_watched]
+    alone = [test_connections_from_before_the_daemon, test_with_local_mail_watched]
     ktap.main([f for f in functions if f not in alone], make(), alone)
