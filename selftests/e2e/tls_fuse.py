@@ -3,6 +3,7 @@
 loses his FUSE connection, and nobody else loses one. Such a server locks the memory of his own
 process, and who puts probes into the libraries that it maps waits for it. None is ended while
 nothing stands still; and after three times no probes are put in for a while."""
+# ALONE: it guards this host against FUSE servers, and has fork(2) stand still on all of it
 import contextlib
 import itertools
 import os
