@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every command in text and JSON with its exit status, with and without a daemon; configuration errors
-and the reload."""
+"""Every command gives the right text, JSON and exit status with and without a daemon; what is wrong
+in a configuration is named, and a reload takes effect."""
 import concurrent.futures
 import json
 import os

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""More than 20,000 attempts, answered in every way at every stage, from several clients and uids: the
-pinned map and `status -j` equal the server's own tally in every cell, and the windows its mails."""
+"""The counts of more than 20,000 delivery attempts, answered in every way at every stage, equal the
+test server's own tally in every cell. The pinned map and `status -j` agree with it, for several
+clients and uids, and the windows have its mails."""
 import random
 import sys
 from pathlib import Path

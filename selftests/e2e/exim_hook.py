@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""smtplimit hook exim puts itself into every layout of a real Exim's configuration, which Exim then
-takes and delivers with, without a daemon too; and takes itself out to the byte."""
+"""`smtplimit hook exim` edits every layout of a real Exim's configuration, which Exim then takes
+and delivers with, and takes its lines out again to the byte. Exim delivers without a daemon, too."""
 import contextlib
 import sys
 from pathlib import Path
@@ -70,7 +70,7 @@ def round_trip(split, whole, paths):
             true("update-exim4.conf" in check_line(host, server)[0], "check before it is built")
         server.configure()
         true(check_line(host, server)[0].startswith("yes "), f"check: {check_line(host, server)}")
-        delivers_without_agent(host, server)
+        delivers_without_daemon(host, server)
         edited = f"{ETC}/passwd.client"
         server.tree.write(edited, "# edited\n", 0o640, "root:Debian-exim")
         equal(hook(host, server, "--remove").returncode, 0, "exit of remove")
@@ -79,7 +79,7 @@ def round_trip(split, whole, paths):
         true("smtplimit" not in server.tree.read(server.config), "it is still in what Exim reads")
 
 
-def delivers_without_agent(host, server):
+def delivers_without_daemon(host, server):
     server.start()
     equal(server.sendmail(mta.ALICE, "alice@alice.test", ["n1@far.test"]).returncode, 0, "sendmail")
     true(server.swaks(mta.BOB, "bob@bob.test", ["n2@one.test"], auth="bob").ok, "SMTP AUTH")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A suspended customer's mail is refused by Exim itself: whichever way it is handed in, with the text
-that says why, and what was queued before; others' mail flows. Without the daemon a suspension holds
-until its end, and no mail waits longer than 2 seconds."""
+"""Real Exim refuses a suspended customer's mail by every way in and from its queue, with the text
+that says why, while others' mail flows. Without the daemon a suspension holds until its end, and no
+mail waits longer than 2 seconds."""
 import calendar
 import contextlib
 import os
@@ -185,7 +185,7 @@ def test_release(host):
     neighbour_sends(host, ALICE)
 
 
-def test_agent_that_hangs(host):
+def test_daemon_that_hangs(host):
     """It is stopped, its children go on: 2 seconds a question."""
     os.kill(host.daemon.pid, signal.SIGSTOP)
     try:
@@ -201,7 +201,7 @@ def test_agent_that_hangs(host):
         os.kill(host.daemon.pid, signal.SIGCONT)
 
 
-def test_agent_killed_during_a_suspension(host):
+def test_daemon_killed_during_a_suspension(host):
     """Of alice for long, of dave for some seconds more."""
     host.cli("suspend", "alice", "--for", "10m")
     host.cli("suspend", "dave", "--for", "20s")

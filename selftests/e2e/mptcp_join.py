@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""One SMTP session over several MPTCP subflows: a joining subflow is dropped and counted, so that the
-whole session stays where it is read."""
+"""An MPTCP subflow that joins an SMTP session is dropped and counted, so that the whole session
+stays where it is read."""
 import sys
 from pathlib import Path
 

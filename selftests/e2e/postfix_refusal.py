@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Real Postfix with smtplimit's hook: a suspended customer is refused by every way of submission and
-for what waits in the queue, with the text, and nothing is left in the queue; neighbours' mail flows
-meanwhile; a dead or stopped daemon refuses whom it had suspended until the end, and nobody else."""
+"""Real Postfix with smtplimit's hook refuses a suspended customer's mail by every way in and from
+its queue, with the text that says why, while others' mail flows. Nothing is left in the queue. With
+a dead or stopped daemon it refuses whom it had suspended until the end, and nobody else."""
 import email
 import math
 import signal
@@ -201,14 +201,14 @@ def test_what_waits_in_the_queue_bounces(server):
     server.wait_queue_empty()
 
 
-def test_agent_dead_while_she_is_suspended(server):
+def test_daemon_dead_while_she_is_suspended(server):
     account = server.host.account("alice")
     server.host.kill()
     is_refused_by_every_way(server, account)
     sends(server, BOB, "bob", limit_s=MESSAGE_S)
 
 
-def test_a_dead_agents_suspension_ends(server):
+def test_a_dead_daemons_suspension_ends(server):
     server.host.start()
     release(server)
     account = suspend(server, length="12s")
@@ -222,7 +222,7 @@ def test_a_dead_agents_suspension_ends(server):
     sends(server, ALICE, "alice", limit_s=MESSAGE_S)
 
 
-def test_agent_stopped(server):
+def test_daemon_stopped(server):
     """It neither answers nor is it gone."""
     server.host.start()
     account = suspend(server)

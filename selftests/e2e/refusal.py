@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How the suspended are refused: the text, or an error at once where no text can be given; what was
-open is cut; nobody else notices."""
+"""A suspended user gets the text that says why, or an error at once where there can be no text; his
+open sessions are cut, and nobody else notices."""
 import errno
 import sys
 from pathlib import Path

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Which TLS object belongs to which session, however a program uses its library: every session has a
-uid of its own here, so that what is charged to another one shows. Counts equal the server's tally."""
+"""What is sent within TLS is charged to the session that it belongs to, however a program uses its
+TLS library. Every session has a uid of its own here, so that what is charged to another one shows.
+Counts equal the server's tally."""
 import sys
 from pathlib import Path
 

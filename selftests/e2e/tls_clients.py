@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every mail client, with probes in the processes that send."""
+"""What every common mail client sends within TLS is counted exactly, with probes in the processes
+that send."""
 import sys
 from pathlib import Path
 

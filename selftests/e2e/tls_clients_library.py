@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Every mail client, with probes in the libraries, for all who map them."""
+"""What every common mail client sends within TLS is counted exactly, with probes in the libraries,
+for all who map them."""
 import sys
 from pathlib import Path
 

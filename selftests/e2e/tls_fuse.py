@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A user whose FUSE server is silent locks the memory of his own process, and who puts probes into the
-libraries that it maps waits for it, and fork(2) on the whole host with him. His FUSE connection is ended;
-nobody else's is, and none while nothing stands still; and after three times no probes are put in for a
-while. Nothing else may run that guards this host."""
+"""A user whose silent FUSE server holds up the probes, and fork(2) on the whole host with them,
+loses his FUSE connection, and nobody else loses one. Such a server locks the memory of his own
+process, and who puts probes into the libraries that it maps waits for it. None is ended while
+nothing stands still; and after three times no probes are put in for a while."""
+# ALONE: it guards this host against FUSE servers, and has fork(2) stand still on all of it
 import contextlib
 import itertools
 import os

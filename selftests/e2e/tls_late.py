@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Probes that come while a TLS session is under way: what they could not see is unknown, what follows is
-exact, and nothing is misread. And: who is suspended is cut inside TLS as in plain text.
+"""When probes come while a TLS session is under way, what they could not see is unknown, what
+follows is exact, and nothing is misread. And: who is suspended is cut inside TLS as in plain text.
 
-Which session a TLS object belongs to shows when the program reads: so the first command that is written
-with probes in place is not seen yet, its reply is.
+Which session a TLS object belongs to shows when the program reads: so the first command that is
+written with probes in place is not seen yet, its reply is.
 """
 import contextlib
 import sys

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Many TLS sessions at once in an event loop; many processes a second that live for one message; and a
-process that a filter of system calls would kill for any but a few."""
+"""TLS is seen under load: fifty sessions in one event loop, twenty short processes a second, and a
+process that any forbidden system call would kill."""
+# ALONE: it counts what is seen of processes that begin and end by the clock
 import json
 import subprocess
 import sys

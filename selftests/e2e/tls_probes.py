@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Probes on TLS libraries come with a session and go with its process, whatever becomes of the library or
-of the daemon; and are put into the library itself where that is wanted, or by itself where many short
-processes send and nobody else maps it."""
+"""Probes on TLS libraries come with a session and go with its process, whatever becomes of the
+library or of the daemon. They are put into the library itself where that is wanted, or by itself
+where many short processes send and nobody else maps it."""
 import contextlib
 import itertools
 import os

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Real mail servers in the clear, with STARTTLS, with TLS from the first byte, and with several messages
-over one TLS session: what the kernel counts for each sender domain is what the server tallied. Prints
-the rows of the table that README shows."""
+"""Real Postfix and Exim deliver in plain text and by every kind of TLS, and what the kernel counts
+for each sender domain is what the server tallied. The kinds are STARTTLS, TLS from the first byte,
+and several messages over one TLS session. Prints the rows of the table that README shows."""
 import contextlib
 import sys
 from pathlib import Path

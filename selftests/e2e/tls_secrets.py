@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""No password and nothing of a message reaches userspace, in clear or inside TLS, in the middle of a
-session or after it: secrets are planted in AUTH, headers and bodies, and everything is searched for
-pieces of them. Addresses and reply texts must be found, or the search is none."""
+"""No password and nothing of a message reaches userspace, in plain text or inside TLS: planted
+secrets are searched for in everything that can be read. They are in AUTH, headers and bodies, in
+the middle of a session and after it; pieces of them are searched for. Addresses and reply texts
+must be found, or the search is none."""
 import base64
 import itertools
 import os

@@ -12,6 +12,7 @@ killed; processes die with it, too. What could stay behind is the cgroup, and th
     sender 203.0.113.2, .3, 2001:db8::2, ::3     remote 203.0.113.1, 2001:db8::1
     198.51.100.0/24 and 2001:db8:1::/48 are the remote's, too: as many hosts as a test wants.
 """
+import contextlib
 import json
 import os
 import shutil
@@ -62,11 +63,12 @@ def remove_cgroup(path):
 
 
 def remove_leftovers(root):
-    """Cgroups and directories of tests that were killed."""
+    """Cgroups and directories of tests that were killed. Another test may be doing the same."""
     for where, remove in ((root, remove_cgroup), (Path(tempfile.gettempdir()), shutil.rmtree)):
         for path in where.glob("smtplimit-test-*"):
             if not os.path.exists(f"/proc/{path.name.split('-')[2]}"):
-                remove(path)
+                with contextlib.suppress(FileNotFoundError):
+                    remove(path)
 
 
 class Host:

@@ -1,25 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The runner of the selftests must itself notice what fails: each kind of end that a test can come to."""
+"""The runner of the selftests must itself notice what fails: each kind of end that a test can come
+to, what may run beside what, and that nothing goes on when it is told to end."""
 import contextlib
 import io
 import os
+import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import ktap
 import run_tests
+from system import wait_for
 
 
-def counts_of(program, seconds=20, skip_is_failure=False):
-    """What the runner makes of a test that is this Python program."""
+@contextlib.contextmanager
+def own_build():
+    before = run_tests.BUILD
     with tempfile.TemporaryDirectory() as directory:
-        run_tests.BUILD, run_tests.SECONDS = Path(directory), seconds
+        run_tests.BUILD = Path(directory)
         os.mkdir(run_tests.BUILD / "test-logs")
+        yield run_tests.BUILD
+    run_tests.BUILD = before
+
+
+def results_of(programs, seconds=20, skip_is_failure=False):
+    """What the runner makes of tests that are these Python programs, {name: text}, and what it prints."""
+    with own_build():
+        run_tests.SECONDS = seconds
+        tests = [run_tests.Test(name, [sys.executable, "-c", text], text)
+                 for name, text in programs.items()]
         shown = io.StringIO()
         with contextlib.redirect_stdout(shown):
-            counts = run_tests.run_one("lib/x", [sys.executable, "-c", program], skip_is_failure)
+            counts = run_tests.run_all(tests, skip_is_failure)
     return counts, shown.getvalue()
+
+
+def counts_of(program, **options):
+    return results_of({"lib/x": program}, **options)
 
 
 def expect(program, want, **options):
@@ -64,6 +83,113 @@ def test_skipped_whole_and_skip_as_failure():
 
 def test_time_limit():
     expect("print('1..1', flush=True); import time; time.sleep(60)", [0, 1, 0], seconds=0.5)
+
+
+def test_program_that_is_not_there():
+    with own_build():
+        with contextlib.redirect_stdout(io.StringIO()) as shown:
+            counts = run_tests.run_all([run_tests.Test("lib/x", ["/nonexistent"])], False)
+    ktap.equal(counts, [0, 1, 0], "a program that is not there")
+    ktap.true("cannot be run: " in shown.getvalue(), shown.getvalue())
+
+
+def test_results_of_all_are_added_up():
+    programs = {f"e2e/{n}": f"print('1..2\\nok 1 a\\n{word} 2 b')"
+                for n, word in enumerate(["ok", "not ok", "ok"])}
+    ktap.equal(results_of(programs)[0], [5, 1, 0], "three tests")
+
+
+# Writes that it begins and, a moment later, that it ends.
+SPAN = """
+import sys, time
+with open({path!r}, "a", buffering=1) as out:
+    out.write("+{name}\\n"); time.sleep(0.3); out.write("-{name}\\n")
+"""
+
+
+def spans(lanes, **tests):
+    """What tests of these names and marks write, one after another."""
+    with tempfile.NamedTemporaryFile("r") as out:
+        before, run_tests.LANES = run_tests.LANES, lanes
+        try:
+            results_of({f"e2e/{name}": SPAN.format(path=out.name, name=name) + marks
+                        for name, marks in tests.items()})
+        finally:
+            run_tests.LANES = before
+        return out.read().split()
+
+
+def test_beside_each_other():
+    ktap.equal(sorted(spans(2, a="", b="", c="")[:2]), ["+a", "+b"], "what began before any had ended")
+    ktap.equal(spans(1, a="", b=""), ["+a", "-a", "+b", "-b"], "what runs in one lane")
+
+
+def test_alone_and_behind_all_others():
+    got = spans(3, x="# ALONE: it measures", a="", y="# ALONE: it measures", b="")
+    ktap.equal(got[4:], ["+x", "-x", "+y", "-y"], "what runs by itself")
+
+
+def test_long_ones_start_first():
+    got = spans(1, a="", b="# SECONDS: 30", c="# SECONDS: 100")
+    ktap.equal(got[::2], ["+c", "+b", "+a"], "the order")
+
+
+def test_marks_are_comments_of_their_own():
+    for text in ("# ALONE: why", "a = 1\n    #  ALONE: why\n", " * ALONE: why\n */", "/* ALONE: why */"):
+        ktap.equal(run_tests.Test("e2e/x", ["x"], text).alone, "why", text)
+    for text in ("a = 1  # ALONE: why", "ALONE: why", "# not ALONE: why", "# ALONE:"):
+        ktap.equal(run_tests.Test("e2e/x", ["x"], text).alone, "", text)
+    ktap.true(run_tests.Test("bench/x", ["x"]).alone, "a benchmark runs beside others")
+
+
+def test_every_e2e_test_says_what_it_tests():
+    for test in run_tests.discover().values():
+        if test.name.startswith("e2e/"):
+            ktap.true(test.sentence.endswith(".") and 40 < len(test.sentence) < 170,
+                      f"{test.name}: one sentence, not longer than two lines: {test.sentence}")
+
+
+ENDS = """
+import os, sys, time
+import ktap
+def say(text):
+    path = sys.argv[0] + ".state"
+    with open(path + ".new", "w") as out:
+        out.write(text)
+    os.rename(path + ".new", path)
+def waits():
+    try:
+        say("runs")
+        time.sleep(60)
+    finally:
+        time.sleep(0.5)
+        say("cleaned up")
+ktap.main([waits])
+"""
+
+
+def test_all_are_stopped_and_may_clean_up():
+    """The runner is told to end while two tests run and a third one waits."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with tempfile.TemporaryDirectory() as directory:
+            lib = Path(directory, "selftests", "lib")
+            lib.mkdir(parents=True)
+            for name in ("run_tests.py", "ktap.py"):
+                (lib / name).write_bytes((run_tests.LIB / name).read_bytes())
+            for name in "abc":
+                (lib / f"{name}_test.py").write_text(ENDS)
+            runner = subprocess.Popen(
+                [sys.executable, lib / "run_tests.py"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                text=True, env={**os.environ, "O": directory, "SMTPLIMIT_TEST_LANES": "2"})
+
+            def states():
+                return sorted(path.read_text() for path in lib.glob("*.state"))
+            wait_for(lambda: states() == ["runs"] * 2, 20, "two tests to run")
+            runner.send_signal(number)
+            shown = runner.communicate(timeout=20)[0]
+            ktap.equal(states(), ["cleaned up"] * 2, f"the tests after {number.name}")
+            ktap.true(runner.returncode not in (0, None), "exit of the runner")
+            ktap.equal(shown.splitlines(), [f"stopping lib/{name} by SIGTERM" for name in "ab"], "output")
 
 
 def test_ktap_main_reports_what_fails():

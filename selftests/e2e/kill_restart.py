@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The daemon's life: killed at any moment, started again, upgraded, gone with a reboot, unloaded. The
-suspended stay out, counting goes on, and what comes next takes up both."""
+"""The suspended stay suspended and counting goes on when the daemon is killed at any moment,
+restarted, upgraded or gone with a reboot; unload leaves nothing. The daemon that comes next takes
+up both."""
 import json
 import random
 import shutil
@@ -13,7 +14,7 @@ import clients  # noqa: E402
 import compare  # noqa: E402
 import ktap  # noqa: E402
 import scenes  # noqa: E402
-from host import bpftool  # noqa: E402
+from host import REMOTE4, Host, bpftool  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from scenes import running  # noqa: E402
 from system import wait_for  # noqa: E402
@@ -247,6 +248,35 @@ def test_unload_leaves_nothing():
         equal([p for p in host.bpffs.iterdir() if p.suffix != ".debug"], [], "files in the bpffs")
         scenes.is_delivered(scenes.good(host, SENDERS[0], 1))
         equal(host.cli("unload").returncode, 0, "exit of unload with nothing to do")
+
+
+def speak_on(child):
+    child.stdin.write("\n")
+    child.stdin.flush()
+
+
+def test_connections_from_before_the_daemon():
+    """Not counted, for nobody saw their beginning; but cut as long as their user is suspended."""
+    alice, bob = SENDERS
+    with Host() as host:
+        sessions = {}
+        for uid in SENDERS:
+            job = {"to": REMOTE4, "uid": uid, "hold": True,
+                   "messages": [{"sender": "user@one.test", "rcpts": scenes.fresh()}]}
+            sessions[uid] = clients.start_jobs(host, uid, [job])
+            equal(sessions[uid].stdout.readline(), "open\n", "a session")
+        host.start()
+        equal(host.cli("suspend", f"uid:{alice}").returncode, 0, "exit of suspend")
+        scenes.is_suspended(host, alice)
+        speak_on(sessions[bob])
+        scenes.is_delivered(clients.finish_jobs(sessions[bob])[0])
+        speak_on(sessions[alice])
+        wait_for(lambda: host.status()["stats"]["refused_packets"] > 1, 10, "packets to be dropped")
+        equal([s["bytes"] for s in scenes.arrivals(host, alice)], [len(f"EHLO u{alice}.test\r\n")],
+              "bytes that arrived")
+        equal(host.cli("release", f"uid:{alice}").returncode, 0, "exit of release")
+        scenes.is_delivered(clients.finish_jobs(sessions[alice])[0])
+        equal(compare.map_cells(host.counts(), compare.FIELDS), {}, "counts")
 
 
 if __name__ == "__main__":

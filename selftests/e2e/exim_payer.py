@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who pays for mail through a real Exim: whoever handed it in, whatever sender he writes; nobody for
-forwards, bounces, autoreplies and callouts."""
+"""Through real Exim, the user who handed a mail in pays for it, whatever sender he writes, and
+nobody pays for forwards, bounces, automatic replies and callouts."""
 import sys
 from pathlib import Path
 

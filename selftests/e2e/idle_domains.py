@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A relay's share of smtpl_counts is used up by domains that nobody uses any more: they are
+"""When a relay has used up its share of domains, those that have been idle for an hour are
 forgotten, the oldest first, and nothing else changes. A domain that had no room has some again, and
 one that comes back begins at zero.
 
-Idle is what has not changed for more than an hour, but this host may have booted just now: the
-daemon that prunes runs in a time namespace where three hours more have gone by."""
+This host may have booted just now: the daemon runs in a time namespace where three hours more have
+gone by.
+"""
 import contextlib
 import ctypes
 import os

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The Host that the other tests stand on: who runs where, and that nothing of it stays behind, even
-when a test is killed. Needs no smtplimit."""
+"""The Host that other tests run on puts every process where it belongs and leaves nothing behind,
+even when a test is killed. Needs no smtplimit."""
 import os
 import signal
 import subprocess

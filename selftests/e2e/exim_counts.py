@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Thousands of recipients through a real Exim, handed in by every way, with every outcome, two MX
-hosts, greylisting, retries, plain and TLS: the mails and totals of every account are those that a
-tally finds in Exim's own log."""
+"""Real Exim sends to thousands of recipients with every outcome, and each account's mails and
+totals equal a tally of Exim's own log. Mail is handed in by every way; there are two MX hosts,
+greylisting, retries, plain text and TLS."""
 import itertools
 import sys
 from pathlib import Path

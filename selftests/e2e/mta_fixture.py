@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The mail servers of lib/mta.py, without smtplimit: each starts in its tree, takes mail in by every
-way that tests use, delivers it to the remote or bounces it, and leaves nothing behind."""
+"""Each mail server that tests use starts in its own tree, takes mail in by every way, delivers it
+or bounces it, and leaves nothing behind. They are those of lib/mta.py. Needs no smtplimit."""
 import sys
 from pathlib import Path
 

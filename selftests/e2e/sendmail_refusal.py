@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Real Sendmail with smtplimit's map: a suspended customer is refused by sendmail(1), PHP's mail(),
-SMTP AUTH and loopback SMTP, with the text, whatever name he writes; others' mail flows meanwhile. A
-dead or stopped daemon refuses whom it had suspended until the end, and nobody else."""
+"""Real Sendmail with smtplimit's map refuses a suspended customer's mail by every way in, with the
+text that says why, while others' mail flows. The ways are sendmail(1), PHP's mail(), SMTP AUTH and
+loopback SMTP, whatever name he writes. With a dead or stopped daemon it refuses whom it had
+suspended until the end, and nobody else."""
 import os
 import re
 import signal
@@ -131,7 +132,7 @@ def test_look_up_with_nonsense(host):
         equal((done.returncode, done.stdout), (0, ""), f"answer to {key[:40]!r}")
 
 
-def test_agent_that_hangs(host):
+def test_daemon_that_hangs(host):
     os.kill(host.daemon.pid, signal.SIGSTOP)
     try:
         rcpts = []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""TLS sessions in programs that do odd things with sockets, objects and processes: each session is
-settled once, nothing is charged to another one, and nothing of it stays in the maps."""
+"""TLS sessions in programs that do odd things with sockets, objects and processes are settled once
+and charged to no other, and nothing of them stays in the maps."""
 import subprocess
 import sys
 from pathlib import Path

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The pin directory belongs to one daemon, and to root: who else could write to it could have put maps
-there."""
+"""The pin directory is used by one daemon at a time, and only if nobody but root can write to it.
+Who else could write to it could have put maps there."""
 import os
 import shutil
 import sys

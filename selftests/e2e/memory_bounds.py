@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What has no room or came too early: a socket without memory for a session, a sender that would fill
-the ring that tells of all, a connection from before the daemon."""
+"""A direct sender gets no connection where there is no memory to watch it, and no sender can fill
+the ring of events alone."""
 import errno
 import sys
 from pathlib import Path
@@ -12,7 +12,6 @@ import ktap  # noqa: E402
 import scenes  # noqa: E402
 from host import REMOTE4, Host  # noqa: E402
 from ktap import Skip, equal, true  # noqa: E402
-from system import wait_for  # noqa: E402
 
 ALICE, BOB, RELAY, EXEMPT = 20001, 20002, 38, 20003
 BATCHES, BATCH = 60, 1000   # a batch fits into what one session can have unanswered
@@ -93,34 +92,6 @@ def test_one_sender_does_not_fill_the_ring():
         equal(stats["ring_full"] - stats["events_over"], 0, "events lost for another reason")
         row = host.counts()[ALICE, "flood.test"]
         equal({f: row[f] for f in compare.FIELDS if row[f]}, {"failed": BATCHES * BATCH}, "the map")
-
-
-def speak_on(child):
-    child.stdin.write("\n")
-    child.stdin.flush()
-
-
-def test_connections_from_before_the_daemon():
-    """Not counted, for nobody saw their beginning; but cut as long as their user is suspended."""
-    with Host() as host:
-        sessions = {}
-        for uid in (ALICE, BOB):
-            job = {"to": REMOTE4, "uid": uid, "hold": True,
-                   "messages": [{"sender": "user@one.test", "rcpts": scenes.fresh()}]}
-            sessions[uid] = clients.start_jobs(host, uid, [job])
-            equal(sessions[uid].stdout.readline(), "open\n", "a session")
-        host.start()
-        equal(host.cli("suspend", f"uid:{ALICE}").returncode, 0, "exit of suspend")
-        scenes.is_suspended(host, ALICE)
-        speak_on(sessions[BOB])
-        scenes.is_delivered(clients.finish_jobs(sessions[BOB])[0])
-        speak_on(sessions[ALICE])
-        wait_for(lambda: host.status()["stats"]["refused_packets"] > 1, 10, "packets to be dropped")
-        equal([s["bytes"] for s in scenes.arrivals(host, ALICE)], [len(f"EHLO u{ALICE}.test\r\n")],
-              "bytes that arrived")
-        equal(host.cli("release", f"uid:{ALICE}").returncode, 0, "exit of release")
-        scenes.is_delivered(clients.finish_jobs(sessions[ALICE])[0])
-        equal(compare.map_cells(host.counts(), compare.FIELDS), {}, "counts")
 
 
 if __name__ == "__main__":

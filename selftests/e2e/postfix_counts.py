@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mail through real Postfix is charged to who really sent it: the accounts' windows and totals equal
-a tally made from Postfix's own log. More than 5,000 recipients by every way of submission, delivered,
-greylisted, refused, unroutable, over two MX hosts, plain and TLS, retried by the real queue manager;
-and who pays for forged senders, forwards, bounces, automatic replies and address probes."""
+"""Mail through real Postfix is charged to who really sent it: the accounts' windows and totals
+equal a tally of Postfix's own log. More than 5,000 recipients by every way of submission,
+delivered, greylisted, refused, unroutable, over two MX hosts, plain and TLS, retried by the real
+queue manager; and who pays for forged senders, forwards, bounces, automatic replies and address
+probes."""
 import json
 import random
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Sessions that nobody looks into, by STARTTLS or by TLS from the first byte: counted as opaque
-sessions, never as outcomes, and refused all the same."""
+"""TLS sessions that nobody looks into are counted as opaque sessions and never as outcomes, and are
+refused all the same. They begin by STARTTLS or with the first byte."""
 import sys
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""[refuse] relay = reset: a mail server's session that begins a message of a suspended domain is cut
-before the MAIL command leaves, and only that session; with relay = hook nothing ever is."""
+"""With `[refuse] relay = reset` a mail server's session is cut before a message of a suspended
+domain leaves, and no other session is. With relay = hook none ever is."""
 import errno
 import signal
 import sys

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The reader of the ring buffer is stopped while 10,000 attempts pass a ring of 4 KiB: every one is
-counted, and when the reader goes on the windows and the verdicts follow from the totals."""
+"""While the daemon reads nothing, every one of 10,000 attempts is counted in the kernel, and when
+it goes on its windows and verdicts are the same as ever. The ring buffer has 4 KiB."""
 import signal
 import sys
 from pathlib import Path

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The rule: who is suspended, who is not, when it begins and when it ends."""
+"""An account is suspended when five mails and half of its mails within the hour have failed, not
+before, and only until the end that it was given."""
+import signal
 import sys
 import time
 from pathlib import Path
@@ -164,6 +166,30 @@ def test_exempt_users_are_counted_and_never_judged():
         scenes.is_suspended(host, ALICE)
         scenes.is_not_suspended(host, 5)
         scenes.is_delivered(scenes.good(host, 5, 1))
+
+
+def reload(host, changes):
+    times = host.log().count("settings read again")
+    host.write_conf(changes)
+    host.daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: host.log().count("settings read again") > times, 10, "the settings to be read")
+
+
+def test_exempt_for_a_while():
+    with running() as host:
+        scenes.suspend(host, ALICE)
+        reload(host, {"watch": {"exempt_users": ALICE}})
+        scenes.is_not_suspended(host, ALICE)
+        scenes.bad(host, ALICE, 5)
+        scenes.total_is(host, ALICE, failed=10)
+        scenes.looked(host)
+        scenes.is_not_suspended(host, ALICE)
+        reload(host, {"watch": {"exempt_users": ""}})
+        scenes.looked(host)
+        scenes.is_not_suspended(host, ALICE)
+        scenes.bad(host, ALICE, 4)
+        scenes.window_is(host, ALICE, failed=4)
+        scenes.suspend(host, ALICE, 1)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A mail server stops telling what becomes of its mail, and tells again: the wire takes over, status
-says so, and nothing is charged twice or not at all. Mail of a suspended account that leaves through a
-server without a hook is counted as a bypass."""
+"""When a mail server stops reporting what becomes of its mail, what the kernel saw is charged
+instead, and nothing is charged twice or not at all. `status` says so, and the reports count again
+when they come back. Mail of a suspended account that leaves through a server without a hook is
+counted as a bypass."""
 import sys
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Who on this host speaks to its own mail server: a server that looks each caller up right behind
-accept() finds the uid that the client itself tells, by every way there is to connect."""
+"""A mail server on this host that looks up who connected to it finds the user that the client
+itself tells, by every way there is to connect. It looks each caller up right behind accept()."""
 import json
 import subprocess
 import sys

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Real OpenSMTPD with smtplimit's filter: a suspended customer is refused by sendmail(1), PHP's mail()
-and loopback SMTP, with the text, whatever name he writes; others' mail flows meanwhile. A dead or
-stopped daemon refuses whom it had suspended until the end, and nobody else. (Debian 12's OpenSMTPD
-has no working TLS, and without TLS no SMTP AUTH.)"""
+"""Real OpenSMTPD with smtplimit's filter refuses a suspended customer's mail by every way in, with
+the text that says why, while others' mail flows. The ways are sendmail(1), PHP's mail() and
+loopback SMTP, whatever name he writes. With a dead or stopped daemon it refuses whom it had
+suspended until the end, and nobody else. (Debian 12's OpenSMTPD has no working TLS, and without TLS
+no SMTP AUTH.)"""
 import contextlib
 import os
 import signal
@@ -164,7 +165,7 @@ def test_filter_answers_whatever_comes(host):
           "answers")
 
 
-def test_agent_that_hangs(host):
+def test_daemon_that_hangs(host):
     os.kill(host.daemon.pid, signal.SIGSTOP)
     try:
         rcpts = []

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What a start may not get wrong: nobody is judged by what was before the end of a suspension, or by
-what was counted already, however the daemon before ended and at whatever point a start failed."""
+"""A daemon that starts judges nobody by what was counted before the end of a suspension or what was
+judged already, however the last one ended. That holds at whatever point a start failed."""
 import contextlib
 import fcntl
 import os

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mail over a network that loses, cuts up and reorders: retransmissions are counted once, replies that
-arrive behind a hole are read in order, and every session ends in step."""
+"""Mail over a network that loses, cuts up and reorders packets is counted once, and every session
+ends in step. Retransmissions are not counted again, and replies that arrive behind a hole are read
+in order."""
 import random
 import re
 import shutil

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mail of a relay user is judged per sender domain: the domain is an account, the relay itself is
+"""Mail of a relay user is judged by sender domain: the domain is an account, the relay itself is
 never refused, and `status` says so."""
 import json
 import sys

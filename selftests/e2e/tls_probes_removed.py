@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Probes that are of no use any more go within a minute or two: those in a process that has once sent a
-mail and lives on, and those in a library that other programs have come to map. Those of a session that
-is open and silent stay. A prober that could not be started again is tried again as slowly."""
+"""Probes that are of no use any more are removed within a minute or two, and those of a session
+that is open and silent stay. Of no use are those in a process that has once sent a mail and lives
+on, and those in a library that other programs have come to map. A prober that could not be started
+again is tried again as slowly."""
 import os
 import resource
 import sys
