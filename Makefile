@@ -53,7 +53,7 @@ $(O)/user/%.o: user/%.c
 
 $(O)/user/kernel/bpf.o: $(O)/smtplimit.skel.h
 $(O)/user/kernel/bpf_domains.o: $(O)/domains.skel.h
-$(O)/user/tls/bpf_tls.o: $(O)/tls.skel.h
+$(O)/user/kernel/bpf_tls.o: $(O)/tls.skel.h
 
 $(O)/%.skel.h: $(O)/%.bpf.o
 	$(call say,SKEL,$@)

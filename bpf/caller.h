@@ -2,8 +2,8 @@
 /*
  * caller.h - who on this host speaks to its own mail server: noted with the packet that opens the
  * connection, before the server sees it (with TCP Fast Open, its data too), and with each one that
- * carries data, before the server can ask about it. So a crowd of connections that pushes a note out
- * of the map gains nothing.
+ * carries data, before the server can ask about it. So a crowd of connections that pushes a note
+ * out of the map gains nothing.
  */
 #ifndef SMTPL_CALLER_H
 #define SMTPL_CALLER_H

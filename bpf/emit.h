@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * emit.h - counts what the parser decided and reports it. The order matters: room in the ring is
- * reserved first, then the count is added, then the event goes out with the totals. So whoever reads
- * the map, and then the ring up to where it was filled, has seen the event of every attempt in the
- * map, or there is none.
+ * reserved first, then the count is added, then the event goes out with the totals. So whoever
+ * reads the map, and then the ring up to where it was filled, has seen the event of every attempt
+ * in the map, or there is none.
  */
 #ifndef SMTPL_EMIT_H
 #define SMTPL_EMIT_H
@@ -40,8 +40,7 @@ static __always_inline void count_key(struct smtpl_count_key *key, const struct 
 {
 	key->uid = s->uid;
 	if (txn)
-		__builtin_memcpy(key->domain,
-				 s->smtp.c.senders[txn & (SMTP_SENDERS - 1)].domain,
+		__builtin_memcpy(key->domain, s->smtp.c.senders[txn & (SMTP_SENDERS - 1)].domain,
 				 SMTPL_DOMAIN_SIZE);
 	else
 		__builtin_memset(key->domain, 0, SMTPL_DOMAIN_SIZE);
@@ -84,8 +83,9 @@ static __always_inline void count_touch(struct smtpl_count *count)
 	count->last_ns = bpf_ktime_get_boot_ns();
 }
 
-/* One sender must not fill the ring that tells of all: what is beyond its share is counted all the same,
- * and healed from the totals. Two CPUs may overwrite each other's update: the share is not exact. */
+/* One sender must not fill the ring that tells of all: what is beyond its share is counted all the
+ * same, and healed from the totals. Two CPUs may overwrite each other's update: the share is not
+ * exact. */
 static __always_inline bool event_share(const struct smtpl_session *s,
 					const struct smtpl_count_key *key)
 {
@@ -105,8 +105,8 @@ static __always_inline bool event_share(const struct smtpl_session *s,
 	return true;
 }
 
-/* NULL: the caller counts it by stats_add(ring_full, 1). It must look at the result once only: 6.1 does
- * not know, the second time, that memory is not NULL. */
+/* NULL: the caller counts it by stats_add(ring_full, 1). It must look at the result once only: 6.1
+ * does not know, the second time, that memory is not NULL. */
 static __always_inline void *event_reserve(const struct smtpl_session *s, __u64 size)
 {
 	const struct smtpl_count_key key = {.uid = s->uid}; /* on the stack, see count_key */
@@ -114,7 +114,8 @@ static __always_inline void *event_reserve(const struct smtpl_session *s, __u64 
 	return event_share(s, &key) ? bpf_ringbuf_reserve(&smtpl_events, size, 0) : NULL;
 }
 
-/* The same where the session is a map's value, and not the argument of a global function: less stack. */
+/* The same where the session is a map's value, and not the argument of a global function: less
+ * stack. */
 static __always_inline void *event_reserve_here(const struct smtpl_session *s, __u64 size)
 {
 	return event_share(s, &s->uid_key) ? bpf_ringbuf_reserve(&smtpl_events, size, 0) : NULL;
@@ -173,8 +174,8 @@ static __always_inline void event_outcome_fill(struct smtpl_event_outcome *e,
 	}
 }
 
-/* When to wake the daemon: at once for what may cross the line, else when there is much to read
- * (it looks by itself several times a second). A wake-up for each delivered mail would cost more than
+/* When to wake the daemon: at once for what may cross the line, else when there is much to read (it
+ * looks by itself several times a second). A wake-up for each delivered mail would cost more than
  * all the rest here. */
 static __always_inline __u64 event_wakeup(__u32 outcome)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * gate.h - refuses the suspended: at connect, and the packets of what was open already. The maps say
- * who and until when; when that time is over the gate opens by itself, daemon or not.
+ * gate.h - refuses the suspended: at connect, and the packets of what was open already. The maps
+ * say who and until when; when that time is over the gate opens by itself, daemon or not.
  */
 #ifndef SMTPL_GATE_H
 #define SMTPL_GATE_H
@@ -39,14 +39,16 @@ static __always_inline bool gate_is_local(const __u8 addr[16])
 
 	if (addr_is_v4(addr) && (addr[12] == 127 || word[3] == 0))
 		return true;
-	if (word[0] == 0 && word[1] == 0 && word[2] == 0 && (word[3] == 0 || word[3] == bpf_htonl(1)))
+	if (word[0] == 0 && word[1] == 0 && word[2] == 0 &&
+	    (word[3] == 0 || word[3] == bpf_htonl(1)))
 		return true;
 	__builtin_memcpy(key.addr, addr, sizeof(key.addr));
 	return bpf_map_lookup_elem(&smtpl_locals, &key) != NULL;
 }
 
 /* Is there a responder, can this socket reach it, and can the client understand its answer? */
-static __always_inline bool gate_can_redirect(struct bpf_sock_addr *ctx, const struct smtpl_session *s)
+static __always_inline bool gate_can_redirect(struct bpf_sock_addr *ctx,
+					      const struct smtpl_session *s)
 {
 	const struct smtpl_meta *meta;
 	struct bpf_sock *sk = ctx->sk;
@@ -91,8 +93,8 @@ static __always_inline void gate_count_refused(struct smtpl_session *s, __u64 n)
 	count_touch(count);
 }
 
-/* Is the sender domain of the newest message suspended? Global, so that its key is on a stack that is
- * gone when gate_cut() has its own. */
+/* Is the sender domain of the newest message suspended? Global, so that its key is on a stack that
+ * is gone when gate_cut() has its own. */
 __attribute__((noinline)) int gate_domain_refused(const struct smtpl_session *s)
 {
 	const struct smtpl_suspension *suspension;
@@ -107,8 +109,8 @@ __attribute__((noinline)) int gate_domain_refused(const struct smtpl_session *s)
 	return suspension && suspension->until_ns > bpf_ktime_get_boot_ns();
 }
 
-/* Refuse the message that a mail server's session has just begun: one attempt, as when a server refuses
- * MAIL. Global, so that it is verified once. */
+/* Refuse the message that a mail server's session has just begun: one attempt, as when a server
+ * refuses MAIL. Global, so that it is verified once. */
 __attribute__((noinline)) int gate_cut(struct smtpl_session *s)
 {
 	struct smtpl_event_cut *event;
@@ -141,7 +143,8 @@ __attribute__((noinline)) int gate_cut(struct smtpl_session *s)
 /* [refuse] relay = reset */
 static __always_inline bool gate_cuts(struct smtpl_session *s)
 {
-	return smtpl_relay_reset && s->role == SMTPL_ROLE_RELAY && gate_domain_refused(s) && gate_cut(s);
+	return smtpl_relay_reset && s->role == SMTPL_ROLE_RELAY && gate_domain_refused(s) &&
+	       gate_cut(s);
 }
 
 #endif

@@ -13,16 +13,16 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
-#define SMTPL_IPPROTO_TCP     6
-#define SMTPL_IPPROTO_HOPOPTS 0
-#define SMTPL_IPPROTO_ROUTING 43
-#define SMTPL_IPPROTO_DSTOPTS 60
+#define SMTPL_IPPROTO_TCP      6
+#define SMTPL_IPPROTO_HOPOPTS  0
+#define SMTPL_IPPROTO_ROUTING  43
+#define SMTPL_IPPROTO_DSTOPTS  60
 #define SMTPL_LOOPBACK_IFINDEX 1 /* include/linux/if.h LOOPBACK_IFINDEX: lo in every namespace */
-#define SMTPL_TCPOPT_EOL      0
-#define SMTPL_TCPOPT_NOP      1
-#define SMTPL_TCPOPT_MPTCP    30 /* RFC 8684 */
-#define SMTPL_MPTCP_JOIN      1
-#define SMTPL_PF_KTHREAD      0x00200000 /* include/linux/sched.h */
+#define SMTPL_TCPOPT_EOL       0
+#define SMTPL_TCPOPT_NOP       1
+#define SMTPL_TCPOPT_MPTCP     30 /* RFC 8684 */
+#define SMTPL_MPTCP_JOIN       1
+#define SMTPL_PF_KTHREAD       0x00200000 /* include/linux/sched.h */
 
 #define SMTPL_TCP_SYN 0x02
 #define SMTPL_TCP_RST 0x04
@@ -82,7 +82,8 @@ struct bpf_iter__tcp {
 /* Since 6.5. The program that calls it is not loaded where vmlinux has no such function. */
 extern int bpf_sock_destroy(struct sock_common *sock) __ksym __weak;
 
-/* bpf_set_retval() of connect hooks came with 5.18; before that a refusal is EPERM. Set before load. */
+/* bpf_set_retval() of connect hooks came with 5.18; before that a refusal is EPERM. Set before
+ * load. */
 const volatile bool smtpl_has_set_retval = true;
 
 /* Keeps clang from proving an index in range and dropping the check that the verifier needs. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maps.bpf.h - the maps, pinned by name below <bpffs>/v1, and the settings that the packet path reads
- * without a map look-up. Layouts: headers/maps.h.
+ * maps.bpf.h - the maps, pinned by name below <bpffs>/v1, and the settings that the packet path
+ * reads without a map look-up. Layouts: headers/maps.h.
  */
 #ifndef SMTPL_MAPS_BPF_H
 #define SMTPL_MAPS_BPF_H
@@ -113,7 +113,7 @@ struct {
 __u64 smtpl_ports[65536 / 64]; /* watched ports, a bit each */
 __u32 smtpl_responder_port;    /* host order: redirected packets go there; 0: none */
 __u32 smtpl_responder_port6;
-__u32 smtpl_local;       /* 1: this host's own addresses are watched too */
+__u32 smtpl_local;	 /* 1: this host's own addresses are watched too */
 __u32 smtpl_relay_reset; /* 1: [refuse] relay = reset */
 __u32 smtpl_destroy_uid; /* whose sessions iter/tcp ends */
 

@@ -14,13 +14,14 @@ struct stream_source {
 	struct __sk_buff *skb;
 };
 
-static __always_inline long stream_load(const struct stream_source *from, __u32 off, void *buf, __u32 n)
+static __always_inline long stream_load(const struct stream_source *from, __u32 off, void *buf,
+					__u32 n)
 {
 	return bpf_skb_load_bytes(from->skb, off, buf, n);
 }
 
-/* To be followed inside TLS, and counted as opaque at its end if that was not possible. Not one whose
- * commands and replies matched no more. */
+/* To be followed inside TLS, and counted as opaque at its end if that was not possible. Not one
+ * whose commands and replies matched no more. */
 static __always_inline void stream_opaque(struct smtpl_session *s)
 {
 	if (!smtpl_tls_mode || s->smtp.c.opaque) {
@@ -38,10 +39,10 @@ enum packet_verdict {
 	PACKET_PASS = 1,
 };
 
-#define PACKET_HEADER_WORDS_MIN 5 /* of IPv4 and of TCP, in 4 bytes */
-#define PACKET_EXT_HEADERS_MAX 6 /* IPv6 extension headers before TCP; more: not followed */
-#define PACKET_TCP_OPTIONS_MAX 40 /* bytes of them in a header */
-#define PACKET_SEQ_NEAR (1 << 20) /* a reply further ahead than this is not the peer's */
+#define PACKET_HEADER_WORDS_MIN 5  /* of IPv4 and of TCP, in 4 bytes */
+#define PACKET_EXT_HEADERS_MAX	6  /* IPv6 extension headers before TCP; more: not followed */
+#define PACKET_TCP_OPTIONS_MAX	40 /* bytes of them in a header */
+#define PACKET_SEQ_NEAR		(1 << 20) /* a reply further ahead than this is not the peer's */
 
 struct packet {
 	__u32 tcp;     /* offset of the TCP header */
@@ -139,7 +140,8 @@ static long packet_option(__u32 index, struct packet_options *o)
 {
 	__u8 opt[3] = {};
 
-	if (o->off >= o->end || bpf_skb_load_bytes(o->skb, o->off, opt, 1) || opt[0] == SMTPL_TCPOPT_EOL)
+	if (o->off >= o->end || bpf_skb_load_bytes(o->skb, o->off, opt, 1) ||
+	    opt[0] == SMTPL_TCPOPT_EOL)
 		return 1;
 	if (opt[0] == SMTPL_TCPOPT_NOP) {
 		o->off++;
@@ -196,14 +198,15 @@ static __always_inline int packet_redirected(struct __sk_buff *skb, const struct
 /* What is suspended may still send a RST, by which the kernel ends its connection. */
 static __always_inline bool packet_refused(const struct smtpl_session *s, const struct packet *p)
 {
-	if (p->flags & SMTPL_TCP_RST || !gate_refuses(s->uid)) /* no flags: it could not be parsed */
+	if (p->flags & SMTPL_TCP_RST ||
+	    !gate_refuses(s->uid)) /* no flags: it could not be parsed */
 		return false;
 	stats_add(refused_packets, 1);
 	return true;
 }
 
-/* The same for a mail server's session that was cut. What the remote host says is still read: it may
- * be about the message before. */
+/* The same for a mail server's session that was cut. What the remote host says is still read: it
+ * may be about the message before. */
 static __always_inline bool packet_cut(const struct smtpl_session *s, const struct packet *p)
 {
 	if (!s->cut || p->flags & SMTPL_TCP_RST)
@@ -240,7 +243,8 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 	if (!parsed)
 		return PACKET_PASS;
 	if (p.flags & SMTPL_TCP_URG) {
-		/* The server leaves out the urgent byte: with it "RC!PT" is no command here, but there. */
+		/* The server leaves out the urgent byte: with it "RC!PT" is no command here, but
+		 * there. */
 		stats_add(urgent_packets, 1);
 		return PACKET_DROP;
 	}
@@ -284,7 +288,8 @@ static __always_inline int packet_reply(struct __sk_buff *skb, struct smtpl_sess
 	ahead = p->seq - s->in.seq;
 	if (ahead > PACKET_SEQ_NEAR)
 		return PACKET_PASS;
-	/* What our TCP has acknowledged never comes again: waiting for it would stall the session. */
+	/* What our TCP has acknowledged never comes again: waiting for it would stall the session.
+	 * */
 	if (ahead && s->in.drops < SMTPL_HOLE_DROPS_MAX && (__s32)(s->acked - s->in.seq) <= 0) {
 		/* Once TCP holds it the peer never sends it again: make it come back in order. */
 		s->in.drops++;

@@ -4,8 +4,8 @@
  * object is fed to the parser of the session that the object is bound to. A call counts when it
  * returns, by what it returns: one that has to be repeated has brought nothing yet.
  *
- * Nothing is guessed. After a stretch that could not be read, or a call whose return was not seen, what
- * follows is unknown until the next transaction.
+ * Nothing is guessed. After a stretch that could not be read, or a call whose return was not seen,
+ * what follows is unknown until the next transaction.
  */
 #ifndef SMTPL_PLAINTEXT_H
 #define SMTPL_PLAINTEXT_H
@@ -17,8 +17,10 @@ struct stream_source {
 	const void *memory; /* of the current process */
 };
 
-/* Not sleepable: what is not in memory cannot be read. But the library has just had it in its hands. */
-static __always_inline long stream_load(const struct stream_source *from, __u32 off, void *buf, __u32 n)
+/* Not sleepable: what is not in memory cannot be read. But the library has just had it in its
+ * hands. */
+static __always_inline long stream_load(const struct stream_source *from, __u32 off, void *buf,
+					__u32 n)
 {
 	return bpf_probe_read_user(buf, n, from->memory + off);
 }
@@ -39,7 +41,8 @@ static __always_inline __u64 plaintext_word(const struct stream_source *from, __
 	__u8 head[sizeof(__u64)] = {};
 	__u64 word = 0;
 
-	if (len < sizeof(head) ? stream_load(from, 0, head, len & 7) : stream_load(from, 0, head, sizeof(head)))
+	if (len < sizeof(head) ? stream_load(from, 0, head, len & 7) :
+				 stream_load(from, 0, head, sizeof(head)))
 		return 0;
 	for (__u32 i = 0; i < sizeof(head); i++)
 		word = word << 8 | (head[i] - 'a' < 26u ? head[i] - 0x20 : head[i]);
@@ -83,8 +86,8 @@ static __always_inline void plaintext_event(struct smtpl_session *t, __u32 event
 		settle_unseen(t);
 }
 
-static __always_inline void plaintext_wrote(struct smtpl_session *t, const struct stream_source *from,
-					    __u32 len)
+static __always_inline void plaintext_wrote(struct smtpl_session *t,
+					    const struct stream_source *from, __u32 len)
 {
 	__u32 event = smtp_tls_wrote(&t->plain, &t->smtp, plaintext_word(from, len));
 
@@ -96,8 +99,8 @@ static __always_inline void plaintext_wrote(struct smtpl_session *t, const struc
 		plaintext_missed(t);
 }
 
-static __always_inline void plaintext_read(struct smtpl_session *t, const struct stream_source *from,
-					   __u32 len)
+static __always_inline void plaintext_read(struct smtpl_session *t,
+					   const struct stream_source *from, __u32 len)
 {
 	__u64 word;
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * session.h - one outbound connection to a watched port, in the storage of its socket: who opened it,
- * where to, how far its two streams were read, and the parser's state.
+ * session.h - one outbound connection to a watched port, in the storage of its socket: who opened
+ * it, where to, how far its two streams were read, and the parser's state.
  *
  * Who writes what: egress (under the socket's lock) the fields of `out` and smtp.c; whoever holds
  * `lock` (ingress, or the end of the session) those of `in` and smtp.s; connect the rest, once.
  *
- * A session that turned to TLS goes on in a copy of its own, in smtpl_tls by its cookie, because the
- * probes on TLS libraries see no socket. The one in the socket's storage then says how the socket is; the
- * copy has the parser. Its `out` is written by who writes to the TLS object.
+ * A session that turned to TLS goes on in a copy of its own, in smtpl_tls by its cookie, because
+ * the probes on TLS libraries see no socket. The one in the socket's storage then says how the
+ * socket is; the copy has the parser. Its `out` is written by who writes to the TLS object.
  *
- * Sessions outlive an upgrade where their size stays: a change of layout that keeps the size is a new
- * SMTPL_SCHEMA.
+ * Sessions outlive an upgrade where their size stays: a change of layout that keeps the size is a
+ * new SMTPL_SCHEMA.
  */
 #ifndef SMTPL_SESSION_H
 #define SMTPL_SESSION_H
@@ -36,9 +36,9 @@ struct session_cursor {
 };
 
 struct session_way {
-	__u32 seq;    /* TCP sequence number of the next byte */
-	__u8 synced;  /* seq is valid */
-	__u8 drops;   /* ingress: segments behind a hole, dropped in a row */
+	__u32 seq;   /* TCP sequence number of the next byte */
+	__u8 synced; /* seq is valid */
+	__u8 drops;  /* ingress: segments behind a hole, dropped in a row */
 	__u16 pad;
 	struct session_cursor cursor;
 	__u8 buf[SESSION_BUF] __attribute__((aligned(8)));
@@ -61,27 +61,29 @@ struct smtpl_session {
 	struct smtpl_count_key uid_key; /* (uid, ""), never changes */
 	__u32 uid;
 	__u32 pid;
-	__u32 role; /* enum smtpl_role, as it was at connect */
-	__u32 port; /* destination, host order */
-	__u8 dest[16]; /* destination that the client asked for, v4-mapped for IPv4 */
-	__u32 iss;     /* the SYN's sequence number */
-	__u32 acked;   /* by our own TCP to the server: it holds all before; written by egress */
-	__u32 lock;    /* 1: held */
-	__u32 end;     /* enum smtp_end, once the socket is closed; 0: open */
-	__u32 error;   /* of the socket at its end */
-	__u8 ended;    /* the end has been settled */
+	__u32 role;	 /* enum smtpl_role, as it was at connect */
+	__u32 port;	 /* destination, host order */
+	__u8 dest[16];	 /* destination that the client asked for, v4-mapped for IPv4 */
+	__u32 iss;	 /* the SYN's sequence number */
+	__u32 acked;	 /* by our own TCP to the server: it holds all before; written by egress */
+	__u32 lock;	 /* 1: held */
+	__u32 end;	 /* enum smtp_end, once the socket is closed; 0: open */
+	__u32 error;	 /* of the socket at its end */
+	__u8 ended;	 /* the end has been settled */
 	__u8 redirected; /* goes to the responder */
 	__u8 established;
 	__u8 client_first; /* the client closed before the server did */
 	__u8 server_first;
-	__u8 cut; /* a mail server's, whose newest message is of a suspended domain; written by egress */
-	__u8 tls_wire;  /* enum session_tls; settled as a TLS session at the socket's end */
-	__u8 tls_asked; /* for probes in another process than the one that connected */
-	__u8 tls_full; /* there was no room to follow it */
+	/* a mail server's, whose newest message is of a suspended domain; written by egress */
+	__u8 cut;
+	__u8 tls_wire;	   /* enum session_tls; settled as a TLS session at the socket's end */
+	__u8 tls_asked;	   /* for probes in another process than the one that connected */
+	__u8 tls_full;	   /* there was no room to follow it */
 	__u8 tls_calls[2]; /* in smtpl_tls: a call is under way, that reads or that writes */
-	__u8 tls_shared; /* in smtpl_tls: a process that had it has forked, the child has the object as well */
+	/* in smtpl_tls: a process that had it has forked, the child has the object as well */
+	__u8 tls_shared;
 	struct smtp_tls plain; /* in smtpl_tls alone */
-	__u8 tls_probed; /* in smtpl_tls: a process that had probes has read of it */
+	__u8 tls_probed;       /* in smtpl_tls: a process that had probes has read of it */
 };
 
 /* The receiving side and the end of a session exclude each other. Never waits: who does not get the

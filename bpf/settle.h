@@ -73,7 +73,8 @@ static __always_inline void session_release(struct smtpl_session *s)
 		session_try_settle(s);
 }
 
-/* An attempt that nobody saw, of a sender that nobody saw. Global for the sake of the caller's stack. */
+/* An attempt that nobody saw, of a sender that nobody saw. Global for the sake of the caller's
+ * stack. */
 __attribute__((noinline)) int settle_unseen(struct smtpl_session *s)
 {
 	struct smtp_decision d = {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * smtplimit.bpf.c - every hook of the daemon. A socket to a watched port gets a session at connect; the
- * packet programs feed its two streams to the parser; the state hook settles it at its end. What is
- * suspended is turned away at connect, and cut where it was open.
+ * smtplimit.bpf.c - every hook of the daemon. A socket to a watched port gets a session at connect;
+ * the packet programs feed its two streams to the parser; the state hook settles it at its end.
+ * What is suspended is turned away at connect, and cut where it was open.
  */
 #include "kernel.h"
 #include "caller.h"
@@ -29,8 +29,9 @@ enum connect_verdict {
 	CONNECT_REDIRECT = 2, /* to `to` and `to_port` */
 };
 
-/* No session can be made. A user can bring that about (net.core.optmem_max is charged for socket options
- * as well), and a connection without a session is neither counted nor cut: a direct sender gets none. */
+/* No session can be made. A user can bring that about (net.core.optmem_max is charged for socket
+ * options as well), and a connection without a session is neither counted nor cut: a direct sender
+ * gets none. */
 static __always_inline int connect_unfollowed(void)
 {
 	if (gate_role(bpf_get_current_uid_gid()) != SMTPL_ROLE_DIRECT)
@@ -83,8 +84,8 @@ static __always_inline __u32 connect_refuse(struct bpf_sock_addr *ctx, struct sm
 	return 0;
 }
 
-/* A further MPTCP subflow is connected by a kernel worker (net/mptcp/subflow.c), not by a user: its bytes
- * would be a part of another connection's. The connection goes on without it. */
+/* A further MPTCP subflow is connected by a kernel worker (net/mptcp/subflow.c), not by a user: its
+ * bytes would be a part of another connection's. The connection goes on without it. */
 static __always_inline bool connect_joins(void)
 {
 	return bpf_get_current_task_btf()->flags & SMTPL_PF_KTHREAD;
@@ -216,8 +217,9 @@ static __always_inline bool packet_watched(const struct bpf_sock *sk)
 	return watched_port(port) || to_responder(port);
 }
 
-/* A connection without a session was open before the daemon. Whose it is, is known by its creator: enough
- * to cut it. bpf_get_socket_uid() would tell the uid as a container sees it, that of somebody else here. */
+/* A connection without a session was open before the daemon. Whose it is, is known by its creator:
+ * enough to cut it. bpf_get_socket_uid() would tell the uid as a container sees it, that of
+ * somebody else here. */
 static __always_inline int packet_unfollowed(struct __sk_buff *skb, struct bpf_sock *sk)
 {
 	__u32 dest[4] = {0, 0, bpf_htonl(0xffff), sk->dst_ip4};
@@ -266,8 +268,8 @@ int smtpl_ingress(struct __sk_buff *skb)
 	return s ? packet_ingress(skb, s) : PACKET_PASS;
 }
 
-/* Why did the socket close? A local close without an error, and before the server's, is the client's
- * own wish; anything else lost the connection. */
+/* Why did the socket close? A local close without an error, and before the server's, is the
+ * client's own wish; anything else lost the connection. */
 static __always_inline __u32 state_end(const struct smtpl_session *s, int old, int error)
 {
 	if (error || !s->established || s->server_first)
@@ -295,9 +297,9 @@ static __always_inline int state_changed(struct sock *sk, int old, int new)
 	return 0;
 }
 
-/* Twice: a trace point leaves out a program that it interrupts on the same CPU (recursion_misses), as a
- * softirq does a closing process. Only one of the two can be interrupted; the second to run finds the
- * work done. */
+/* Twice: a trace point leaves out a program that it interrupts on the same CPU (recursion_misses),
+ * as a softirq does a closing process. Only one of the two can be interrupted; the second to run
+ * finds the work done. */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(smtpl_state, struct sock *sk, int old, int new)
 {
@@ -353,7 +355,8 @@ int smtpl_destroy(struct bpf_iter__tcp *ctx)
 	if (!sk)
 		return 0;
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
-	if (!s || s->uid != smtpl_destroy_uid || s->redirected || !(session_is_cut(s) || gate_refuses(s->uid)))
+	if (!s || s->uid != smtpl_destroy_uid || s->redirected ||
+	    !(session_is_cut(s) || gate_refuses(s->uid)))
 		return 0;
 	if (bpf_sock_destroy(sk) == 0)
 		bpf_seq_write(ctx->meta->seq, "x", 1);

@@ -10,21 +10,24 @@
 
 #include "gate.h"
 
-#define STREAM_ROUNDS 256      /* stretches left out in one segment; after that all bytes are read */
-#define STREAM_BODY_SHORT 64   /* the rest of a segment up to this is not searched but read */
-#define STREAM_WORD 8          /* bytes searched at a time */
-#define STREAM_LINE_END 2      /* CRLF */
-#define STREAM_STRIDE 4        /* bytes a call: with safe RET a return costs as much as a byte */
+#define STREAM_ROUNDS	  256 /* stretches left out in one segment; after that all bytes are read */
+#define STREAM_BODY_SHORT 64  /* the rest of a segment up to this is not searched but read */
+#define STREAM_WORD	  8   /* bytes searched at a time */
+#define STREAM_LINE_END	  2   /* CRLF */
+#define STREAM_STRIDE	  4   /* bytes a call: with safe RET a return costs as much as a byte */
 
 /*
- * Where the bytes are is the business of who includes this: packet.h has them in a packet, plaintext.h
- * in the memory of a process. Programs of the one kind may not even hold the other's helper.
+ * Where the bytes are is the business of who includes this: packet.h has them in a packet,
+ * plaintext.h in the memory of a process. Programs of the one kind may not even hold the other's
+ * helper.
  *
  *	struct stream_source
- *	long stream_load(const struct stream_source *from, __u32 off, void *buf, __u32 n)	0: done
- *	void stream_opaque(struct smtpl_session *s)	nothing more can be read of the session
+ *	long stream_load(const struct stream_source *from, __u32 off, void *buf, __u32 n);
+ *		0: done
+ *	void stream_opaque(struct smtpl_session *s);
+ *		nothing more can be read of the session
  */
-struct feed {
+struct stream {
 	struct stream_source from;
 	struct smtpl_session *s;
 };
@@ -48,7 +51,7 @@ static __always_inline __u32 stream_read_size(__u32 n)
 }
 
 /* The next byte of the payload, through the buffer of this direction; -1: no more. */
-static __always_inline int stream_next(const struct feed *f, struct session_way *way)
+static __always_inline int stream_next(const struct stream *f, struct session_way *way)
 {
 	struct session_cursor *c = &way->cursor;
 	__u32 at = c->at;
@@ -123,7 +126,7 @@ static __always_inline bool stream_may_search(const struct smtpl_session *s)
 	return smtp_client_in_body(&s->smtp) && !s->smtp.c.match && !smtp_body_refused(&s->smtp);
 }
 
-static __always_inline long stream_client_byte(struct feed *f)
+static __always_inline long stream_client_byte(struct stream *f)
 {
 	struct smtpl_session *s = f->s;
 	const struct session_cursor *c = &s->out.cursor;
@@ -145,9 +148,10 @@ static __always_inline long stream_client_byte(struct feed *f)
 	return c->pos >= c->hold && stream_may_search(s);
 }
 
-static long stream_client_bytes(__u32 index, struct feed *f)
+static long stream_client_bytes(__u32 index, struct stream *f)
 {
-	return stream_client_byte(f) || stream_client_byte(f) || stream_client_byte(f) || stream_client_byte(f);
+	return stream_client_byte(f) || stream_client_byte(f) || stream_client_byte(f) ||
+	       stream_client_byte(f);
 }
 
 /* The highest bit of each byte of `word` that is `byte`; and perhaps of others, but above such a
@@ -184,7 +188,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "feed_dotted_word");
 
 /* Search a buffer full of body. 1: the cursor is before what must be read, and holds on to its
  * end. */
-static long stream_search_block(__u32 index, struct feed *f)
+static long stream_search_block(__u32 index, struct stream *f)
 {
 	struct session_way *way = &f->s->out;
 	struct session_cursor *c = &way->cursor;
@@ -206,7 +210,7 @@ static long stream_search_block(__u32 index, struct feed *f)
 }
 
 /* In a body: leave out what carries nothing, or hold on to what must be read. */
-static __always_inline void stream_body(struct feed *f)
+static __always_inline void stream_body(struct stream *f)
 {
 	struct session_cursor *c = &f->s->out.cursor;
 	__u32 rest = c->len - c->pos;
@@ -220,7 +224,7 @@ static __always_inline void stream_body(struct feed *f)
 	stream_seek(c, c->pos);
 }
 
-static __always_inline void stream_leave_out(struct feed *f)
+static __always_inline void stream_leave_out(struct stream *f)
 {
 	struct session_cursor *c = &f->s->out.cursor;
 	__u64 chunk = smtp_client_chunk(&f->s->smtp);
@@ -236,7 +240,7 @@ static __always_inline void stream_leave_out(struct feed *f)
 	}
 }
 
-static long stream_client_round(__u32 index, struct feed *f)
+static long stream_client_round(__u32 index, struct stream *f)
 {
 	struct session_cursor *c = &f->s->out.cursor;
 
@@ -251,9 +255,9 @@ static long stream_client_round(__u32 index, struct feed *f)
 }
 
 static __always_inline void stream_client(const struct stream_source *from, struct smtpl_session *s,
-					__u32 off, __u32 len)
+					  __u32 off, __u32 len)
 {
-	struct feed f = {.from = *from, .s = s};
+	struct stream f = {.from = *from, .s = s};
 
 	stream_start(&s->out.cursor, off, len);
 	bpf_loop(STREAM_ROUNDS + 1, stream_client_round, &f, 0);
@@ -271,7 +275,7 @@ static __always_inline void stream_server_event(struct smtpl_session *s, __u32 e
 		emit_outcome(s, &s->smtp.s.decision);
 }
 
-static __always_inline long stream_server_byte(struct feed *f)
+static __always_inline long stream_server_byte(struct stream *f)
 {
 	struct smtpl_session *s = f->s;
 	int byte = stream_next(f, &s->in);
@@ -285,15 +289,16 @@ static __always_inline long stream_server_byte(struct feed *f)
 	return s->smtp.s.opaque || s->smtp.s.desync;
 }
 
-static long stream_server_bytes(__u32 index, struct feed *f)
+static long stream_server_bytes(__u32 index, struct stream *f)
 {
-	return stream_server_byte(f) || stream_server_byte(f) || stream_server_byte(f) || stream_server_byte(f);
+	return stream_server_byte(f) || stream_server_byte(f) || stream_server_byte(f) ||
+	       stream_server_byte(f);
 }
 
 static __always_inline void stream_server(const struct stream_source *from, struct smtpl_session *s,
-					__u32 off, __u32 len)
+					  __u32 off, __u32 len)
 {
-	struct feed f = {.from = *from, .s = s};
+	struct stream f = {.from = *from, .s = s};
 
 	if (s->smtp.s.opaque || s->smtp.s.desync)
 		return;

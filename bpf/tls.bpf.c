@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tls.bpf.c - reads the plaintext of TLS sessions. One program stands on the entries and RETs of the TLS
- * functions of a library (headers/tls.h); a hook on a trace point says which socket a thread reads. While
- * the thread is inside such a function, that socket is the TLS object's.
+ * tls.bpf.c - reads the plaintext of TLS sessions. One program stands on the entries and RETs of
+ * the TLS functions of a library (headers/tls.h); a hook on a trace point says which socket a
+ * thread reads. While the thread is inside such a function, that socket is the TLS object's.
  *
- * A program that hands its library buffers, not sockets (memory BIOs), reads the socket first and then
- * calls the library. There the socket is a candidate for the object of the next call that reads or
- * shakes hands, for that one alone, and it is bound when plaintext comes of it. A thread that reads
- * another socket in between does it in another way: none of its objects is bound so.
+ * A program that hands its library buffers, not sockets (memory BIOs), reads the socket first and
+ * then calls the library. There the socket is a candidate for the object of the next call that
+ * reads or shakes hands, for that one alone, and it is bound when plaintext comes of it. A thread
+ * that reads another socket in between does it in another way: none of its objects is bound so.
  */
 #include <linux/ptrace.h>
 #include "kernel.h"
@@ -33,8 +33,8 @@ struct {
 /* --- calls ---------------------------------------------------------------------------------- */
 
 /* What this thread read last was for this object. */
-static __always_inline void tls_take_last(const struct tls_object_key *key, struct tls_thread *thread,
-					  __u32 direction)
+static __always_inline void tls_take_last(const struct tls_object_key *key,
+					  struct tls_thread *thread, __u32 direction)
 {
 	struct smtpl_session *t = tls_session(thread->last);
 	struct tls_object *object;
@@ -50,8 +50,8 @@ static __always_inline void tls_take_last(const struct tls_object_key *key, stru
 		object->whole = 1;
 }
 
-/* A call is under way. One of the same direction before it, whose return was not seen, may have brought
- * something. */
+/* A call is under way. One of the same direction before it, whose return was not seen, may have
+ * brought something. */
 static __always_inline void tls_mark_call(const struct tls_object_key *key, __u32 direction)
 {
 	struct tls_object *object = bpf_map_lookup_elem(&smtpl_tls_objs, key);
@@ -91,8 +91,8 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
 	}
 	if (direction == TLS_READS || direction == TLS_WRITES)
 		tls_mark_call(&key, direction);
-	/* The handshake's return is not seen. What was called before and is still under way has its stack
-	 * above this call's. */
+	/* The handshake's return is not seen. What was called before and is still under way has its
+	 * stack above this call's. */
 	if (thread->calls[TLS_SHAKES].sp <= PT_REGS_SP(ctx))
 		thread->calls[TLS_SHAKES].sp = 0;
 	call = tls_call(thread, direction);
@@ -129,7 +129,8 @@ static __always_inline void tls_note_again(struct tls_object *object, const stru
 		object->again = call->buf;
 }
 
-static __always_inline void tls_pass(struct smtpl_session *t, __u32 direction, __u64 buf, __u64 bytes)
+static __always_inline void tls_pass(struct smtpl_session *t, __u32 direction, __u64 buf,
+				     __u64 bytes)
 {
 	const struct stream_source from = {.memory = (const void *)buf};
 
@@ -163,7 +164,8 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function)
 	key.object = call->object;
 	key.owner = thread->owner;
 	bytes = tls_result(ctx, call);
-	/* An object is noted for what it wrote: many that do nothing push nobody's out of the map. */
+	/* An object is noted for what it wrote: many that do nothing push nobody's out of the map.
+	 * */
 	object = bytes && direction == TLS_WRITES ? tls_object_get(&key) :
 						    bpf_map_lookup_elem(&smtpl_tls_objs, &key);
 	if (!object)
@@ -302,8 +304,8 @@ static __always_inline void tls_read_inside(struct smtpl_session *t, const struc
 		tls_bind(&key, object, t);
 }
 
-/* A process without probes reads. Where it is another than the one that connected, it is the one to get
- * them; and what it has done with a session that was followed is not known. */
+/* A process without probes reads. Where it is another than the one that connected, it is the one to
+ * get them; and what it has done with a session that was followed is not known. */
 static __always_inline void tls_read_unseen(struct smtpl_session *s, __u32 pid)
 {
 	struct smtpl_session *t = tls_session(s->cookie);
@@ -320,8 +322,8 @@ static __always_inline void tls_read_unseen(struct smtpl_session *s, __u32 pid)
 	tls_ask(s, pid, false);
 }
 
-/* Is the session's object still the session's? It may have been freed, or pushed out of the map: then what
- * it said since is not known, and another one may be bound. */
+/* Is the session's object still the session's? It may have been freed, or pushed out of the map:
+ * then what it said since is not known, and another one may be bound. */
 static __always_inline void tls_check_object(struct smtpl_session *t)
 {
 	struct tls_object_key key = {.object = t->tls.object, .owner = t->tls.owner};
@@ -361,8 +363,8 @@ static __always_inline void tls_mark_direct(const struct tls_thread *thread)
 /* Any socket of any process. `plain`: what is read there is not TLS. */
 static __always_inline int tls_read_other(bool plain)
 {
-	struct tls_thread *thread = bpf_task_storage_get(&smtpl_tls_thrds, bpf_get_current_task_btf(),
-							 NULL, 0);
+	struct tls_thread *thread =
+		bpf_task_storage_get(&smtpl_tls_thrds, bpf_get_current_task_btf(), NULL, 0);
 
 	if (!thread)
 		return 0;
@@ -382,7 +384,8 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	struct tls_thread *thread;
 	struct smtpl_session *s, *t;
 
-	/* The kernel reads it, for kTLS and the like: whoever is interrupted has nothing to do with it. */
+	/* The kernel reads it, for kTLS and the like: whoever is interrupted has nothing to do with
+	 * it. */
 	if (!sk->sk_lock.owned)
 		return 0;
 	if (!watched_port(bpf_ntohs(sk->__sk_common.skc_dport)))
@@ -416,8 +419,8 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	return 0;
 }
 
-/* A process in the middle of a session forks, as Exim does to go on with it in another: the child has the
- * TLS object as well, and no probes yet. */
+/* A process in the middle of a session forks, as Exim does to go on with it in another: the child
+ * has the TLS object as well, and no probes yet. */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(smtpl_tls_fork, struct task_struct *parent, struct task_struct *child)
 {

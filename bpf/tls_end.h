@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_end.h - the end of a session that turned to TLS. It comes when the socket is gone, not when it
- * closes: until then its process may read what was received.
+ * tls_end.h - the end of a session that turned to TLS. It comes when the socket is gone, not when
+ * it closes: until then its process may read what was received.
  */
 #ifndef SMTPL_TLS_END_H
 #define SMTPL_TLS_END_H
@@ -51,8 +51,8 @@ static __always_inline void tls_close_read(struct smtpl_session *s, struct smtpl
 	session_close(t, s->end, s->error);
 }
 
-/* The socket of a session is gone, or begins anew. A function of its own for the sake of the caller's
- * stack. */
+/* The socket of a session is gone, or begins anew. A function of its own for the sake of the
+ * caller's stack. */
 static __attribute__((noinline)) int session_over(struct smtpl_session *s)
 {
 	struct smtpl_session *t;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_maps.h - what the hooks on sockets and the probes on TLS libraries share: the sessions that turned
- * to TLS, and who is to get probes.
+ * tls_maps.h - what the hooks on sockets and the probes on TLS libraries share: the sessions that
+ * turned to TLS, and who is to get probes.
  */
 #ifndef SMTPL_TLS_MAPS_H
 #define SMTPL_TLS_MAPS_H
@@ -19,8 +19,8 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } smtpl_tls SEC(".maps");
 
-/* Sessions of it that are over: taken out a while later only. An entry's memory is another's as soon as
- * it is taken out, and a probe that runs right then has it in its hands. */
+/* Sessions of it that are over: taken out a while later only. An entry's memory is another's as
+ * soon as it is taken out, and a probe that runs right then has it in its hands. */
 struct smtpl_tls_dead {
 	__u64 cookie;
 	__u64 time_ns;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_object.h - what is known of the threads that call a TLS library, of the TLS objects that they hand
- * it, and to which session each object is bound.
+ * tls_object.h - what is known of the threads that call a TLS library, of the TLS objects that they
+ * hand it, and to which session each object is bound.
  */
 #ifndef SMTPL_TLS_OBJECT_H
 #define SMTPL_TLS_OBJECT_H
@@ -14,16 +14,16 @@ enum tls_direction {
 	TLS_READS = 0,
 	TLS_WRITES,
 	TLS_UNCORKS, /* its own writes were counted when they were corked (GnuTLS) */
-	TLS_SHAKES, /* its return is not seen: OpenSSL leaves by an indirect jump */
+	TLS_SHAKES,  /* its return is not seen: OpenSSL leaves by an indirect jump */
 	TLS_DIRECTIONS,
 };
 
 struct tls_call {
 	__u64 object;
 	__u64 buf;
-	__u64 done; /* where the _ex functions write how many bytes it were */
-	__u64 sp;   /* at the entry, and at the RET again; 0: no call */
-	__u64 back; /* where it returns to */
+	__u64 done;	/* where the _ex functions write how many bytes it were */
+	__u64 sp;	/* at the entry, and at the RET again; 0: no call */
+	__u64 back;	/* where it returns to */
 	__u32 function; /* enum smtpl_tls_function */
 	__u32 pad;
 };
@@ -31,11 +31,13 @@ struct tls_call {
 /* A program may write from a callback of its read: so a call for each direction. */
 struct tls_thread {
 	struct tls_call calls[TLS_DIRECTIONS];
-	__u64 last;  /* cookie of a TLS session's socket that was read outside of any call; 0: none */
-	__u64 bound; /* cookie of the session that it last read or wrote */
-	__u64 owner; /* of its objects: its process */
+	/* cookie of a TLS session's socket that was read outside of any call; 0: none */
+	__u64 last;
+	__u64 bound;   /* cookie of the session that it last read or wrote */
+	__u64 owner;   /* of its objects: its process */
 	__u64 exec_id; /* as it was then: after another exec the objects are gone */
-	__u32 gathers; /* it reads several sockets before it calls the library: `last` says nothing */
+	/* it reads several sockets before it calls the library: `last` says nothing */
+	__u32 gathers;
 	__u32 other; /* since the last call it has read a socket of which nothing is known */
 };
 
@@ -53,13 +55,13 @@ struct tls_object_key {
 };
 
 struct tls_object {
-	__u64 cookie;    /* of the session that it is bound to; 0: none */
+	__u64 cookie;	 /* of the session that it is bound to; 0: none */
 	__u64 candidate; /* the same, not bound yet */
-	__u64 again;     /* what a write that has to be repeated was about (GnuTLS) */
-	__u32 writes;    /* before it was bound */
-	__u32 hello;     /* the first of them was EHLO, and nothing else */
-	__u32 whole;     /* its handshake was seen */
-	__u32 direct;    /* it reads a socket by itself, which is no mail session's */
+	__u64 again;	 /* what a write that has to be repeated was about (GnuTLS) */
+	__u32 writes;	 /* before it was bound */
+	__u32 hello;	 /* the first of them was EHLO, and nothing else */
+	__u32 whole;	 /* its handshake was seen */
+	__u32 direct;	 /* it reads a socket by itself, which is no mail session's */
 };
 
 struct {
@@ -97,8 +99,8 @@ static __always_inline struct tls_call *tls_call(struct tls_thread *thread, __u3
 /* Of a task, made where there is none. */
 static __always_inline struct tls_thread *tls_thread(struct task_struct *task)
 {
-	struct tls_thread *thread = bpf_task_storage_get(&smtpl_tls_thrds, task, NULL,
-							 BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct tls_thread *thread =
+		bpf_task_storage_get(&smtpl_tls_thrds, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	if (thread && (!thread->owner || thread->exec_id != task->self_exec_id)) {
 		thread->exec_id = task->self_exec_id;
@@ -119,8 +121,8 @@ static __always_inline struct tls_object *tls_object_get(const struct tls_object
 	return bpf_map_lookup_elem(&smtpl_tls_objs, key);
 }
 
-/* The session under way that `cookie` names. The cookie is read through a copy: a key must be on the
- * stack for 6.1. */
+/* The session under way that `cookie` names. The cookie is read through a copy: a key must be on
+ * the stack for 6.1. */
 static __always_inline struct smtpl_session *tls_session(__u64 cookie)
 {
 	struct smtpl_session *t = cookie ? bpf_map_lookup_elem(&smtpl_tls, &cookie) : NULL;
@@ -134,7 +136,9 @@ static __always_inline struct smtpl_session *tls_bound(const struct tls_object_k
 {
 	struct smtpl_session *t = tls_session(object->cookie);
 
-	return t && t->tls.object == key->object && (t->tls.owner == key->owner || t->tls_shared) ? t : NULL;
+	return t && t->tls.object == key->object && (t->tls.owner == key->owner || t->tls_shared) ?
+		       t :
+		       NULL;
 }
 
 static __always_inline void tls_bind(const struct tls_object_key *key, struct tls_object *object,
@@ -183,8 +187,8 @@ static __always_inline struct smtpl_session *tls_bind_candidate(const struct tls
 	return t;
 }
 
-/* Is the thread, whose stack is at `sp`, still inside? Returns of handshakes are not seen: then the slot
- * of the return address is beyond the stack, or something else is in it by now. */
+/* Is the thread, whose stack is at `sp`, still inside? Returns of handshakes are not seen: then the
+ * slot of the return address is beyond the stack, or something else is in it by now. */
 static __always_inline bool tls_inside(const struct tls_call *call, __u64 sp)
 {
 	__u64 back = 0;
@@ -193,7 +197,8 @@ static __always_inline bool tls_inside(const struct tls_call *call, __u64 sp)
 		return false;
 	if (!call->back)
 		return true;
-	return bpf_probe_read_user(&back, sizeof(back), (const void *)call->sp) == 0 && back == call->back;
+	return bpf_probe_read_user(&back, sizeof(back), (const void *)call->sp) == 0 &&
+	       back == call->back;
 }
 
 #endif

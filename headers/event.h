@@ -28,7 +28,7 @@ enum smtpl_event_type {
 struct smtpl_event {
 	__u32 type; /* enum smtpl_event_type */
 	__u32 uid;
-	__u64 cookie; /* of the session's socket */
+	__u64 cookie;  /* of the session's socket */
 	__u64 time_ns; /* boot time */
 };
 
@@ -44,9 +44,9 @@ struct smtpl_event_open {
 /* MAIL and RCPT */
 struct smtpl_event_path {
 	struct smtpl_event head;
-	__u32 txn;  /* transaction of the session, from 1 */
-	__u32 rcpt; /* RCPT: number in the transaction, from 1; MAIL: 0 */
-	__u64 hash; /* of the whole address, domain in lower case; never 0 */
+	__u32 txn;		    /* transaction of the session, from 1 */
+	__u32 rcpt;		    /* RCPT: number in the transaction, from 1; MAIL: 0 */
+	__u64 hash;		    /* of the whole address, domain in lower case; never 0 */
 	char addr[SMTPL_ADDR_SIZE]; /* untrusted bytes, NUL padded */
 };
 
@@ -62,12 +62,12 @@ struct smtpl_event_outcome {
 	struct smtpl_event head;
 	struct smtpl_totals totals; /* of (uid, domain); the one of `outcome` is exact: its value
 				     * right after these `count` attempts were added */
-	__u32 txn;     /* 0: the session itself, before any MAIL */
-	__u32 rcpt;    /* SMTP_SUBJECT_RCPT: its number; SMTP_SUBJECT_PRDR: which of the accepted */
-	__u32 count;   /* attempts decided here, at least 1 */
-	__u16 code;    /* 200..599; 0: no reply, the connection failed or was lost */
-	__u8 outcome;  /* enum smtp_outcome */
-	__u8 subject;  /* enum smtp_subject */
+	__u32 txn;		    /* 0: the session itself, before any MAIL */
+	__u32 rcpt;   /* SMTP_SUBJECT_RCPT: its number; SMTP_SUBJECT_PRDR: which of the accepted */
+	__u32 count;  /* attempts decided here, at least 1 */
+	__u16 code;   /* 200..599; 0: no reply, the connection failed or was lost */
+	__u8 outcome; /* enum smtp_outcome */
+	__u8 subject; /* enum smtp_subject */
 	__u16 enhanced[3]; /* RFC 3463 class, subject, detail; class 0: none */
 	__u16 pad;
 	__u32 error;   /* errno of the socket where the connection failed or was lost, else 0 */

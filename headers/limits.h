@@ -25,8 +25,8 @@
 /* Commands sent and not yet answered, in one session. Power of two. */
 #define SMTP_FIFO_DEPTH 1024
 
-/* Senders remembered in one session: of the current transaction, of those whose MAIL is not answered (two
- * of 4), and one slot kept free for a session that turns desync. Power of two. */
+/* Senders remembered in one session: of the current transaction, of those whose MAIL is not
+ * answered (two of 4), and one slot kept free for a session that turns desync. Power of two. */
 #define SMTP_SENDERS 4
 
 /* Recipients of one message that the daemon remembers by name until the message is decided. */
@@ -34,20 +34,20 @@
 
 #define SMTPL_COUNTS_MAX 131072
 
-/* Domains that one uid may have in smtpl_counts; further ones count under "". Any customer can make a
- * mail server use domains without end, so that is bounded as well: others keep their room. */
-#define SMTPL_DOMAINS_PER_UID 256
+/* Domains that one uid may have in smtpl_counts; further ones count under "". Any customer can make
+ * a mail server use domains without end, so that is bounded as well: others keep their room. */
+#define SMTPL_DOMAINS_PER_UID	256
 #define SMTPL_DOMAINS_PER_RELAY (SMTPL_COUNTS_MAX / 4)
 
-#define SMTPL_UIDS_MAX 65536
-#define SMTPL_DOMAINS_MAX 65536
-#define SMTPL_LOCALS_MAX 4096
+#define SMTPL_UIDS_MAX	    65536
+#define SMTPL_DOMAINS_MAX   65536
+#define SMTPL_LOCALS_MAX    4096
 #define SMTPL_REDIRECTS_MAX 16384
 /* Two a connection. One that was pushed out is there again with its connection's next data. */
 #define SMTPL_CALLERS_MAX 32768
 
 /* A direct sender's share of the ring: an event each 50 us, 200 ms of them at once. */
-#define SMTPL_EVENT_COST_NS 50000ull
+#define SMTPL_EVENT_COST_NS  50000ull
 #define SMTPL_EVENT_BURST_NS 200000000ull
 
 #define SMTPL_RING_BYTES_DEFAULT (4u << 20)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * maps.h - keys and values of the maps pinned below <bpffs>/v1/. All times are boot time
- * (CLOCK_BOOTTIME) in nanoseconds, all counts are since the maps were made or, after a reboot, since
- * the state database was. Fields are in host byte order unless they say otherwise. A change of any
- * layout here is a new SMTPL_SCHEMA.
+ * (CLOCK_BOOTTIME) in nanoseconds, all counts are since the maps were made or, after a reboot,
+ * since the state database was. Fields are in host byte order unless they say otherwise. A change
+ * of any layout here is a new SMTPL_SCHEMA.
  */
 #ifndef SMTPL_MAPS_H
 #define SMTPL_MAPS_H
@@ -11,7 +11,7 @@
 #include <linux/types.h>
 #include "limits.h"
 
-#define SMTPL_SCHEMA 1
+#define SMTPL_SCHEMA  1
 #define SMTPL_PIN_DIR "v1"
 
 /* smtpl_counts: written by BPF, read by all. Domain "" holds the connections, opaque sessions and
@@ -27,10 +27,10 @@ struct smtpl_count {
 	__u64 deferred;
 	__u64 failed;
 	__u64 unknown;
-	__u64 opaque;  /* sessions */
-	__u64 refused; /* connects, and messages of a mail server, that smtplimit turned away */
-	__u64 last_ns; /* when anything here last changed */
-	__u64 domains; /* in the "" entry: domains of the uid that have an entry */
+	__u64 opaque;	/* sessions */
+	__u64 refused;	/* connects, and messages of a mail server, that smtplimit turned away */
+	__u64 last_ns;	/* when anything here last changed */
+	__u64 domains;	/* in the "" entry: domains of the uid that have an entry */
 	__u64 event_ns; /* in the "" entry: how far its share of the ring is used up */
 };
 
@@ -75,17 +75,17 @@ struct smtpl_endpoint {
 
 /* Who stands behind a connection. */
 struct smtpl_caller {
-	__u32 uid; /* of the process that connected */
-	__u32 pid; /* 0: not known, and uid is that of the socket's creator */
+	__u32 uid;     /* of the process that connected */
+	__u32 pid;     /* 0: not known, and uid is that of the socket's creator */
 	__u64 time_ns; /* of the connect; where that is not known, when it was noted */
 };
 
 /* smtpl_redirs: connections to the responder. Key: struct smtpl_endpoint, the client's end. */
 
-/* smtpl_callers: connections from this host to a watched port of its own. An entry is there before the
- * server can accept, and before it gets any byte. Connections to two servers can have the same
- * client's end at once: so each has one entry with both ends, exact, and one whose `server` is zero,
- * which is of the connection that spoke last. */
+/* smtpl_callers: connections from this host to a watched port of its own. An entry is there before
+ * the server can accept, and before it gets any byte. Connections to two servers can have the same
+ * client's end at once: so each has one entry with both ends, exact, and one whose `server` is
+ * zero, which is of the connection that spoke last. */
 struct smtpl_caller_key {
 	__u64 netns_cookie; /* of the client's network namespace; 127.0.0.1 is in each */
 	struct smtpl_endpoint client;

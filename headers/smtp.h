@@ -95,11 +95,11 @@ SMTP_INLINE __u32 smtp_is_digit(__u32 byte)
 _Static_assert((SMTP_SENDERS & (SMTP_SENDERS - 1)) == 0 && SMTP_SENDERS >= 4, "power of two");
 _Static_assert((SMTP_FIFO_DEPTH & (SMTP_FIFO_DEPTH - 1)) == 0, "power of two");
 
-#include "smtp_path.h"   /* smtp_path_byte: addresses and domain keys */
+#include "smtp_path.h"	 /* smtp_path_byte: addresses and domain keys */
 #include "smtp_client.h" /* smtp_client_byte: enum smtp_client_event */
-#include "smtp_reply.h"  /* what a complete reply decides */
-#include "smtp_end.h"    /* smtp_session_end, smtp_session_desync */
+#include "smtp_reply.h"	 /* what a complete reply decides */
+#include "smtp_end.h"	 /* smtp_session_end, smtp_session_desync */
 #include "smtp_server.h" /* smtp_server_byte: enum smtp_server_event */
-#include "smtp_tls.h"    /* smtp_tls_wrote, smtp_tls_read: the plaintext of TLS, late or not */
+#include "smtp_tls.h"	 /* smtp_tls_wrote, smtp_tls_read: the plaintext of TLS, late or not */
 
 #endif

@@ -17,12 +17,12 @@ enum smtp_client_mode {
 enum smtp_client_line {
 	SMTP_LINE_START = 0,
 	SMTP_LINE_VERB,
-	SMTP_LINE_REST,   /* without meaning, up to LF */
-	SMTP_LINE_COLON,  /* FROM: and TO: */
+	SMTP_LINE_REST,	 /* without meaning, up to LF */
+	SMTP_LINE_COLON, /* FROM: and TO: */
 	SMTP_LINE_PATH,
 	SMTP_LINE_PARAMS, /* of MAIL */
-	SMTP_LINE_SIZE,   /* of BDAT */
-	SMTP_LINE_LAST,   /* behind it */
+	SMTP_LINE_SIZE,	  /* of BDAT */
+	SMTP_LINE_LAST,	  /* behind it */
 };
 
 enum smtp_bdat_size {
@@ -35,13 +35,12 @@ enum smtp_bdat_size {
 #define SMTP_CHUNK_MAX (1ull << 48)
 
 /* RFC 8446 5.1: content types of a record */
-#define SMTP_TLS_ALERT     0x15
+#define SMTP_TLS_ALERT	   0x15
 #define SMTP_TLS_HANDSHAKE 0x16
 
 /* No word of interest: too long, or not a word. */
-#define SMTP_WORD_NONE (~0ull)
-#define SMTP_WORD4(a, b, c, d)                                                                     \
-	((__u64)(a) << 24 | (__u64)(b) << 16 | (__u64)(c) << 8 | (__u64)(d))
+#define SMTP_WORD_NONE	       (~0ull)
+#define SMTP_WORD4(a, b, c, d) ((__u64)(a) << 24 | (__u64)(b) << 16 | (__u64)(c) << 8 | (__u64)(d))
 
 SMTP_INLINE void smtp_word_add(struct smtp_client *c, __u32 byte)
 {
@@ -101,8 +100,8 @@ SMTP_INLINE void smtp_verb_end(struct smtp_client *c)
 
 SMTP_INLINE void smtp_colon_byte(struct smtp_client *c, __u32 byte)
 {
-	__u64 wanted = c->verb == SMTP_MAIL ? SMTP_WORD4('F', 'R', 'O', 'M') :
-					      SMTP_WORD4(0, 0, 'T', 'O');
+	__u64 wanted =
+		c->verb == SMTP_MAIL ? SMTP_WORD4('F', 'R', 'O', 'M') : SMTP_WORD4(0, 0, 'T', 'O');
 
 	if (smtp_is_blank(byte))
 		return;
@@ -354,8 +353,8 @@ SMTP_API __u32 smtp_client_line(struct smtp_session *ss)
 	return event;
 }
 
-/* The first byte of a line. A TLS record is taken for one only where TLS can begin: else a client could
- * hide its commands behind that byte. */
+/* The first byte of a line. A TLS record is taken for one only where TLS can begin: else a client
+ * could hide its commands behind that byte. */
 SMTP_INLINE __u32 smtp_line_begin(struct smtp_session *ss, __u32 byte)
 {
 	struct smtp_client *c = &ss->c;

@@ -9,13 +9,13 @@
 
 enum smtp_path {
 	SMTP_PATH_START = 0, /* blanks before the path */
-	SMTP_PATH_OPEN,      /* right behind '<' */
+	SMTP_PATH_OPEN,	     /* right behind '<' */
 	SMTP_PATH_ANGLE,     /* between '<' and '>' */
-	SMTP_PATH_BARE,      /* without brackets: ends at a blank */
+	SMTP_PATH_BARE,	     /* without brackets: ends at a blank */
 };
 
 #define SMTP_FNV_OFFSET 0xcbf29ce484222325ull
-#define SMTP_FNV_PRIME  0x100000001b3ull
+#define SMTP_FNV_PRIME	0x100000001b3ull
 
 SMTP_INLINE __u64 smtp_fnv(__u64 hash, __u32 byte)
 {

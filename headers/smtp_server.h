@@ -11,12 +11,12 @@ enum smtp_server_line {
 	SMTP_REPLY_DIGIT2,
 	SMTP_REPLY_DIGIT3,
 	SMTP_REPLY_SEPARATOR,
-	SMTP_REPLY_CLASS,   /* of the enhanced code, which may be none */
+	SMTP_REPLY_CLASS, /* of the enhanced code, which may be none */
 	SMTP_REPLY_DOT,
 	SMTP_REPLY_SUBJECT,
 	SMTP_REPLY_DETAIL,
 	SMTP_REPLY_TEXT,
-	SMTP_REPLY_SKIP,    /* no reply line */
+	SMTP_REPLY_SKIP, /* no reply line */
 };
 
 SMTP_INLINE void smtp_text_put(struct smtp_server *s, __u32 byte)
@@ -40,7 +40,8 @@ SMTP_INLINE void smtp_text_add(struct smtp_server *s, __u32 byte)
 }
 
 _Static_assert(__builtin_offsetof(struct smtp_server, text_spill) ==
-	       __builtin_offsetof(struct smtp_server, text) + SMTPL_TEXT_SIZE, "spill behind text");
+		       __builtin_offsetof(struct smtp_server, text) + SMTPL_TEXT_SIZE,
+	       "spill behind text");
 
 /* The line did begin with an enhanced code: it is no text. It has at most 9 bytes, and a blank may
  * stand before it. */

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * smtp_tls.h - part of smtp.h: how the parser goes on inside TLS, and how it gets into step with a
- * session whose plaintext is seen from the middle on only. Fed by chunks, as the program handed them
- * to its TLS library: a client's chunk begins where a line begins, unless it is of a message body.
+ * session whose plaintext is seen from the middle on only. Fed by chunks, as the program handed
+ * them to its TLS library: a client's chunk begins where a line begins, unless it is of a message
+ * body.
  *
- *	the probes came     first chunk              then
- *	before any plaintext  any (the handshake was seen)  in step
- *	before EHLO           client: EHLO                  in step
- *	later                 client: MAIL, RSET            in step from there on, what was before is unknown
- *	later                 anything else                 late: RCPT lines are unknown attempts, until a
- *	                                                    chunk with MAIL, RSET or EHLO follows a reply
- *	                                                    that asks for nothing
- *	but missed a stretch                                likewise, from there on
+ *	the probes came       first chunk             then
+ *	before any plaintext  any (handshake was seen)  in step
+ *	before EHLO           client: EHLO              in step
+ *	later                 client: MAIL, RSET        in step from there on, unknown before
+ *	later                 anything else             late: RCPT lines are unknown attempts, until
+ *	                                                a chunk with MAIL, RSET or EHLO follows a
+ *	                                                reply that asks for nothing
+ *	but missed a stretch                            likewise, from there on
  */
 #ifndef SMTPL_SMTP_TLS_H
 #define SMTPL_SMTP_TLS_H
@@ -33,16 +34,16 @@ struct smtp_tls {
 	__u8 phase; /* enum smtp_tls_phase */
 	__u8 whole; /* the handshake was seen */
 	__u8 late;
-	__u8 missed; /* behind: something was under way that nobody counted */
-	__u8 counted; /* behind: attempts were counted as unknown */
-	__u8 ready;  /* behind: the reply read last asks for nothing */
+	__u8 missed;	/* behind: something was under way that nobody counted */
+	__u8 counted;	/* behind: attempts were counted as unknown */
+	__u8 ready;	/* behind: the reply read last asks for nothing */
 	__u8 challenge; /* behind: it asks for a line of AUTH */
-	__u8 more; /* behind: it has several lines */
-	__u8 lmtp; /* it has several replies to a message: never in step again once behind */
+	__u8 more;	/* behind: it has several lines */
+	__u8 lmtp;	/* it has several replies to a message: never in step again once behind */
 };
 
-/* The parser as it is before EHLO (greeted) or before the greeting, with nothing pending. Numbers of
- * transactions go on. */
+/* The parser as it is before EHLO (greeted) or before the greeting, with nothing pending. Numbers
+ * of transactions go on. */
 SMTP_INLINE void smtp_tls_reset(struct smtp_session *ss, __u32 greeted)
 {
 	struct smtp_client *c = &ss->c;
@@ -81,8 +82,8 @@ SMTP_INLINE void smtp_tls_reset(struct smtp_session *ss, __u32 greeted)
 	s->more = 0;
 }
 
-/* The session has turned to TLS, and its plaintext is what comes next. Behind STARTTLS the server says
- * nothing before EHLO; where TLS came first it greets. */
+/* The session has turned to TLS, and its plaintext is what comes next. Behind STARTTLS the server
+ * says nothing before EHLO; where TLS came first it greets. */
 SMTP_API __u32 smtp_tls_begin(struct smtp_session *ss)
 {
 	if (ss)
@@ -125,8 +126,8 @@ SMTP_INLINE __u32 smtp_tls_is_boundary(__u64 word)
 	       word >> 16 == (SMTP_WORD4('R', 'S', 'E', 'T') << 16 | '\r' << 8 | '\n');
 }
 
-/* A stretch of the plaintext may be missing: what is under way is lost to us. 1: s.decision holds what
- * was undecided. */
+/* A stretch of the plaintext may be missing: what is under way is lost to us. 1: s.decision holds
+ * what was undecided. */
 SMTP_API __u32 smtp_tls_gap(struct smtp_tls *t, struct smtp_session *ss)
 {
 	if (!t || !ss || t->phase != SMTP_TLS_IN_STEP)
@@ -150,8 +151,8 @@ SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u64 word)
 	t->more = fourth == '-';
 }
 
-/* A reply came that answers nothing: what it answers was missed. To be called when it was fed. 1: the
- * session was in step, and is no more. */
+/* A reply came that answers nothing: what it answers was missed. To be called when it was fed. 1:
+ * the session was in step, and is no more. */
 SMTP_API __u32 smtp_tls_out_of_step(struct smtp_tls *t, struct smtp_session *ss, __u64 word)
 {
 	__u32 counted;
@@ -210,7 +211,8 @@ SMTP_INLINE __u32 smtp_tls_wrote_behind(struct smtp_tls *t, struct smtp_session 
 	return SMTP_TLS_LEAVE;
 }
 
-/* The client has written a chunk. To be called before it is fed. Returns enum smtp_tls_event, or-ed. */
+/* The client has written a chunk. To be called before it is fed. Returns enum smtp_tls_event,
+ * or-ed. */
 SMTP_API __u32 smtp_tls_wrote(struct smtp_tls *t, struct smtp_session *ss, __u64 word)
 {
 	__u32 event = 0, first;

@@ -24,8 +24,8 @@ enum cmd_exit {
 
 struct config;
 
-/* Of status, suspend, release and unload: are we root, and the [paths] of the configuration; what else
- * is wrong with the file is a warning. CMD_DONE, or CMD_FAILED, having said why. */
+/* Of status, suspend, release and unload: are we root, and the [paths] of the configuration; what
+ * else is wrong with the file is a warning. CMD_DONE, or CMD_FAILED, having said why. */
 int cmd_begin(const struct cli *cli, const char *command, struct config *config);
 
 int cmd_status(struct cli *cli, int argc, char **argv);

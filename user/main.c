@@ -15,17 +15,17 @@ static const struct command {
 	const char *usage;
 	const char *what;
 } commands[] = {
-	{ "status", cmd_status, "", "accounts: counts, percent, suspension (the default)" },
-	{ "run", cmd_run, "", "the daemon, in the foreground" },
-	{ "suspend", cmd_suspend, " ACCOUNT [--for 60m] [--reason TEXT]", "keep it from sending" },
-	{ "release", cmd_release, " ACCOUNT", "end its suspension" },
-	{ "check", cmd_check, "", "can this host run smtplimit, and why not" },
-	{ "config", cmd_config, "", "the effective settings, and where each came from" },
-	{ "answer", cmd_answer, " policy|socketmap|opensmtpd|sendmail KEY",
-	  "may a message be sent: run by a mail server, speaks its protocol" },
-	{ "hook", cmd_hook, " MTA [--install|--remove] [--root DIR] [--dir DIR]",
-	  "what makes a mail server ask and tell: exim, postfix, opensmtpd, sendmail" },
-	{ "unload", cmd_unload, "", "remove every program, link, map and pin" },
+	{"status", cmd_status, "", "accounts: counts, percent, suspension (the default)"},
+	{"run", cmd_run, "", "the daemon, in the foreground"},
+	{"suspend", cmd_suspend, " ACCOUNT [--for 60m] [--reason TEXT]", "keep it from sending"},
+	{"release", cmd_release, " ACCOUNT", "end its suspension"},
+	{"check", cmd_check, "", "can this host run smtplimit, and why not"},
+	{"config", cmd_config, "", "the effective settings, and where each came from"},
+	{"answer", cmd_answer, " policy|socketmap|opensmtpd|sendmail KEY",
+	 "may a message be sent: run by a mail server, speaks its protocol"},
+	{"hook", cmd_hook, " MTA [--install|--remove] [--root DIR] [--dir DIR]",
+	 "what makes a mail server ask and tell: exim, postfix, opensmtpd, sendmail"},
+	{"unload", cmd_unload, "", "remove every program, link, map and pin"},
 };
 #define COMMANDS_END (commands + sizeof(commands) / sizeof(commands[0]))
 
@@ -46,12 +46,14 @@ static int usage_error(const char *word, const char *problem)
 	return CMD_USAGE;
 }
 
-/* Is what follows the value of an option of `suspend`? getopt_long(3) takes these words cut short. */
+/* Is what follows the value of an option of `suspend`? getopt_long(3) takes these words cut short.
+ * */
 static bool takes_value(const char *word)
 {
 	size_t length = strlen(word);
 
-	return length > 2 && (!strncmp(word, "--for", length) || !strncmp(word, "--reason", length));
+	return length > 2 &&
+	       (!strncmp(word, "--for", length) || !strncmp(word, "--reason", length));
 }
 
 /* Take -c FILE and -j out of argv, wherever they stand but as a value; "--" ends the search. */
@@ -93,8 +95,8 @@ static int run_command(struct cli *cli, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct cli cli = { .config_file = CONFIG_FILE_DEFAULT };
-	char *status[] = { "status", NULL };
+	struct cli cli = {.config_file = CONFIG_FILE_DEFAULT};
+	char *status[] = {"status", NULL};
 	int result;
 
 	argc--;

@@ -16,7 +16,7 @@
 
 #define ACCOUNTS 10000
 #define OUTCOMES 3000000
-#define IDLE 200000
+#define IDLE	 200000
 
 static enum smtpl_role role(void *arg, uint32_t uid)
 {
@@ -36,8 +36,8 @@ static void suspend(void *arg, struct account *a, const struct verdict *v, uint6
 
 static struct pipeline *pipeline_make(unsigned long *suspended)
 {
-	static const struct pipeline_ops ops = { .role = role, .suspend = suspend, .seed = 42 };
-	static const struct verdict_rule rule = { 3600, 3600, 50, 5 };
+	static const struct pipeline_ops ops = {.role = role, .suspend = suspend, .seed = 42};
+	static const struct verdict_rule rule = {3600, 3600, 50, 5};
 	struct pipeline *p = pipeline_new(&ops, suspended, &rule, VERDICT_ENFORCE);
 
 	if (!p)
@@ -83,7 +83,7 @@ static void message(struct pipeline *p, struct traffic *t, uint32_t i, bool name
 {
 	uint64_t now_ns = 100000 * NS_PER_S + (uint64_t)i * 1000000; /* 1000 a second */
 	uint32_t uid = 1 + i % ACCOUNTS;
-	struct smtpl_event head = { SMTPL_EVENT_OUTCOME, uid, uid, now_ns };
+	struct smtpl_event head = {SMTPL_EVENT_OUTCOME, uid, uid, now_ns};
 	uint32_t nth = i / ACCOUNTS; /* message of this account */
 	bool deferred = nth % 3 == 0;
 	struct smtpl_totals *totals = &t->totals[uid - 1];
@@ -108,7 +108,7 @@ static void message(struct pipeline *p, struct traffic *t, uint32_t i, bool name
 
 static void bench_outcomes(const char *name, bool named)
 {
-	struct traffic t = { .totals = calloc(ACCOUNTS, sizeof(*t.totals)) };
+	struct traffic t = {.totals = calloc(ACCOUNTS, sizeof(*t.totals))};
 	unsigned long suspended = 0;
 	struct pipeline *p = pipeline_make(&suspended);
 	double begin;
@@ -147,7 +147,7 @@ static void bench_idle(enum account_kind kind, const char *name)
 	if (!t)
 		exit(1);
 	for (uint32_t i = 0; i < IDLE; i++) {
-		struct account_id id = { .kind = kind, .uid = kind == ACCOUNT_UID ? i : 0 };
+		struct account_id id = {.kind = kind, .uid = kind == ACCOUNT_UID ? i : 0};
 		struct account *a;
 
 		if (kind == ACCOUNT_DOMAIN)

@@ -4,9 +4,10 @@
  *
  *     policy [SECONDS]
  *
- * Client, policy server and daemon share one CPU; the daemon's side refuses every other question without
- * looking at anything. For each protocol one client that asks, waits, and asks again, then eight at
- * once. Exim's make a connection for each look-up, as does its feed. Prints `name value unit`.
+ * Client, policy server and daemon share one CPU; the daemon's side refuses every other question
+ * without looking at anything. For each protocol one client that asks, waits, and asks again, then
+ * eight at once. Exim's make a connection for each look-up, as does its feed. Prints `name value
+ * unit`.
  */
 #include <errno.h>
 #include <poll.h>
@@ -30,7 +31,7 @@
 
 #define CLIENTS 8
 #define REASON                                                                                     \
-	"Domain example.com has exceeded the max defers and failures per hour (7/5 (58%)) "       \
+	"Domain example.com has exceeded the max defers and failures per hour (7/5 (58%)) "        \
 	"allowed. Message discarded. Sending is possible again at 2026-11-21T14:05:00Z."
 #define REFUSAL "550 5.7.1 " REASON
 
@@ -183,7 +184,8 @@ static void serve(struct policy_server *d, unsigned long long until_ns)
 			die("the policy server is gone");
 }
 
-static void measure(struct policy_server *d, const char *run, size_t p, unsigned int clients, double seconds)
+static void measure(struct policy_server *d, const char *run, size_t p, unsigned int clients,
+		    double seconds)
 {
 	unsigned long long start;
 	pid_t pids[CLIENTS];

@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MIB (1 << 20)
+#define MIB	   (1 << 20)
 #define BULK_BYTES 65536
 
 static char buffer[BULK_BYTES];

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SMTP_PORT 25
+#define SMTP_PORT  25
 #define GIVE_UP_NS 5000000000ull
 
 typedef unsigned long long ns_t;

@@ -65,7 +65,8 @@ static void filter_lines(char *text, char *end)
 	opensmtpd_free(filter);
 }
 
-/* Text that holds our own words may have been written by us: only other text comes back as it was. */
+/* Text that holds our own words may have been written by us: only other text comes back as it was.
+ * */
 static void conf_lines(const uint8_t *data, size_t size)
 {
 	struct smtpd_conf *conf = calloc(1, sizeof(*conf));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * owners_fuzz.c - any bytes as a list of owners: read without a crash, every domain in the form that
- * mail has it, no owner who may not be one, every error one printable line.
+ * owners_fuzz.c - any bytes as a list of owners: read without a crash, every domain in the form
+ * that mail has it, no owner who may not be one, every error one printable line.
  *
  * Input: which format (Hestia's by an odd first byte), then the file.
  */
@@ -71,7 +71,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	config.relays = (struct config_uids){.uid = {0, 1}, .count = 2};
 	if (hestia)
-		err = owners_lines(&r, path, (const char *)data + 1, size - 1, LINE_BYTES, read_line);
+		err = owners_lines(&r, path, (const char *)data + 1, size - 1, LINE_BYTES,
+				   read_line);
 	else
 		err = owners_lines(&r, path, (const char *)data + !!size, size - !!size,
 				   OWNERS_LINE_BYTES, owners_row_line);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_fuzz.c - any bytes at each socket of the policy server: however the stream is cut, the same is
- * asked, told and answered; every answer is of its protocol; strings end; and a stream that has
- * ended comes to an end.
+ * policy_fuzz.c - any bytes at each socket of the policy server: however the stream is cut, the
+ * same is asked, told and answered; every answer is of its protocol; strings end; and a stream that
+ * has ended comes to an end.
  *
  * Input: a byte that names the socket, '0' to '3', and one that seeds the answers and the cuts,
  * then the stream.
@@ -23,7 +23,7 @@ struct run {
 	struct policy_talk *talk;
 	const uint8_t *stream;
 	size_t left;
-	uint32_t cut;  /* 0: as much as there is room for */
+	uint32_t cut; /* 0: as much as there is room for */
 	uint32_t seed;
 	uint64_t told; /* a hash of all that came out */
 };
@@ -112,8 +112,12 @@ static enum policy_step answer(struct run *r)
 	struct policy_answer a = {
 		.charge = r->seed % 5,
 		.account = {.kind = ACCOUNT_UID, .uid = r->seed},
-		.refusal = {.known = r->seed % 2, .bad = 7, .min = 5, .percent = 58,
-			    .until_wall_s = 1795269900, .domain = "own.example"},
+		.refusal = {.known = r->seed % 2,
+			    .bad = 7,
+			    .min = 5,
+			    .percent = 58,
+			    .until_wall_s = 1795269900,
+			    .domain = "own.example"},
 	};
 
 	check_submission(&r->talk->submission);

@@ -11,8 +11,8 @@
 
 #define BYTES_MAX 400000
 #define TIMES_MAX 1100
-#define TXNS      64 /* transactions that are followed one by one */
-#define RCPTS     64
+#define TXNS	  64 /* transactions that are followed one by one */
+#define RCPTS	  64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -26,12 +26,12 @@ static void broken(const char *condition, int line)
 
 /* What the parser said so far. */
 struct relay_counts {
-	uint32_t mails, rcpts;  /* events */
-	uint32_t attempts;      /* sum of all counts */
-	uint32_t session;       /* decisions that name nobody */
-	uint32_t sent[TXNS];    /* RCPT events by transaction */
+	uint32_t mails, rcpts;	/* events */
+	uint32_t attempts;	/* sum of all counts */
+	uint32_t session;	/* decisions that name nobody */
+	uint32_t sent[TXNS];	/* RCPT events by transaction */
 	uint32_t decided[TXNS]; /* recipients */
-	uint32_t mail[TXNS];    /* decisions of the MAIL itself */
+	uint32_t mail[TXNS];	/* decisions of the MAIL itself */
 	uint8_t rcpt[TXNS][RCPTS];
 };
 
@@ -41,7 +41,7 @@ struct world {
 	uint8_t behind[64];
 	struct relay_counts told;
 	uint32_t auth_line; /* bytes of it so far; 0: not in a line of an AUTH exchange */
-	bool secret; /* some of them were planted */
+	bool secret;	    /* some of them were planted */
 	size_t bytes;
 	bool skip; /* leave chunks out by their length */
 };
@@ -232,7 +232,7 @@ static bool play_line(struct world *w, const char *line)
 {
 	const char *colon = strchr(line, ':');
 	long times = line[0] && line[1] == '*' ? strtol(line + 2, NULL, 10) : 1;
-	struct text bytes = { 0 };
+	struct text bytes = {0};
 	bool client = line[0] == 'C' || line[0] == 'c';
 
 	if (line[0] == 'X')
@@ -279,7 +279,7 @@ static void play(struct world *w, const char *text, bool skip)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct world read, skipped;
-	struct text text = { 0 };
+	struct text text = {0};
 
 	text_add(&text, (const char *)data, size);
 	play(&read, text.bytes, false);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tlsplan_fuzz.c - any bytes as a file that a process maps: no plan, or one that stays inside of the
- * file, has RETs where there are such, and what moves data first.
+ * tlsplan_fuzz.c - any bytes as a file that a process maps: no plan, or one that stays inside of
+ * the file, has RETs where there are such, and what moves data first.
  *
  * Input: the file. It is read as one for x86-64 and as one for aarch64.
  */
@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include "tls/tls_plan.h"
+#include "elf/tls_plan.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,7 +23,8 @@ static void check(bool holds)
 
 static bool is_prefix(uint8_t byte)
 {
-	return (byte & 0xf0) == 0x40 || memchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", byte, 11);
+	return (byte & 0xf0) == 0x40 ||
+	       memchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf0\xf2\xf3", byte, 11);
 }
 
 static bool is_x86_return(const uint8_t *at, size_t left)
@@ -55,8 +56,8 @@ static void check_probe(const struct tls_probe *p, const uint8_t *data, size_t s
 	if (p->cookie == function)
 		return;
 	check(function < SMTPL_TLS_HANDSHAKE);
-	check(machine == EM_X86_64 ? is_x86_return(data + p->offset, size - p->offset)
-				   : is_aarch64_return(data + p->offset, size - p->offset));
+	check(machine == EM_X86_64 ? is_x86_return(data + p->offset, size - p->offset) :
+				     is_aarch64_return(data + p->offset, size - p->offset));
 }
 
 static void check_plan(const struct tls_plan *plan, const uint8_t *data, size_t size,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * client_openssl.c - a mail client with OpenSSL inside its own executable, built with its symbols
- * exported (as Node is) or without any (as nobody can look into). All messages go over one connection.
+ * exported (as Node is) or without any (as nobody can look into). All messages go over one
+ * connection.
  *
  * usage: client_openssl ADDRESS PORT EHLO plain|starttls|implicit <"SENDER RECIPIENT..." a line
  */
@@ -26,7 +27,7 @@ static void die(const char *what)
 
 static void client_connect(struct client *c, const char *address, const char *port)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET };
+	struct sockaddr_in to = {.sin_family = AF_INET};
 
 	to.sin_port = htons((unsigned short)strtoul(port, NULL, 10));
 	c->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -105,7 +106,7 @@ static void client_message(struct client *c, char *words)
 
 int main(int argc, char **argv)
 {
-	struct client c = { 0 };
+	struct client c = {0};
 	char line[1024];
 
 	if (argc != 5)

@@ -49,7 +49,7 @@ static inline void text_add(struct text *text, const char *bytes, size_t len)
 }
 
 __attribute__((format(printf, 2, 3))) static inline void text_printf(struct text *text,
-								      const char *format, ...)
+								     const char *format, ...)
 {
 	char line[2048];
 	va_list args;
@@ -149,8 +149,8 @@ static inline const char *dialogue_after(const char *colon)
 
 static inline bool dialogue_bytes_line(struct dialogue *d, const char *line, const char *colon)
 {
-	enum dialogue_kind kind = toupper((unsigned char)line[0]) == 'C' ? DIALOGUE_CLIENT :
-									   DIALOGUE_SERVER;
+	enum dialogue_kind kind =
+		toupper((unsigned char)line[0]) == 'C' ? DIALOGUE_CLIENT : DIALOGUE_SERVER;
 	struct dialogue_step *step = dialogue_step_new(d, kind);
 	long times = line[1] == '*' ? strtol(line + 2, NULL, 10) : 1;
 
@@ -280,7 +280,7 @@ static inline const struct smtp_sender *trace_sender(const struct smtp_session *
 
 static inline void trace_client(struct text *out, const struct smtp_session *ss, unsigned int event)
 {
-	static const char *const names[] = { "", "MAIL", "RCPT", "RCPT?", "OPAQUE" };
+	static const char *const names[] = {"", "MAIL", "RCPT", "RCPT?", "OPAQUE"};
 	const struct smtp_sender *sender = trace_sender(ss, ss->c.txn);
 
 	if (!event)
@@ -305,9 +305,9 @@ static inline void trace_client(struct text *out, const struct smtp_session *ss,
 
 static inline void trace_decision(struct text *out, const struct smtp_session *ss)
 {
-	static const char *const outcomes[] = { "NONE",	  "DELIVERED", "DEFERRED",
-						"FAILED", "UNKNOWN" };
-	static const char *const subjects[] = { "NONE", "SESSION", "MAIL", "RCPT", "PRDR", "REST" };
+	static const char *const outcomes[] = {"NONE", "DELIVERED", "DEFERRED", "FAILED",
+					       "UNKNOWN"};
+	static const char *const subjects[] = {"NONE", "SESSION", "MAIL", "RCPT", "PRDR", "REST"};
 	const __u16 *enhanced = ss->s.enhanced;
 	const struct smtp_decision *d = &ss->s.decision;
 
@@ -335,7 +335,7 @@ static inline void trace_decision(struct text *out, const struct smtp_session *s
 
 static inline void trace_server(struct text *out, const struct smtp_session *ss, unsigned int event)
 {
-	static const char *const names[] = { "", "", "OPAQUE\n", "DESYNC\n", "MALFORMED\n" };
+	static const char *const names[] = {"", "", "OPAQUE\n", "DESYNC\n", "MALFORMED\n"};
 
 	text_printf(out, "%s", event < 5 ? names[event] : "?\n");
 	if (event == 1 || event == 3)
@@ -410,9 +410,9 @@ static inline void dialogue_end(struct dialogue_run *run, bool lost)
 static inline bool dialogue_play(const struct dialogue *d, const struct dialogue_target *target,
 				 unsigned int seed)
 {
-	struct dialogue_run run = { .target = target, .seed = seed };
+	struct dialogue_run run = {.target = target, .seed = seed};
 	const struct smtp_session *ss = target->session;
-	const struct text none = { 0 };
+	const struct text none = {0};
 	bool good;
 
 	for (size_t i = 0; i < d->n_steps; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * owners_fixture.h - what the tests of owners share: a root directory for one test, a passwd database
- * of the few users below, and a table as one line of text. Included once, by the test itself, after
- * cmocka.h.
+ * owners_fixture.h - what the tests of owners share: a root directory for one test, a passwd
+ * database of the few users below, and a table as one line of text. Included once, by the test
+ * itself, after cmocka.h.
  */
 #ifndef SMTPL_OWNERS_FIXTURE_H
 #define SMTPL_OWNERS_FIXTURE_H

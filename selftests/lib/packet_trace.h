@@ -126,9 +126,12 @@ static inline void trace_opaque(struct trace *t)
 
 static inline void trace_decided(struct trace *t, const struct smtp_decision *d)
 {
-	struct smtpl_event_outcome e = { .txn = d->txn, .rcpt = d->rcpt, .count = d->count,
-					 .code = d->code, .outcome = d->outcome,
-					 .subject = d->subject };
+	struct smtpl_event_outcome e = {.txn = d->txn,
+					.rcpt = d->rcpt,
+					.count = d->count,
+					.code = d->code,
+					.outcome = d->outcome,
+					.subject = d->subject};
 	struct smtpl_count *count;
 
 	if (!d->outcome)
@@ -141,8 +144,8 @@ static inline void trace_decided(struct trace *t, const struct smtp_decision *d)
 		memcpy(e.domain, trace_sender(&t->ss, d->txn)->domain, sizeof(e.domain));
 	count = trace_count_of(t, e.domain);
 	trace_count(count, d->outcome, d->count);
-	e.totals = (struct smtpl_totals){ count->delivered, count->deferred, count->failed,
-					  count->unknown };
+	e.totals = (struct smtpl_totals){count->delivered, count->deferred, count->failed,
+					 count->unknown};
 	e.dest[15] = PACKET_CALL_DEST;
 	if (d->lost) {
 		e.error = t->error;
@@ -159,11 +162,14 @@ static inline void trace_said(struct trace *t, __u32 event)
 {
 	const struct smtp_client *c = &t->ss.c;
 	const struct smtp_sender *sender = trace_sender(&t->ss, c->txn);
-	struct smtpl_event_path e = { .txn = c->txn, .hash = c->hash };
-	const struct smtp_decision unknown = { .outcome = SMTP_UNKNOWN, .count = 1, .lost = 1,
-					       .subject = SMTP_SUBJECT_RCPT, .txn = c->txn,
-					       .null_sender = sender->null_sender,
-					       .rcpt = sender->rcpts };
+	struct smtpl_event_path e = {.txn = c->txn, .hash = c->hash};
+	const struct smtp_decision unknown = {.outcome = SMTP_UNKNOWN,
+					      .count = 1,
+					      .lost = 1,
+					      .subject = SMTP_SUBJECT_RCPT,
+					      .txn = c->txn,
+					      .null_sender = sender->null_sender,
+					      .rcpt = sender->rcpts};
 
 	if (event == SMTP_CLIENT_OPAQUE) {
 		trace_opaque(t);

@@ -28,7 +28,7 @@ enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_ACK = 0x10, TCP_URG =
 /* How the headers of a packet look. */
 struct shape {
 	bool v6;
-	unsigned int options;    /* bytes of TCP options, a multiple of 4; of IPv4 as well */
+	unsigned int options;	 /* bytes of TCP options, a multiple of 4; of IPv4 as well */
 	unsigned int extensions; /* IPv6 extension headers */
 };
 
@@ -73,7 +73,7 @@ static inline size_t packet_ip4(__u8 *to, const struct shape *shape, size_t behi
 
 static inline size_t packet_ip6(__u8 *to, const struct shape *shape, size_t behind)
 {
-	static const __u8 kinds[] = { 60, 0, 43 }; /* destination, hop by hop, routing */
+	static const __u8 kinds[] = {60, 0, 43}; /* destination, hop by hop, routing */
 	__u8 *next = to + 6, *at = to + 40;
 	__u16 total;
 
@@ -121,7 +121,7 @@ static inline int world_run_large(const struct world *w, const __u8 *packet, siz
 /* Runs a program on a packet that begins with its IP header. Returns what the program does. */
 static inline int world_run(const struct world *w, int prog, const __u8 *packet, size_t len)
 {
-	__u8 frame[ETH_HLEN + WORLD_SMALL] = { 0 };
+	__u8 frame[ETH_HLEN + WORLD_SMALL] = {0};
 	__u16 protocol = htons(ETH_P_802_EX1); /* of IP the kernel wants a whole header */
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = ETH_HLEN + len);
 
@@ -149,8 +149,11 @@ static inline int world_packet(const struct world *w, bool out, const struct pac
 static inline int world_segment(const struct world *w, bool out, __s32 ahead, const char *bytes,
 				size_t len)
 {
-	const struct packet_spec p = { .seq = (out ? w->out : w->in) + ahead, .bytes = bytes,
-				       .len = len, .ack = out ? w->in : w->out, .flags = TCP_ACK };
+	const struct packet_spec p = {.seq = (out ? w->out : w->in) + ahead,
+				      .bytes = bytes,
+				      .len = len,
+				      .ack = out ? w->in : w->out,
+				      .flags = TCP_ACK};
 
 	return world_packet(w, out, &p);
 }
@@ -226,21 +229,21 @@ static inline void world_open(struct world *w, __u32 out, __u32 in)
 	w->uid = 10000 + w->serial++;
 	w->out = out;
 	w->in = in;
-	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_OPEN,
-							     .uid = w->uid }), 0);
+	assert_int_equal(
+		world_call(w, (struct packet_call){.what = PACKET_CALL_OPEN, .uid = w->uid}), 0);
 }
 
 static inline int world_syn(struct world *w, const char *bytes)
 {
-	const struct packet_spec p = { .seq = w->out, .flags = TCP_SYN, .bytes = bytes,
-				       .len = strlen(bytes) };
+	const struct packet_spec p = {
+		.seq = w->out, .flags = TCP_SYN, .bytes = bytes, .len = strlen(bytes)};
 
 	return world_packet(w, true, &p);
 }
 
 static inline int world_syn_ack(struct world *w)
 {
-	const struct packet_spec p = { .seq = w->in, .ack = w->out, .flags = TCP_SYN | TCP_ACK };
+	const struct packet_spec p = {.seq = w->in, .ack = w->out, .flags = TCP_SYN | TCP_ACK};
 
 	return world_packet(w, false, &p);
 }
@@ -259,8 +262,10 @@ static inline void world_connect(struct world *w, __u32 out, __u32 in)
 /* The socket closes; the trace knows nothing of it. */
 static inline void world_close(struct world *w, __u32 how, __u32 error)
 {
-	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_CLOSE, .how = how,
-							     .error = error }), 0);
+	assert_int_equal(world_call(w, (struct packet_call){.what = PACKET_CALL_CLOSE,
+							    .how = how,
+							    .error = error}),
+			 0);
 }
 
 static inline void world_end(struct world *w, bool lost)
@@ -326,7 +331,7 @@ static inline void world_stats(const struct world *w, struct smtpl_stats *sum)
  * */
 static inline bool world_agrees(struct world *w, const char *what)
 {
-	struct text got = { 0 }, want = { 0 };
+	struct text got = {0}, want = {0};
 	struct smtpl_stats stats;
 	bool same;
 
@@ -368,8 +373,7 @@ static inline struct bpf_object *world_object(void)
 	object = bpf_object__open_file(path, NULL);
 	if (!object)
 		return NULL;
-	bpf_object__for_each_map(map, object)
-		bpf_map__set_pin_path(map, NULL);
+	bpf_object__for_each_map(map, object) bpf_map__set_pin_path(map, NULL);
 	return object;
 }
 

@@ -18,8 +18,8 @@ enum parser_packet {
 #define PARSER_HEADER 32
 
 /* The most bytes in one packet; what is returned for a run of them, and what without a session. */
-#define PARSER_BYTES                1024
+#define PARSER_BYTES		    1024
 #define PARSER_RESULT(event, taken) ((event) << 16 | (taken))
-#define PARSER_ERROR                0xffffffffu
+#define PARSER_ERROR		    0xffffffffu
 
 #endif

@@ -172,7 +172,7 @@ static void serve_session(const struct server *server, int fd)
 
 static int serve(const struct server *server, int port)
 {
-	struct sockaddr_in6 any = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	int one = 1, zero = 0, fd = socket(AF_INET6, SOCK_STREAM, 0);
 
 	signal(SIGCHLD, SIG_IGN);
@@ -198,8 +198,8 @@ static int serve(const struct server *server, int port)
 
 static int dial(const char *address, int port)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	bool is_v4 = inet_pton(AF_INET, address, &v4.sin_addr) == 1;
 	int fd;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * state_fixture.h - what the tests of the state database share: a directory for one test, two boots,
- * and rows to write and read. Include cmocka.h first.
+ * state_fixture.h - what the tests of the state database share: a directory for one test, two
+ * boots, and rows to write and read. Include cmocka.h first.
  */
 #ifndef SMTPL_STATE_FIXTURE_H
 #define SMTPL_STATE_FIXTURE_H
@@ -18,7 +18,7 @@
 
 #define WALL_S INT64_C(1795269900) /* 2026-11-21T14:05:00Z */
 
-#define STATE_TEST(function) \
+#define STATE_TEST(function)                                                                       \
 	cmocka_unit_test_setup_teardown(function, make_directory, remove_directory)
 
 static char directory[64];
@@ -74,12 +74,12 @@ static inline struct state *open_at(const struct state_clock *clock, enum state_
 
 static inline struct account_id uid_account(uint32_t uid)
 {
-	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
+	return (struct account_id){.kind = ACCOUNT_UID, .uid = uid};
 }
 
 static inline struct account_id domain_account(const char *domain)
 {
-	struct account_id id = { .kind = ACCOUNT_DOMAIN };
+	struct account_id id = {.kind = ACCOUNT_DOMAIN};
 
 	snprintf(id.domain, sizeof(id.domain), "%s", domain);
 	return id;
@@ -87,7 +87,7 @@ static inline struct account_id domain_account(const char *domain)
 
 static inline void add(struct window *w, int64_t second, uint64_t mail, enum smtp_outcome outcome)
 {
-	struct record r = { .second = second, .mail = mail, .count = 1, .outcome = outcome };
+	struct record r = {.second = second, .mail = mail, .count = 1, .outcome = outcome};
 
 	assert_int_equal(window_add(w, &r, 5000, 3600), 0);
 }
@@ -95,7 +95,7 @@ static inline void add(struct window *w, int64_t second, uint64_t mail, enum smt
 /* delivered 1, deferred 2 (mails 7 and 8 pending), failed 1; seconds 1500 and 4990 */
 static inline struct window window_sample(void)
 {
-	struct window w = { 0 };
+	struct window w = {0};
 
 	add(&w, 1500, 0, SMTP_DELIVERED);
 	add(&w, 4990, 7, SMTP_DEFERRED);
@@ -112,7 +112,7 @@ struct kept_window {
 };
 
 static inline int keep_window(void *arg, const struct account_id *account, const char *own_domain,
-		       struct window *window)
+			      struct window *window)
 {
 	struct kept_window *kept = arg;
 
@@ -127,7 +127,7 @@ static inline int keep_window(void *arg, const struct account_id *account, const
 static inline struct kept_window read_window(const struct state_clock *clock)
 {
 	struct state *state = open_at(clock, STATE_READ);
-	struct kept_window kept = { 0 };
+	struct kept_window kept = {0};
 
 	assert_int_equal(state_each_window(state, keep_window, &kept), 0);
 	assert_int_equal(state_skipped(state), 0);
@@ -149,7 +149,7 @@ static inline struct state_suspension suspension_sample(void)
 {
 	struct state_suspension s = {
 		.account = uid_account(1000),
-		.kernel = { 4000 * NS_PER_S, 7600 * NS_PER_S, 7, 5, 58, 0 },
+		.kernel = {4000 * NS_PER_S, 7600 * NS_PER_S, 7, 5, 58, 0},
 		.domain = "example.com",
 		.reason = "because",
 	};
@@ -173,7 +173,7 @@ static inline int keep_suspension(void *arg, const struct state_suspension *s)
 
 static inline struct state_suspension only_suspension(struct state *state)
 {
-	struct kept_suspensions kept = { 0 };
+	struct kept_suspensions kept = {0};
 
 	assert_int_equal(state_each_suspension(state, keep_suspension, &kept), 0);
 	assert_int_equal(kept.count, 1);

@@ -35,9 +35,9 @@
 #include <unistd.h>
 #include "tls_wire.h"
 
-#define CONNECTIONS 128
-#define THREADS 16
-#define WORDS 5
+#define CONNECTIONS  128
+#define THREADS	     16
+#define WORDS	     5
 #define ANSWER_BYTES 1024
 #define FILL_COLUMNS 78
 
@@ -116,7 +116,7 @@ static int real_uid(uid_t uid)
 
 static int do_connect(struct call *c)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
 	struct wire *w = &c->connection->wire;
 	struct addrinfo *found;
 	int result;
@@ -261,7 +261,7 @@ static int do_pull(struct call *c)
 
 	if (BIO_ctrl_pending(SSL_get_rbio(w->ssl)))
 		return answer(c, " 0"); /* came along with what was fed before */
-	poll(&(struct pollfd){ .fd = w->fd, .events = POLLIN }, 1, -1);
+	poll(&(struct pollfd){.fd = w->fd, .events = POLLIN}, 1, -1);
 	return answer(c, " %zd", wire_pull(w));
 }
 
@@ -277,7 +277,7 @@ static int do_uncork(struct call *c)
 
 static int do_hangup(struct call *c)
 {
-	struct pollfd p = { .fd = c->connection->wire.fd, .events = POLLRDHUP };
+	struct pollfd p = {.fd = c->connection->wire.fd, .events = POLLRDHUP};
 
 	poll(&p, 1, -1);
 	return answer(c, p.revents & (POLLERR | POLLHUP) ? " reset" : " closed");
@@ -316,14 +316,14 @@ static int do_fork(struct call *c)
 
 static int do_drop(struct call *c)
 {
-	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
 	return connect(c->connection->wire.fd, &nobody, sizeof(nobody));
 }
 
 static int unix_socket(const char *path, struct sockaddr_un *address)
 {
-	*address = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	snprintf(address->sun_path, sizeof(address->sun_path), "%s", path);
 	return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }
@@ -331,10 +331,15 @@ static int unix_socket(const char *path, struct sockaddr_un *address)
 /* A message with one byte and one descriptor. */
 static int pass(struct call *c, bool giving)
 {
-	union { struct cmsghdr header; char space[CMSG_SPACE(sizeof(int))]; } control = { 0 };
-	struct iovec byte = { .iov_base = (char[1]){ 'x' }, .iov_len = 1 };
-	struct msghdr message = { .msg_iov = &byte, .msg_iovlen = 1, .msg_control = &control,
-				  .msg_controllen = sizeof(control) };
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec byte = {.iov_base = (char[1]){'x'}, .iov_len = 1};
+	struct msghdr message = {.msg_iov = &byte,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control)};
 	int *fd = &c->connection->wire.fd;
 	struct sockaddr_un address;
 	int sock = unix_socket(c->words[2], &address);
@@ -370,10 +375,10 @@ static int do_take(struct call *c)
 /* From here on little but reading and writing: anything else, as a probe's own call, kills. */
 static int do_seccomp(struct call *c)
 {
-	static const int allowed[] = { SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(recvfrom),
-				       SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(poll),
-				       SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap),
-				       SCMP_SYS(getrandom), SCMP_SYS(exit_group) };
+	static const int allowed[] = {SCMP_SYS(read),	   SCMP_SYS(write),	SCMP_SYS(recvfrom),
+				      SCMP_SYS(sendto),	   SCMP_SYS(sendmsg),	SCMP_SYS(poll),
+				      SCMP_SYS(brk),	   SCMP_SYS(mmap),	SCMP_SYS(munmap),
+				      SCMP_SYS(getrandom), SCMP_SYS(exit_group)};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 
 	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
@@ -388,13 +393,13 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "connect", 4, do_connect }, { "set", 3, do_set }, { "begin", 3, do_begin },
-	{ "finish", 2, do_finish },
-	{ "say", 3, do_say }, { "fill", 3, do_fill }, { "reply", 2, do_reply },
-	{ "tries", 2, do_tries }, { "pull", 2, do_pull }, { "cork", 2, do_cork },
-	{ "uncork", 2, do_uncork }, { "hangup", 2, do_hangup }, { "bye", 2, do_bye },
-	{ "free", 2, do_free }, { "close", 2, do_close }, { "drop", 2, do_drop },
-	{ "fork", 1, do_fork }, { "give", 3, do_give }, { "take", 3, do_take }, { "seccomp", 1, do_seccomp },
+	{"connect", 4, do_connect}, {"set", 3, do_set},		{"begin", 3, do_begin},
+	{"finish", 2, do_finish},   {"say", 3, do_say},		{"fill", 3, do_fill},
+	{"reply", 2, do_reply},	    {"tries", 2, do_tries},	{"pull", 2, do_pull},
+	{"cork", 2, do_cork},	    {"uncork", 2, do_uncork},	{"hangup", 2, do_hangup},
+	{"bye", 2, do_bye},	    {"free", 2, do_free},	{"close", 2, do_close},
+	{"drop", 2, do_drop},	    {"fork", 1, do_fork},	{"give", 3, do_give},
+	{"take", 3, do_take},	    {"seccomp", 1, do_seccomp},
 };
 
 /* The last word is the rest of the line. */
@@ -412,7 +417,7 @@ static void split(struct call *c, char *line)
 
 static void run(char *line, int thread)
 {
-	struct call c = { .connection = NULL };
+	struct call c = {.connection = NULL};
 	const struct command *found = NULL;
 	char out[ANSWER_BYTES + 64];
 	int result = -1, size;

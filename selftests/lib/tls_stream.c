@@ -69,7 +69,7 @@ int tls_streams(int fd, const char *pem, FILE **in, FILE **out)
 		printf("no TLS: %s\n", why ?: "connection lost");
 		return -1;
 	}
-	*in = fopencookie(ssl, "r", (cookie_io_functions_t){ .read = tls_read });
-	*out = fopencookie(ssl, "w", (cookie_io_functions_t){ .write = tls_write });
+	*in = fopencookie(ssl, "r", (cookie_io_functions_t){.read = tls_read});
+	*out = fopencookie(ssl, "w", (cookie_io_functions_t){.write = tls_write});
 	return *in && *out ? 0 : -1;
 }

@@ -15,8 +15,8 @@
 #include "tls_wire.h"
 
 #define OBJECTS_TRIED 64
-#define BLOCKS_KEPT 256
-#define BLOCK_BIG 2048
+#define BLOCKS_KEPT   256
+#define BLOCK_BIG     2048
 
 struct wire_kind {
 	const char *name;
@@ -201,7 +201,7 @@ static int memory_flush(struct wire *w)
 			ssize_t result = send(w->fd, out + sent, size - sent, MSG_NOSIGNAL);
 
 			if (result < 0 && errno == EAGAIN)
-				poll(&(struct pollfd){ .fd = w->fd, .events = POLLOUT }, 1, -1);
+				poll(&(struct pollfd){.fd = w->fd, .events = POLLOUT}, 1, -1);
 			else if (result < 0)
 				return -1;
 			else
@@ -318,10 +318,10 @@ static ssize_t gtls_write(struct wire *w, const void *data, size_t size, bool ag
 }
 
 static const struct wire_kind kinds[] = {
-	{ "plain", NULL, NULL, plain_read, plain_write },
-	{ "openssl", ssl_start, ssl_handshake, ssl_read, ssl_write },
-	{ "memory", memory_start, memory_handshake, memory_read, memory_write },
-	{ "gnutls", gtls_start, gtls_shake, gtls_read, gtls_write },
+	{"plain", NULL, NULL, plain_read, plain_write},
+	{"openssl", ssl_start, ssl_handshake, ssl_read, ssl_write},
+	{"memory", memory_start, memory_handshake, memory_read, memory_write},
+	{"gnutls", gtls_start, gtls_shake, gtls_read, gtls_write},
 };
 
 static const struct wire_kind *kind_of(const struct wire *w)
@@ -331,7 +331,7 @@ static const struct wire_kind *kind_of(const struct wire *w)
 
 static void wire_wait(const struct wire *w)
 {
-	poll(&(struct pollfd){ .fd = w->fd, .events = w->wants }, 1, -1);
+	poll(&(struct pollfd){.fd = w->fd, .events = w->wants}, 1, -1);
 }
 
 int wire_begin(struct wire *w, const char *name, const void *at)
@@ -375,7 +375,7 @@ ssize_t wire_read(struct wire *w, void *buffer, size_t size)
 /* One call of the library as the program sees it, tried until it takes something. */
 static ssize_t wire_put(struct wire *w, const char *data, size_t size)
 {
-	char *copies[2] = { malloc(size), malloc(size) };
+	char *copies[2] = {malloc(size), malloc(size)};
 	bool again = false;
 	ssize_t put;
 

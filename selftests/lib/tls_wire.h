@@ -19,19 +19,19 @@ enum { WIRE_END = 0, WIRE_AGAIN = -1, WIRE_ERROR = -2 };
 struct wire_kind;
 
 struct wire {
-	int fd; /* -1: none */
+	int fd;			      /* -1: none */
 	const struct wire_kind *kind; /* NULL: plain */
 	SSL *ssl;
 	gnutls_session_t gnutls;
-	short wants; /* what to poll for after WIRE_AGAIN */
-	bool ex;     /* SSL_read_ex, SSL_write_ex */
-	bool moving; /* a write is tried again from another address, the first holds other bytes */
-	bool tls12;  /* at most TLS 1.2: nothing comes between handshake and plaintext */
-	bool null;   /* gnutls_record_send is tried again with NULL, 0 */
-	bool waits;  /* gnutls_record_uncork tries again by itself */
+	short wants;  /* what to poll for after WIRE_AGAIN */
+	bool ex;      /* SSL_read_ex, SSL_write_ex */
+	bool moving;  /* a write is tried again from another address, the first holds other bytes */
+	bool tls12;   /* at most TLS 1.2: nothing comes between handshake and plaintext */
+	bool null;    /* gnutls_record_send is tried again with NULL, 0 */
+	bool waits;   /* gnutls_record_uncork tries again by itself */
 	size_t piece; /* bytes in a call of write, at most; 0: all */
 	unsigned int reads, writes; /* tries that had to be repeated */
-	size_t stashed;             /* memory BIOs: read from the socket, not yet fed */
+	size_t stashed;		    /* memory BIOs: read from the socket, not yet fed */
 	char stash[WIRE_STASH_BYTES];
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * uring_client.c - an SMTP client that connects, sends and receives through io_uring alone: tools that
- * watch system calls see nothing of it. Arguments: ADDRESS PORT EHLO SENDER RECIPIENT...
+ * uring_client.c - an SMTP client that connects, sends and receives through io_uring alone: tools
+ * that watch system calls see nothing of it. Arguments: ADDRESS PORT EHLO SENDER RECIPIENT...
  * Prints the replies; exits 0 when the mail was taken, 1 when not, 77 without io_uring.
  */
 #include <arpa/inet.h>

@@ -14,33 +14,34 @@
 #include "../lib/packet_world.h"
 
 #define STREAM_MAX 65000
-#define END        "\r\n.\r\n"
+#define END	   "\r\n.\r\n"
 
 struct tail {
 	const char *bytes, *replies; /* behind the end of data, and what the server says to it */
 };
 
-#define MAIL2    "MAIL FROM:<e@two>\r\nRCPT TO:<f@x>\r\nRCPT TO:<g@x>\r\n"
+#define MAIL2	 "MAIL FROM:<e@two>\r\nRCPT TO:<f@x>\r\nRCPT TO:<g@x>\r\n"
 #define REPLIES2 "250 ok\r\n550 no\r\n250 ok\r\n"
 #define BLANKS64 "                                                                "
-#define CHUNK    "....................\r\n.\r\n....\x01\x02\x03\xff\xfe......\r\nno verb"
+#define CHUNK	 "....................\r\n.\r\n....\x01\x02\x03\xff\xfe......\r\nno verb"
 
 static const struct tail tails[] = {
-	{ "", "" },
-	{ "QUIT\r\n", "221 bye\r\n" },
-	{ MAIL2 "DATA\r\n", REPLIES2 "354 go\r\n" },
-	{ "rset\r\nmail from:<e@two>\r\nrcpt to:<f@x>\r\n", "250 ok\r\n250 ok\r\n450 no\r\n" },
-	{ MAIL2 "BDAT 49 LAST\r\n" CHUNK, REPLIES2 "250 taken\r\n" },
-	{ MAIL2 "BDAT 49\r\n" CHUNK "BDAT 49 LAST\r\n" CHUNK "QUIT\r\n",
-	  REPLIES2 "250 taken\r\n554 no\r\n221 bye\r\n" },
-	{ MAIL2 "XWHATEVER a b c\r\n", REPLIES2 "500 what\r\n" },
-	{ MAIL2 "RCPT TO:<h@x> " BLANKS64 BLANKS64 BLANKS64 BLANKS64 BLANKS64 BLANKS64 BLANKS64
-	  BLANKS64 BLANKS64 "\r\n", REPLIES2 "551 no\r\n" },
-	{ MAIL2 "DATA\r\nall at once" END, REPLIES2 "354 go\r\n554 no\r\n" },
-	{ MAIL2 "DATA\r\n.\r\nMAIL FROM:<e@three>\r\nRCPT TO:<f@x>\r\nDATA\r\nall at once, again,"
-	  " and this is longer than what is read as a whole, .........................." END,
-	  REPLIES2 "354 go\r\n554 no\r\n250 ok\r\n250 ok\r\n354 go\r\n554 no\r\n" },
-	{ "\r\n\r\n" MAIL2 "\r\n", "500 what\r\n500 what\r\n" REPLIES2 "500 what\r\n" },
+	{"", ""},
+	{"QUIT\r\n", "221 bye\r\n"},
+	{MAIL2 "DATA\r\n", REPLIES2 "354 go\r\n"},
+	{"rset\r\nmail from:<e@two>\r\nrcpt to:<f@x>\r\n", "250 ok\r\n250 ok\r\n450 no\r\n"},
+	{MAIL2 "BDAT 49 LAST\r\n" CHUNK, REPLIES2 "250 taken\r\n"},
+	{MAIL2 "BDAT 49\r\n" CHUNK "BDAT 49 LAST\r\n" CHUNK "QUIT\r\n",
+	 REPLIES2 "250 taken\r\n554 no\r\n221 bye\r\n"},
+	{MAIL2 "XWHATEVER a b c\r\n", REPLIES2 "500 what\r\n"},
+	{MAIL2 "RCPT TO:<h@x> " BLANKS64 BLANKS64 BLANKS64 BLANKS64 BLANKS64 BLANKS64 BLANKS64
+		 BLANKS64 BLANKS64 "\r\n",
+	 REPLIES2 "551 no\r\n"},
+	{MAIL2 "DATA\r\nall at once" END, REPLIES2 "354 go\r\n554 no\r\n"},
+	{MAIL2 "DATA\r\n.\r\nMAIL FROM:<e@three>\r\nRCPT TO:<f@x>\r\nDATA\r\nall at once, again,"
+	       " and this is longer than what is read as a whole, .........................." END,
+	 REPLIES2 "354 go\r\n554 no\r\n250 ok\r\n250 ok\r\n354 go\r\n554 no\r\n"},
+	{"\r\n\r\n" MAIL2 "\r\n", "500 what\r\n500 what\r\n" REPLIES2 "500 what\r\n"},
 };
 
 enum body {
@@ -241,7 +242,7 @@ static void test_a_thousand_chunks_of_a_byte(void **state)
 static void test_large_chunks(void **state)
 {
 	struct world *w = *state;
-	size_t head, len, cuts[] = { 1, 8, 9, 10, 30000, 55008, 55009, 55010, 55012, 55600 };
+	size_t head, len, cuts[] = {1, 8, 9, 10, 30000, 55008, 55009, 55010, 55012, 55600};
 
 	head = sprintf(stream, "BDAT 55000\r\n");
 	for (len = head; len < head + 55000; len++)
@@ -264,9 +265,21 @@ static void test_large_chunks(void **state)
 static void test_any_stream(void **state)
 {
 	static const char *const words[] = {
-		"\r\n.\r\n", "\r\n.", "\r\n", ".\r\n", "\n.", "\r", ".", "\n",
-		"MAIL FROM:<e@two>\r\n", "RCPT TO:<f@x>\r\n", "DATA\r\n", "QUIT\r\n",
-		"BDAT 7\r\nabc\r\n.\r\n", "............", "text",
+		"\r\n.\r\n",
+		"\r\n.",
+		"\r\n",
+		".\r\n",
+		"\n.",
+		"\r",
+		".",
+		"\n",
+		"MAIL FROM:<e@two>\r\n",
+		"RCPT TO:<f@x>\r\n",
+		"DATA\r\n",
+		"QUIT\r\n",
+		"BDAT 7\r\nabc\r\n.\r\n",
+		"............",
+		"text",
 	};
 	const unsigned int n_words = sizeof(words) / sizeof(words[0]);
 	struct world *w = *state;

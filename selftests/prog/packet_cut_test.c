@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_cut_test.c - [refuse] relay = reset: the packet that begins a message of a suspended domain
- * and all behind it are dropped, whatever else is in it; what is said about earlier messages still
- * counts, and of the cut one nothing but one refusal.
+ * packet_cut_test.c - [refuse] relay = reset: the packet that begins a message of a suspended
+ * domain and all behind it are dropped, whatever else is in it; what is said about earlier messages
+ * still counts, and of the cut one nothing but one refusal.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,19 +15,20 @@
 #include "../lib/packet_world.h"
 
 static const char bad[SMTPL_DOMAIN_SIZE] = "bad.test";
-static const char mail_bad[] = "MAIL FROM:<a@bad.test>\r\n", mail_good[] = "MAIL FROM:<a@good.test>\r\n";
+static const char mail_bad[] = "MAIL FROM:<a@bad.test>\r\n",
+		  mail_good[] = "MAIL FROM:<a@good.test>\r\n";
 static const char rcpt[] = "RCPT TO:<c@d>\r\n", ok[] = "250 ok\r\n";
 
 static void set_reset(const struct world *w, bool reset)
 {
-	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_RESET,
-							     .how = reset }), 0);
+	assert_int_equal(
+		world_call(w, (struct packet_call){.what = PACKET_CALL_RESET, .how = reset}), 0);
 }
 
 static void suspend_for(const struct world *w, int64_t seconds)
 {
 	int map = bpf_object__find_map_fd_by_name(w->object, "smtpl_domains");
-	struct smtpl_suspension suspension = { 0 };
+	struct smtpl_suspension suspension = {0};
 	struct timespec now;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
@@ -38,7 +39,7 @@ static void suspend_for(const struct world *w, int64_t seconds)
 /* A session of a uid in this role that has been greeted. */
 static void greeted(struct world *w, __u32 role)
 {
-	struct packet_call open = { .what = PACKET_CALL_OPEN, .role = role };
+	struct packet_call open = {.what = PACKET_CALL_OPEN, .role = role};
 
 	world_connect(w, 1000, 2000);
 	open.uid = w->uid;
@@ -79,7 +80,7 @@ static void ends(struct world *w, const char *what)
 
 static void test_nothing_follows(void **state)
 {
-	struct packet_spec rst = { .flags = TCP_RST };
+	struct packet_spec rst = {.flags = TCP_RST};
 	struct world *w = *state;
 
 	setup(w);

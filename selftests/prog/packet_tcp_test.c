@@ -48,8 +48,9 @@ static void test_data_on_the_syn(void **state)
 		w->in++;
 		/* What the server did not take comes again, behind the handshake. */
 		if (resent == 3)
-			assert_int_equal(world_segment(w, true, -(int)strlen(early), early,
-						       strlen(early)), WORLD_PASS);
+			assert_int_equal(
+				world_segment(w, true, -(int)strlen(early), early, strlen(early)),
+				WORLD_PASS);
 		world_answer(w, "220 mx\r\n250 ok\r\n550 no\r\n");
 		world_end(w, false);
 		assert_true(world_agrees(w, "data on the SYN"));
@@ -73,11 +74,11 @@ static void test_syn_ack_again(void **state)
 /* An answer to what was not sent is not the peer's: it must not say where the replies begin. */
 static void test_syn_ack_of_another(void **state)
 {
-	static const int32_t acked[] = { 0, -1, -1000, 9, 1 << 20, INT32_MAX, INT32_MIN };
+	static const int32_t acked[] = {0, -1, -1000, 9, 1 << 20, INT32_MAX, INT32_MIN};
 	struct world *w = *state;
 
 	for (size_t i = 0; i < sizeof(acked) / sizeof(acked[0]); i++) {
-		struct packet_spec p = { .seq = 777, .flags = TCP_SYN | TCP_ACK };
+		struct packet_spec p = {.seq = 777, .flags = TCP_SYN | TCP_ACK};
 
 		world_open(w, 1000, 2000);
 		p.ack = w->out + acked[i];
@@ -179,8 +180,8 @@ static void test_a_hole_in_what_was_sent(void **state)
 static void test_fin_with_data_and_reset(void **state)
 {
 	struct world *w = *state;
-	struct packet_spec fin = { .flags = TCP_FIN | TCP_ACK, .bytes = "550 no\r\n", .len = 8 };
-	struct packet_spec rst = { .flags = TCP_RST | TCP_ACK, .bytes = "421 go\r\n", .len = 8 };
+	struct packet_spec fin = {.flags = TCP_FIN | TCP_ACK, .bytes = "550 no\r\n", .len = 8};
+	struct packet_spec rst = {.flags = TCP_RST | TCP_ACK, .bytes = "421 go\r\n", .len = 8};
 
 	connect_named(w);
 	world_say(w, rcpt);
@@ -197,7 +198,7 @@ static void test_fin_with_data_and_reset(void **state)
 static void test_urgent_data(void **state)
 {
 	struct world *w = *state;
-	struct packet_spec urgent = { .flags = TCP_URG | TCP_ACK, .bytes = "!", .len = 1 };
+	struct packet_spec urgent = {.flags = TCP_URG | TCP_ACK, .bytes = "!", .len = 1};
 
 	connect_named(w);
 	world_say(w, "RC");
@@ -231,8 +232,10 @@ static __u8 broken[WORLD_SMALL];
 
 static size_t broken_from(const struct world *w, bool out)
 {
-	struct packet_spec p = { .seq = out ? w->out : w->in, .ack = out ? w->in : w->out,
-				 .flags = TCP_ACK, .bytes = out ? rcpt : "421 no\r\n" };
+	struct packet_spec p = {.seq = out ? w->out : w->in,
+				.ack = out ? w->in : w->out,
+				.flags = TCP_ACK,
+				.bytes = out ? rcpt : "421 no\r\n"};
 
 	p.len = strlen(p.bytes);
 	memset(broken, 0, sizeof(broken));
@@ -254,7 +257,7 @@ static void break_ip4(struct world *w, bool out)
 {
 	size_t len;
 
-	w->shape = (struct shape){ 0 };
+	w->shape = (struct shape){0};
 	for (size_t n = 1; n < 40; n++)
 		broken_from(w, out), ignored(w, out, n);
 	for (unsigned int words = 0; words < 5; words++) {
@@ -282,7 +285,7 @@ static void break_ip6(struct world *w, bool out)
 {
 	size_t len;
 
-	w->shape = (struct shape){ .v6 = true, .extensions = 7 };
+	w->shape = (struct shape){.v6 = true, .extensions = 7};
 	len = broken_from(w, out);
 	ignored(w, out, len);
 	w->shape.extensions = 2;
@@ -303,7 +306,7 @@ static void break_ip6(struct world *w, bool out)
 /* A SYN with TCP options of its own. */
 static int syn_with(const struct world *w, const char *options)
 {
-	struct packet_spec p = { .seq = w->out, .flags = TCP_SYN };
+	struct packet_spec p = {.seq = w->out, .flags = TCP_SYN};
 	size_t len;
 
 	memset(broken, 0, sizeof(broken));
@@ -316,10 +319,11 @@ static int syn_with(const struct world *w, const char *options)
 static void test_joining_subflows(void **state)
 {
 	static const char *const joins[] = {
-		"\x1e\x0c\x10.........", "\x01\x01\x02\x04..\x1e\x06\x11...",
+		"\x1e\x0c\x10.........",
+		"\x01\x01\x02\x04..\x1e\x06\x11...",
 	};
 	static const char *const others[] = {
-		"\x1e\x0c\x00.........",      /* MP_CAPABLE */
+		"\x1e\x0c\x00.........",       /* MP_CAPABLE */
 		"\x01\x00\x1e\x0c\x10.......", /* behind the end, or what is no option */
 		"\x02\x00\x1e\x0c\x10.......",
 		"\x03\x03.\x1e\x01\x10......",
@@ -328,7 +332,7 @@ static void test_joining_subflows(void **state)
 	};
 	struct world *w = *state;
 
-	w->shape = (struct shape){ .v6 = true, .options = 12, .extensions = 1 };
+	w->shape = (struct shape){.v6 = true, .options = 12, .extensions = 1};
 	for (size_t i = 0; i < sizeof(joins) / sizeof(joins[0]); i++) {
 		world_open(w, 1000, 2000);
 		assert_int_equal(syn_with(w, joins[i]), WORLD_DROP);
@@ -342,7 +346,7 @@ static void test_joining_subflows(void **state)
 		world_end(w, true);
 		assert_true(world_agrees(w, "no joining subflow"));
 	}
-	w->shape = (struct shape){ 0 };
+	w->shape = (struct shape){0};
 }
 
 static void test_broken_headers(void **state)
@@ -354,12 +358,12 @@ static void test_broken_headers(void **state)
 		break_ip4(w, out);
 		break_ip6(w, out);
 	}
-	w->shape = (struct shape){ .v6 = true, .options = 40, .extensions = 6 };
+	w->shape = (struct shape){.v6 = true, .options = 40, .extensions = 6};
 	world_say(w, rcpt);
 	world_answer(w, "550 no\r\n");
 	world_end(w, false);
 	assert_true(world_agrees(w, "broken headers"));
-	w->shape = (struct shape){ 0 };
+	w->shape = (struct shape){0};
 }
 
 /* --- the end of a session ------------------------------------------------------------------- */
@@ -379,14 +383,14 @@ static void test_the_end_while_a_reply_is_read(void **state)
 	struct world *w = *state;
 
 	connect_named(w);
-	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_LOCK }), 0);
+	assert_int_equal(world_call(w, (struct packet_call){.what = PACKET_CALL_LOCK}), 0);
 	assert_int_equal(world_segment(w, false, 0, ok, strlen(ok)), WORLD_DROP);
 	w->trace.stats.ingress_races++;
 	assert_int_equal(world_segment(w, false, -8, ok, 0), WORLD_PASS);
 	world_close(w, SMTP_END_LOST, 104);
 	assert_int_equal(ring_buffer__consume(w->ring), 3); /* MAIL, RCPT: nothing is settled yet */
-	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_RELEASE }), 0);
-	assert_int_equal(world_call(w, (struct packet_call){ .what = PACKET_CALL_RELEASE }), 0);
+	assert_int_equal(world_call(w, (struct packet_call){.what = PACKET_CALL_RELEASE}), 0);
+	assert_int_equal(world_call(w, (struct packet_call){.what = PACKET_CALL_RELEASE}), 0);
 	trace_end(&w->trace, SMTP_END_LOST, 104);
 	assert_true(world_agrees(w, "the end while a reply is read"));
 }
@@ -394,7 +398,7 @@ static void test_the_end_while_a_reply_is_read(void **state)
 static void test_a_relay_that_never_named_a_sender(void **state)
 {
 	struct world *w = *state;
-	struct packet_call relay = { .what = PACKET_CALL_OPEN, .role = SMTPL_ROLE_RELAY };
+	struct packet_call relay = {.what = PACKET_CALL_OPEN, .role = SMTPL_ROLE_RELAY};
 
 	world_open(w, 1, 1);
 	relay.uid = w->uid;
@@ -407,7 +411,7 @@ static void test_a_relay_that_never_named_a_sender(void **state)
 static void suspend(const struct world *w, int64_t seconds)
 {
 	int map = bpf_object__find_map_fd_by_name(w->object, "smtpl_uids");
-	struct smtpl_uid entry = { .role = SMTPL_ROLE_DIRECT };
+	struct smtpl_uid entry = {.role = SMTPL_ROLE_DIRECT};
 	struct timespec now;
 
 	clock_gettime(CLOCK_BOOTTIME, &now);
@@ -418,7 +422,7 @@ static void suspend(const struct world *w, int64_t seconds)
 static void test_a_suspension_cuts_what_is_open(void **state)
 {
 	struct world *w = *state;
-	struct packet_spec rst = { .flags = TCP_RST };
+	struct packet_spec rst = {.flags = TCP_RST};
 
 	connect_named(w);
 	suspend(w, -1);
@@ -435,7 +439,7 @@ static void test_a_suspension_cuts_what_is_open(void **state)
 	world_close(w, SMTP_END_LOST, 103);
 	/* Its two recipients are no outcome: they were refused. */
 	w->trace.stats.refused_attempts += 2;
-	trace_count_of(&w->trace, (char[SMTPL_DOMAIN_SIZE]){ 0 })->refused += 2;
+	trace_count_of(&w->trace, (char[SMTPL_DOMAIN_SIZE]){0})->refused += 2;
 	text_printf(&w->trace.events, "CLOSE\n");
 	assert_true(world_agrees(w, "a suspension"));
 }

@@ -13,18 +13,18 @@
 
 #include "../lib/packet_world.h"
 
-#define SEEDS       4
+#define SEEDS	    4
 #define WHOLE_BYTES 2500 /* in one packet, that of a large dialogue's flight */
 #define HOLE_DROPS  SMTPL_HOLE_DROPS_MAX
 
 enum manner {
-	MANNER_WHOLE,     /* a flight is one packet */
-	MANNER_BYTES,     /* one byte a packet */
-	MANNER_CUT,       /* anywhere; replies arrive within the flight */
-	MANNER_TWICE,     /* and each segment comes twice */
-	MANNER_OVERLAP,   /* and each begins before the end of the one before */
-	MANNER_REORDER,   /* and later replies come first, until they are dropped */
-	MANNER_STRAY,     /* and with others between that are far off */
+	MANNER_WHOLE,	/* a flight is one packet */
+	MANNER_BYTES,	/* one byte a packet */
+	MANNER_CUT,	/* anywhere; replies arrive within the flight */
+	MANNER_TWICE,	/* and each segment comes twice */
+	MANNER_OVERLAP, /* and each begins before the end of the one before */
+	MANNER_REORDER, /* and later replies come first, until they are dropped */
+	MANNER_STRAY,	/* and with others between that are far off */
 };
 
 struct play {
@@ -57,7 +57,7 @@ static size_t cut(struct play *p, size_t left)
 static void send_strays(struct play *p, bool out)
 {
 	static const char junk[] = "\r\n.\r\n250 junk\r\nRCPT TO:<junk@junk>\r\n";
-	static const int32_t off[] = { -100000, -0x40000000, INT32_MIN, (1 << 20) + 1, INT32_MAX };
+	static const int32_t off[] = {-100000, -0x40000000, INT32_MIN, (1 << 20) + 1, INT32_MAX};
 
 	for (size_t i = 0; i < (out ? 2 : 5); i++)
 		assert_int_equal(world_segment(p->w, out, off[i], junk, strlen(junk)), WORLD_PASS);
@@ -164,12 +164,12 @@ static void play_steps(struct play *p, const struct dialogue *d)
 
 static bool play(struct world *w, const struct dialogue *d, enum manner manner, unsigned int seed)
 {
-	struct play p = { .w = w, .manner = manner, .seed = seed * 7919 + d->line };
+	struct play p = {.w = w, .manner = manner, .seed = seed * 7919 + d->line};
 	char what[200];
 	bool good;
 
-	w->shape = (struct shape){ .v6 = seed & 1, .options = d->line % 11 * 4,
-				   .extensions = d->line % 7 };
+	w->shape = (struct shape){
+		.v6 = seed & 1, .options = d->line % 11 * 4, .extensions = d->line % 7};
 	/* Both directions soon wrap. */
 	world_connect(w, -chance(&p, 200), -chance(&p, 200));
 	play_steps(&p, d);

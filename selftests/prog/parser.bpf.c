@@ -44,7 +44,7 @@ static long parser_step(__u32 i, struct parser_run *run)
 SEC("tc")
 int parser(struct __sk_buff *skb)
 {
-	struct parser_run run = { .skb = skb };
+	struct parser_run run = {.skb = skb};
 	__u32 zero = 0;
 	__u8 what;
 

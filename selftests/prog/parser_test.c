@@ -30,7 +30,7 @@ struct kernel {
 static unsigned int run(const struct kernel *k, enum parser_packet what, const char *bytes,
 			size_t len)
 {
-	char packet[PARSER_HEADER + PARSER_BYTES] = { (char)what };
+	char packet[PARSER_HEADER + PARSER_BYTES] = {(char)what};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = packet,
 		    .data_size_in = PARSER_HEADER + len);
 
@@ -74,8 +74,8 @@ static unsigned int stream_end(void *context, bool lost)
 static void test_corpus(void **state)
 {
 	struct kernel *k = *state;
-	const struct dialogue_target target = { k,	     stream_client, stream_server,
-						stream_desync, stream_end,	  k->ss };
+	const struct dialogue_target target = {
+		k, stream_client, stream_server, stream_desync, stream_end, k->ss};
 	struct dialogue *list = dialogue_corpus();
 	unsigned int bad = 0;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tls_link_test.c - perf uprobes come one after the other, while the process runs: at no time may there be
- * one on the begin of a function and none on its end, whose return would be missed. Seen in the
- * function's own code, by a thread that looks at it all the while.
+ * tls_link_test.c - perf uprobes come one after the other, while the process runs: at no time may
+ * there be one on the begin of a function and none on its end, whose return would be missed. Seen
+ * in the function's own code, by a thread that looks at it all the while.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
-#include "tls/bpf_tls_link.h"
+#include "kernel/bpf_tls_link.h"
 
 #define NAME "1_2_3"
 
@@ -32,8 +32,8 @@ __asm__(".text\n.balign 64\nvictim_begin: nop\nnop\nvictim_end: ret\n.balign 64\
 
 struct watch {
 	unsigned char begin, end; /* as they are without probes */
-	atomic_bool both;         /* had a probe */
-	atomic_bool wrong;        /* the begin alone had one */
+	atomic_bool both;	  /* had a probe */
+	atomic_bool wrong;	  /* the begin alone had one */
 	atomic_bool over;
 };
 
@@ -55,8 +55,8 @@ static void *look_at_code(void *arg)
 static int load_program(void)
 {
 	static const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
 
 	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "test", "GPL", insns,
@@ -72,7 +72,8 @@ static uint64_t offset_of(const void *code)
 
 	assert_non_null(maps);
 	while (fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx %*s %lx", &from, &to, &offset) == 3 && at >= from && at < to)
+		if (sscanf(line, "%lx-%lx %*s %lx", &from, &to, &offset) == 3 && at >= from &&
+		    at < to)
 			found = at - from + offset;
 	fclose(maps);
 	assert_true(found);
@@ -83,13 +84,15 @@ static void attach(const char *dir)
 {
 	const struct tls_plan plan = {
 		.count = 2,
-		.probes = { { .offset = offset_of(victim_end), .cookie = SMTPL_TLS_READ | SMTPL_TLS_RETURN },
-			    { .offset = offset_of(victim_begin), .cookie = SMTPL_TLS_READ } },
+		.probes = {{.offset = offset_of(victim_end),
+			    .cookie = SMTPL_TLS_READ | SMTPL_TLS_RETURN},
+			   {.offset = offset_of(victim_begin), .cookie = SMTPL_TLS_READ}},
 	};
 	int prog = load_program(), file = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 
 	assert_true(prog >= 0 && file >= 0);
-	assert_int_equal(bpf_tls_link_make(SMTPL_TLS_WAY_PERF, prog, file, getpid(), &plan, dir, NAME), 0);
+	assert_int_equal(
+		bpf_tls_link_make(SMTPL_TLS_WAY_PERF, prog, file, getpid(), &plan, dir, NAME), 0);
 	close(prog);
 	close(file);
 }
@@ -97,7 +100,7 @@ static void attach(const char *dir)
 static void test_returns_first(void **state)
 {
 	const char *dir = *state;
-	struct watch w = { .begin = *victim_begin, .end = *victim_end };
+	struct watch w = {.begin = *victim_begin, .end = *victim_end};
 	pthread_t thread;
 
 	assert_int_equal(pthread_create(&thread, NULL, look_at_code, &w), 0);

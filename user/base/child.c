@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 
 #define START_TIMEOUT_MS 5000
-#define START_GRACE_MS 1000
-#define END_TIMEOUT_MS 5000
+#define START_GRACE_MS	 1000
+#define END_TIMEOUT_MS	 5000
 
 static int await(int fd, int ms)
 {
@@ -42,7 +42,8 @@ static int await_child(int fd)
 	return recv(fd, &err, sizeof(err), MSG_DONTWAIT) == sizeof(err) ? err : -ECHILD;
 }
 
-/* A child of its own dies with it, but may have to wait in the kernel before: it holds the other end. */
+/* A child of its own dies with it, but may have to wait in the kernel before: it holds the other
+ * end. */
 static void end(pid_t pid, int fd)
 {
 	struct pollfd other = {.fd = fd};

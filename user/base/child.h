@@ -24,12 +24,12 @@ int child_start(child_main run, void *arg, pid_t *pid, int *fd);
 /* In the child: tell the parent 0, or -errno of what failed. False: end. */
 bool child_locked_in(int fd, int err);
 
-/* End the child, wait for it and for children of its own that hold the pair's end, for at most five seconds
- * for those, and set *pid to 0 and *fd to -1. Without a child it does nothing. */
+/* End the child, wait for it and for children of its own that hold the pair's end, for at most five
+ * seconds for those, and set *pid to 0 and *fd to -1. Without a child it does nothing. */
 void child_stop(pid_t *pid, int *fd);
 
-/* The next record of a child's, if it has this size: 1; 0: there is none; -EMSGSIZE: it had another, and is
- * gone; -EPIPE: the child is gone. Does not wait. */
+/* The next record of a child's, if it has this size: 1; 0: there is none; -EMSGSIZE: it had
+ * another, and is gone; -EPIPE: the child is gone. Does not wait. */
 int child_take(int fd, void *record, size_t size);
 
 #endif

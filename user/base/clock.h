@@ -3,8 +3,8 @@
  * clock.h - the host's clocks, each in one unit.
  *
  * Boot time (CLOCK_BOOTTIME, ns) is what maps, windows and suspensions go by: it runs on while the
- * host sleeps, and nobody can set it. Wall time (Unix time, ns) is for people, logs and the database.
- * Monotonic time (ms) is for time-outs.
+ * host sleeps, and nobody can set it. Wall time (Unix time, ns) is for people, logs and the
+ * database. Monotonic time (ms) is for time-outs.
  */
 #ifndef SMTPL_CLOCK_H
 #define SMTPL_CLOCK_H

@@ -37,7 +37,7 @@ static int make_lock(const char *run_dir)
 
 static int take(int fd, short type)
 {
-	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
 
 	if (!fcntl(fd, F_SETLK, &lock))
 		return 0;
@@ -47,7 +47,7 @@ static int take(int fd, short type)
 /* Only a lock for writing is in the way of one for reading, and only a daemon writes. */
 static pid_t holder(int fd)
 {
-	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
 
 	if (fcntl(fd, F_GETLK, &lock))
 		return -errno;
@@ -58,7 +58,7 @@ static pid_t holder(int fd)
 
 static int wait_for_lock(int fd)
 {
-	const struct timespec poll = { .tv_nsec = LOCK_POLL_MS * 1000000L };
+	const struct timespec poll = {.tv_nsec = LOCK_POLL_MS * 1000000L};
 	int r = take(fd, F_WRLCK);
 
 	for (int ms = 0; r == -EBUSY && holder(fd) == -ESRCH && ms < LOCK_WAIT_MS;
@@ -123,7 +123,8 @@ pid_t daemon_lock_pid(const char *run_dir)
 	return pid;
 }
 
-/* The pid may have changed hands before pidfd_open(), but not if its process holds the lock after. */
+/* The pid may have changed hands before pidfd_open(), but not if its process holds the lock after.
+ * */
 static int open_holder(int fd, pid_t *pid)
 {
 	int pidfd;

@@ -3,18 +3,18 @@
  * daemon.h - is a daemon running here, and how a command reaches it.
  *
  * <run>/lock carries a record lock (fcntl): the daemon holds it for writing as long as it lives, a
- * command that does the daemon's work while there is none holds it for reading. The kernel knows the
- * holder's pid, so that nothing in the file can be stale, and a child that outlives the daemon does
- * not hold it. As with every such lock, closing any descriptor of the file gives it up: nobody but
- * this file opens it.
+ * command that does the daemon's work while there is none holds it for reading. The kernel knows
+ * the holder's pid, so that nothing in the file can be stale, and a child that outlives the daemon
+ * does not hold it. As with every such lock, closing any descriptor of the file gives it up: nobody
+ * but this file opens it.
  */
 #ifndef SMTPL_DAEMON_LOCK_H
 #define SMTPL_DAEMON_LOCK_H
 
 #include <sys/types.h>
 
-/* Become the daemon. Makes the run directory (0755), and waits for commands that are at work (10 s at
- * most). The lock is this process's, not a child's: call it after any fork into the background.
+/* Become the daemon. Makes the run directory (0755), and waits for commands that are at work (10 s
+ * at most). The lock is this process's, not a child's: call it after any fork into the background.
  * 0 and *fd, to be kept open; -EBUSY: there is a daemon; other -errno. */
 int daemon_lock_take(const char *run_dir, int *fd);
 

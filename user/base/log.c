@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ESCAPE_UTF8      0x1u
+#define ESCAPE_UTF8	 0x1u
 #define ESCAPE_BACKSLASH 0x2u
 
 /* Characters that a terminal or a reader's eye cannot be trusted with. */
@@ -22,16 +22,16 @@ static const struct {
 	uint32_t first;
 	uint32_t last;
 } unsafe[] = {
-	{0x0080, 0x009f}, /* C1 controls: U+009B is a CSI to many terminals */
-	{0x00ad, 0x00ad}, /* soft hyphen */
-	{0x061c, 0x061c}, /* Arabic letter mark */
-	{0x180e, 0x180e}, /* Mongolian vowel separator */
-	{0x200b, 0x200f}, /* zero width, left-to-right and right-to-left marks */
-	{0x2028, 0x202e}, /* line and paragraph separators, bidi embeddings and overrides */
-	{0x2060, 0x206f}, /* word joiner, bidi isolates, deprecated formatting */
-	{0xfdd0, 0xfdef}, /* noncharacters */
-	{0xfeff, 0xfeff}, /* byte order mark */
-	{0xfff0, 0xffff}, /* interlinear annotation, replacement, noncharacters */
+	{0x0080, 0x009f},    /* C1 controls: U+009B is a CSI to many terminals */
+	{0x00ad, 0x00ad},    /* soft hyphen */
+	{0x061c, 0x061c},    /* Arabic letter mark */
+	{0x180e, 0x180e},    /* Mongolian vowel separator */
+	{0x200b, 0x200f},    /* zero width, left-to-right and right-to-left marks */
+	{0x2028, 0x202e},    /* line and paragraph separators, bidi embeddings and overrides */
+	{0x2060, 0x206f},    /* word joiner, bidi isolates, deprecated formatting */
+	{0xfdd0, 0xfdef},    /* noncharacters */
+	{0xfeff, 0xfeff},    /* byte order mark */
+	{0xfff0, 0xffff},    /* interlinear annotation, replacement, noncharacters */
 	{0xe0000, 0x1fffff}, /* tags, variation selectors, private planes, beyond Unicode */
 };
 

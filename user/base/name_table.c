@@ -32,7 +32,8 @@ static uint32_t hash_of(const struct name_table *names, const char *name, size_t
 }
 
 /* The slot that has the name, or the free one where it would be. */
-static struct name_table_slot *slot_of(const struct name_table *names, const char *name, uint32_t hash)
+static struct name_table_slot *slot_of(const struct name_table *names, const char *name,
+				       uint32_t hash)
 {
 	size_t mask = names->slots_count - 1, i = hash & mask;
 
@@ -123,8 +124,8 @@ bool name_table_find(const struct name_table *names, const char *name, uint32_t 
 	return true;
 }
 
-int name_table_each(const struct name_table *names, int (*each)(void *arg, const char *name, uint32_t value),
-	       void *arg)
+int name_table_each(const struct name_table *names,
+		    int (*each)(void *arg, const char *name, uint32_t value), void *arg)
 {
 	int result = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * name_table.h - a table of names, each with a number: of domains with their owners, of users with their
- * uids. It grows and forgets nothing. Strangers may choose the names: hashes are seeded.
+ * name_table.h - a table of names, each with a number: of domains with their owners, of users with
+ * their uids. It grows and forgets nothing. Strangers may choose the names: hashes are seeded.
  */
 #ifndef SMTPL_NAME_TABLE_H
 #define SMTPL_NAME_TABLE_H
@@ -35,7 +35,7 @@ int name_table_add(struct name_table *names, const char *name, uint32_t value);
 bool name_table_find(const struct name_table *names, const char *name, uint32_t *value);
 
 /* In no order. A non-zero return of `each` ends the call and is returned. */
-int name_table_each(const struct name_table *names, int (*each)(void *arg, const char *name, uint32_t value),
-	       void *arg);
+int name_table_each(const struct name_table *names,
+		    int (*each)(void *arg, const char *name, uint32_t value), void *arg);
 
 #endif

@@ -24,13 +24,13 @@
 #include <seccomp.h>
 #include "sandbox.h"
 
-#define NOBODY 65534
+#define NOBODY	65534
 #define FDS_MAX 16
 
 /* What libc needs between any two calls: time without a vDSO, locks, restarts, signals, the end. */
 static const int libc_syscalls[] = {
 	SCMP_SYS(clock_gettime),   SCMP_SYS(clock_gettime64), SCMP_SYS(exit),
-	SCMP_SYS(exit_group),      SCMP_SYS(futex),           SCMP_SYS(futex_time64),
+	SCMP_SYS(exit_group),	   SCMP_SYS(futex),	      SCMP_SYS(futex_time64),
 	SCMP_SYS(restart_syscall), SCMP_SYS(rt_sigreturn),    SCMP_SYS(sigreturn),
 };
 
@@ -237,9 +237,9 @@ int sandbox_daemon(const unsigned int *keep, size_t count)
 			have[keep[i]] = capng_have_capability(CAPNG_PERMITTED, keep[i]);
 	capng_clear(CAPNG_SELECT_ALL);
 	for (i = 0; i <= CAP_LAST_CAP; i++)
-		if (have[i] && capng_update(CAPNG_ADD,
-					    CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
-					    i))
+		if (have[i] &&
+		    capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET,
+				 i))
 			return -EINVAL;
 	return capng_apply(CAPNG_SELECT_ALL) ? -EPERM : 0;
 }
@@ -264,7 +264,8 @@ void sandbox_hide_mappings(void)
 		unsigned long from, to;
 		char mode[5];
 
-		if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) == 3 && mode[1] == 'w' && mode[3] == 's')
+		if (sscanf(line, "%lx-%lx %4s", &from, &to, mode) == 3 && mode[1] == 'w' &&
+		    mode[3] == 's')
 			madvise((void *)from, to - from, MADV_DONTFORK);
 	}
 	if (maps)

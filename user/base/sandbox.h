@@ -16,17 +16,17 @@
 #define SANDBOX_CHILD_CAPS CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, CAP_KILL
 
 struct sandbox {
-	pid_t parent;            /* the child dies with it; taken before the fork */
-	const char *name;        /* of the process, at most 15 characters */
-	const char *user;        /* whose ids to take; without a passwd entry 65534 */
-	const char *group;       /* NULL: the user's; without an entry the user's, too */
-	bool reads_files;        /* the root directory stays, and openat(2) for reading alone */
-	const int *fds;          /* everything else is closed, except stderr */
+	pid_t parent;	   /* the child dies with it; taken before the fork */
+	const char *name;  /* of the process, at most 15 characters */
+	const char *user;  /* whose ids to take; without a passwd entry 65534 */
+	const char *group; /* NULL: the user's; without an entry the user's, too */
+	bool reads_files;  /* the root directory stays, and openat(2) for reading alone */
+	const int *fds;	   /* everything else is closed, except stderr */
 	size_t fds_count;
-	const int *syscalls;     /* SCMP_SYS() numbers, besides the few that libc itself needs */
+	const int *syscalls; /* SCMP_SYS() numbers, besides the few that libc itself needs */
 	size_t syscalls_count;
-	uint64_t files;          /* RLIMIT_NOFILE */
-	uint64_t memory_bytes;   /* RLIMIT_AS */
+	uint64_t files;	       /* RLIMIT_NOFILE */
+	uint64_t memory_bytes; /* RLIMIT_AS */
 };
 
 /*
@@ -42,15 +42,15 @@ int sandbox_enter(const struct sandbox *sandbox);
 int sandbox_close_others(const int *fds, size_t count);
 
 /*
- * For a process beside the daemon that needs some of root's power: it takes a name, leaves SIGINT to the
- * daemon, dies with its parent (taken before the fork), and keeps these capabilities as sandbox_daemon()
- * does. 0 or -errno; after an error the process must end.
+ * For a process beside the daemon that needs some of root's power: it takes a name, leaves SIGINT
+ * to the daemon, dies with its parent (taken before the fork), and keeps these capabilities as
+ * sandbox_daemon() does. 0 or -errno; after an error the process must end.
  */
 int sandbox_helper(const char *name, pid_t parent, const unsigned int *keep, size_t count);
 
 /*
- * Keep what is mapped as shared and writable by now (the ring and the settings of the BPF programs, the
- * index of the database's log) out of every child forked later.
+ * Keep what is mapped as shared and writable by now (the ring and the settings of the BPF programs,
+ * the index of the database's log) out of every child forked later.
  */
 void sandbox_hide_mappings(void);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_check.c - can this host run the daemon: each requirement is tried, none is guessed from a version.
+ * bpf_check.c - can this host run the daemon: each requirement is tried, none is guessed from a
+ * version.
  */
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
@@ -14,7 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "kernel/bpf.h"
-#include "tls/bpf_tls.h"
+#include "kernel/bpf_tls.h"
 #include "kernel/cgroup.h"
 #include "tls/guard.h"
 
@@ -40,8 +40,10 @@ static void check_btf(const struct check *c)
 {
 	bool met = access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 
-	check_say(c, "kernel BTF", met, true,
-		  met ? "" : "/sys/kernel/btf/vmlinux is missing: the kernel needs CONFIG_DEBUG_INFO_BTF");
+	check_say(
+		c, "kernel BTF", met, true,
+		met ? "" :
+		      "/sys/kernel/btf/vmlinux is missing: the kernel needs CONFIG_DEBUG_INFO_BTF");
 }
 
 static void check_bpffs(const struct check *c, const struct config *config)
@@ -87,11 +89,14 @@ static void check_programs(const struct check *c)
 	if (err)
 		return;
 	check_say(c, "refusal by ECONNREFUSED", features.set_retval, false,
-		  features.set_retval ? "" : "no bpf_set_retval (kernel 5.18): refused connects say EPERM");
+		  features.set_retval ?
+			  "" :
+			  "no bpf_set_retval (kernel 5.18): refused connects say EPERM");
 	check_say(c, "bpf_sock_destroy", features.sock_destroy, false,
-		  features.sock_destroy ? "" :
-					  "not in this kernel (6.5): open sessions are ended by netlink "
-					  "SOCK_DESTROY");
+		  features.sock_destroy ?
+			  "" :
+			  "not in this kernel (6.5): open sessions are ended by netlink "
+			  "SOCK_DESTROY");
 }
 
 static void check_tls(const struct check *c, const struct config *config)
@@ -110,13 +115,14 @@ static void check_tls(const struct check *c, const struct config *config)
 	else if (way == SMTPL_TLS_WAY_MULTI)
 		snprintf(why, sizeof(why), "uprobe_multi%s", off);
 	else
-		snprintf(why, sizeof(why), "perf uprobes, which take longer to put than uprobe_multi%s",
-			 off);
+		snprintf(why, sizeof(why),
+			 "perf uprobes, which take longer to put than uprobe_multi%s", off);
 	check_say(c, "TLS by uprobes", err == 0, false, why);
 }
 
-/* Putting a probe into a file waits for every process that maps it, and all of the host's forks wait with it
- * (dup_mmap_sem in kernel/events/uprobes.c). Such a process can in turn wait for its own FUSE server. */
+/* Putting a probe into a file waits for every process that maps it, and all of the host's forks
+ * wait with it (dup_mmap_sem in kernel/events/uprobes.c). Such a process can in turn wait for its
+ * own FUSE server. */
 static void check_fuse(const struct check *c, const struct config *config)
 {
 	struct stat device;
@@ -125,11 +131,12 @@ static void check_fuse(const struct check *c, const struct config *config)
 	if (config->tls == SMTPL_TLS_OFF)
 		return;
 	met = stat("/dev/fuse", &device) || !(device.st_mode & 06);
-	check_say(c, "FUSE for root alone", met, false,
-		  met ? "" :
-			"any user can open /dev/fuse, and hold up each fork on this host for seconds with it "
-			"while a probe is put into a process; chmod 660 /dev/fuse, or set [watch] tls = "
-			"off");
+	check_say(
+		c, "FUSE for root alone", met, false,
+		met ? "" :
+		      "any user can open /dev/fuse, and hold up each fork on this host for seconds with it "
+		      "while a probe is put into a process; chmod 660 /dev/fuse, or set [watch] tls = "
+		      "off");
 }
 
 void bpf_check(const struct config *config,

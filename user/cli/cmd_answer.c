@@ -14,7 +14,8 @@
 
 #define WANTED "want answer policy, socketmap, opensmtpd, or sendmail KEY"
 
-/* spawn(8) makes the connection standard error, too: what is logged must not get into the protocol. */
+/* spawn(8) makes the connection standard error, too: what is logged must not get into the protocol.
+ * */
 static void keep_log_apart(void)
 {
 	struct stat out, err;
@@ -35,7 +36,8 @@ static void read_config(const char *file, struct config *config)
 	int r = config_read_paths(file, config, error, sizeof(error));
 
 	if (r)
-		log_warning("%s; going on with %s", error, r > 0 ? "its [paths] alone" : "the defaults");
+		log_warning("%s; going on with %s", error,
+			    r > 0 ? "its [paths] alone" : "the defaults");
 	if (r < 0)
 		config_defaults(config);
 }
@@ -56,12 +58,12 @@ int cmd_answer(struct cli *cli, int argc, char **argv)
 		const char *name;
 		int (*function)(struct policy_client *a);
 	} protocols[] = {
-		{ "policy", policy_client_policy },
-		{ "socketmap", policy_client_socketmap },
-		{ "opensmtpd", policy_client_opensmtpd },
+		{"policy", policy_client_policy},
+		{"socketmap", policy_client_socketmap},
+		{"opensmtpd", policy_client_opensmtpd},
 	};
 	static struct config config;
-	struct policy_client a = { .config = &config };
+	struct policy_client a = {.config = &config};
 	int err;
 
 	keep_log_apart();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cmd_check.c - `smtplimit check`: can this host run it. One line a requirement, and one for each mail
- * server that is here: is its hook live.
+ * cmd_check.c - `smtplimit check`: can this host run it. One line a requirement, and one for each
+ * mail server that is here: is its hook live.
  */
 #include <jansson.h>
 #include <stdio.h>
@@ -24,18 +24,22 @@ static void check_line(void *arg, const char *name, bool met, bool required, con
 	log_escape(why, sizeof(text), 0, text, sizeof(text));
 	out->failed |= required && !met;
 	if (out->list)
-		json_array_append_new(out->list, json_pack("{s:s, s:b, s:b, s:s}", "name", name, "met", met,
-							   "required", required, "why", text));
+		json_array_append_new(out->list,
+				      json_pack("{s:s, s:b, s:b, s:s}", "name", name, "met", met,
+						"required", required, "why", text));
 	else
-		printf("%-8s %s%s%s\n", met ? "yes" : required ? "NO" : "lower", name,
-		       text[0] ? ": " : "", text);
+		printf("%-8s %s%s%s\n",
+		       met	? "yes" :
+		       required ? "NO" :
+				  "lower",
+		       name, text[0] ? ": " : "", text);
 }
 
 /* A line begins with the server's name, which is told with "hook" behind it. */
 static void check_hooks(const struct cli *cli, const struct config *config,
 			struct check_output *out)
 {
-	struct hook_context context = { .config = config, .root = "" };
+	struct hook_context context = {.config = config, .root = ""};
 	char binary[PATH_MAX], line[1024], name[64];
 
 	if (strcmp(cli->config_file, CONFIG_FILE_DEFAULT))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * cmd_hook.c - `smtplimit hook MTA`: the configuration that makes a mail server ask and tell; shown,
- * put in, taken out.
+ * cmd_hook.c - `smtplimit hook MTA`: the configuration that makes a mail server ask and tell;
+ * shown, put in, taken out.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -16,8 +16,9 @@
 #include "hook/hook.h"
 #include "base/log.h"
 
-#define WANTED "want smtplimit hook exim|postfix|opensmtpd|sendmail [--install|--remove] " \
-	       "[--root DIR] [--dir DIR]"
+#define WANTED                                                                                     \
+	"want smtplimit hook exim|postfix|opensmtpd|sendmail [--install|--remove] "                \
+	"[--root DIR] [--dir DIR]"
 
 struct request {
 	const struct hook_mta *mta;
@@ -51,8 +52,11 @@ static int usage_error(const char *word)
 static int parse_options(struct request *r, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"install", no_argument, NULL, 'i'}, {"remove", no_argument, NULL, 'r'},
-		{"root", required_argument, NULL, 'R'}, {"dir", required_argument, NULL, 'd'}, {0},
+		{"install", no_argument, NULL, 'i'},
+		{"remove", no_argument, NULL, 'r'},
+		{"root", required_argument, NULL, 'R'},
+		{"dir", required_argument, NULL, 'd'},
+		{0},
 	};
 	int option;
 
@@ -108,7 +112,9 @@ static void tell_edits(const struct request *r, const struct hook_plan *plan)
 		const struct hook_edit *edit = &plan->edit[i];
 
 		printf("%s%s: %s\n", r->context.root, edit->path,
-		       !edit->old.text ? "made" : !edit->new.text ? "removed" : "changed");
+		       !edit->old.text ? "made" :
+		       !edit->new.text ? "removed" :
+					 "changed");
 	}
 }
 
@@ -131,7 +137,8 @@ static int change(const struct request *r)
 		return CMD_FAILED;
 	}
 	if (nothing)
-		printf("%s: %s\n", r->mta->name, r->install ? "already installed" : "not installed");
+		printf("%s: %s\n", r->mta->name,
+		       r->install ? "already installed" : "not installed");
 	else
 		printf("%s: %s; now run: %s\n", r->mta->name, r->install ? "installed" : "removed",
 		       r->mta->reload);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cmd_release.c - `smtplimit release`: end an account's suspension; its window begins empty. One that
- * is not suspended is left as it is: what was asked for holds already.
+ * cmd_release.c - `smtplimit release`: end an account's suspension; its window begins empty. One
+ * that is not suspended is left as it is: what was asked for holds already.
  */
 #include "base/log.h"
 #include "order.h"

@@ -36,7 +36,7 @@ static int each_domain(void *arg, const struct smtpl_domain_key *key,
 
 static int each_saved_count(void *arg, const struct state_count *count)
 {
-	struct smtpl_count_key key = { .uid = count->uid };
+	struct smtpl_count_key key = {.uid = count->uid};
 
 	memcpy(key.domain, count->domain, sizeof(key.domain));
 	return status_count(arg, &key, &count->kernel);
@@ -62,7 +62,8 @@ static int each_owner(void *arg, const char *domain, uint32_t uid)
 	return status_owner(arg, domain, uid);
 }
 
-static int each_superseded(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *superseded)
+static int each_superseded(void *arg, uint32_t uid, const char *domain,
+			   const struct smtpl_totals *superseded)
 {
 	return status_superseded(arg, uid, domain, superseded);
 }
@@ -120,7 +121,7 @@ static int read_maps(struct status *s, struct bpf_maps *maps)
 
 static int config_roles(struct status *s, const struct config_uids *uids, enum smtpl_role role)
 {
-	const struct smtpl_uid value = { .role = role };
+	const struct smtpl_uid value = {.role = role};
 	int r = 0;
 
 	for (size_t i = 0; !r && i < uids->count; i++)
@@ -146,8 +147,10 @@ static int gather_kernel(struct status *s)
 	if (!r && !s->loaded)
 		r = config_roles(s, &c->exempts, SMTPL_ROLE_EXEMPT);
 	if (r == -EPROTO)
-		log_error("the maps below \"%s\" are of another version: ask that version, or end it "
-			  "with its `smtplimit unload`", c->bpffs);
+		log_error(
+			"the maps below \"%s\" are of another version: ask that version, or end it "
+			"with its `smtplimit unload`",
+			c->bpffs);
 	else if (r)
 		log_error("cannot read the maps below \"%s\": %s", c->bpffs, strerror(-r));
 	return r ? CMD_FAILED : 0;
@@ -263,8 +266,9 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 	int r;
 
 	if (argc > 1) {
-		log_error("status takes no argument, not \"%s\": want smtplimit [-c FILE] [-j] status",
-			  argv[1]);
+		log_error(
+			"status takes no argument, not \"%s\": want smtplimit [-c FILE] [-j] status",
+			argv[1]);
 		return CMD_USAGE;
 	}
 	r = cmd_begin(cli, argv[0], &config);

@@ -46,9 +46,9 @@ static int take_reason(const char *text, struct arguments *a)
 static int read_arguments(int argc, char **argv, struct arguments *a)
 {
 	static const struct option options[] = {
-		{ "for", required_argument, NULL, 'f' },
-		{ "reason", required_argument, NULL, 'r' },
-		{ 0 },
+		{"for", required_argument, NULL, 'f'},
+		{"reason", required_argument, NULL, 'r'},
+		{0},
 	};
 	int option, r = CMD_DONE;
 
@@ -59,7 +59,8 @@ static int read_arguments(int argc, char **argv, struct arguments *a)
 		else if (option == 'r')
 			r = take_reason(optarg, a);
 		else
-			r = usage(argv[optind - 1], option == ':' ? "lacks its value; " USAGE : USAGE);
+			r = usage(argv[optind - 1],
+				  option == ':' ? "lacks its value; " USAGE : USAGE);
 	}
 	if (r != CMD_DONE)
 		return r;
@@ -71,7 +72,7 @@ static int read_arguments(int argc, char **argv, struct arguments *a)
 
 int cmd_suspend(struct cli *cli, int argc, char **argv)
 {
-	struct arguments arguments = { .reason = "" };
+	struct arguments arguments = {.reason = ""};
 	static struct order order;
 	int r = read_arguments(argc, argv, &arguments);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cmd_unload.c - `smtplimit unload`: ends the daemon, where one runs, and removes every program, link,
- * map and pin. What was saved stays in the state database.
+ * cmd_unload.c - `smtplimit unload`: ends the daemon, where one runs, and removes every program,
+ * link, map and pin. What was saved stays in the state database.
  */
 #include <errno.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "kernel/bpf.h"
-#include "tls/bpf_tls.h"
+#include "kernel/bpf_tls.h"
 #include "cmd.h"
 #include "base/daemon_lock.h"
 #include "tls/guard.h"
@@ -40,8 +40,10 @@ static int say_not_ended(const char *run, int err)
 	pid_t pid = daemon_lock_pid(run);
 
 	if (err == -EBUSY && pid > 0)
-		log_error("the daemon (pid %d) was told to end and has not for %d s, it may be stuck: "
-			  "kill -9 %d, then unload again", (int)pid, UNLOAD_WAIT_MS / 1000, (int)pid);
+		log_error(
+			"the daemon (pid %d) was told to end and has not for %d s, it may be stuck: "
+			"kill -9 %d, then unload again",
+			(int)pid, UNLOAD_WAIT_MS / 1000, (int)pid);
 	else
 		log_error("cannot end the daemon: \"%s/lock\": %s", run, strerror(-err));
 	return CMD_FAILED;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * order.c - an order of the command line, by the daemon or in its place. The daemon keeps windows and
- * suspensions in memory, so that nobody else may write them while it lives.
+ * order.c - an order of the command line, by the daemon or in its place. The daemon keeps windows
+ * and suspensions in memory, so that nobody else may write them while it lives.
  */
 #include <errno.h>
 #include <jansson.h>
@@ -20,7 +20,7 @@
 #include "refuse/suspended.h"
 #include "core/verdict.h"
 
-#define POLL_MS  20
+#define POLL_MS 20
 
 static int fail(const char *what, const char *why)
 {
@@ -44,7 +44,7 @@ static int open_state(struct order *o)
  * takes them up. */
 static int open_maps(struct order *o)
 {
-	struct smtpl_meta meta = { 0 };
+	struct smtpl_meta meta = {0};
 	int r = bpf_maps_open(o->config.bpffs, &o->maps);
 
 	if (!r)
@@ -59,7 +59,7 @@ int order_begin(struct order *o, const struct cli *cli, const char *command, con
 	char error[CONFIG_ERROR_SIZE];
 	int r;
 
-	*o = (struct order){ .cli = cli, .what.created_wall_s = time(NULL) };
+	*o = (struct order){.cli = cli, .what.created_wall_s = time(NULL)};
 	r = cmd_begin(cli, command, &o->config);
 	if (r)
 		return r;
@@ -70,7 +70,8 @@ int order_begin(struct order *o, const struct cli *cli, const char *command, con
 	account_name(&o->what.account, o->name, sizeof(o->name));
 	r = open_maps(o);
 	if (r == -EPROTO)
-		return fail(o->config.bpffs, "what is loaded is of another version of smtplimit: ask "
+		return fail(o->config.bpffs,
+			    "what is loaded is of another version of smtplimit: ask "
 			    "that version");
 	if (r && r != -ENOENT)
 		return fail(o->config.bpffs, strerror(-r));
@@ -98,7 +99,7 @@ static bool has_uid(const struct config_uids *uids, uint32_t uid)
 static const char *owned(struct order *o)
 {
 	struct owners *owners = order_owners(o);
-	struct account_id owner = { .kind = ACCOUNT_UID };
+	struct account_id owner = {.kind = ACCOUNT_UID};
 	char name[ACCOUNT_NAME_SIZE];
 	bool found = owners && owners_find(owners, o->what.account.domain, &owner.uid);
 
@@ -114,7 +115,7 @@ static const char *owned(struct order *o)
 static const char *never_refused(struct order *o)
 {
 	const struct account_id *account = &o->what.account;
-	struct smtpl_uid value = { 0 };
+	struct smtpl_uid value = {0};
 
 	if (account->kind == ACCOUNT_DOMAIN)
 		return owned(o);
@@ -146,7 +147,7 @@ bool order_suspended(struct order *o, struct state_suspension *suspension)
 	bool saved;
 
 	state_clock_read(&now);
-	*suspension = (struct state_suspension){ .account = o->what.account };
+	*suspension = (struct state_suspension){.account = o->what.account};
 	saved = o->state && state_each_suspension(o->state, find_suspension, suspension) > 0;
 	if (o->maps && !enforce_lookup(o->maps, &o->what.account, now.boot_ns, &suspension->kernel))
 		return true;
@@ -187,26 +188,30 @@ static int find_window(void *arg, const struct account_id *account, const char *
 static int not_saved(const struct order *o)
 {
 	if (o->what.suspend)
-		log_error("%s is suspended, but that is not saved and ends with this boot: %s", o->name,
-			  state_error(o->state));
+		log_error("%s is suspended, but that is not saved and ends with this boot: %s",
+			  o->name, state_error(o->state));
 	else
-		log_error("%s is released, but that is not saved and may come back at the next start: "
-			  "%s", o->name, state_error(o->state));
+		log_error(
+			"%s is released, but that is not saved and may come back at the next start: "
+			"%s",
+			o->name, state_error(o->state));
 	return CMD_FAILED;
 }
 
 /* Mail servers that find no daemon go by the file. */
 static int name_table_failed(const struct order *o, int err)
 {
-	log_error("%s: in the kernel it is done, but mail servers are not told: \"%s/" SUSPENDED_FILE
-		  "\": %s", o->name, o->config.run, strerror(-err));
+	log_error(
+		"%s: in the kernel it is done, but mail servers are not told: \"%s/" SUSPENDED_FILE
+		"\": %s",
+		o->name, o->config.run, strerror(-err));
 	return CMD_FAILED;
 }
 
 static int suspend_here(struct order *o)
 {
-	struct state_suspension s = { .account = o->what.account };
-	struct figures figures = { .order = o, .suspension = &s };
+	struct state_suspension s = {.account = o->what.account};
+	struct figures figures = {.order = o, .suspension = &s};
 	struct state_clock now;
 	int r = 0;
 
@@ -218,8 +223,7 @@ static int suspend_here(struct order *o)
 	s.kernel.until_ns = now.boot_ns + o->what.for_s * NS_PER_S;
 	s.kernel.min = o->rule.min_failures;
 	s.kernel.by_hand = 1;
-	snprintf(s.reason, sizeof(s.reason), "%s",
-		 o->what.reason[0] ? o->what.reason : "by hand");
+	snprintf(s.reason, sizeof(s.reason), "%s", o->what.reason[0] ? o->what.reason : "by hand");
 	if (o->maps)
 		r = enforce_suspend(o->maps, &s.account, &s.kernel);
 	if (r)
@@ -232,7 +236,7 @@ static int suspend_here(struct order *o)
 
 static int save_release(struct order *o)
 {
-	const struct window none = { 0 };
+	const struct window none = {0};
 	int r = o->state ? state_begin(o->state) : -EIO;
 
 	if (r)
@@ -257,7 +261,7 @@ static int release_here(struct order *o)
 /* 0: carried out, -ETIME: not within the time, -ESRCH: the daemon is gone; another of state_*() */
 static int wait_for_daemon(struct order *o, int64_t id)
 {
-	const struct timespec poll = { .tv_nsec = POLL_MS * 1000000L };
+	const struct timespec poll = {.tv_nsec = POLL_MS * 1000000L};
 	int r = daemon_lock_signal(o->config.run, SIGUSR1);
 
 	for (int ms = 0; !r && ms < ORDER_WAIT_S * 1000; ms += POLL_MS) {
@@ -270,8 +274,8 @@ static int wait_for_daemon(struct order *o, int64_t id)
 	return r ? r : -ETIME;
 }
 
-/* The daemon may be at it in this moment, so that not even an order taken back means that nothing has
- * changed. */
+/* The daemon may be at it in this moment, so that not even an order taken back means that nothing
+ * has changed. */
 static int not_confirmed(const struct order *o, int waited, bool taken_back)
 {
 	const char *left = taken_back ? "the order is taken back" :
@@ -279,11 +283,14 @@ static int not_confirmed(const struct order *o, int waited, bool taken_back)
 	pid_t pid = daemon_lock_pid(o->config.run);
 
 	if (waited == -ETIME && pid > 0)
-		log_error("%s: not confirmed: the daemon (pid %d) has not answered for %d s; %s: see "
-			  "`smtplimit status` and its log", o->name, (int)pid, ORDER_WAIT_S, left);
+		log_error(
+			"%s: not confirmed: the daemon (pid %d) has not answered for %d s; %s: see "
+			"`smtplimit status` and its log",
+			o->name, (int)pid, ORDER_WAIT_S, left);
 	else
 		log_error("%s: not confirmed: cannot wait for the daemon: %s; %s: see `smtplimit "
-			  "status`", o->name, strerror(-waited), left);
+			  "status`",
+			  o->name, strerror(-waited), left);
 	return CMD_FAILED;
 }
 
@@ -294,9 +301,10 @@ static int run_by_daemon(struct order *o)
 	int r, taken_back;
 
 	if (!o->state || state_put_order(o->state, &o->what, &id)) {
-		log_error("%s: cannot leave the order for the daemon: %s: stop the daemon (systemctl "
-			  "stop smtplimit), then this command works on the maps", o->name,
-			  state_error(o->state));
+		log_error(
+			"%s: cannot leave the order for the daemon: %s: stop the daemon (systemctl "
+			"stop smtplimit), then this command works on the maps",
+			o->name, state_error(o->state));
 		return CMD_FAILED;
 	}
 	r = wait_for_daemon(o, id);

@@ -22,16 +22,15 @@ struct order {
 	char name[ACCOUNT_NAME_SIZE];
 	struct bpf_maps *maps; /* NULL: there are none */
 	struct state *state;   /* NULL: it cannot be opened, which is said only where it matters */
-	struct verdict_rule rule; /* in force */
-	bool loaded;    /* maps and hooks: what is in the maps is in force */
+	struct verdict_rule rule;	  /* in force */
+	bool loaded;			  /* maps and hooks: what is in the maps is in force */
 	char why[ACCOUNT_NAME_SIZE + 64]; /* text of a refusal to carry it out */
-	bool by_itself; /* carried out by the command: no daemon runs */
+	bool by_itself;			  /* carried out by the command: no daemon runs */
 };
 
 /* The paths, who is meant, the maps and the state. CMD_DONE, or what to exit with, said on
  * stderr. order_end() in any case. */
-int order_begin(struct order *o, const struct cli *cli, const char *command,
-		const char *account);
+int order_begin(struct order *o, const struct cli *cli, const char *command, const char *account);
 void order_end(struct order *o);
 
 /* Carry it out. CMD_DONE, or what to exit with, said on stderr. */

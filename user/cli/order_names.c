@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * order_names.c - the names that an account goes by at mail servers, for an order that is carried out
- * without the daemon: the domains that it owns, as they were saved, and the file `suspended`.
+ * order_names.c - the names that an account goes by at mail servers, for an order that is carried
+ * out without the daemon: the domains that it owns, as they were saved, and the file `suspended`.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,7 +12,6 @@
 #include "state/state_owners.h"
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
-
 
 static int add_owner(void *arg, const char *domain, uint32_t uid)
 {
@@ -59,13 +58,15 @@ static bool refusal(void *arg, const struct account_id *id, struct responder_ans
 	if (o->state)
 		state_each_suspension(o->state, find_domain, &own);
 	suspended_figures(id, &suspension, own.domain,
-			  (now.wall_ns + (int64_t)suspension.until_ns - now.boot_ns) / NS_PER_S, answer);
+			  (now.wall_ns + (int64_t)suspension.until_ns - now.boot_ns) / NS_PER_S,
+			  answer);
 	return true;
 }
 
 int order_names(struct order *o, const struct smtpl_suspension *suspension)
 {
-	struct suspended_list list = {.run = o->config.run, .maps = o->maps, .refusal = refusal, .arg = o};
+	struct suspended_list list = {
+		.run = o->config.run, .maps = o->maps, .refusal = refusal, .arg = o};
 	struct owners *owners;
 	struct state_clock now;
 	int err = 0;

@@ -14,12 +14,11 @@
 #include "status_tls.h"
 #include "core/verdict.h"
 
-
 #define LAST_SECOND INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
 void status_begin(struct status *s, const struct config *config, int64_t boot_ns, int64_t wall_ns)
 {
-	*s = (struct status){ .config = config, .boot_ns = boot_ns, .wall_ns = wall_ns };
+	*s = (struct status){.config = config, .boot_ns = boot_ns, .wall_ns = wall_ns};
 	s->rule = config->rule;
 	s->mode = config->mode;
 }
@@ -52,7 +51,8 @@ void status_meta(struct status *s, const struct smtpl_meta *meta)
 	s->meta = *meta;
 	s->rule = status_rule(meta, c);
 	s->mode = meta->observe ? VERDICT_OBSERVE : VERDICT_ENFORCE;
-	s->file_differs = !c->paths_only && (s->mode != c->mode || !rules_equal(&s->rule, &c->rule));
+	s->file_differs =
+		!c->paths_only && (s->mode != c->mode || !rules_equal(&s->rule, &c->rule));
 }
 
 static void account_free(struct status_account *a)
@@ -130,7 +130,7 @@ static int id_compare(const void *a, const void *b)
 
 static struct account_id uid_id(uint32_t uid)
 {
-	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
+	return (struct account_id){.kind = ACCOUNT_UID, .uid = uid};
 }
 
 enum smtpl_role status_role(const struct status *s, uint32_t uid)
@@ -220,7 +220,7 @@ static int add_role(struct status *s, uint32_t uid, enum smtpl_role role)
 	if (!grown)
 		return -ENOMEM;
 	s->roles = grown;
-	grown[s->roles_count++] = (struct status_role){ .uid = uid, .role = role };
+	grown[s->roles_count++] = (struct status_role){.uid = uid, .role = role};
 	return 0;
 }
 
@@ -340,7 +340,8 @@ static int finish_account(struct status_account *a)
 	a->name = strdup(name);
 	if (!a->name)
 		return -ENOMEM;
-	if (a->id.kind == ACCOUNT_DOMAIN && status_add_domain(a, a->id.domain, sizeof(a->id.domain)))
+	if (a->id.kind == ACCOUNT_DOMAIN &&
+	    status_add_domain(a, a->id.domain, sizeof(a->id.domain)))
 		return -ENOMEM;
 	sort_domains(a);
 	status_replace(a);
@@ -351,8 +352,8 @@ static int finish_account(struct status_account *a)
 	if (s->by_hand)
 		a->reason = strdup("by hand");
 	else
-		length = asprintf(&a->reason, "deferred and failed mails %u/%u (%u%%)", s->bad, s->min,
-				  s->percent);
+		length = asprintf(&a->reason, "deferred and failed mails %u/%u (%u%%)", s->bad,
+				  s->min, s->percent);
 	return length < 0 || !a->reason ? -ENOMEM : 0;
 }
 

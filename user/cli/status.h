@@ -2,10 +2,10 @@
 /*
  * status.h - what `smtplimit status` tells, in one structure that text and JSON are printed from.
  *
- * Filled from the pinned maps and the state database: begin, meta, every owner, every uid (it says who
- * is a relay), then the rest in any order, then finish. What is enforced is what the maps say; without
- * maps (nothing loaded) the saved suspensions stand for them. Pure but for the passwd database: the
- * clocks are arguments.
+ * Filled from the pinned maps and the state database: begin, meta, every owner, every uid (it says
+ * who is a relay), then the rest in any order, then finish. What is enforced is what the maps say;
+ * without maps (nothing loaded) the saved suspensions stand for them. Pure but for the passwd
+ * database: the clocks are arguments.
  */
 #ifndef SMTPL_STATUS_H
 #define SMTPL_STATUS_H
@@ -35,7 +35,7 @@ struct status_account {
 	struct account_id id;
 	enum smtpl_role role; /* of a uid */
 	struct window_counts window;
-	struct smtpl_count total; /* last_ns and domains are not used */
+	struct smtpl_count total;	/* last_ns and domains are not used */
 	struct smtpl_totals superseded; /* of them, what mail servers told of */
 	struct relay_count told;
 	bool suspended;
@@ -64,10 +64,10 @@ struct status {
 	int64_t boot_ns;
 	int64_t wall_ns;
 	struct verdict_rule rule; /* in force; nothing loaded: the file's */
-	enum verdict_mode mode;    /* the same */
-	bool file_differs;        /* from the rule in force */
-	bool loaded;              /* maps and hooks: meta and stats are set */
-	pid_t daemon_lock_pid;         /* 0: none */
+	enum verdict_mode mode;	  /* the same */
+	bool file_differs;	  /* from the rule in force */
+	bool loaded;		  /* maps and hooks: meta and stats are set */
+	pid_t daemon_lock_pid;	  /* 0: none */
 	struct smtpl_meta meta;
 	struct smtpl_stats stats;
 	uint64_t relay_sessions;
@@ -93,8 +93,8 @@ struct status {
 void status_begin(struct status *s, const struct config *config, int64_t boot_ns, int64_t wall_ns);
 void status_end(struct status *s);
 
-/* What the daemon last wrote, and with it the rule in force. A start that never got to attaching has
- * left maps with a schema of 0: that is not loaded. */
+/* What the daemon last wrote, and with it the rule in force. A start that never got to attaching
+ * has left maps with a schema of 0: that is not loaded. */
 void status_meta(struct status *s, const struct smtpl_meta *meta);
 
 /* The rule in force: as the daemon last read it, the file's where nothing is loaded. */
@@ -110,9 +110,9 @@ int status_window(struct status *s, const struct account_id *id, struct window *
 int status_suspension(struct status *s, const struct state_suspension *saved);
 int status_owner(struct status *s, const char *domain, uint32_t uid);
 int status_superseded(struct status *s, uint32_t uid, const char *domain,
-		 const struct smtpl_totals *superseded);
+		      const struct smtpl_totals *superseded);
 int status_relay_count(struct status *s, const struct account_id *id, const char *domain,
-		const struct relay_count *counts);
+		       const struct relay_count *counts);
 int status_feed(struct status *s, const struct state_feed *feed);
 int status_finish(struct status *s);
 
@@ -130,9 +130,9 @@ char *status_time(int64_t wall_s, char text[STATUS_TIME_SIZE]);
 /* "exim", "postfix" */
 const char *status_feed_name(const struct state_feed *feed);
 
-/* Shared by status.c and status_feeds.c: the account of an id, made where there is none, or NULL; its
- * domains, which may come twice; what a uid is; whose (uid, domain) is; what was told in place of
- * what is superseded. */
+/* Shared by status.c and status_feeds.c: the account of an id, made where there is none, or NULL;
+ * its domains, which may come twice; what a uid is; whose (uid, domain) is; what was told in place
+ * of what is superseded. */
 struct status_account *status_account(struct status *s, const struct account_id *id);
 int status_add_domain(struct status_account *a, const char *domain, size_t size);
 enum smtpl_role status_role(const struct status *s, uint32_t uid);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * status_feeds.c - mail through mail servers in `smtplimit status`: whose it is, and what the servers
- * told of it in place of the kernel's counts.
+ * status_feeds.c - mail through mail servers in `smtplimit status`: whose it is, and what the
+ * servers told of it in place of the kernel's counts.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static int owner_compare(const void *a, const void *b)
 static const struct status_owner *owner_of(struct status *s, const char *domain)
 {
 	char name[SMTPL_DOMAIN_SIZE];
-	struct status_owner wanted = { .domain = name };
+	struct status_owner wanted = {.domain = name};
 
 	snprintf(name, sizeof(name), "%.*s", SMTPL_DOMAIN_SIZE - 1, domain);
 	if (!s->owners_count)
@@ -51,10 +51,10 @@ static const struct status_owner *owner_of(struct status *s, const char *domain)
 struct account_id status_domain_payer(struct status *s, const char *domain)
 {
 	const struct status_owner *owner = owner_of(s, domain);
-	struct account_id id = { .kind = ACCOUNT_DOMAIN };
+	struct account_id id = {.kind = ACCOUNT_DOMAIN};
 
 	if (owner && status_role(s, owner->uid) != SMTPL_ROLE_RELAY)
-		return (struct account_id){ .kind = ACCOUNT_UID, .uid = owner->uid };
+		return (struct account_id){.kind = ACCOUNT_UID, .uid = owner->uid};
 	memcpy(id.domain, domain, strnlen(domain, sizeof(id.domain) - 1));
 	return id;
 }
@@ -63,11 +63,11 @@ struct account_id status_payer(struct status *s, uint32_t uid, const char *domai
 {
 	if (status_role(s, uid) == SMTPL_ROLE_RELAY && domain[0])
 		return status_domain_payer(s, domain);
-	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
+	return (struct account_id){.kind = ACCOUNT_UID, .uid = uid};
 }
 
 int status_superseded(struct status *s, uint32_t uid, const char *domain,
-		 const struct smtpl_totals *superseded)
+		      const struct smtpl_totals *superseded)
 {
 	struct account_id id = status_payer(s, uid, domain);
 	struct status_account *a = status_account(s, &id);
@@ -82,7 +82,7 @@ int status_superseded(struct status *s, uint32_t uid, const char *domain,
 }
 
 int status_relay_count(struct status *s, const struct account_id *id, const char *domain,
-		const struct relay_count *counts)
+		       const struct relay_count *counts)
 {
 	struct status_account *a = status_account(s, id);
 

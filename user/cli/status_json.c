@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * status_json.c - `smtplimit -j status`: a contract with users' scripts, described in smtplimit-json(5).
+ * status_json.c - `smtplimit -j status`: a contract with users' scripts, described in
+ * smtplimit-json(5).
  */
 #include <errno.h>
 #include <jansson.h>
@@ -86,8 +87,8 @@ static json_t *json_account(const struct status_account *a)
 			 "role", json_role(a), "domains", json_domains(a), "window",
 			 json_window(&a->window), "total", json_total(&a->total), "bypass",
 			 json_count(a->told.bypass), "suspended", a->suspended, "since",
-			 json_time(a->suspended ? a->since_wall_s : 0),
-			 "until", json_time(a->suspended ? a->until_wall_s : 0), "reason",
+			 json_time(a->suspended ? a->since_wall_s : 0), "until",
+			 json_time(a->suspended ? a->until_wall_s : 0), "reason",
 			 a->suspended ? json_escaped(a->reason) : json_null());
 }
 
@@ -100,21 +101,22 @@ static json_t *json_outcomes(uint64_t delivered, uint64_t deferred, uint64_t fai
 /* Without a daemon nobody listens. */
 static json_t *json_feed(const struct status *s, const struct state_feed *feed)
 {
-	const struct account_id id = { .kind = ACCOUNT_UID, .uid = feed->known.relay_uid };
+	const struct account_id id = {.kind = ACCOUNT_UID, .uid = feed->known.relay_uid};
 	const struct pipeline_feed_stats *n = &feed->known.stats;
 	char user[ACCOUNT_NAME_SIZE];
 
 	account_name(&id, user, sizeof(user));
-	return json_pack("{s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "mta", status_feed_name(feed), "user", user, "uid", (json_int_t)id.uid,
-			 "running", feed->known.running && s->daemon_lock_pid > 0, "since",
-			 json_time(feed->changed_wall_s), "last", json_time(feed->told_wall_s),
-			 "told", json_outcomes(n->told_delivered, n->told_deferred, n->told_failed),
-			 "wire", json_outcomes(n->wire_delivered, n->wire_deferred, n->wire_failed),
-			 "agreed", json_count(n->agreed), "differed", json_count(n->differed),
-			 "retried", json_count(n->retried), "told_only", json_count(n->told_only),
-			 "wire_only", json_count(n->wire_only), "late", json_count(n->late),
-			 "forgotten", json_count(n->forgotten));
+	return json_pack(
+		"{s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"mta", status_feed_name(feed), "user", user, "uid", (json_int_t)id.uid, "running",
+		feed->known.running && s->daemon_lock_pid > 0, "since",
+		json_time(feed->changed_wall_s), "last", json_time(feed->told_wall_s), "told",
+		json_outcomes(n->told_delivered, n->told_deferred, n->told_failed), "wire",
+		json_outcomes(n->wire_delivered, n->wire_deferred, n->wire_failed), "agreed",
+		json_count(n->agreed), "differed", json_count(n->differed), "retried",
+		json_count(n->retried), "told_only", json_count(n->told_only), "wire_only",
+		json_count(n->wire_only), "late", json_count(n->late), "forgotten",
+		json_count(n->forgotten));
 }
 
 static json_t *json_feeds(const struct status *s)
@@ -156,9 +158,9 @@ static json_t *json_daemon(const struct status *s)
 	uint64_t heartbeat_ns = s->loaded ? s->meta.heartbeat_ns : 0;
 
 	return json_pack("{s:b, s:o, s:o, s:o}", "running", s->daemon_lock_pid > 0, "pid",
-			 s->daemon_lock_pid > 0 ? json_integer(s->daemon_lock_pid) : json_null(), "started",
-			 json_time(started_ns ? status_wall_s(s, started_ns) : 0), "heartbeat",
-			 json_time(heartbeat_ns ? status_wall_s(s, heartbeat_ns) : 0));
+			 s->daemon_lock_pid > 0 ? json_integer(s->daemon_lock_pid) : json_null(),
+			 "started", json_time(started_ns ? status_wall_s(s, started_ns) : 0),
+			 "heartbeat", json_time(heartbeat_ns ? status_wall_s(s, heartbeat_ns) : 0));
 }
 
 static json_t *json_problems(const struct status *s)
@@ -175,14 +177,14 @@ int status_print_json(const struct status *s, FILE *out)
 	json_t *root;
 	int r;
 
-	root = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-			 SMTPLIMIT_VERSION, "mode",
-			 s->mode == VERDICT_OBSERVE ? "observe" : "enforce", "window_s",
-			 (json_int_t)s->rule.window_s, "percent", (int)s->rule.percent,
-			 "min_failures", (int)s->rule.min_failures, "suspend_s",
-			 (json_int_t)s->rule.suspend_s, "loaded", s->loaded, "daemon",
-			 json_daemon(s), "accounts", json_accounts(s), "feeds", json_feeds(s), "tls",
-			 status_tls_json(s), "stats", json_stats(&s->stats), "problems", json_problems(s));
+	root = json_pack(
+		"{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
+		SMTPLIMIT_VERSION, "mode", s->mode == VERDICT_OBSERVE ? "observe" : "enforce",
+		"window_s", (json_int_t)s->rule.window_s, "percent", (int)s->rule.percent,
+		"min_failures", (int)s->rule.min_failures, "suspend_s",
+		(json_int_t)s->rule.suspend_s, "loaded", s->loaded, "daemon", json_daemon(s),
+		"accounts", json_accounts(s), "feeds", json_feeds(s), "tls", status_tls_json(s),
+		"stats", json_stats(&s->stats), "problems", json_problems(s));
 	if (!root)
 		return -ENOMEM;
 	r = json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(PERCENT_DIGITS));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * status_text.c - `smtplimit status` for people: who is near the limit, who is over it, and what the
- * daemon lost or found odd.
+ * status_text.c - `smtplimit status` for people: who is near the limit, who is over it, and what
+ * the daemon lost or found odd.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "status_tls.h"
 #include "core/verdict.h"
 
-#define CELL_SIZE 640
+#define CELL_SIZE    640
 #define DOMAIN_WIDTH 30
 
 enum column {
@@ -28,10 +28,14 @@ enum column {
 };
 
 static const char *const titles[] = {
-	[COLUMN_ACCOUNT] = "ACCOUNT",     [COLUMN_DOMAINS] = "DOMAINS",
-	[COLUMN_DELIVERED] = "DELIVERED", [COLUMN_DEFERRED] = "DEFERRED",
-	[COLUMN_FAILED] = "FAILED",       [COLUMN_PERCENT] = "PERCENT",
-	[COLUMN_TOTAL] = "TOTAL",         [COLUMN_REFUSED] = "REFUSED",
+	[COLUMN_ACCOUNT] = "ACCOUNT",
+	[COLUMN_DOMAINS] = "DOMAINS",
+	[COLUMN_DELIVERED] = "DELIVERED",
+	[COLUMN_DEFERRED] = "DEFERRED",
+	[COLUMN_FAILED] = "FAILED",
+	[COLUMN_PERCENT] = "PERCENT",
+	[COLUMN_TOTAL] = "TOTAL",
+	[COLUMN_REFUSED] = "REFUSED",
 	[COLUMN_SUSPENDED] = "SUSPENDED UNTIL",
 };
 _Static_assert(sizeof(titles) / sizeof(*titles) == COLUMNS, "a column without a title");
@@ -87,8 +91,8 @@ static void number_cell(char *cell, uint64_t number)
 	snprintf(cell, CELL_SIZE, "%" PRIu64, number);
 }
 
-/* What nobody could see is told where there is any: an account of zeros would look like one that sends
- * nothing. */
+/* What nobody could see is told where there is any: an account of zeros would look like one that
+ * sends nothing. */
 static void total_cell(const struct status_account *a, char *cell)
 {
 	const struct smtpl_count *t = &a->total;
@@ -98,12 +102,13 @@ static void total_cell(const struct status_account *a, char *cell)
 		snprintf(unknown, sizeof(unknown), ", %llu unknown", t->unknown);
 	if (t->opaque)
 		snprintf(opaque, sizeof(opaque), ", %llu opaque", t->opaque);
-	snprintf(cell, CELL_SIZE, "%llu/%llu/%llu%s%s", t->delivered, t->deferred, t->failed, unknown, opaque);
+	snprintf(cell, CELL_SIZE, "%llu/%llu/%llu%s%s", t->delivered, t->deferred, t->failed,
+		 unknown, opaque);
 }
 
 static void make_row(const struct status_account *a, struct row *row)
 {
-	static const char *const roles[] = { "", " (relay)", " (exempt)" };
+	static const char *const roles[] = {"", " (relay)", " (exempt)"};
 	int tenths = verdict_permille(&a->window);
 
 	snprintf(row->cell[COLUMN_ACCOUNT], CELL_SIZE, "%s%s", a->name,
@@ -138,7 +143,7 @@ static void print_row(const struct row *row, const int widths[COLUMNS], FILE *ou
 
 static void print_accounts(const struct status *s, FILE *out)
 {
-	int widths[COLUMNS] = { 0 };
+	int widths[COLUMNS] = {0};
 	struct row row;
 
 	for (int i = 0; i < COLUMNS; i++)
@@ -188,18 +193,21 @@ static void print_daemon(const struct status *s, FILE *out)
 		fprintf(out, "daemon: pid %d is stuck, no sign of life since %s\n",
 			(int)s->daemon_lock_pid, beat);
 	else if (s->daemon_lock_pid > 0)
-		fprintf(out, "daemon: running, pid %d, since %s\n", (int)s->daemon_lock_pid, started);
+		fprintf(out, "daemon: running, pid %d, since %s\n", (int)s->daemon_lock_pid,
+			started);
 	else if (s->meta.heartbeat_ns)
-		fprintf(out, "daemon: dead since %s; counting goes on, suspensions hold and end by "
-			"themselves, nobody is judged\n", beat);
+		fprintf(out,
+			"daemon: dead since %s; counting goes on, suspensions hold and end by "
+			"themselves, nobody is judged\n",
+			beat);
 	else
 		fprintf(out, "daemon: stopped; counting goes on, suspensions hold and end by "
-			"themselves, nobody is judged\n");
+			     "themselves, nobody is judged\n");
 }
 
 static void print_feed(const struct status *s, const struct state_feed *feed, FILE *out)
 {
-	const struct account_id id = { .kind = ACCOUNT_UID, .uid = feed->known.relay_uid };
+	const struct account_id id = {.kind = ACCOUNT_UID, .uid = feed->known.relay_uid};
 	const struct pipeline_feed_stats *n = &feed->known.stats;
 	char user[ACCOUNT_NAME_SIZE], since[STATUS_TIME_SIZE];
 	int64_t ago_s = s->wall_ns / NS_PER_S - feed->told_wall_s;
@@ -215,8 +223,9 @@ static void print_feed(const struct status *s, const struct state_feed *feed, FI
 		fprintf(out, "running, nothing told yet");
 	else
 		fprintf(out, "running, last told %" PRId64 " s ago", ago_s > 0 ? ago_s : 0);
-	fprintf(out, "; %" PRIu64 " mails told, %" PRIu64 " also seen on the wire, %" PRIu64
-		     " differ, %" PRIu64 " not seen, %" PRIu64 " seen and not told, %" PRIu64 " late\n",
+	fprintf(out,
+		"; %" PRIu64 " mails told, %" PRIu64 " also seen on the wire, %" PRIu64
+		" differ, %" PRIu64 " not seen, %" PRIu64 " seen and not told, %" PRIu64 " late\n",
 		n->told_delivered + n->told_deferred + n->told_failed, n->agreed + n->differed,
 		n->differed, n->told_only, n->wire_only, n->late);
 }
@@ -227,7 +236,8 @@ static void print_bypass(const struct status *s, FILE *out)
 		const struct status_account *a = s->accounts[i];
 
 		if (a->told.bypass)
-			fprintf(out, "%s: %" PRIu64 " mails left through mail servers while it was "
+			fprintf(out,
+				"%s: %" PRIu64 " mails left through mail servers while it was "
 				"suspended: is the hook in place? see smtplimit hook\n",
 				a->name, a->told.bypass);
 	}
@@ -254,20 +264,24 @@ void status_print_text(const struct status *s, FILE *out)
 	if (s->loaded || s->daemon_lock_pid > 0)
 		print_daemon(s, out);
 	else
-		fprintf(out, "smtplimit is not loaded on this host; start it with: smtplimit run\n");
+		fprintf(out,
+			"smtplimit is not loaded on this host; start it with: smtplimit run\n");
 	for (size_t i = 0; i < s->problems_count; i++)
-		fprintf(out, "problem: %s\n", log_escape(s->problems[i], strlen(s->problems[i]), 1,
-							 line, sizeof(line)));
+		fprintf(out, "problem: %s\n",
+			log_escape(s->problems[i], strlen(s->problems[i]), 1, line, sizeof(line)));
 	if (s->relay_sessions)
-		fprintf(out, "relay users: %" PRIu64 " sessions, counted for the owners of their sender "
-			"domains\n", s->relay_sessions);
+		fprintf(out,
+			"relay users: %" PRIu64 " sessions, counted for the owners of their sender "
+			"domains\n",
+			s->relay_sessions);
 	for (size_t i = 0; i < s->feeds_count; i++)
 		print_feed(s, &s->feeds[i], out);
 	status_tls_print(s, out);
 	if (s->accounts_count) {
 		fprintf(out, "\n");
 		print_accounts(s, out);
-		fprintf(out, "TOTAL: attempts delivered/deferred/failed since counting began, and "
+		fprintf(out,
+			"TOTAL: attempts delivered/deferred/failed since counting began, and "
 			"of which nothing is known; the columns before it: mails in the window\n");
 		print_bypass(s, out);
 	} else if (s->loaded) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * status_tls.c - who asks why a session under TLS is opaque finds the answer here: it is switched off, the
- * kernel takes no probes, nobody puts them, or the process has nothing to put them on.
+ * status_tls.c - who asks why a session under TLS is opaque finds the answer here: it is switched
+ * off, the kernel takes no probes, nobody puts them, or the process has nothing to put them on.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -97,7 +97,8 @@ static bool prober_late(const struct status *s)
 /* It ends with the daemon. */
 static bool prober_runs(const struct status *s)
 {
-	return s->tls.mode != SMTPL_TLS_OFF && s->daemon_lock_pid > 0 && s->tls.pid && !prober_late(s);
+	return s->tls.mode != SMTPL_TLS_OFF && s->daemon_lock_pid > 0 && s->tls.pid &&
+	       !prober_late(s);
 }
 
 /* What the file says, where that is known and not what is in force; else NULL. */
@@ -114,16 +115,22 @@ static void tell_prober(struct status *s)
 
 	status_time(status_wall_s(s, s->tls.heartbeat_ns), since);
 	if (s->daemon_lock_pid <= 0)
-		status_problem(s, "TLS: nobody puts probes while no daemon runs: sessions of processes "
-			       "without probes are opaque; start smtplimit");
+		status_problem(
+			s, "TLS: nobody puts probes while no daemon runs: sessions of processes "
+			   "without probes are opaque; start smtplimit");
 	else if (s->tls.pid)
-		status_problem(s, "TLS: no sign of life of the prober, pid %u, since %s: sessions of "
-			       "processes without probes are opaque; restart smtplimit, whose log says "
-			       "why", s->tls.pid, since);
+		status_problem(
+			s,
+			"TLS: no sign of life of the prober, pid %u, since %s: sessions of "
+			"processes without probes are opaque; restart smtplimit, whose log says "
+			"why",
+			s->tls.pid, since);
 	else
-		status_problem(s, "TLS: the prober has ended, it lived until %s: sessions of processes "
-			       "without probes are opaque; restart smtplimit, whose log says why",
-			       since);
+		status_problem(
+			s,
+			"TLS: the prober has ended, it lived until %s: sessions of processes "
+			"without probes are opaque; restart smtplimit, whose log says why",
+			since);
 }
 
 static void tell_pause(struct status *s)
@@ -132,19 +139,24 @@ static void tell_pause(struct status *s)
 
 	if (s->tls.held)
 		snprintf(who, sizeof(who), ", the last one of uid %u by FUSE", s->tls.held_uid);
-	status_problem(s, "TLS: processes of users held up who puts probes again and again%s: no probes are put in "
-		       "until %s, sessions of processes without are opaque; the log of smtplimit names them, and "
-		       "a restart of smtplimit goes on at once", who,
-		       status_time(status_wall_s(s, s->tls.paused_ns), until));
+	status_problem(
+		s,
+		"TLS: processes of users held up who puts probes again and again%s: no probes are put in "
+		"until %s, sessions of processes without are opaque; the log of smtplimit names them, and "
+		"a restart of smtplimit goes on at once",
+		who, status_time(status_wall_s(s, s->tls.paused_ns), until));
 }
 
 static void tell_problems(struct status *s)
 {
 	/* A daemon that found that the kernel can't has removed the map. */
 	if (s->tls.mode == SMTPL_TLS_OFF && mode_to_come(s))
-		status_problem(s, "TLS: nobody looks into it though the file says tls = %s: smtplimit "
-			       "check tells if this kernel can, the log of smtplimit why it does not, and "
-			       "a restart takes the setting up", mode_to_come(s));
+		status_problem(
+			s,
+			"TLS: nobody looks into it though the file says tls = %s: smtplimit "
+			"check tells if this kernel can, the log of smtplimit why it does not, and "
+			"a restart takes the setting up",
+			mode_to_come(s));
 	else if (s->tls.mode != SMTPL_TLS_OFF && !prober_runs(s))
 		tell_prober(s);
 	else if (s->tls.mode != SMTPL_TLS_OFF && s->tls.paused_ns)
@@ -212,25 +224,32 @@ static const char *last_error(const struct smtpl_tls_state *t, char text[ESCAPED
 	return text;
 }
 
-/* Why sessions are opaque, or unknown. A process is looked into before it is known if it will use TLS. */
+/* Why sessions are opaque, or unknown. A process is looked into before it is known if it will use
+ * TLS. */
 static void print_reasons(const struct status *s, FILE *out)
 {
 	const struct smtpl_tls_state *t = &s->tls;
 	char error[ESCAPED_SIZE];
 
 	print_reason("no probes: processes without TLS, or whose has no symbols (static, Go, "
-		     "rustls)", t->without, out);
-	print_reason("no probes: processes or files that could not be read (gone, refused, damaged)",
-		     t->unreadable, out);
+		     "rustls)",
+		     t->without, out);
+	print_reason(
+		"no probes: processes or files that could not be read (gone, refused, damaged)",
+		t->unreadable, out);
 	print_reason("no probes: processes or files that took none", t->failed, out);
-	print_reason("no probes: skipped, too many at once, or in a pause (each time that a process asked)",
-		     t->skipped, out);
-	print_reason("no probes: questions lost because there was no room", s->stats.tls_unasked, out);
+	print_reason(
+		"no probes: skipped, too many at once, or in a pause (each time that a process asked)",
+		t->skipped, out);
+	print_reason("no probes: questions lost because there was no room", s->stats.tls_unasked,
+		     out);
 	print_reason("unknown: sessions whose probes came late (tls = library avoids it)",
 		     s->stats.tls_late, out);
 	if (t->held)
-		fprintf(out, "  times that FUSE of a user held up who puts probes, and was ended: %" PRIu64
-			", the last one of uid %u\n", (uint64_t)t->held, t->held_uid);
+		fprintf(out,
+			"  times that FUSE of a user held up who puts probes, and was ended: %" PRIu64
+			", the last one of uid %u\n",
+			(uint64_t)t->held, t->held_uid);
 	if (t->error[0])
 		fprintf(out, "  last error: %s\n", last_error(t, error));
 }
@@ -245,10 +264,12 @@ void status_tls_print(const struct status *s, FILE *out)
 		fprintf(out, "TLS: off: every session under TLS is opaque\n");
 		return;
 	}
-	fprintf(out, "TLS: %s, %s; %u process%s with probes; sessions %llu seen (%llu late), %llu not "
-		"bound, %llu opaque", mode_name(t->mode), way_name(t->way), t->processes,
-		t->processes == 1 ? "" : "es", s->stats.tls_sessions, s->stats.tls_late,
-		s->stats.tls_unbound, s->stats.tls_opaque);
+	fprintf(out,
+		"TLS: %s, %s; %u process%s with probes; sessions %llu seen (%llu late), %llu not "
+		"bound, %llu opaque",
+		mode_name(t->mode), way_name(t->way), t->processes, t->processes == 1 ? "" : "es",
+		s->stats.tls_sessions, s->stats.tls_late, s->stats.tls_unbound,
+		s->stats.tls_opaque);
 	if (mode_to_come(s))
 		fprintf(out, "; the file says %s: a restart takes it up", mode_to_come(s));
 	fprintf(out, "\n");
@@ -260,11 +281,10 @@ static json_t *json_file(const struct smtpl_tls_file *file)
 {
 	char path[ESCAPED_SIZE];
 
-	return json_pack("{s:s, s:s, s:I, s:b, s:s?}", "path",
-			 escaped(file->path, sizeof(file->path), path), "library",
-			 library_name(file->libraries), "processes", (json_int_t)file->processes,
-			 "whole", file->whole != 0, "error",
-			 file->error ? error_text(file->error) : NULL);
+	return json_pack(
+		"{s:s, s:s, s:I, s:b, s:s?}", "path", escaped(file->path, sizeof(file->path), path),
+		"library", library_name(file->libraries), "processes", (json_int_t)file->processes,
+		"whole", file->whole != 0, "error", file->error ? error_text(file->error) : NULL);
 }
 
 static json_t *json_files(const struct status *s)
@@ -282,7 +302,8 @@ static json_t *json_held(const struct status *s)
 
 	return json_pack("{s:I, s:o, s:s?}", "times", (json_int_t)s->tls.held, "uid",
 			 s->tls.held ? json_integer(s->tls.held_uid) : json_null(), "paused_until",
-			 s->tls.paused_ns ? status_time(status_wall_s(s, s->tls.paused_ns), until) : NULL);
+			 s->tls.paused_ns ? status_time(status_wall_s(s, s->tls.paused_ns), until) :
+					    NULL);
 }
 
 json_t *status_tls_json(const struct status *s)
@@ -296,7 +317,7 @@ json_t *status_tls_json(const struct status *s)
 			 mode_name(t->mode), "way", way_name(t->way), "prober", prober_runs(s),
 			 "processes", (json_int_t)t->processes, "probed", (json_int_t)t->probed,
 			 "without", (json_int_t)t->without, "unreadable", (json_int_t)t->unreadable,
-			 "failed", (json_int_t)t->failed, "skipped", (json_int_t)t->skipped, "error",
-			 t->error[0] ? last_error(t, error) : NULL,
-			 "held", json_held(s), "libraries", json_files(s));
+			 "failed", (json_int_t)t->failed, "skipped", (json_int_t)t->skipped,
+			 "error", t->error[0] ? last_error(t, error) : NULL, "held", json_held(s),
+			 "libraries", json_files(s));
 }

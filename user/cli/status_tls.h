@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * status_tls.h - TLS in `smtplimit status`: how sessions are looked into, in which libraries, and why those
- * that stay opaque do.
+ * status_tls.h - TLS in `smtplimit status`: how sessions are looked into, in which libraries, and
+ * why those that stay opaque do.
  */
 #ifndef SMTPL_STATUS_TLS_H
 #define SMTPL_STATUS_TLS_H

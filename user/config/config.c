@@ -26,17 +26,17 @@
 struct reading {
 	const char *file; /* printable */
 	struct config *c;
-	char *text; /* as read, to be freed */
+	char *text;	   /* as read, to be freed */
 	const char *begin; /* of the first line */
-	const char *at; /* the next line */
+	const char *at;	   /* the next line */
 	const char *end;
-	unsigned int line; /* the one that inih has; from 1 */
+	unsigned int line;		 /* the one that inih has; from 1 */
 	unsigned int lines[CONFIG_KEYS]; /* where each key was set; 0: nowhere */
-	bool indented; /* the line begins with a blank */
-	bool paths_only; /* inih sees nothing but [paths] */
-	bool hidden; /* of them: the line stands elsewhere */
+	bool indented;			 /* the line begins with a blank */
+	bool paths_only;		 /* inih sees nothing but [paths] */
+	bool hidden;			 /* of them: the line stands elsewhere */
 	const struct config_key *last; /* what an indented line continues; NULL after a [section] */
-	unsigned int error_line; /* 0: none yet */
+	unsigned int error_line;       /* 0: none yet */
 	char *error;
 	size_t error_size;
 };
@@ -120,7 +120,8 @@ static void check_section(struct reading *r, const char *line)
 	r->last = NULL;
 }
 
-/* Does a line stand outside [paths]? A misspelt [paths] is one, so that it is told and not passed over. */
+/* Does a line stand outside [paths]? A misspelt [paths] is one, so that it is told and not passed
+ * over. */
 static bool is_hidden(struct reading *r, const char *line, size_t length)
 {
 	const char *first = line, *end = line + length, *near;
@@ -252,7 +253,7 @@ static void check_whole(struct reading *r)
 {
 	unsigned int relays = line_of(r, "watch", "relay_users");
 	unsigned int exempts = line_of(r, "watch", "exempt_users");
-	struct account_id id = { .kind = ACCOUNT_UID };
+	struct account_id id = {.kind = ACCOUNT_UID};
 	char name[ACCOUNT_NAME_SIZE];
 
 	if (!r->c->ports_count)
@@ -302,8 +303,12 @@ static int read_config(const char *file, bool paths_only, struct config *c,
 		       unsigned int lines[CONFIG_KEYS], char *error, size_t error_size)
 {
 	char printable[QUOTE_SIZE * 4];
-	struct reading r = {.file = printable, .c = c, .error = error, .error_size = error_size,
-			    .paths_only = paths_only, .hidden = paths_only};
+	struct reading r = {.file = printable,
+			    .c = c,
+			    .error = error,
+			    .error_size = error_size,
+			    .paths_only = paths_only,
+			    .hidden = paths_only};
 	int result;
 
 	log_escape(file, strlen(file), 1, printable, sizeof(printable));

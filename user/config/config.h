@@ -20,15 +20,15 @@
 /* Room for any error of this file, in one line. */
 #define CONFIG_ERROR_SIZE 1024
 
-#define CONFIG_WINDOW_MIN_S     1
-#define CONFIG_WINDOW_MAX_S     (24 * 3600)
-#define CONFIG_SUSPEND_MIN_S    1
-#define CONFIG_SUSPEND_MAX_S    (30 * 24 * 3600)
+#define CONFIG_WINDOW_MIN_S	1
+#define CONFIG_WINDOW_MAX_S	(24 * 3600)
+#define CONFIG_SUSPEND_MIN_S	1
+#define CONFIG_SUSPEND_MAX_S	(30 * 24 * 3600)
 #define CONFIG_MIN_FAILURES_MAX 1000000
-#define CONFIG_RING_MIN_BYTES   (4u << 10)
-#define CONFIG_RING_MAX_BYTES   (64u << 20)
+#define CONFIG_RING_MIN_BYTES	(4u << 10)
+#define CONFIG_RING_MAX_BYTES	(64u << 20)
 /* A socket below the run directory ("/socketmap") must fit into sockaddr_un. */
-#define CONFIG_RUN_MAX 90
+#define CONFIG_RUN_MAX	     90
 #define CONFIG_REFRESH_MIN_S 1
 #define CONFIG_REFRESH_MAX_S (24 * 3600)
 
@@ -43,7 +43,7 @@ enum config_source {
 };
 
 enum config_relay {
-	CONFIG_RELAY_HOOK = 0, /* a suspended account's mail is left to the mail server's hooks */
+	CONFIG_RELAY_HOOK = 0,	/* a suspended account's mail is left to the mail server's hooks */
 	CONFIG_RELAY_RESET = 1, /* its sessions are reset in the kernel */
 };
 
@@ -59,9 +59,9 @@ struct config {
 	size_t ports_count;
 	struct config_uids relays; /* root is always one of them */
 	struct config_uids exempts;
-	bool local;            /* watch loopback and the host's own addresses too */
-	char cgroup[PATH_MAX]; /* "auto", or a directory of a cgroup v2 hierarchy */
-	uint32_t ring_bytes;   /* power of two, at least a page */
+	bool local;		 /* watch loopback and the host's own addresses too */
+	char cgroup[PATH_MAX];	 /* "auto", or a directory of a cgroup v2 hierarchy */
+	uint32_t ring_bytes;	 /* power of two, at least a page */
 	enum smtpl_tls_mode tls; /* how to look into TLS sessions */
 	/* [accounts]: who owns a domain */
 	enum config_source source;
@@ -69,7 +69,8 @@ struct config {
 	char owners_command[PATH_MAX]; /* run by /bin/sh; "": none */
 	int64_t owners_refresh_s;      /* how often the command is run */
 	bool count_forwards;
-	/* [feed]: what mail servers tell. postfix: "auto", "off", "journal" or the path of the log. */
+	/* [feed]: what mail servers tell. postfix: "auto", "off", "journal" or the path of the log.
+	 * */
 	bool feed_exim;
 	char feed_postfix[PATH_MAX];
 	enum config_relay relay; /* [refuse] */

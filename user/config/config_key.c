@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#define AT(field)       offsetof(struct config, field)
+#define AT(field)	offsetof(struct config, field)
 #define PATH_LENGTH_MAX (PATH_MAX - 64)
 
 /* clang-format off */
@@ -46,7 +46,7 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 
 void config_defaults(struct config *c)
 {
-	static const uint16_t ports[] = { 25, 465, 587 };
+	static const uint16_t ports[] = {25, 465, 587};
 
 	memset(c, 0, sizeof(*c));
 	c->mode = VERDICT_ENFORCE;
@@ -155,7 +155,9 @@ void config_section_list(char *list, size_t list_size)
 			continue;
 		section = config_keys[i].section;
 		used += (size_t)snprintf(list + used, list_size - used, "%s[%s]",
-					 !used ? "" : strcmp(section, last) ? ", " : " or ",
+					 !used		       ? "" :
+					 strcmp(section, last) ? ", " :
+								 " or ",
 					 section);
 	}
 }

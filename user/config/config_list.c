@@ -21,8 +21,8 @@
  * mailnull, exim; DirectAdmin: mail), Postfix, Sendmail, OpenSMTPD, Courier, qmail, nullmailer,
  * msmtpd. Those that this host does not have are passed over. */
 static const char *const relay_names[] = {
-	"Debian-exim", "exim",      "mailnull", "mail",  "postfix",   "smmsp",
-	"smmta",       "opensmtpd", "smtpd",    "smtpq", "opensmtpq", "courier",
+	"Debian-exim", "exim",	    "mailnull", "mail",	 "postfix",   "smmsp",
+	"smmta",       "opensmtpd", "smtpd",	"smtpq", "opensmtpq", "courier",
 	"qmailr",      "qmails",    "nullmail", "msmtp",
 };
 
@@ -177,8 +177,7 @@ static int add_user(const struct config_key *key, const char *item, struct confi
 	int error = user_uid(item, &uid);
 
 	if (error && error != -ENOENT && error != -EINVAL) {
-		snprintf(problem, sizeof(problem), "cannot be looked up: %s",
-			 strerror(-error));
+		snprintf(problem, sizeof(problem), "cannot be looked up: %s", strerror(-error));
 		return refuse(item, problem, why, why_size);
 	}
 	if (error)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_value.c - single values of /etc/smtplimit.conf: words, numbers, durations, sizes, switches,
- * paths and commands. The lists are in config_list.c.
+ * config_value.c - single values of /etc/smtplimit.conf: words, numbers, durations, sizes,
+ * switches, paths and commands. The lists are in config_list.c.
  */
 #include "config_key.h"
 
@@ -22,14 +22,10 @@ static const char *const mode_words[] = {
 WORDS_OF(mode_words, VERDICT_OBSERVE);
 
 static const char *const source_words[] = {
-	[CONFIG_SOURCE_AUTO] = "auto",
-	[CONFIG_SOURCE_NONE] = "none",
-	[CONFIG_SOURCE_CPANEL] = "cpanel",
-	[CONFIG_SOURCE_DIRECTADMIN] = "directadmin",
-	[CONFIG_SOURCE_HESTIA] = "hestia",
-	[CONFIG_SOURCE_FILE] = "file",
-	[CONFIG_SOURCE_COMMAND] = "command",
-	NULL,
+	[CONFIG_SOURCE_AUTO] = "auto",	     [CONFIG_SOURCE_NONE] = "none",
+	[CONFIG_SOURCE_CPANEL] = "cpanel",   [CONFIG_SOURCE_DIRECTADMIN] = "directadmin",
+	[CONFIG_SOURCE_HESTIA] = "hestia",   [CONFIG_SOURCE_FILE] = "file",
+	[CONFIG_SOURCE_COMMAND] = "command", NULL,
 };
 WORDS_OF(source_words, CONFIG_SOURCE_COMMAND);
 
@@ -353,7 +349,8 @@ static int read_path(const struct config_key *key, const char *text, struct conf
 	if (result <= 0)
 		return result;
 	if (!path_is_clean(text)) {
-		snprintf(why, why_size, "want an absolute path of %s, not /, of printable characters",
+		snprintf(why, why_size,
+			 "want an absolute path of %s, not /, of printable characters",
 			 key->type->path);
 		return -1;
 	}
@@ -451,8 +448,8 @@ static int read_command(const struct config_key *key, const char *text, struct c
 			 used + (used > 0) + length);
 		return -1;
 	}
-	snprintf(command + used, (size_t)key->max + 1 - used, "%s%.*s", used ? " " : "", (int)length,
-		 text);
+	snprintf(command + used, (size_t)key->max + 1 - used, "%s%.*s", used ? " " : "",
+		 (int)length, text);
 	return 0;
 }
 

@@ -22,7 +22,8 @@ struct config_type {
 	void (*write)(const struct config_key *key, const struct config *c, FILE *out);
 	/* The field for machines: durations in seconds, sizes in bytes, users by name. */
 	json_t *(*json)(const struct config_key *key, const struct config *c);
-	/* Lists and commands: empty the field. read() adds to it, one line of the file after the other. */
+	/* Lists and commands: empty the field. read() adds to it, one line of the file after the
+	 * other. */
 	void (*clear)(const struct config_key *key, struct config *c);
 	/* The words of an enum, in its order, or those that may stand in place of a path. Ends with
 	 * a NULL. */

@@ -12,7 +12,7 @@
 #include "base/hash.h"
 
 #define BUCKETS_MIN 64
-#define WHEEL 4096 /* seconds; power of two. Checks further away are passed by every round */
+#define WHEEL	    4096 /* seconds; power of two. Checks further away are passed by every round */
 
 struct accounts {
 	uint64_t seed;
@@ -21,7 +21,7 @@ struct accounts {
 	size_t count;
 	size_t collect_at; /* the bucket that accounts_collect() takes next */
 	struct account *dirty;
-	int64_t wheel_s; /* the second whose bucket is being worked through */
+	int64_t wheel_s;	    /* the second whose bucket is being worked through */
 	struct account *wheel_next; /* the next account of that bucket */
 	struct account *wheel[WHEEL];
 };
@@ -161,8 +161,7 @@ struct account *accounts_next(const struct accounts *t, const struct account *pr
 
 struct account_id accounts_id(const struct account *a)
 {
-	struct account_id id = { .kind = a->domain[0] ? ACCOUNT_DOMAIN : ACCOUNT_UID,
-				 .uid = a->uid };
+	struct account_id id = {.kind = a->domain[0] ? ACCOUNT_DOMAIN : ACCOUNT_UID, .uid = a->uid};
 
 	memcpy(id.domain, a->domain, strlen(a->domain));
 	return id;

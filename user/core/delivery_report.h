@@ -20,24 +20,25 @@ enum feed_mta {
 enum report_kind {
 	REPORT_OUTCOME = 1,
 	REPORT_REFUSED = 2, /* smtplimit's own refusal at the server: never an outcome */
-	REPORT_ALIVE = 3,   /* the source is read, up to now; nothing else is set but mta and time */
-	REPORT_LOST = 4,    /* the source is gone, or `count` records of it were lost */
+	REPORT_ALIVE = 3, /* the source is read, up to now; nothing else is set but mta and time */
+	REPORT_LOST = 4,  /* the source is gone, or `count` records of it were lost */
 };
 
 struct delivery_report {
-	uint32_t kind; /* enum report_kind */
-	uint32_t mta;  /* enum feed_mta */
+	uint32_t kind;	    /* enum report_kind */
+	uint32_t mta;	    /* enum feed_mta */
 	uint32_t relay_uid; /* whom the kernel sees delivering for this server */
 	uint32_t count;
 	int64_t wall_ns; /* Unix time of the outcome; 0: now */
 	struct submission submission;
 	char rcpt[SMTPL_ADDR_SIZE];
-	char id[64]; /* the server's name for the message */
+	char id[64];	 /* the server's name for the message */
 	uint8_t outcome; /* enum smtp_outcome */
 	uint8_t pad;
-	uint16_t code;     /* of the reply; 0: none */
+	uint16_t code;	      /* of the reply; 0: none */
 	uint16_t enhanced[3]; /* RFC 3463; class 0: none */
-	uint8_t dest[16];  /* of the host that answered, v4-mapped; zeroes: none, it never got to one */
+	uint8_t dest
+		[16]; /* of the host that answered, v4-mapped; zeroes: none, it never got to one */
 	char text[SMTPL_TEXT_SIZE]; /* of the reply, or why not */
 };
 

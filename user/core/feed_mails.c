@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * feed_mails.c - the mails of one feed: which outcomes on the wire and which tellings are of the same
- * mail.
+ * feed_mails.c - the mails of one feed: which outcomes on the wire and which tellings are of the
+ * same mail.
  */
 #include "feed_mails.h"
 
@@ -16,8 +16,7 @@ void feed_supersede(struct feeds *fs, struct feed *f, struct ledger_key *key,
 	f->dirty = true;
 }
 
-void feed_wait_over(struct feeds *fs, struct feed *f, struct recent *list,
-		    struct recent_entry *e)
+void feed_wait_over(struct feeds *fs, struct feed *f, struct recent *list, struct recent_entry *e)
 {
 	ledger_wait_over(fs->ledger, e->key, e->outcome, e->count);
 	feed_supersede(fs, f, e->key, e->outcome, e->count);
@@ -70,8 +69,8 @@ struct recent_entry *feed_report_of(const struct feed *f, const struct recent_en
 	return found;
 }
 
-/* Of the outcomes of a mail up to a time the newest, or the newest that is the same as what is told;
- * or NULL. */
+/* Of the outcomes of a mail up to a time the newest, or the newest that is the same as what is
+ * told; or NULL. */
 static struct recent_entry *told_of(const struct recent *r, const struct recent_entry *report,
 				    bool same)
 {
@@ -83,8 +82,8 @@ static struct recent_entry *told_of(const struct recent *r, const struct recent_
 	return NULL;
 }
 
-/* What came before it for the same telling: tries at other hosts. NULL: nothing; behind what is final
- * is another message. */
+/* What came before it for the same telling: tries at other hosts. NULL: nothing; behind what is
+ * final is another message. */
 static struct recent_entry *try_before(const struct recent *r, const struct recent_entry *e)
 {
 	struct recent_entry *before = recent_next(r, e->mail, e);

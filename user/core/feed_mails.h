@@ -12,16 +12,16 @@
 struct feed {
 	struct feed *next;
 	struct pipeline_feed known; /* mta 0: has neither told nor begun */
-	uint64_t silent_ns; /* since when something waits and nothing was told; 0: no */
-	uint64_t cover_ns;  /* it has told of this time, or a later one */
-	uint64_t saved_ns;  /* the same in the saved state: of until then nothing waits */
-	uint64_t begin_ns;  /* what happened before it may have been told to nobody */
-	bool silenced;      /* it was silent: only what it tells makes it run again */
+	uint64_t silent_ns;	    /* since when something waits and nothing was told; 0: no */
+	uint64_t cover_ns;	    /* it has told of this time, or a later one */
+	uint64_t saved_ns;	    /* the same in the saved state: of until then nothing waits */
+	uint64_t begin_ns;	    /* what happened before it may have been told to nobody */
+	bool silenced;		    /* it was silent: only what it tells makes it run again */
 	bool dirty;
-	struct recent waiting;  /* on the wire, not told */
+	struct recent waiting;	 /* on the wire, not told */
 	struct recent unmatched; /* on the wire, without a mail that could be told */
-	struct recent charged;  /* on the wire, charged */
-	struct recent told;     /* told just now */
+	struct recent charged;	 /* on the wire, charged */
+	struct recent told;	 /* told just now */
 };
 
 struct feeds {
@@ -35,7 +35,8 @@ struct feeds {
 void feed_supersede(struct feeds *fs, struct feed *f, struct ledger_key *key,
 		    enum smtp_outcome outcome, uint64_t count);
 
-/* An entry of waiting or unmatched begins. False: no memory. At the bound the oldest one is over. */
+/* An entry of waiting or unmatched begins. False: no memory. At the bound the oldest one is over.
+ * */
 bool feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
 	       const struct recent_entry *entry);
 /* The server has told of it, or nobody will: it is superseded. */

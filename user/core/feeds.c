@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * feeds.c - what mail servers tell and what the wire says of the same mail. Below, in this order: the
- * wire, the report, beginning and end, time, saving.
+ * feeds.c - what mail servers tell and what the wire says of the same mail. Below, in this order:
+ * the wire, the report, beginning and end, time, saving.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -71,7 +71,8 @@ static struct feed *feed_get(struct feeds *fs, uint32_t relay_uid)
 /* ---- the wire ---- */
 
 static bool wire_charge(struct feeds *fs, struct feed *f, const struct payer *payer,
-			const struct attempts *one, const struct recent_entry *entry, uint64_t now_ns)
+			const struct attempts *one, const struct recent_entry *entry,
+			uint64_t now_ns)
 {
 	if (judge_take(fs->judge, payer, one, now_ns) == 0)
 		return false;
@@ -80,8 +81,8 @@ static bool wire_charge(struct feeds *fs, struct feed *f, const struct payer *pa
 	return true;
 }
 
-/* Is it left to the telling? From before the feed began again its telling may be lost. Should it come
- * after all, it is late. */
+/* Is it left to the telling? From before the feed began again its telling may be lost. Should it
+ * come after all, it is late. */
 static bool wire_told(const struct feed *f, uint64_t time_ns)
 {
 	return f->known.running && time_ns >= f->begin_ns;
@@ -91,13 +92,13 @@ static bool wire_told(const struct feed *f, uint64_t time_ns)
 static bool wire_mail(struct feeds *fs, struct feed *f, const struct payer *payer,
 		      const struct attempts *one, struct ledger_key *key, uint64_t now_ns)
 {
-	const struct recent_entry entry = { .mail = *one->mails,
-					    .window_mail = *one->mails,
-					    .time_ns = one->time_ns,
-					    .came_ns = now_ns,
-					    .count = 1,
-					    .key = key,
-					    .outcome = one->outcome };
+	const struct recent_entry entry = {.mail = *one->mails,
+					   .window_mail = *one->mails,
+					   .time_ns = one->time_ns,
+					   .came_ns = now_ns,
+					   .count = 1,
+					   .key = key,
+					   .outcome = one->outcome};
 	struct recent_entry *report = feed_report_of(f, &entry);
 
 	if (report) {
@@ -119,14 +120,14 @@ static bool wire_mail(struct feeds *fs, struct feed *f, const struct payer *paye
 
 /* Returns how many are done with: all or none, but for those charged at once. */
 static uint64_t wire_unmatched(struct feeds *fs, struct feed *f, const struct payer *payer,
-			      const struct attempts *in, struct ledger_key *key, uint64_t now_ns)
+			       const struct attempts *in, struct ledger_key *key, uint64_t now_ns)
 {
-	const struct recent_entry entry = { .window_mail = in->known ? *in->mails : 0,
-					    .time_ns = in->time_ns,
-					    .came_ns = now_ns,
-					    .count = in->count,
-					    .key = key,
-					    .outcome = in->outcome };
+	const struct recent_entry entry = {.window_mail = in->known ? *in->mails : 0,
+					   .time_ns = in->time_ns,
+					   .came_ns = now_ns,
+					   .count = in->count,
+					   .key = key,
+					   .outcome = in->outcome};
 
 	if (!wire_told(f, in->time_ns))
 		return judge_take(fs->judge, payer, in, now_ns);
@@ -202,12 +203,13 @@ static void count_report(struct feeds *fs, struct feed *f, const struct pipeline
 }
 
 /* An outcome that comes with its own time, at most now. */
-static int tell(struct feeds *fs, struct feed *f, const struct pipeline_report *report, uint64_t now_ns)
+static int tell(struct feeds *fs, struct feed *f, const struct pipeline_report *report,
+		uint64_t now_ns)
 {
 	uint64_t cover_ns = report->time_ns + REPORT_RESOLUTION_NS;
-	struct recent_entry entry = { .time_ns = cover_ns < now_ns ? cover_ns : now_ns,
-				      .came_ns = now_ns,
-				      .outcome = report->outcome };
+	struct recent_entry entry = {.time_ns = cover_ns < now_ns ? cover_ns : now_ns,
+				     .came_ns = now_ns,
+				     .outcome = report->outcome};
 
 	feed_heard(fs, f, report, entry.time_ns, now_ns);
 	if (report->refused)
@@ -262,12 +264,12 @@ static bool charge_waiting(struct feeds *fs, struct feed *f, struct recent *list
 	struct recent_entry *e = list->oldest;
 	struct ledger_key *key = e->key;
 	struct payer payer = judge_payer(fs->judge, key->uid, key->domain);
-	const struct attempts in = { .domain = key->domain,
-				     .outcome = e->outcome,
-				     .count = e->count,
-				     .mails = &e->window_mail,
-				     .known = e->window_mail ? 1 : 0,
-				     .time_ns = e->time_ns };
+	const struct attempts in = {.domain = key->domain,
+				    .outcome = e->outcome,
+				    .count = e->count,
+				    .mails = &e->window_mail,
+				    .known = e->window_mail ? 1 : 0,
+				    .time_ns = e->time_ns};
 	uint64_t taken = judge_take(fs->judge, &payer, &in, now_ns);
 
 	ledger_wait_over(fs->ledger, key, e->outcome, taken);
@@ -313,8 +315,7 @@ static void feed_tick(struct feeds *fs, struct feed *f, uint64_t now_ns)
 		feed_report_forget(f);
 	while (f->charged.oldest && f->charged.oldest->came_ns + keep_ns <= now_ns)
 		recent_remove(&f->charged, f->charged.oldest);
-	if (f->known.running && f->silent_ns &&
-	    f->silent_ns + PIPELINE_FEED_GRACE_NS <= now_ns) {
+	if (f->known.running && f->silent_ns && f->silent_ns + PIPELINE_FEED_GRACE_NS <= now_ns) {
 		feed_stop(f, now_ns);
 		f->silenced = true;
 	}
@@ -348,8 +349,8 @@ int feeds_restore(struct feeds *fs, const struct pipeline_feed *feed, uint64_t n
 	return 0;
 }
 
-int feeds_each_dirty(struct feeds *fs,
-		     int (*each)(void *arg, const struct pipeline_feed *feed), void *arg)
+int feeds_each_dirty(struct feeds *fs, int (*each)(void *arg, const struct pipeline_feed *feed),
+		     void *arg)
 {
 	for (struct feed *f = fs->first; f; f = f->next) {
 		int err = f->dirty && f->known.mta ? each(arg, &f->known) : 0;

@@ -7,13 +7,12 @@
 #include "judge.h"
 #include "base/clock.h"
 
-
 /* Accounts looked at in one tick; the others come first in the next. */
 #define TICK_CHECKS 8192
 
 static void pay_by_domain(struct payer *payer, const char *domain)
 {
-	payer->id = (struct account_id){ .kind = ACCOUNT_DOMAIN };
+	payer->id = (struct account_id){.kind = ACCOUNT_DOMAIN};
 	memcpy(payer->id.domain, domain, strnlen(domain, sizeof(payer->id.domain) - 1));
 	payer->pays = payer->id.domain[0] != '\0';
 }
@@ -28,7 +27,7 @@ static void pay_for_relay(const struct judge *j, const char *domain, struct paye
 	}
 	switch (j->ops.role(j->arg, owner)) {
 	case SMTPL_ROLE_DIRECT:
-		payer->id = (struct account_id){ .kind = ACCOUNT_UID, .uid = owner };
+		payer->id = (struct account_id){.kind = ACCOUNT_UID, .uid = owner};
 		payer->pays = true;
 		break;
 	case SMTPL_ROLE_RELAY:
@@ -41,7 +40,7 @@ static void pay_for_relay(const struct judge *j, const char *domain, struct paye
 
 struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain)
 {
-	struct payer payer = { .id = { .kind = ACCOUNT_UID, .uid = uid } };
+	struct payer payer = {.id = {.kind = ACCOUNT_UID, .uid = uid}};
 
 	switch (j->ops.role(j->arg, uid)) {
 	case SMTPL_ROLE_DIRECT:
@@ -97,8 +96,7 @@ static void account_expire(struct judge *j, struct account *a, uint64_t now_ns)
 {
 	if (a->state == ACCOUNT_SUSPENDED && now_ns >= a->until_ns)
 		judge_release(j, a, a->until_ns);
-	if (a->state == ACCOUNT_OBSERVED &&
-	    (now_ns >= a->until_ns || j->mode != VERDICT_OBSERVE)) {
+	if (a->state == ACCOUNT_OBSERVED && (now_ns >= a->until_ns || j->mode != VERDICT_OBSERVE)) {
 		a->state = ACCOUNT_FREE;
 		a->until_ns = 0;
 	}
@@ -109,8 +107,7 @@ static void account_expire(struct judge *j, struct account *a, uint64_t now_ns)
 static void check_at_change(struct judge *j, struct account *a, const struct verdict *v)
 {
 	if (v->bad >= j->rule.min_failures)
-		accounts_check_at(j->accounts, a,
-				  window_next_change(&a->window, j->rule.window_s));
+		accounts_check_at(j->accounts, a, window_next_change(&a->window, j->rule.window_s));
 	else
 		accounts_check_never(j->accounts, a);
 }
@@ -169,7 +166,7 @@ void judge_tick(struct judge *j, uint64_t now_ns)
 static uint64_t window_take(struct window *w, const struct attempts *in, int64_t now_s,
 			    int64_t length_s)
 {
-	struct record r = { .second = in->time_ns / NS_PER_S, .outcome = in->outcome };
+	struct record r = {.second = in->time_ns / NS_PER_S, .outcome = in->outcome};
 	uint64_t taken = 0;
 
 	while (taken < in->count) {
@@ -189,7 +186,7 @@ static uint64_t window_take(struct window *w, const struct attempts *in, int64_t
 static void note_bypass(struct judge *j, const struct account *a, const struct payer *payer,
 			const struct attempts *in)
 {
-	const struct relay_count bypass = { .bypass = in->count };
+	const struct relay_count bypass = {.bypass = in->count};
 
 	if (!payer->relay || a->state != ACCOUNT_SUSPENDED || in->time_ns < a->since_ns)
 		return;
@@ -241,15 +238,16 @@ static void note_report(struct judge *j, const struct pipeline_report *report)
 	relay_counts_add(j->told, &report->account, report->domain, &one);
 }
 
-int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail, uint64_t now_ns)
+int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail,
+		 uint64_t now_ns)
 {
-	const struct payer payer = { .id = report->account, .pays = report->charged, .relay = true };
-	const struct attempts in = { .domain = report->domain,
-				     .outcome = report->outcome,
-				     .count = 1,
-				     .mails = &mail,
-				     .known = 1,
-				     .time_ns = report->time_ns };
+	const struct payer payer = {.id = report->account, .pays = report->charged, .relay = true};
+	const struct attempts in = {.domain = report->domain,
+				    .outcome = report->outcome,
+				    .count = 1,
+				    .mails = &mail,
+				    .known = 1,
+				    .time_ns = report->time_ns};
 
 	if (!report->charged)
 		return 0;

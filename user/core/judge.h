@@ -22,8 +22,8 @@ struct judge {
 /* Who pays for what a uid sends with a sender domain. */
 struct payer {
 	struct account_id id; /* pays */
-	bool pays;            /* false: nobody does */
-	bool relay;           /* it goes through a mail server */
+	bool pays;	      /* false: nobody does */
+	bool relay;	      /* it goes through a mail server */
 };
 
 /* Attempts that became one outcome, charged together. */
@@ -43,9 +43,10 @@ struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain
 uint64_t judge_take(struct judge *j, const struct payer *payer, const struct attempts *attempts,
 		    uint64_t now_ns);
 
-/* What a mail server told of one mail: into the window of who pays, into the counts, and judged. 0 or
- * -ENOMEM with nothing done. */
-int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail, uint64_t now_ns);
+/* What a mail server told of one mail: into the window of who pays, into the counts, and judged. 0
+ * or -ENOMEM with nothing done. */
+int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail,
+		 uint64_t now_ns);
 
 /* Judge the account that pays: now, or at the next tick. */
 void judge_charged(struct judge *j, const struct payer *payer, uint64_t now_ns);

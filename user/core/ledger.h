@@ -24,16 +24,16 @@
 
 /* Of one outcome, in attempts. */
 struct ledger_entry {
-	uint64_t reading; /* the kernel's total at the last reading */
-	uint64_t before;  /* taken in up to the reading */
-	uint64_t after;   /* taken in beyond it */
-	uint64_t waiting; /* of both: for a mail server to tell */
-	uint64_t superseded;   /* of both: told */
+	uint64_t reading;    /* the kernel's total at the last reading */
+	uint64_t before;     /* taken in up to the reading */
+	uint64_t after;	     /* taken in beyond it */
+	uint64_t waiting;    /* of both: for a mail server to tell */
+	uint64_t superseded; /* of both: told */
 };
 
 struct ledger_key {
 	struct ledger_entry entries[SMTP_OUTCOMES - 1]; /* ledger_entry() */
-	uint64_t last_ns;   /* of the kernel's count */
+	uint64_t last_ns;				/* of the kernel's count */
 	uint64_t latest_ns; /* nothing of the reading is younger; 0: not known */
 	struct ledger_key *chain;
 	struct ledger_key *dirty_next;
@@ -42,7 +42,7 @@ struct ledger_key {
 	uint32_t hash;
 	bool dirty;
 	bool superseded; /* something was superseded, once */
-	bool open; /* attempts of the reading are still to come, or missing */
+	bool open;	 /* attempts of the reading are still to come, or missing */
 	char domain[];
 };
 

@@ -16,7 +16,7 @@
 #include "sessions.h"
 
 #define SESSION_IDLE_NS (6 * 3600 * NS_PER_S)
-#define TICK_SESSIONS 1024 /* forgotten in one tick */
+#define TICK_SESSIONS	1024 /* forgotten in one tick */
 
 struct pipeline {
 	struct judge judge;
@@ -24,7 +24,7 @@ struct pipeline {
 	struct ledger *ledger;
 	struct feeds *feeds;
 	uint64_t now_ns; /* the latest time seen */
-	bool snapshot;   /* begun and not ended */
+	bool snapshot;	 /* begun and not ended */
 };
 
 struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
@@ -81,9 +81,8 @@ static uint64_t take(struct pipeline *p, struct ledger_key *key, const struct pa
 
 static int event_outcome(struct pipeline *p, const struct smtpl_event_outcome *e, uint64_t now_ns)
 {
-	struct attempts in = { .domain = e->domain,
-			       .outcome = e->outcome,
-			       .time_ns = e->head.time_ns };
+	struct attempts in = {
+		.domain = e->domain, .outcome = e->outcome, .time_ns = e->head.time_ns};
 	struct pipeline_stats *stats = &p->judge.stats;
 	uint64_t total = event_total(e), taken;
 	struct ledger_key *key;
@@ -209,10 +208,10 @@ void pipeline_snapshot_begin(struct pipeline *p)
 int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
 			  const struct smtpl_count *count)
 {
-	const struct smtpl_totals totals = { .delivered = count->delivered,
-					     .deferred = count->deferred,
-					     .failed = count->failed,
-					     .unknown = count->unknown };
+	const struct smtpl_totals totals = {.delivered = count->delivered,
+					    .deferred = count->deferred,
+					    .failed = count->failed,
+					    .unknown = count->unknown};
 	struct ledger_key *key;
 
 	if (!p->snapshot)
@@ -229,7 +228,7 @@ int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
 static void key_heal(struct pipeline *p, struct ledger_key *key, uint64_t now_ns)
 {
 	const struct payer payer = judge_payer(&p->judge, key->uid, key->domain);
-	struct attempts in = { .domain = key->domain, .time_ns = now_ns };
+	struct attempts in = {.domain = key->domain, .time_ns = now_ns};
 
 	/* The count's last change is the latest time that any of it can have happened at: what was
 	 * lost while no daemon ran is not taken for news. */
@@ -313,7 +312,7 @@ int pipeline_restore_window(struct pipeline *p, const struct account_id *id, con
 		return -ENOMEM;
 	window_clear(&a->window);
 	a->window = *window;
-	*window = (struct window){ 0 };
+	*window = (struct window){0};
 	a->stored = true;
 	accounts_set_own_domain(a, own_domain);
 	judge_soon(&p->judge, a);
@@ -321,7 +320,7 @@ int pipeline_restore_window(struct pipeline *p, const struct account_id *id, con
 }
 
 int pipeline_restore_superseded(struct pipeline *p, uint32_t uid, const char *domain,
-			   const struct smtpl_totals *superseded)
+				const struct smtpl_totals *superseded)
 {
 	struct ledger_key *key = ledger_find(p->ledger, uid, domain);
 
@@ -363,9 +362,9 @@ int pipeline_each_dirty_account(struct pipeline *p,
 }
 
 int pipeline_each_dirty_superseded(struct pipeline *p,
-			      int (*each)(void *arg, uint32_t uid, const char *domain,
-					  const struct smtpl_totals *superseded),
-			      void *arg)
+				   int (*each)(void *arg, uint32_t uid, const char *domain,
+					       const struct smtpl_totals *superseded),
+				   void *arg)
 {
 	for (struct ledger_key *k = ledger_dirty(p->ledger); k; k = k->dirty_next) {
 		struct smtpl_totals superseded = ledger_superseded(k);
@@ -384,9 +383,9 @@ int pipeline_each_dirty_feed(struct pipeline *p,
 }
 
 int pipeline_each_relay_count(struct pipeline *p,
-		       int (*each)(void *arg, const struct account_id *account,
-				   const char *domain, const struct relay_count *counts),
-		       void *arg)
+			      int (*each)(void *arg, const struct account_id *account,
+					  const char *domain, const struct relay_count *counts),
+			      void *arg)
 {
 	return relay_counts_each(p->judge.told, each, arg);
 }

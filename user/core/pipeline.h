@@ -5,8 +5,8 @@
  * when an account crosses the line. Pure: no libbpf, no clock, no log; times are boot time. One
  * thread.
  *
- * What an outcome is charged to: the uid of a direct sender; of a relay's mail the uid that owns the
- * sender domain, or the domain where nobody is known; nobody for an exempt user's, or a relay's
+ * What an outcome is charged to: the uid of a direct sender; of a relay's mail the uid that owns
+ * the sender domain, or the domain where nobody is known; nobody for an exempt user's, or a relay's
  * without a sender domain. `unknown` is accounted and judged by nobody. All recipients that one
  * reply decided are judged together.
  */
@@ -28,16 +28,16 @@ struct pipeline;
 /* What a mail server told of one recipient (stream.h), once it is known who pays. */
 struct pipeline_report {
 	uint32_t relay_uid;
-	uint32_t mta;              /* enum feed_mta */
+	uint32_t mta; /* enum feed_mta */
 	enum smtp_outcome outcome;
-	bool charged;              /* false: nobody pays (null sender, forward) */
-	bool refused;              /* by smtplimit at the server: not an outcome, counted as refused */
-	bool past;                 /* older than the window: counted, not judged */
+	bool charged; /* false: nobody pays (null sender, forward) */
+	bool refused; /* by smtplimit at the server: not an outcome, counted as refused */
+	bool past;    /* older than the window: counted, not judged */
 	struct account_id account; /* charged */
-	const char *domain;        /* sender domain in key form, "": none */
-	uint64_t sender_hash;      /* of the addresses, as in struct smtpl_event_path */
+	const char *domain;	   /* sender domain in key form, "": none */
+	uint64_t sender_hash;	   /* of the addresses, as in struct smtpl_event_path */
 	uint64_t rcpt_hash;
-	uint64_t time_ns;          /* boot time of the outcome; 0: now */
+	uint64_t time_ns; /* boot time of the outcome; 0: now */
 };
 
 struct pipeline_ops {
@@ -62,11 +62,11 @@ void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum
 int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t now_ns);
 
 /*
- * A relay whose server tells of its deliveries (a feed) is charged by what it tells; what the kernel
- * saw of it (the wire) is superseded and compared. Wire outcomes wait for the telling: when nothing
- * at all has been told PIPELINE_FEED_GRACE_NS after one, the feed is taken for stopped, what waits
- * is charged, and so is the wire from then on, until the feed tells again. Nothing is ever charged
- * twice: what the wire has charged is passed over when it is told late.
+ * A relay whose server tells of its deliveries (a feed) is charged by what it tells; what the
+ * kernel saw of it (the wire) is superseded and compared. Wire outcomes wait for the telling: when
+ * nothing at all has been told PIPELINE_FEED_GRACE_NS after one, the feed is taken for stopped,
+ * what waits is charged, and so is the wire from then on, until the feed tells again. Nothing is
+ * ever charged twice: what the wire has charged is passed over when it is told late.
  *
  * What waits is saved as not taken in: after a restart the first snapshot finds it missing, and
  * takes it in without names, as all that happened meanwhile: superseded where a log tells of it
@@ -76,8 +76,8 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
 #define PIPELINE_FEED_GRACE_NS (30 * NS_PER_S)
 /* 0; -ENOMEM: not taken in, and lost. */
 int pipeline_report(struct pipeline *p, const struct pipeline_report *report, uint64_t now_ns);
-/* The feed of this relay runs, from now on, and a log (mta: Postfix) from where it was left. Changes
- * nothing for one that runs, or that has been silent for too long: it has to tell. */
+/* The feed of this relay runs, from now on, and a log (mta: Postfix) from where it was left.
+ * Changes nothing for one that runs, or that has been silent for too long: it has to tell. */
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
 /* Its source is known to be gone: the wire takes over at once. */
 void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns);
@@ -140,11 +140,12 @@ int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
 			  const struct smtpl_count *count);
 void pipeline_snapshot_end(struct pipeline *p, uint64_t now_ns);
 
-/* Before a key is taken out of the map: all of `count` is taken in and saved, nothing is to come. */
+/* Before a key is taken out of the map: all of `count` is taken in and saved, nothing is to come.
+ * */
 bool pipeline_key_settled(const struct pipeline *p, uint32_t uid, const char *domain,
 			  const struct smtpl_count *count);
-/* It was taken out of the map: should it come back, it begins at zero. 0; -ENOENT: not known; -EBUSY:
- * it is to be saved, or attempts of a reading are still to come or missing. */
+/* It was taken out of the map: should it come back, it begins at zero. 0; -ENOENT: not known;
+ * -EBUSY: it is to be saved, or attempts of a reading are still to come or missing. */
 int pipeline_forget_key(struct pipeline *p, uint32_t uid, const char *domain);
 
 /* Before the first event and snapshot: what was saved. restore_window takes over *window (empty
@@ -156,32 +157,32 @@ int pipeline_restore_window(struct pipeline *p, const struct account_id *id, con
 			    struct window *window);
 /* After the key; 0: also of one that is not known. */
 int pipeline_restore_superseded(struct pipeline *p, uint32_t uid, const char *domain,
-			   const struct smtpl_totals *superseded);
+				const struct smtpl_totals *superseded);
 /* One that was running does so as after pipeline_feed_begin(). */
 int pipeline_restore_feed(struct pipeline *p, const struct pipeline_feed *feed, uint64_t now_ns);
 
 /* To be saved: keys taken in from or changed in the kernel, and accounts with another window or
- * state than before. Call all five, then, once they are on disk, pipeline_saved(), with no other call
- * of the pipeline between: then accounted and windows agree. A non-zero return of `each` ends the
- * call and is returned; without pipeline_saved() all come again. */
+ * state than before. Call all five, then, once they are on disk, pipeline_saved(), with no other
+ * call of the pipeline between: then accounted and windows agree. A non-zero return of `each` ends
+ * the call and is returned; without pipeline_saved() all come again. */
 int pipeline_each_dirty_key(struct pipeline *p,
 			    int (*each)(void *arg, uint32_t uid, const char *domain,
 					const struct smtpl_totals *accounted),
 			    void *arg);
 int pipeline_each_dirty_account(struct pipeline *p,
 				int (*each)(void *arg, const struct account *account), void *arg);
-/* To be saved with them: of the keys what is superseded, if anything is; feeds that have changed; and
- * what to add to the counts of (account, sender domain). */
+/* To be saved with them: of the keys what is superseded, if anything is; feeds that have changed;
+ * and what to add to the counts of (account, sender domain). */
 int pipeline_each_dirty_superseded(struct pipeline *p,
-			      int (*each)(void *arg, uint32_t uid, const char *domain,
-					  const struct smtpl_totals *superseded),
-			      void *arg);
+				   int (*each)(void *arg, uint32_t uid, const char *domain,
+					       const struct smtpl_totals *superseded),
+				   void *arg);
 int pipeline_each_dirty_feed(struct pipeline *p,
 			     int (*each)(void *arg, const struct pipeline_feed *feed), void *arg);
 int pipeline_each_relay_count(struct pipeline *p,
-		       int (*each)(void *arg, const struct account_id *account,
-				   const char *domain, const struct relay_count *counts),
-		       void *arg);
+			      int (*each)(void *arg, const struct account_id *account,
+					  const char *domain, const struct relay_count *counts),
+			      void *arg);
 void pipeline_saved(struct pipeline *p);
 
 /* For reading: accounts_find(), accounts_next(). Windows are exact as of their last slide. */
@@ -200,8 +201,8 @@ struct accounts *pipeline_accounts(struct pipeline *p);
 	X(while_suspended, "attempts of accounts while they were suspended, not in the window")    \
 	X(bypass, "of them, those that a mail server let through or tried")                        \
 	X(told, "outcomes that mail servers told")                                                 \
-	X(superseded, "attempts of mail servers that tell, charged by what they tell")                  \
-	X(relay_counts_lost, "counts of mail servers' mail lost at a bound or without memory")             \
+	X(superseded, "attempts of mail servers that tell, charged by what they tell")             \
+	X(relay_counts_lost, "counts of mail servers' mail lost at a bound or without memory")     \
 	X(suspensions, "times that an account crossed the line")                                   \
 	X(collected, "accounts forgotten because nothing was left of them")                        \
 	X(evicted, "sessions forgotten at a bound: their mails lose their names")                  \

@@ -30,15 +30,14 @@ static int uids_grow(struct prune *p)
 	return 0;
 }
 
-void prune_note(struct prune *p, const struct smtpl_count_key *key,
-		const struct smtpl_count *count)
+void prune_note(struct prune *p, const struct smtpl_count_key *key, const struct smtpl_count *count)
 {
 	p->entries++;
 	if (key->domain[0] || !count->domains)
 		return;
 	if (p->uid_count == p->uid_room && uids_grow(p))
 		return;
-	p->uids[p->uid_count++] = (struct prune_uid){ .uid = key->uid, .domains = count->domains };
+	p->uids[p->uid_count++] = (struct prune_uid){.uid = key->uid, .domains = count->domains};
 }
 
 static int compare_uids(const void *a, const void *b)
@@ -50,9 +49,10 @@ static int compare_uids(const void *a, const void *b)
 
 static struct prune_uid *uid_find(struct prune *p, uint32_t uid)
 {
-	const struct prune_uid key = { .uid = uid };
+	const struct prune_uid key = {.uid = uid};
 
-	return p->uid_count ? bsearch(&key, p->uids, p->uid_count, sizeof(key), compare_uids) : NULL;
+	return p->uid_count ? bsearch(&key, p->uids, p->uid_count, sizeof(key), compare_uids) :
+			      NULL;
 }
 
 /* An entry that moved during the reading may have been read twice. */
@@ -127,7 +127,7 @@ void prune_keep(struct prune *p, const struct smtpl_count_key *key, const struct
 		/* None that is younger can be among the oldest any more. */
 		p->before_ns = p->keys[p->key_count - 1].count.last_ns;
 	}
-	p->keys[p->key_count++] = (struct prune_key){ .key = *key, .count = *count };
+	p->keys[p->key_count++] = (struct prune_key){.key = *key, .count = *count};
 }
 
 void prune_choose(struct prune *p)
@@ -172,5 +172,5 @@ void prune_free(struct prune *p)
 {
 	prune_end(p);
 	free(p->uids);
-	*p = (struct prune){ 0 };
+	*p = (struct prune){0};
 }

@@ -5,8 +5,9 @@
  *	prune_begin(p);
  *	for each entry		prune_note(p, key, count);
  *	if (prune_pressed(p, role, arg) && prune_start(p, before_ns) == 0)
- *		for each entry again, if it is a prune_candidate() and nothing waits for it, prune_keep()
- *		prune_choose(p); then for each of p->keys that is prune_wanted(): remove it, prune_removed()
+ *		for each entry again that is a prune_candidate() and not awaited: prune_keep()
+ *		prune_choose(p);
+ *		for each of p->keys that is prune_wanted(): remove it, prune_removed()
  *	prune_end(p);
  * What is left in p->uids then says how many domains each uid has.
  */
@@ -22,9 +23,9 @@
 
 struct prune_uid {
 	uint32_t uid;
-	uint32_t bound;    /* of its domains, when they are more than half of that; else 0 */
+	uint32_t bound;	   /* of its domains, when they are more than half of that; else 0 */
 	uint64_t domains;  /* what its "" entry says */
-	uint64_t found;    /* what there is */
+	uint64_t found;	   /* what there is */
 	uint64_t unwanted; /* to be removed */
 	bool removed;
 };
@@ -35,10 +36,11 @@ struct prune_key {
 };
 
 struct prune {
-	size_t entries;  /* of the whole map */
+	size_t entries;	 /* of the whole map */
 	size_t unwanted; /* of them, when the map is nearly full */
 	uint64_t before_ns;
-	struct prune_uid *uids; /* that have domains, in their order once prune_pressed() was asked */
+	struct prune_uid
+		*uids; /* that have domains, in their order once prune_pressed() was asked */
 	size_t uid_count;
 	size_t uid_room;
 	struct prune_key *keys; /* the oldest first, once they are chosen */

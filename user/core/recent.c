@@ -96,5 +96,5 @@ void recent_clear(struct recent *r)
 	while (r->oldest)
 		recent_remove(r, r->oldest);
 	free(r->buckets);
-	*r = (struct recent){ .seed = r->seed };
+	*r = (struct recent){.seed = r->seed};
 }

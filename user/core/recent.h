@@ -13,18 +13,20 @@
 #include "ledger.h"
 
 struct recent_entry {
-	uint64_t mail;    /* identity, or 0: is not found by it */
+	uint64_t mail;	  /* identity, or 0: is not found by it */
 	uint64_t time_ns; /* of the outcome; told: all of the mail up to then is meant */
 	uint64_t came_ns;
-	uint64_t count;   /* attempts */
-	uint64_t window_mail; /* for the window: the identity, or that of a host (sessions.c), or 0 */
+	uint64_t count; /* attempts */
+	uint64_t
+		/* for the window: the identity, or that of a host (sessions.c), or 0 */
+		window_mail;
 	struct ledger_key *key; /* what the attempts are of */
 	struct recent_entry *chain;
 	struct recent_entry *newer;
 	struct recent_entry *older;
-	uint8_t outcome; /* enum smtp_outcome */
-	uint8_t seen;    /* the latest outcome of it on the wire, or NONE */
-	bool already_charged;       /* told after the wire had been charged */
+	uint8_t outcome;      /* enum smtp_outcome */
+	uint8_t seen;	      /* the latest outcome of it on the wire, or NONE */
+	bool already_charged; /* told after the wire had been charged */
 };
 
 /* All zero but the seed is empty. */

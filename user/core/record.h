@@ -11,7 +11,7 @@
 
 struct record {
 	int64_t second; /* boot time, seconds */
-	uint64_t mail;  /* identity of (sender, recipient) within the account; 0: not known, so every
+	uint64_t mail; /* identity of (sender, recipient) within the account; 0: not known, so every
 			 * one of `count` is a mail of its own */
 	uint32_t count; /* attempts; 1 where `mail` is known */
 	enum smtp_outcome outcome;

@@ -48,8 +48,7 @@ static uint32_t row_hash(const struct relay_counts *t, const struct account_id *
 
 	if (account->kind == ACCOUNT_UID)
 		return hash_pair(hash, account->uid);
-	return hash_bytes(hash, account->domain,
-			  strnlen(account->domain, sizeof(account->domain)));
+	return hash_bytes(hash, account->domain, strnlen(account->domain, sizeof(account->domain)));
 }
 
 static struct told_row *row_get(struct relay_counts *t, const struct account_id *account,
@@ -88,7 +87,7 @@ void relay_count_add(struct relay_count *to, const struct relay_count *more)
 }
 
 void relay_counts_add(struct relay_counts *t, const struct account_id *account, const char *domain,
-	      const struct relay_count *more)
+		      const struct relay_count *more)
 {
 	struct told_row *row = row_get(t, account, domain);
 
@@ -104,9 +103,9 @@ uint64_t relay_counts_lost(const struct relay_counts *t)
 }
 
 int relay_counts_each(const struct relay_counts *t,
-	      int (*each)(void *arg, const struct account_id *account, const char *domain,
-			  const struct relay_count *counts),
-	      void *arg)
+		      int (*each)(void *arg, const struct account_id *account, const char *domain,
+				  const struct relay_count *counts),
+		      void *arg)
 {
 	for (size_t i = 0; t->count && i < BUCKETS; i++) {
 		for (const struct told_row *row = t->buckets[i]; row; row = row->chain) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * relay_counts.h - what is counted of mail that went through mail servers, per account and sender domain:
- * what the servers told, and what got past a suspension. Only what came since the last saving is
- * kept; the state database adds it up.
+ * relay_counts.h - what is counted of mail that went through mail servers, per account and sender
+ * domain: what the servers told, and what got past a suspension. Only what came since the last
+ * saving is kept; the state database adds it up.
  */
 #ifndef SMTPL_RELAY_COUNTS_H
 #define SMTPL_RELAY_COUNTS_H
@@ -35,14 +35,14 @@ void relay_count_add(struct relay_count *to, const struct relay_count *more);
 
 /* At the bound, or without memory, it is lost and counted. */
 void relay_counts_add(struct relay_counts *t, const struct account_id *account, const char *domain,
-	      const struct relay_count *more);
+		      const struct relay_count *more);
 uint64_t relay_counts_lost(const struct relay_counts *t);
 
 /* In no order. A non-zero return of `each` ends the call and is returned. */
 int relay_counts_each(const struct relay_counts *t,
-	      int (*each)(void *arg, const struct account_id *account, const char *domain,
-			  const struct relay_count *counts),
-	      void *arg);
+		      int (*each)(void *arg, const struct account_id *account, const char *domain,
+				  const struct relay_count *counts),
+		      void *arg);
 /* It is saved. */
 void relay_counts_clear(struct relay_counts *t);
 

@@ -9,8 +9,8 @@
 #include "base/hash.h"
 #include "sessions.h"
 
-#define BUCKETS 16384 /* power of two; a quarter of SESSIONS_MAX */
-#define OWNER_BUCKETS 4096
+#define BUCKETS	       16384 /* power of two; a quarter of SESSIONS_MAX */
+#define OWNER_BUCKETS  4096
 #define RCPTS_ROOM_MIN 4
 #define RCPT_HASH_BITS 62
 
@@ -22,7 +22,7 @@ enum rcpt_state {
 
 struct rcpt {
 	uint64_t hash : RCPT_HASH_BITS; /* 0: its event was lost */
-	uint64_t state : 2; /* enum rcpt_state */
+	uint64_t state : 2;		/* enum rcpt_state */
 };
 
 _Static_assert(sizeof(struct rcpt) == 8, "SESSIONS_RCPTS_* are stated for 8 bytes");
@@ -125,7 +125,7 @@ static void owner_put(struct sessions *t, struct owner *owner)
 
 static void list_add(struct holding *h, enum list list, struct session *s)
 {
-	s->links[list] = (struct links){ .older = h->newest };
+	s->links[list] = (struct links){.older = h->newest};
 	*(h->newest ? &h->newest->links[list].newer : &h->oldest) = s;
 	h->newest = s;
 }
@@ -196,7 +196,7 @@ static void sessions_bound(struct sessions *t, struct session *keep)
 		session_evict(t, t->all.oldest);
 }
 
-_Static_assert(SMTP_SENDERS * SMTPL_RCPTS_PER_MESSAGE <= SESSIONS_RCPTS_PER_UID,
+_Static_assert(SMTP_SENDERS *SMTPL_RCPTS_PER_MESSAGE <= SESSIONS_RCPTS_PER_UID,
 	       "one session fits into the bound of a uid");
 
 /* A session as of an event of it; NULL when nothing is known, or the cookie is another uid's. */
@@ -273,7 +273,7 @@ static struct rcpt *rcpt_get(struct sessions *t, struct session *s, struct trans
 		sessions_bound(t, s);
 	}
 	while (x->rcpts_used < number)
-		x->rcpts[x->rcpts_used++] = (struct rcpt){ 0 };
+		x->rcpts[x->rcpts_used++] = (struct rcpt){0};
 	return &x->rcpts[number - 1];
 }
 

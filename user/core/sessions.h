@@ -14,9 +14,9 @@
 #include <stdint.h>
 #include "headers/event.h"
 
-#define SESSIONS_MAX 65536
-#define SESSIONS_PER_UID 8192
-#define SESSIONS_RCPTS_MAX (4u << 20) /* 8 bytes each */
+#define SESSIONS_MAX	       65536
+#define SESSIONS_PER_UID       8192
+#define SESSIONS_RCPTS_MAX     (4u << 20) /* 8 bytes each */
 #define SESSIONS_RCPTS_PER_UID (256u << 10)
 
 struct sessions;

@@ -9,7 +9,7 @@
 
 struct verdict verdict_decide(const struct window_counts *counts, const struct verdict_rule *rule)
 {
-	struct verdict verdict = { .bad = counts->deferred + counts->failed };
+	struct verdict verdict = {.bad = counts->deferred + counts->failed};
 	uint64_t total = verdict.bad + counts->delivered;
 
 	if (total == 0)

@@ -24,7 +24,7 @@ struct verdict_rule {
 
 struct verdict {
 	bool suspend;
-	uint64_t bad;     /* deferred + failed */
+	uint64_t bad;	  /* deferred + failed */
 	uint32_t percent; /* cut to a whole number; 0 without a mail */
 };
 

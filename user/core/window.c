@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "window.h"
 
-#define SLOTS_ROOM_MIN 4
+#define SLOTS_ROOM_MIN	 4
 #define PENDING_ROOM_MIN 4
 
 struct window_mail {
@@ -21,7 +21,7 @@ struct window_mail {
 	uint16_t older;
 	uint16_t newer; /* in the free list: the next free entry */
 	uint16_t chain; /* the next entry of the same bucket */
-	uint16_t head;  /* the first entry of the bucket with this entry's number */
+	uint16_t head;	/* the first entry of the bucket with this entry's number */
 };
 
 _Static_assert(WINDOW_PENDING_MAX <= UINT16_MAX, "entry numbers are 16 bits wide");
@@ -206,7 +206,7 @@ static struct window_slot *slot_make(struct window *w, int64_t second)
 	w->slots_used++;
 	for (uint32_t to = w->slots_used - 1; to > i; to--)
 		*slot_at(w, to) = *slot_at(w, to - 1);
-	*slot_at(w, i) = (struct window_slot){ .second = second };
+	*slot_at(w, i) = (struct window_slot){.second = second};
 	return slot_at(w, i);
 }
 
@@ -366,7 +366,7 @@ void window_clear(struct window *w)
 {
 	free(w->slots);
 	free(w->pending);
-	*w = (struct window){ 0 };
+	*w = (struct window){0};
 }
 
 bool window_slot(const struct window *w, size_t i, struct window_slot *slot)

@@ -48,7 +48,7 @@ struct window_mail; /* window.c: an entry of the pending table */
 
 /* Fields are window.c's own; all zero is an empty window. */
 struct window {
-	struct window_slot *slots; /* ring, in order of time; room is a power of two */
+	struct window_slot *slots;   /* ring, in order of time; room is a power of two */
 	struct window_mail *pending; /* hash table and list in order of time */
 	uint32_t slots_first;
 	uint32_t slots_used;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * cmd_run.c - `smtplimit run`, the daemon: takes up what the kernel and the database hold, attaches,
- * drops its privileges and loops over the ring, timers, signals and the responder. SIGTERM leaves the
- * kernel side as it is: counting goes on and the suspended stay refused.
+ * cmd_run.c - `smtplimit run`, the daemon: takes up what the kernel and the database hold,
+ * attaches, drops its privileges and loops over the ring, timers, signals and the responder.
+ * SIGTERM leaves the kernel side as it is: counting goes on and the suspended stay refused.
  */
 #include <errno.h>
 #include <signal.h>
@@ -25,7 +25,7 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 
-#define TICK_NS (100 * 1000000)
+#define TICK_NS	     (100 * 1000000)
 #define TICKS_SECOND 10
 
 /* --- starting ------------------------------------------------------------------------------- */
@@ -35,8 +35,8 @@ static void on_cut(struct daemon *a, const struct smtpl_event *head)
 	int err = sock_destroyer_end_session(&a->sock_destroyer, head->uid, head->cookie);
 
 	if (err)
-		log_warning("a session of uid %u is not ended, its packets are dropped: %s", head->uid,
-			    strerror(-err));
+		log_warning("a session of uid %u is not ended, its packets are dropped: %s",
+			    head->uid, strerror(-err));
 }
 
 static int on_ring(void *arg, void *data, size_t size)
@@ -73,7 +73,8 @@ static void block_signals(sigset_t *set)
 
 static int open_timer(void)
 {
-	const struct itimerspec every = {.it_interval.tv_nsec = TICK_NS, .it_value.tv_nsec = TICK_NS};
+	const struct itimerspec every = {.it_interval.tv_nsec = TICK_NS,
+					 .it_value.tv_nsec = TICK_NS};
 	int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 
 	if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL)) {
@@ -100,7 +101,8 @@ static int start_loop(struct daemon *a)
 	if (!err && a->host_addresses_fd >= 0)
 		err = watch(a, a->host_addresses_fd, &a->host_addresses_fd);
 	else if (!err)
-		log_warning("new addresses of this host will not be noticed: %s", strerror(-a->host_addresses_fd));
+		log_warning("new addresses of this host will not be noticed: %s",
+			    strerror(-a->host_addresses_fd));
 	if (err)
 		log_error("cannot start: %s", strerror(-err));
 	return err;
@@ -144,7 +146,8 @@ static int start_sock_destroyer(struct daemon *a)
 	return err;
 }
 
-/* The responder can be reached from this network namespace alone. 0: not known, nothing is redirected. */
+/* The responder can be reached from this network namespace alone. 0: not known, nothing is
+ * redirected. */
 static uint64_t netns_cookie(void)
 {
 	uint64_t cookie = 0;
@@ -189,8 +192,13 @@ static int start_attach(struct daemon *a)
 static int drop_privileges(void)
 {
 	/* CAP_DAC_READ_SEARCH: panels' files and mail logs may belong to others, and come anew. */
-	static const unsigned int keep[] = {CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE,
-					    CAP_DAC_READ_SEARCH, CAP_KILL, SANDBOX_CHILD_CAPS};
+	static const unsigned int keep[] = {CAP_BPF,
+					    CAP_PERFMON,
+					    CAP_NET_ADMIN,
+					    CAP_NET_BIND_SERVICE,
+					    CAP_DAC_READ_SEARCH,
+					    CAP_KILL,
+					    SANDBOX_CHILD_CAPS};
 	int err = sandbox_daemon(keep, sizeof(keep) / sizeof(keep[0]));
 
 	if (err)
@@ -201,8 +209,9 @@ static int drop_privileges(void)
 static int start(struct daemon *a)
 {
 	int (*const steps[])(struct daemon *) = {
-		start_loop, start_pipeline, start_kernel, daemon_tls_start, start_sock_destroyer, daemon_state_open,
-		daemon_owners_start, daemon_restore, daemon_apply_roles, daemon_apply_addresses,
+		start_loop,	      start_pipeline,	      start_kernel,	   daemon_tls_start,
+		start_sock_destroyer, daemon_state_open,      daemon_owners_start, daemon_restore,
+		daemon_apply_roles,   daemon_apply_addresses,
 	};
 	int err = 0;
 
@@ -383,7 +392,8 @@ static int run_locked(struct daemon *a)
 	int err = start(a);
 
 	if (!err) {
-		log_notice("smtplimit " SMTPLIMIT_VERSION ", mode = %s, %u %% and at least %u failures in %lld s",
+		log_notice("smtplimit " SMTPLIMIT_VERSION
+			   ", mode = %s, %u %% and at least %u failures in %lld s",
 			   a->config.mode == VERDICT_ENFORCE ? "enforce" : "observe",
 			   a->config.rule.percent, a->config.rule.min_failures,
 			   (long long)a->config.rule.window_s);
@@ -391,7 +401,8 @@ static int run_locked(struct daemon *a)
 		sd_notify(0, "READY=1");
 		loop(a);
 		sd_notify(0, "STOPPING=1");
-		log_notice("stopped; counting and refusals go on in the kernel (`smtplimit unload` ends them)");
+		log_notice(
+			"stopped; counting and refusals go on in the kernel (`smtplimit unload` ends them)");
 	}
 	finish(a);
 	return err ? CMD_FAILED : CMD_DONE;
@@ -399,8 +410,13 @@ static int run_locked(struct daemon *a)
 
 int cmd_run(struct cli *cli, int argc, char **argv)
 {
-	static struct daemon a = {.lock_fd = -1, .host_addresses_fd = -1, .responder.fd = -1,
-				 .sock_destroyer.fd = -1, .policy.fd = -1, .maillog.fd = -1, .prober.fd = -1};
+	static struct daemon a = {.lock_fd = -1,
+				  .host_addresses_fd = -1,
+				  .responder.fd = -1,
+				  .sock_destroyer.fd = -1,
+				  .policy.fd = -1,
+				  .maillog.fd = -1,
+				  .prober.fd = -1};
 	char error[1024] = "";
 	int err;
 
@@ -421,7 +437,8 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 	err = daemon_lock_take(a.config.run, &a.lock_fd);
 	if (err) {
 		if (err == -EBUSY)
-			log_error("another smtplimit runs already, pid %d", (int)daemon_lock_pid(a.config.run));
+			log_error("another smtplimit runs already, pid %d",
+				  (int)daemon_lock_pid(a.config.run));
 		else
 			log_error("\"%s\": %s", a.config.run, strerror(-err));
 		return CMD_FAILED;

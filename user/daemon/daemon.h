@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "kernel/bpf.h"
-#include "tls/bpf_tls.h"
+#include "kernel/bpf_tls.h"
 #include "config/config.h"
 #include "kernel/sock_destroyer.h"
 #include "policy/policy_server.h"
@@ -35,7 +35,8 @@ struct daemon {
 	struct bpf_tls *tls; /* NULL: sessions in TLS are opaque */
 	struct prober prober;
 	struct smtpl_meta meta;
-	struct state_suspension *unsaved; /* suspensions in force that are not in the database yet */
+	struct state_suspension
+		*unsaved; /* suspensions in force that are not in the database yet */
 	size_t unsaved_count;
 	size_t unsaved_room;
 	int64_t order_done; /* the newest order carried out: never twice */
@@ -46,35 +47,36 @@ struct daemon {
 	int timer_fd;
 	int host_addresses_fd;
 	bool stop;
-	uint64_t ticks;        /* that were served */
-	uint64_t second_ticks; /* that are over of this second */
-	uint64_t ring_full;    /* as of the last look: more of it means lost events */
+	uint64_t ticks;		   /* that were served */
+	uint64_t second_ticks;	   /* that are over of this second */
+	uint64_t ring_full;	   /* as of the last look: more of it means lost events */
 	uint64_t snapshot_cost_ns; /* what the last reading of the map took */
-	uint64_t snapshot_ns;  /* when the map was last read */
-	size_t unseeded;       /* saved counts that found no room at the start */
-	size_t save_bytes;     /* of windows, in the last save */
-	uint64_t save_tick;    /* when to save next */
-	uint64_t save_failed_ns; /* when a failed save was last logged */
-	bool save_failed;        /* logged, and none was good since */
-	uint64_t responder_ns; /* when the responder was last started */
-	bool snapshot;         /* being taken: the ring is read up to the mark */
+	uint64_t snapshot_ns;	   /* when the map was last read */
+	size_t unseeded;	   /* saved counts that found no room at the start */
+	size_t save_bytes;	   /* of windows, in the last save */
+	uint64_t save_tick;	   /* when to save next */
+	uint64_t save_failed_ns;   /* when a failed save was last logged */
+	bool save_failed;	   /* logged, and none was good since */
+	uint64_t responder_ns;	   /* when the responder was last started */
+	bool snapshot;		   /* being taken: the ring is read up to the mark */
 	uint64_t snapshot_mark;
 	struct prune prune; /* as of the last reading of the map */
 	uint64_t prune_ns;
 	struct owners_watch owners;
-	char owners_error[OWNERS_WATCH_ERROR_SIZE]; /* logged, and nothing was read since; "": none */
+	char owners_error
+		[OWNERS_WATCH_ERROR_SIZE]; /* logged, and nothing was read since; "": none */
 	bool owners_unsaved;
 	uint64_t owners_save_ns; /* when to try to save them next */
 	struct users users;
 	struct policy_server policy;
-	uint64_t policy_ns; /* when it was last started */
+	uint64_t policy_ns;	   /* when it was last started */
 	uint64_t policy_strangers; /* turned away from its sockets, and said so */
 	uint64_t policy_said_ns;
 	struct maillog_reader maillog;
-	uint64_t maillog_ns; /* when it was last started; 0: never */
+	uint64_t maillog_ns;		    /* when it was last started; 0: never */
 	struct maillog_position maillog_at; /* told up to here */
 	bool maillog_unsaved;
-	bool list_stale;  /* the file `suspended` is to be written anew */
+	bool list_stale; /* the file `suspended` is to be written anew */
 };
 
 /* daemon_state.c - what was saved, and saving. 0 or -errno, having logged why. */
@@ -82,8 +84,8 @@ int daemon_state_open(struct daemon *a);
 int daemon_restore(struct daemon *a);
 /* On failure everything stays to be saved by the next one. */
 int daemon_save(struct daemon *a);
-/* Read the map of counts when events were lost, or it is due; healing follows once the ring was read
- * up to where it stood then. True: it was read. */
+/* Read the map of counts when events were lost, or it is due; healing follows once the ring was
+ * read up to where it stood then. True: it was read. */
 bool daemon_snapshot(struct daemon *a, bool due);
 void daemon_snapshot_finish(struct daemon *a);
 
@@ -94,7 +96,8 @@ int daemon_apply_addresses(struct daemon *a);
 bool daemon_is_local(void *arg, const uint8_t addr[16]);
 
 /* daemon_judge.c - carrying out verdicts and orders, and their end. */
-void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns);
+void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v,
+		       uint64_t now_ns);
 enum smtpl_role daemon_role(void *arg, uint32_t uid);
 void daemon_orders(struct daemon *a);
 /* [refuse] relay has changed: for the suspensions in force as well. */
@@ -110,8 +113,9 @@ void daemon_list_suspended(struct daemon *a);
 /* Put the suspensions that are not in the database yet. Within a transaction. 0 or -errno */
 int daemon_put_unsaved(struct daemon *a);
 
-/* daemon_owners.c - which user owns a domain. start: with the privileges of root and the database open;
- * 0, also when nothing could be read. poll: about once a second. reload: the settings have changed. */
+/* daemon_owners.c - which user owns a domain. start: with the privileges of root and the database
+ * open; 0, also when nothing could be read. poll: about once a second. reload: the settings have
+ * changed. */
 int daemon_owners_start(struct daemon *a);
 void daemon_owners_poll(struct daemon *a);
 void daemon_owners_reload(struct daemon *a, const struct config *before);
@@ -124,7 +128,8 @@ enum payer_kind daemon_payer(struct daemon *a, const struct submission *o, struc
 /* At submission: it comes from outside, unauthenticated. */
 bool daemon_is_inbound(struct daemon *a, const struct submission *o);
 /* Who on this host had the connection of the submission's client at that time. */
-bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wall_ns, uint32_t *uid);
+bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wall_ns,
+			uint32_t *uid);
 
 /* daemon_feed.c - what mail servers tell. arg: the daemon. */
 void daemon_on_record(void *arg, const struct delivery_report *record);
@@ -143,8 +148,9 @@ void daemon_maillog_stop(struct daemon *a);
 /* Put how far it was told. Within a transaction. 0 or -errno */
 int daemon_maillog_save(struct daemon *a);
 
-/* daemon_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are hidden; 0,
- * also where it can't be done. attach: before the hooks on sockets. serve: the child is gone. */
+/* daemon_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are
+ * hidden; 0, also where it can't be done. attach: before the hooks on sockets. serve: the child is
+ * gone. */
 int daemon_tls_start(struct daemon *a);
 void daemon_tls_attach(struct daemon *a);
 void daemon_tls_serve(struct daemon *a);

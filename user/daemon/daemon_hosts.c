@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_hosts.c - what the kernel side must know of this host: the roles of uids, and the host's own
- * addresses. Both are applied as a difference to what the maps hold.
+ * daemon_hosts.c - what the kernel side must know of this host: the roles of uids, and the host's
+ * own addresses. Both are applied as a difference to what the maps hold.
  */
 #include <errno.h>
 #include <string.h>
@@ -124,7 +124,8 @@ static int local_gone(void *arg, const struct smtpl_local_key *key)
 	struct local_set **sets = arg;
 	struct local_set *now = sets[0], *gone = sets[1];
 
-	if (!host_addresses_hold(now, key) && gone->count < sizeof(gone->key) / sizeof(gone->key[0]))
+	if (!host_addresses_hold(now, key) &&
+	    gone->count < sizeof(gone->key) / sizeof(gone->key[0]))
 		gone->key[gone->count++] = *key;
 	return 0;
 }
@@ -140,7 +141,8 @@ bool daemon_is_local(void *arg, const uint8_t addr[16])
 	memcpy(key.addr, addr, sizeof(key.addr));
 	if (memcmp(addr, v4_mapped, sizeof(v4_mapped)) == 0 && addr[12] == 127)
 		return true;
-	return memcmp(addr, loopback6, sizeof(loopback6)) == 0 || host_addresses_hold(&local_now, &key);
+	return memcmp(addr, loopback6, sizeof(loopback6)) == 0 ||
+	       host_addresses_hold(&local_now, &key);
 }
 
 int daemon_apply_addresses(struct daemon *a)

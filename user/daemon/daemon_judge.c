@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_judge.c - carries out what was decided: verdicts of the pipeline, orders of the command line,
- * and the end of suspensions. The kernel's maps come first, the database and the log after them.
+ * daemon_judge.c - carries out what was decided: verdicts of the pipeline, orders of the command
+ * line, and the end of suspensions. The kernel's maps come first, the database and the log after
+ * them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,7 +16,6 @@
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 
-
 enum smtpl_role daemon_role(void *arg, uint32_t uid)
 {
 	struct daemon *a = arg;
@@ -26,8 +26,8 @@ enum smtpl_role daemon_role(void *arg, uint32_t uid)
 	return uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
 }
 
-/* With relay = reset the kernel ends relays' sessions by their sender domain: it must know those that
- * the account owns. NULL: the suspension is over. */
+/* With relay = reset the kernel ends relays' sessions by their sender domain: it must know those
+ * that the account owns. NULL: the suspension is over. */
 static void judge_domains(struct daemon *a, const struct account_id *id,
 			  const struct smtpl_suspension *suspension)
 {
@@ -36,7 +36,8 @@ static void judge_domains(struct daemon *a, const struct account_id *id,
 	if (id->kind == ACCOUNT_UID && (!suspension || a->config.relay == CONFIG_RELAY_RESET))
 		err = enforce_domains(a->maps, a->owners.owners, id->uid, suspension);
 	if (err)
-		log_error("relays' sessions of uid %u are not all reset: %s", id->uid, strerror(-err));
+		log_error("relays' sessions of uid %u are not all reset: %s", id->uid,
+			  strerror(-err));
 }
 
 static int judge_uid_domains(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
@@ -61,8 +62,8 @@ static void cut_sessions(struct daemon *a, const struct account_id *id, const ch
 		return;
 	err = sock_destroyer_end_uid(&a->sock_destroyer, id->uid);
 	if (err)
-		log_warning("open sessions of %s are not ended, their packets are dropped: %s", name,
-			    strerror(-err));
+		log_warning("open sessions of %s are not ended, their packets are dropped: %s",
+			    name, strerror(-err));
 }
 
 /* Many accounts may cross the line at once: they are written together, by the next save. */
@@ -120,7 +121,8 @@ static int judge_suspend(struct daemon *a, const struct state_suspension *s)
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
 	a->save_tick = 0;
 	log_notice("%s is suspended for %llu s: %s", name,
-		   (unsigned long long)((s->kernel.until_ns - s->kernel.since_ns) / NS_PER_S), s->reason);
+		   (unsigned long long)((s->kernel.until_ns - s->kernel.since_ns) / NS_PER_S),
+		   s->reason);
 	return 0;
 }
 
@@ -129,8 +131,11 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 	struct daemon *a = arg;
 	struct state_suspension s = {
 		.account = accounts_id(account),
-		.kernel = {.since_ns = now_ns, .until_ns = account->until_ns, .bad = v->bad,
-			   .min = a->config.rule.min_failures, .percent = v->percent},
+		.kernel = {.since_ns = now_ns,
+			   .until_ns = account->until_ns,
+			   .bad = v->bad,
+			   .min = a->config.rule.min_failures,
+			   .percent = v->percent},
 	};
 	char name[ACCOUNT_NAME_SIZE];
 
@@ -151,10 +156,13 @@ static void order_suspend(struct daemon *a, const struct state_order *order, uin
 {
 	struct state_suspension s = {
 		.account = order->account,
-		.kernel = {.since_ns = now_ns, .until_ns = now_ns + order->for_s * NS_PER_S,
-			   .min = a->config.rule.min_failures, .by_hand = 1},
+		.kernel = {.since_ns = now_ns,
+			   .until_ns = now_ns + order->for_s * NS_PER_S,
+			   .min = a->config.rule.min_failures,
+			   .by_hand = 1},
 	};
-	const struct account *account = accounts_find(pipeline_accounts(a->pipeline), &order->account);
+	const struct account *account =
+		accounts_find(pipeline_accounts(a->pipeline), &order->account);
 
 	if (account) {
 		struct window_counts counts = window_counts(&account->window);
@@ -185,8 +193,8 @@ static int judge_open(struct daemon *a, const struct account_id *id, const char 
 	return err;
 }
 
-/* Out of the database, once the window that begins empty is in it: a crash in between must not judge
- * the account by the old one. */
+/* Out of the database, once the window that begins empty is in it: a crash in between must not
+ * judge the account by the old one. */
 static void judge_forget(struct daemon *a, const struct account_id *ids, size_t count)
 {
 	int err = daemon_save(a);
@@ -254,8 +262,8 @@ static int ended_note(struct ended *e, const struct account_id *id, uint64_t unt
 	return 0;
 }
 
-/* The row alone does not tell: it may be of a suspension before the one in force, which could not be
- * saved yet, or of one that was lifted when the database could not be written. */
+/* The row alone does not tell: it may be of a suspension before the one in force, which could not
+ * be saved yet, or of one that was lifted when the database could not be written. */
 static int ended_row(void *arg, const struct state_suspension *s)
 {
 	struct ended *e = arg;
@@ -300,7 +308,8 @@ static int ended_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *val
 {
 	const struct account_id id = {.kind = ACCOUNT_UID, .uid = *uid};
 
-	return value->role == SMTPL_ROLE_DIRECT ? ended_note(arg, &id, value->suspension.until_ns) : 0;
+	return value->role == SMTPL_ROLE_DIRECT ? ended_note(arg, &id, value->suspension.until_ns) :
+						  0;
 }
 
 static int ended_domain(void *arg, const struct smtpl_domain_key *key,
@@ -339,5 +348,6 @@ void daemon_list_suspended(struct daemon *a)
 
 	a->list_stale = false;
 	if (err)
-		log_error("cannot write \"%s/" SUSPENDED_FILE "\": %s", a->config.run, strerror(-err));
+		log_error("cannot write \"%s/" SUSPENDED_FILE "\": %s", a->config.run,
+			  strerror(-err));
 }

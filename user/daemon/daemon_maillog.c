@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_maillog.c - the child that reads Postfix's log: started where there is a Postfix, served, and
- * started again when it dies. How far it was read is saved with what it told.
+ * daemon_maillog.c - the child that reads Postfix's log: started where there is a Postfix, served,
+ * and started again when it dies. How far it was read is saved with what it told.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "state/state_position.h"
 
 #define MAILLOG_RESTART_NS (5 * NS_PER_S)
-#define MAILLOG_SOURCE "postfix"
+#define MAILLOG_SOURCE	   "postfix"
 
 static void maillog_position(void *arg, const struct maillog_position *position)
 {
@@ -41,7 +41,8 @@ static void maillog_restore(struct daemon *a)
 	if (!err)
 		err = maillog_position_parse(text, &a->maillog_at);
 	if (err && err != -ENOENT)
-		log_warning("how far Postfix's log was read is not known: it is read on from its end");
+		log_warning(
+			"how far Postfix's log was read is not known: it is read on from its end");
 }
 
 void daemon_maillog_start(struct daemon *a)

@@ -57,7 +57,8 @@ void daemon_owners_poll(struct daemon *a)
 	size_t count_before = owners_count(a->owners.owners);
 	size_t unknown_before = owners_unknown(a->owners.owners);
 	char error[OWNERS_WATCH_ERROR_SIZE] = "";
-	int result = owners_watch_poll(&a->owners, &a->config, clock_boot_ns(), error, sizeof(error));
+	int result =
+		owners_watch_poll(&a->owners, &a->config, clock_boot_ns(), error, sizeof(error));
 
 	if (result < 0)
 		say_error(a, error);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_policy.c - the child that mail servers ask: started, answered, and started again when it dies.
- * While there is none, they find nobody and let mail pass, but for what the file `suspended` holds.
+ * daemon_policy.c - the child that mail servers ask: started, answered, and started again when it
+ * dies. While there is none, they find nobody and let mail pass, but for what the file `suspended`
+ * holds.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,9 +13,10 @@
 #include "base/sandbox.h"
 
 #define POLICY_RESTART_NS (5 * NS_PER_S)
-#define POLICY_SAY_NS (60 * NS_PER_S)
+#define POLICY_SAY_NS	  (60 * NS_PER_S)
 
-static void policy_ask(void *arg, const struct policy_question *question, struct policy_answer *answer)
+static void policy_ask(void *arg, const struct policy_question *question,
+		       struct policy_answer *answer)
 {
 	struct daemon *a = arg;
 
@@ -33,9 +35,11 @@ static void policy_counted(void *arg, const struct policy_stats *stats)
 	uint64_t now = clock_boot_ns();
 
 	if (stats->strangers > a->policy_strangers && now - a->policy_said_ns > POLICY_SAY_NS) {
-		log_warning("%llu connections to the sockets in \"%s\" were closed: their users are not "
-			    "in relay_users",
-			    (unsigned long long)(stats->strangers - a->policy_strangers), a->config.run);
+		log_warning(
+			"%llu connections to the sockets in \"%s\" were closed: their users are not "
+			"in relay_users",
+			(unsigned long long)(stats->strangers - a->policy_strangers),
+			a->config.run);
 		a->policy_strangers = stats->strangers;
 		a->policy_said_ns = now;
 	}

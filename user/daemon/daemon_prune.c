@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * daemon_prune.c - makes room in smtpl_counts: a customer whose forwarder is fed with random sender
- * domains would use up the relay's share for good. Forgotten are domains that no window, suspension or
- * unsaved count knows of any more, and only while room is short.
+ * domains would use up the relay's share for good. Forgotten are domains that no window, suspension
+ * or unsaved count knows of any more, and only while room is short.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,10 +11,9 @@
 #include "daemon.h"
 #include "base/log.h"
 
-
-#define PRUNE_EVERY_NS    (60 * NS_PER_S)
+#define PRUNE_EVERY_NS	  (60 * NS_PER_S)
 #define PRUNE_IDLE_MORE_S 3600 /* beyond window and suspension: totals stay to be looked at */
-#define PRUNE_PUT_TRIES   16
+#define PRUNE_PUT_TRIES	  16
 
 /* Keys of before this are idle; 0: the boot is younger than that. */
 static uint64_t idle_before_ns(const struct daemon *a, uint64_t now_ns)
@@ -86,8 +85,9 @@ static bool prune_take(struct daemon *a, const struct prune_key *k)
 		err = put_back(a, &k->key, &taken);
 		if (!err)
 			return false;
-		log_warning("counts of uid %u found no room any more, one domain begins at zero: %s",
-			    k->key.uid, strerror(-err));
+		log_warning(
+			"counts of uid %u found no room any more, one domain begins at zero: %s",
+			k->key.uid, strerror(-err));
 	}
 	pipeline_forget_key(a->pipeline, k->key.uid, k->key.domain);
 	return true;
@@ -149,7 +149,8 @@ static void prune_carry_out(struct daemon *a)
 	removed = prune_take_all(a);
 	err = state_commit(a->state);
 	if (err)
-		log_warning("rows of forgotten domains stay in the database: %s", state_error(a->state));
+		log_warning("rows of forgotten domains stay in the database: %s",
+			    state_error(a->state));
 	correct_domains(a);
 	if (removed)
 		log_notice("room was short: %zu idle sender domains are forgotten", removed);

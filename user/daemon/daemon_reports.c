@@ -28,7 +28,8 @@ static struct submission feed_submission(struct daemon *a, const struct delivery
 	int64_t submitted_ns = r->mta == FEED_EXIM ? exim_event_submitted_ns(r->id) : 0;
 	struct submission o = r->submission;
 
-	if (!submitted_ns || (o.known & SUBMISSION_HAS_CALLER) || !(o.known & SUBMISSION_HAS_CLIENT))
+	if (!submitted_ns || (o.known & SUBMISSION_HAS_CALLER) ||
+	    !(o.known & SUBMISSION_HAS_CLIENT))
 		return o;
 	if (daemon_caller_then(a, &o, submitted_ns, &o.caller))
 		o.known |= SUBMISSION_HAS_CALLER;

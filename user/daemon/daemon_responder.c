@@ -74,7 +74,8 @@ void daemon_responder_start(struct daemon *a)
 	if (err) {
 		memset(&a->responder, 0, sizeof(a->responder));
 		a->responder.fd = -1;
-		log_warning("no responder: refused connects fail without a text: %s", strerror(-err));
+		log_warning("no responder: refused connects fail without a text: %s",
+			    strerror(-err));
 		return;
 	}
 	epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, a->responder.fd, &event);

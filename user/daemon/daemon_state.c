@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_state.c - the daemon and what is saved: after a reboot the kernel's maps are filled from the
- * database, after a mere restart the database catches up with the maps.
+ * daemon_state.c - the daemon and what is saved: after a reboot the kernel's maps are filled from
+ * the database, after a mere restart the database catches up with the maps.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,15 +15,15 @@
 #include "state/state_meta.h"
 
 #define SNAPSHOT_EVERY_NS (60 * NS_PER_S)
-#define SNAPSHOT_REST     10 /* reading the map takes at most this part of the time */
+#define SNAPSHOT_REST	  10 /* reading the map takes at most this part of the time */
 
 /* Every account whose window changed is written whole: the more that is, the less often. */
-#define SAVE_TICKS_MIN      2 /* 200 ms */
-#define SAVE_TICKS_MORE     48
+#define SAVE_TICKS_MIN	    2 /* 200 ms */
+#define SAVE_TICKS_MORE	    48
 #define SAVE_TICKS_FAILED   10
 #define SAVE_BYTES_PER_TICK 16384
-#define SAVE_BUSY_MS        50 /* another process holds the database: the next save comes soon */
-#define SAVE_LOG_NS         (60 * NS_PER_S)
+#define SAVE_BUSY_MS	    50 /* another process holds the database: the next save comes soon */
+#define SAVE_LOG_NS	    (60 * NS_PER_S)
 
 int daemon_state_open(struct daemon *a)
 {
@@ -97,7 +97,8 @@ static int restore_count(void *arg, const struct state_count *count)
 
 /* The database knows nothing of these maps: what they hold now is where it begins. A put that fails
  * makes the commit fail. */
-static int recover_count(void *arg, const struct smtpl_count_key *key, const struct smtpl_count *count)
+static int recover_count(void *arg, const struct smtpl_count_key *key,
+			 const struct smtpl_count *count)
 {
 	const struct smtpl_totals all = {count->delivered, count->deferred, count->failed,
 					 count->unknown};
@@ -119,7 +120,7 @@ static int recover_counts(struct daemon *a)
 
 /* What is superseded of keys that the pipeline knows by now. */
 static int restore_superseded(void *arg, uint32_t uid, const char *domain,
-			 const struct smtpl_totals *superseded)
+			      const struct smtpl_totals *superseded)
 {
 	struct daemon *a = arg;
 
@@ -271,7 +272,8 @@ int daemon_restore(struct daemon *a)
 
 /* --- saving --------------------------------------------------------------------------------- */
 
-static int save_key(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *accounted)
+static int save_key(void *arg, uint32_t uid, const char *domain,
+		    const struct smtpl_totals *accounted)
 {
 	struct state_count count = {.uid = uid, .accounted = *accounted};
 	struct smtpl_count_key key = {.uid = uid};
@@ -293,7 +295,8 @@ static int save_account(void *arg, const struct account *account)
 	return state_put_window(a->state, &id, accounts_own_domain(account), &account->window);
 }
 
-static int save_superseded(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *superseded)
+static int save_superseded(void *arg, uint32_t uid, const char *domain,
+			   const struct smtpl_totals *superseded)
 {
 	struct daemon *a = arg;
 
@@ -377,13 +380,15 @@ int daemon_save(struct daemon *a)
 		log_notice("saving works again");
 	a->save_failed = false;
 	ticks = a->save_bytes / SAVE_BYTES_PER_TICK;
-	a->save_tick = a->ticks + SAVE_TICKS_MIN + (ticks < SAVE_TICKS_MORE ? ticks : SAVE_TICKS_MORE);
+	a->save_tick =
+		a->ticks + SAVE_TICKS_MIN + (ticks < SAVE_TICKS_MORE ? ticks : SAVE_TICKS_MORE);
 	return 0;
 }
 
 /* --- healing -------------------------------------------------------------------------------- */
 
-static int snapshot_key(void *arg, const struct smtpl_count_key *key, const struct smtpl_count *count)
+static int snapshot_key(void *arg, const struct smtpl_count_key *key,
+			const struct smtpl_count *count)
 {
 	struct daemon *a = arg;
 
@@ -399,8 +404,9 @@ bool daemon_snapshot(struct daemon *a, bool due)
 
 	if (a->snapshot || bpf_maps_stats(a->maps, &stats))
 		return false;
-	if (!due && now - a->snapshot_ns < (stats.ring_full == a->ring_full ? SNAPSHOT_EVERY_NS :
-							       SNAPSHOT_REST * a->snapshot_cost_ns))
+	if (!due && now - a->snapshot_ns < (stats.ring_full == a->ring_full ?
+						    SNAPSHOT_EVERY_NS :
+						    SNAPSHOT_REST * a->snapshot_cost_ns))
 		return false;
 	a->ring_full = stats.ring_full;
 	a->snapshot_ns = now;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_payer.c - who pays for a message of a relay user: the daemon's answers to what submission.h
- * asks. The policy server and the feeds take them from here, so that both charge the same account.
+ * daemon_payer.c - who pays for a message of a relay user: the daemon's answers to what
+ * submission.h asks. The policy server and the feeds take them from here, so that both charge the
+ * same account.
  */
 #include <limits.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #include "base/clock.h"
 #include "daemon.h"
 
-/* How far a log's clock may lie behind the kernel's: syslog's traditional form has whole seconds. */
+/* How far a log's clock may lie behind the kernel's: syslog's traditional form has whole seconds.
+ * */
 #define CALLER_LATER_NS 1500000000ull
 
 static bool submission_user(void *arg, const char *name, uint32_t *uid)
@@ -28,7 +30,8 @@ static bool submission_own_name(void *arg, const char *domain)
 }
 
 /* Without the server's end: whoever spoke last from the client's, to whichever server. */
-static bool find_caller(const struct daemon *a, const struct submission *o, struct smtpl_caller *caller)
+static bool find_caller(const struct daemon *a, const struct submission *o,
+			struct smtpl_caller *caller)
 {
 	struct smtpl_caller_key key = {
 		.netns_cookie = a->meta.netns_cookie,
@@ -53,7 +56,8 @@ static bool submission_caller(void *arg, const struct submission *o, uint32_t *u
 }
 
 /* The port may have been used again since: what is younger than the line is somebody else's. */
-bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wall_ns, uint32_t *uid)
+bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wall_ns,
+			uint32_t *uid)
 {
 	struct smtpl_caller caller;
 

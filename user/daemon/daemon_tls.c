@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_tls.c - looking into TLS: the programs, their hooks, and the child that puts probes where they are
- * needed. Without any of that sessions in TLS are opaque; the rest goes on.
+ * daemon_tls.c - looking into TLS: the programs, their hooks, and the child that puts probes where
+ * they are needed. Without any of that sessions in TLS are opaque; the rest goes on.
  */
 #include <stdio.h>
 #include <string.h>
@@ -50,8 +50,8 @@ static void give_up(struct daemon *a, const char *why)
 	remove_all(a);
 }
 
-/* The child needs capabilities that are dropped later, and the programs' mappings, which are kept out of
- * later children. */
+/* The child needs capabilities that are dropped later, and the programs' mappings, which are kept
+ * out of later children. */
 int daemon_tls_start(struct daemon *a)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &a->prober};
@@ -88,15 +88,16 @@ void daemon_tls_attach(struct daemon *a)
 	bpf_set_tls(a->bpf, a->tls ? a->config.tls : SMTPL_TLS_OFF);
 }
 
-/* It speaks by maps alone: the pair tells of its end. It needs more than the daemon has by now, and whoever
- * starts it again has given up. */
+/* It speaks by maps alone: the pair tells of its end. It needs more than the daemon has by now, and
+ * whoever starts it again has given up. */
 void daemon_tls_serve(struct daemon *a)
 {
 	struct smtpl_tls_state state;
 
 	stop_prober(a);
-	log_error("the child that puts probes on TLS libraries is gone for good: further processes are opaque "
-		  "in TLS until a restart");
+	log_error(
+		"the child that puts probes on TLS libraries is gone for good: further processes are opaque "
+		"in TLS until a restart");
 	if (bpf_tls_get_state(a->tls, &state))
 		return;
 	state.pid = 0;

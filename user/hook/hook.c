@@ -84,8 +84,7 @@ int hook_block_put(struct hook_text *text, const char *name, const char *mta, co
 {
 	struct block old = {at, at};
 	bool there = find_block(text, name, comment, 0, &old);
-	bool torn = there ? text->text[old.end - 1] != '\n' :
-			    at > 0 && text->text[at - 1] != '\n';
+	bool torn = there ? text->text[old.end - 1] != '\n' : at > 0 && text->text[at - 1] != '\n';
 	char *block = NULL;
 	int length, err;
 

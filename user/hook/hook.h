@@ -28,7 +28,7 @@ struct hook_edit {
 	const char *path;     /* below root */
 	struct hook_text old; /* text NULL: there is no such file */
 	struct hook_text new; /* text NULL: to be removed */
-	char *real;           /* while it is carried out: links followed, as seen from here */
+	char *real;	      /* while it is carried out: links followed, as seen from here */
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
@@ -44,27 +44,28 @@ struct hook_plan {
 
 struct hook_context {
 	const struct config *config;
-	const char *root;   /* "" or a directory that stands for /, for servers in a root of their own */
-	const char *binary; /* path of smtplimit, as the mail server will run it */
+	const char
+		*root; /* "" or a directory that stands for /, for servers in a root of their own */
+	const char *binary;	 /* path of smtplimit, as the mail server will run it */
 	const char *config_file; /* for -c, likewise; NULL: CONFIG_FILE_DEFAULT */
-	const char *directory; /* of the server's configuration; NULL: find it */
+	const char *directory;	 /* of the server's configuration; NULL: find it */
 };
 
 struct hook_mta {
 	const char *name; /* "exim" */
 	/* What is to be added, for people to read and put in by hand. */
 	int (*print)(const struct hook_context *context, FILE *out);
-	/* Plan the edits that add it / take it out: from files as they are to files as they shall be. A plan
-	 * without edits: it is so already. 0 or -errno with one line in `error`. */
+	/* Plan the edits that add it / take it out: from files as they are to files as they shall
+	 * be. A plan without edits: it is so already. 0 or -errno with one line in `error`. */
 	int (*install)(const struct hook_context *context, struct hook_plan *plan, char *error,
 		       size_t error_size);
 	int (*remove)(const struct hook_context *context, struct hook_plan *plan, char *error,
 		      size_t error_size);
-	/* The server's own syntax check over the files as they are on disk. 0 or -errno with what it
-	 * said in `error`. */
+	/* The server's own syntax check over the files as they are on disk. 0 or -errno with what
+	 * it said in `error`. */
 	int (*syntax)(const struct hook_context *context, char *error, size_t error_size);
-	/* One line: "exim: installed", "postfix: not installed: /etc/postfix/main.cf lacks ..." 1: the
-	 * server is not on this host; 0: live; -errno: not. */
+	/* One line: "exim: installed", "postfix: not installed: /etc/postfix/main.cf lacks ..." 1:
+	 * the server is not on this host; 0: live; -errno: not. */
 	int (*check)(const struct hook_context *context, char *line, size_t line_size);
 	/* What the person has to do afterwards: "systemctl reload exim4". */
 	const char *reload;
@@ -90,7 +91,8 @@ void hook_text_free(struct hook_text *text);
 int hook_text_copy(struct hook_text *to, const struct hook_text *from);
 /* Is there such a file or directory below root? */
 bool hook_exists(const struct hook_context *context, const char *path);
-/* Take over both texts, also on an error; when they are equal nothing is planned. 0, -ENOMEM or -E2BIG. */
+/* Take over both texts, also on an error; when they are equal nothing is planned. 0, -ENOMEM or
+ * -E2BIG. */
 int hook_plan_add(struct hook_plan *plan, const char *path, struct hook_text *old,
 		  struct hook_text *changed);
 /* Write all new files (atomically, mode and owner kept, symbolic links followed), run mta->syntax,
@@ -99,7 +101,8 @@ int hook_plan_carry_out(const struct hook_mta *mta, const struct hook_context *c
 			struct hook_plan *plan, char *error, size_t error_size);
 void hook_plan_free(struct hook_plan *plan);
 
-/* Set context->binary: this program, below the root if it lies there, else where it is installed. */
+/* Set context->binary: this program, below the root if it lies there, else where it is installed.
+ * */
 void hook_find_binary(struct hook_context *context, char binary[PATH_MAX]);
 
 /* Run a program of the server (chroot into context->root if there is one), with its output in

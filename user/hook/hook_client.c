@@ -26,8 +26,10 @@ int hook_client_command(const struct hook_context *context, const char *protocol
 		if (!paths[i] || is_plain(paths[i]))
 			continue;
 		log_escape(paths[i], strlen(paths[i]), 1, shown, sizeof(shown));
-		snprintf(error, error_size, "\"%s\" cannot stand in a mail server's configuration: "
-			 "want a whole path of letters, digits and /._+-", shown);
+		snprintf(error, error_size,
+			 "\"%s\" cannot stand in a mail server's configuration: "
+			 "want a whole path of letters, digits and /._+-",
+			 shown);
 		return -EINVAL;
 	}
 	n = snprintf(command, HOOK_COMMAND_SIZE, "%s%s%s answer %s", context->binary,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_exim.c - Exim: what the hook changes in its configuration: ACLs of our own, a line in the ACLs
- * that take mail in, a router before all others, an event_action for every SMTP transport.
+ * hook_exim.c - Exim: what the hook changes in its configuration: ACLs of our own, a line in the
+ * ACLs that take mail in, a router before all others, an event_action for every SMTP transport.
  */
 #include "hook_exim.h"
 
@@ -64,7 +64,8 @@ static int fail(struct planner *p, const char *what, const char *by_hand)
 	return -EINVAL;
 }
 
-/* An ACL or a transport may be there several times, each in some branch: a block's name is there once. */
+/* An ACL or a transport may be there several times, each in some branch: a block's name is there
+ * once. */
 static void name_block(struct planner *p, struct insert *insert, const char *name)
 {
 	size_t same = 1, i = 0;
@@ -171,8 +172,8 @@ static int plan_transports(struct planner *p)
 			continue;
 		count++;
 		if (t->events && !t->events_ours) {
-			snprintf(what, sizeof(what), "event_action of the transport \"%s\" is in use",
-				 t->name);
+			snprintf(what, sizeof(what),
+				 "event_action of the transport \"%s\" is in use", t->name);
 			return fail(p, what, "add ${acl{smtplimit_event}} at its end by hand");
 		}
 		snprintf(name, sizeof(name), "transport-%s", t->name);
@@ -195,7 +196,8 @@ static int plan_all(struct planner *p)
 			    "add by hand what the hook needs");
 	if (!conf->begin[EXIM_ACL].found || !conf->begin[EXIM_ROUTERS].found ||
 	    !conf->begin[EXIM_TRANSPORTS].found)
-		return fail(p, "there is no \"begin acl\", \"begin routers\" or \"begin transports\"",
+		return fail(p,
+			    "there is no \"begin acl\", \"begin routers\" or \"begin transports\"",
 			    "add by hand what the hook needs");
 	if (!conf->local_domains)
 		return fail(p, "there is no domainlist local_domains",
@@ -204,8 +206,8 @@ static int plan_all(struct planner *p)
 	err = plan_event_action(p);
 	err = err ? err : plan_submission(p);
 	err = err ? err : put(p, EXIM_ACL, "acl", exim_text_acls, &conf->begin[EXIM_ACL]);
-	err = err ? err : put(p, EXIM_ROUTERS, "router", exim_text_router,
-			      &conf->begin[EXIM_ROUTERS]);
+	err = err ? err :
+		    put(p, EXIM_ROUTERS, "router", exim_text_router, &conf->begin[EXIM_ROUTERS]);
 	return err ? err : plan_transports(p);
 }
 
@@ -229,7 +231,8 @@ static int insert_all(struct planner *p, size_t part, struct hook_text *text)
 		done[last - p->insert] = true;
 		lines = filled(p->context, last->text);
 		err = lines ? hook_block_put(text, last->name, "exim", EXIM_COMMENT, lines,
-					     last->place.at) : -ENOMEM;
+					     last->place.at) :
+			      -ENOMEM;
 		free(lines);
 	}
 	return err;
@@ -272,19 +275,23 @@ static int plan_parts(struct planner *p, struct hook_plan *plan)
 static void warn_of_panels(const struct hook_context *context, const char *path)
 {
 	if (hook_exists(context, "/usr/local/cpanel"))
-		log_warning("cPanel makes %s anew at each update: install the hook again then, or put it "
-			    "into the Advanced Editor of WHM's Exim Configuration Manager", path);
+		log_warning(
+			"cPanel makes %s anew at each update: install the hook again then, or put it "
+			"into the Advanced Editor of WHM's Exim Configuration Manager",
+			path);
 	if (hook_exists(context, "/usr/local/directadmin"))
-		log_warning("DirectAdmin makes %s anew at each rebuild of Exim: install the hook again "
-			    "then", path);
+		log_warning(
+			"DirectAdmin makes %s anew at each rebuild of Exim: install the hook again "
+			"then",
+			path);
 }
 
 /* *includes: as in struct exim_conf. */
 static int plan_install(const struct hook_context *context, const struct exim_layout *layout,
 			struct hook_plan *plan, bool *includes, char *error, size_t error_size)
 {
-	struct planner p = {.context = context, .path = layout->path, .error = error,
-			    .error_size = error_size};
+	struct planner p = {
+		.context = context, .path = layout->path, .error = error, .error_size = error_size};
 	int err;
 
 	error[0] = '\0';
@@ -310,8 +317,8 @@ static int find_layout(const struct hook_context *context, struct exim_layout *l
 	return err;
 }
 
-static int hook_exim_install(const struct hook_context *context, struct hook_plan *plan, char *error,
-			     size_t error_size)
+static int hook_exim_install(const struct hook_context *context, struct hook_plan *plan,
+			     char *error, size_t error_size)
 {
 	struct exim_layout layout;
 	bool includes;
@@ -321,9 +328,10 @@ static int hook_exim_install(const struct hook_context *context, struct hook_pla
 	if (!err && plan->count && layout.kind == EXIM_LAYOUT_FILE)
 		warn_of_panels(context, layout.path);
 	if (!err && includes)
-		log_warning("%s includes files, which are not looked at: set event_action by hand in "
-			    "each SMTP transport of theirs (`smtplimit hook exim` prints it)",
-			    layout.path);
+		log_warning(
+			"%s includes files, which are not looked at: set event_action by hand in "
+			"each SMTP transport of theirs (`smtplimit hook exim` prints it)",
+			layout.path);
 	return err;
 }
 
@@ -368,8 +376,8 @@ static int hook_exim_remove(const struct hook_context *context, struct hook_plan
 
 static const char *program(const struct hook_context *context)
 {
-	static const char *const names[] = {"/usr/sbin/exim4", "/usr/sbin/exim", "/usr/exim/bin/exim",
-					    "/usr/local/sbin/exim"};
+	static const char *const names[] = {"/usr/sbin/exim4", "/usr/sbin/exim",
+					    "/usr/exim/bin/exim", "/usr/local/sbin/exim"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (hook_exists(context, names[i]))
@@ -400,10 +408,12 @@ static int hook_exim_syntax(const struct hook_context *context, char *error, siz
 	if (status == 0)
 		return 0;
 	if (status < 0)
-		snprintf(error, error_size, "the syntax of Exim's configuration cannot be checked: %s",
+		snprintf(error, error_size,
+			 "the syntax of Exim's configuration cannot be checked: %s",
 			 strerror(-status));
 	else
-		snprintf(error, error_size, "Exim does not take the changed configuration: %s", said);
+		snprintf(error, error_size, "Exim does not take the changed configuration: %s",
+			 said);
 	return status < 0 ? status : -EINVAL;
 }
 
@@ -437,7 +447,8 @@ static int hook_exim_check(const struct hook_context *context, char *line, size_
 	else if (plan.count)
 		snprintf(line, line_size,
 			 "exim: not installed: %s lacks it or has another version of it: "
-			 "smtplimit hook exim --install", plan.edit[0].path);
+			 "smtplimit hook exim --install",
+			 plan.edit[0].path);
 	else if (!is_built(context, &layout))
 		snprintf(line, line_size,
 			 "exim: not installed: update-exim4.conf has not been run since");
@@ -458,9 +469,11 @@ static int hook_exim_print(const struct hook_context *context, FILE *out)
 		{"there, too, unless acl_not_smtp is set", exim_text_not_smtp_option},
 		{"behind \"begin acl\"", exim_text_acls},
 		{"at the head of the ACL that acl_smtp_rcpt names", exim_text_rcpt},
-		{"at the head of the ACL that acl_not_smtp names, if it is set", exim_text_not_smtp},
+		{"at the head of the ACL that acl_not_smtp names, if it is set",
+		 exim_text_not_smtp},
 		{"behind \"begin routers\", before all other routers", exim_text_router},
-		{"in each transport with \"driver = smtp\" but those for LMTP", exim_text_transport},
+		{"in each transport with \"driver = smtp\" but those for LMTP",
+		 exim_text_transport},
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {

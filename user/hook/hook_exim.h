@@ -12,12 +12,12 @@
 #include <linux/limits.h>
 #include "hook.h"
 
-#define EXIM_PARTS_MAX      256
-#define EXIM_NAME_SIZE      128
-#define EXIM_VALUE_SIZE     1024
-#define EXIM_VALUES_MAX     8
-#define EXIM_MACROS_MAX     512
-#define EXIM_ACLS_MAX       128
+#define EXIM_PARTS_MAX	    256
+#define EXIM_NAME_SIZE	    128
+#define EXIM_VALUE_SIZE	    1024
+#define EXIM_VALUES_MAX	    8
+#define EXIM_MACROS_MAX	    512
+#define EXIM_ACLS_MAX	    128
 #define EXIM_TRANSPORTS_MAX 64
 #define EXIM_INSERTS_MAX    128
 
@@ -38,10 +38,10 @@ struct exim_place {
 };
 
 struct exim_part {
-	char *path;            /* below root */
-	struct hook_text old;  /* as it is */
-	struct hook_text bare; /* without what is ours */
-	bool own;              /* a file of ours: made anew, not read */
+	char *path;		   /* below root */
+	struct hook_text old;	   /* as it is */
+	struct hook_text bare;	   /* without what is ours */
+	bool own;		   /* a file of ours: made anew, not read */
 	enum exim_section section; /* own */
 };
 
@@ -54,15 +54,15 @@ struct exim_option {
 struct exim_named {
 	char name[EXIM_NAME_SIZE];
 	char value[EXIM_NAME_SIZE]; /* of a macro */
-	struct exim_place at;       /* behind the line of an ACL's name */
+	struct exim_place at;	    /* behind the line of an ACL's name */
 };
 
 struct exim_transport {
 	char name[EXIM_NAME_SIZE];
 	struct exim_place at; /* behind the line of its name */
-	bool smtp; /* the driver, in some branch */
+	bool smtp;	      /* the driver, in some branch */
 	bool lmtp;
-	bool events;      /* event_action is set */
+	bool events;	  /* event_action is set */
 	bool events_ours; /* to what the hook would set, by hand */
 };
 
@@ -76,8 +76,8 @@ struct exim_conf {
 	struct exim_option acl_not_smtp;
 	struct exim_option event_action;
 	bool local_domains; /* a domainlist of this name */
-	bool too_big;       /* not all of it was noted */
-	bool includes;      /* other files, which are not read, behind "begin" */
+	bool too_big;	    /* not all of it was noted */
+	bool includes;	    /* other files, which are not read, behind "begin" */
 	bool rcpt_by_hand;
 	bool not_smtp_by_hand;
 	struct exim_named macro[EXIM_MACROS_MAX];
@@ -113,13 +113,13 @@ struct exim_part *exim_conf_own(struct exim_conf *conf, enum exim_section sectio
 
 /* Note what stands in the bare texts of all parts. */
 void exim_conf_parse(struct exim_conf *conf);
-/* The ACLs that an option may name, macros followed: indices into conf->acl. *all: there is a value,
- * and each names one. */
+/* The ACLs that an option may name, macros followed: indices into conf->acl. *all: there is a
+ * value, and each names one. */
 size_t exim_conf_acls(const struct exim_conf *conf, const struct exim_option *option,
 		      size_t found[EXIM_ACLS_MAX], bool *all);
 
 /* What goes in. @RUN@ stands for the run directory. */
-extern const char exim_text_main[], exim_text_not_smtp_option[], exim_text_acls[],
-	exim_text_rcpt[], exim_text_not_smtp[], exim_text_router[], exim_text_transport[];
+extern const char exim_text_main[], exim_text_not_smtp_option[], exim_text_acls[], exim_text_rcpt[],
+	exim_text_not_smtp[], exim_text_router[], exim_text_transport[];
 
 #endif

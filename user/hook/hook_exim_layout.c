@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* conf.d: its directories in the order in which they are read, and our file in each. It comes behind
- * the one that begins the section; of the router's, before all others. */
+/* conf.d: its directories in the order in which they are read, and our file in each. It comes
+ * behind the one that begins the section; of the router's, before all others. */
 static const struct {
 	const char *name;
 	const char *own;
@@ -130,7 +130,8 @@ static int add_part(const struct hook_context *context, struct exim_conf *conf, 
 /* Which names update-exim4.conf(8) takes. */
 static int is_part(const struct dirent *entry)
 {
-	static const char taken[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+	static const char taken[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
 	return entry->d_name[0] && strspn(entry->d_name, taken) == strlen(entry->d_name);
 }

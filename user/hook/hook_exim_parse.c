@@ -80,7 +80,8 @@ static bool is_name(const char *text, size_t length)
 	return length > 0 && length < EXIM_NAME_SIZE;
 }
 
-/* "hide name == value": the name's length; *value stands behind the sign, or is empty. 0: not so. */
+/* "hide name == value": the name's length; *value stands behind the sign, or is empty. 0: not so.
+ * */
 static size_t split_option(const char **line, const char **value)
 {
 	const char *end;
@@ -163,7 +164,8 @@ static size_t label(const char *line)
 	const char *end = line + length + strspn(line + length, " \t");
 
 	return *end == ':' && is_name(line, length) && strspn(end + 1, " \t") == strlen(end + 1) ?
-		       length : 0;
+		       length :
+		       0;
 }
 
 static void read_acl(struct reader *r, const char *line)

@@ -2,15 +2,16 @@
 /*
  * hook_exim_text.c - what the hook adds to an Exim configuration (4.94 or later).
  *
- * All of the logic is in ACLs of our own; what goes into ACLs, routers and transports of others names
- * them. Whatever a customer can choose (addresses, identities, replies) is handed over in base64 and
- * never part of a name, a path or a list.
+ * All of the logic is in ACLs of our own; what goes into ACLs, routers and transports of others
+ * names them. Whatever a customer can choose (addresses, identities, replies) is handed over in
+ * base64 and never part of a name, a path or a list.
  *
- * Variables of a message, kept by Exim in its spool: acl_m_smtplimit is who pays, as the daemon said at
- * submission. The others are of one process: acl_m_smtplimit_pid tells whose.
+ * Variables of a message, kept by Exim in its spool: acl_m_smtplimit is who pays, as the daemon
+ * said at submission. The others are of one process: acl_m_smtplimit_pid tells whose.
  */
 #include "hook_exim.h"
 
+/* clang-format off */
 const char exim_text_main[] =
 	"event_action = ${acl{smtplimit_event}}\n";
 
@@ -39,13 +40,14 @@ const char exim_text_router[] =
 	"  data = ${acl{smtplimit_route}}\n";
 
 /*
- * smtplimit_ask: once a process and message, at most every 5 minutes. An daemon that is dead or hangs
- * gives the empty string; then the file `suspended` says who may not send, until the time at the end
- * of its text. Whose mail it is can then be told only from what Exim itself knows: an identity is read
- * as by submission_identity_domain() and submission_is_host(); the sender's domain counts for clients on this
- * host alone.
+ * smtplimit_ask: once a process and message, at most every 5 minutes. An daemon that is dead or
+ * hangs gives the empty string; then the file `suspended` says who may not send, until the time at
+ * the end of its text. Whose mail it is can then be told only from what Exim itself knows: an
+ * identity is read as by submission_identity_domain() and submission_is_host(); the sender's domain
+ * counts for clients on this host alone.
  *
- * smtplimit_rcpt: Exim breaks replies into lines of 75 and would repeat a code of ours on each of them;
+ * smtplimit_rcpt: Exim breaks replies into lines of 75 and would repeat a code of ours on each of
+ * them;
  * 550 is its own, and so the lines put together are the text.
  *
  * smtplimit_route: notes which remote addresses came out of a redirection, since events do not know
@@ -53,11 +55,12 @@ const char exim_text_router[] =
  * the routers. Addresses of the message itself are routed first.
  *
  * smtplimit_event, smtplimit_tell: one line for each recipient whose fate this attempt decided.
- * msg:rcpt:defer and msg:defer come of the last host alone. When a transaction is deferred as a whole,
- * msg:defer names but its first recipient: the others of that domain that are still to be delivered
- * are in the message's spool file (its format is in Exim's specification). In failures $host_address
- * is that of an earlier delivery. Of a 452 to one recipient of several nothing is told: Exim takes it
- * for a limit and sends to the others in the next run. The first line that does not get through silences its process.
+ * msg:rcpt:defer and msg:defer come of the last host alone. When a transaction is deferred as a
+ * whole, msg:defer names but its first recipient: the others of that domain that are still to be
+ * delivered are in the message's spool file (its format is in Exim's specification). In failures
+ * $host_address is that of an earlier delivery. Of a 452 to one recipient of several nothing is
+ * told: Exim takes it for a limit and sends to the others in the next run. The first line that does
+ * not get through silences its process.
  */
 const char exim_text_acls[] =
 	"smtplimit_origin:\n"

@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FILE_MAX (16u << 20)
+#define FILE_MAX	(16u << 20)
 #define RUN_SECONDS_MAX 60
 
 /* Links in the path, absolute ones too, are followed as the server in that root follows them. */
@@ -188,8 +188,8 @@ static int replace(const struct hook_edit *edit, const struct hook_text *text)
 	return err;
 }
 
-/* Somebody who edits the file at the same time must not lose what he wrote. wanted->text NULL: there is
- * no such file. */
+/* Somebody who edits the file at the same time must not lose what he wrote. wanted->text NULL:
+ * there is no such file. */
 static int is_still(const struct hook_context *context, const char *path,
 		    const struct hook_text *wanted)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_opensmtpd.c - OpenSMTPD: a filter, `smtplimit answer opensmtpd`, on every listener and on the
- * socket of sendmail(1).
+ * hook_opensmtpd.c - OpenSMTPD: a filter, `smtplimit answer opensmtpd`, on every listener and on
+ * the socket of sendmail(1).
  */
 #include "hook.h"
 
@@ -12,9 +12,9 @@
 #include "hook_client.h"
 #include "smtpd_conf.h"
 
-#define MTA     "opensmtpd"
-#define BLOCK   "filter"
-#define COMMENT "#"
+#define MTA	  "opensmtpd"
+#define BLOCK	  "filter"
+#define COMMENT	  "#"
 #define FILES_MAX (SMTPD_CONF_INCLUDES_MAX + 1)
 
 /* smtpd.conf itself, and what it includes. */
@@ -115,8 +115,8 @@ static int plan_all(struct conf *conf, struct hook_plan *plan)
 }
 
 /* Filters must be known before they are named: at the top of the first file. */
-static int make_block(const struct hook_context *context, bool has_socket, char **block, char *error,
-		      size_t error_size)
+static int make_block(const struct hook_context *context, bool has_socket, char **block,
+		      char *error, size_t error_size)
 {
 	char command[HOOK_COMMAND_SIZE];
 	int err = hook_client_command(context, MTA, command, error, error_size);
@@ -124,9 +124,9 @@ static int make_block(const struct hook_context *context, bool has_socket, char 
 	if (err)
 		return err;
 	return asprintf(block, "filter " SMTPD_CONF_FILTER " proc-exec \"%s\"\n%s", command,
-			has_socket ? "" : "listen on socket filter " SMTPD_CONF_FILTER "\n") < 0
-		       ? -ENOMEM
-		       : 0;
+			has_socket ? "" : "listen on socket filter " SMTPD_CONF_FILTER "\n") < 0 ?
+		       -ENOMEM :
+		       0;
 }
 
 static int add_all(const struct hook_context *context, struct conf *conf, char *error,

@@ -63,16 +63,18 @@ static int print(const struct hook_context *context, FILE *out)
 	char error[OUTPUT_SIZE];
 	int err;
 
-	fprintf(out, "# %s/main.cf. Where a setting is there already, put these before its value,\n"
-		     "# separated by a comma:\n", directory);
+	fprintf(out,
+		"# %s/main.cf. Where a setting is there already, put these before its value,\n"
+		"# separated by a comma:\n",
+		directory);
 	for (size_t i = 0; postfix_settings[i].name; i++)
 		fprintf(out, "%s = %s\n", postfix_settings[i].name, postfix_settings[i].value);
 	fprintf(out, "\n# %s/master.cf:\n", directory);
 	err = postfix_write_spawns(context, out, error, sizeof(error));
 	if (err)
 		return err;
-	fprintf(out,
-		POSTFIX_CLEANUP " unix n - y - 0 cleanup\n"
+	fprintf(out, POSTFIX_CLEANUP
+		" unix n - y - 0 cleanup\n"
 		"  -o { header_checks = " POSTFIX_PICKUP_MAP " }\n"
 		"  -o { mime_header_checks = } -o { nested_header_checks = }\n"
 		"# with what main.cf has for header_checks behind a comma in the first of them,\n"

@@ -13,7 +13,7 @@
 #define POSTFIX_MAP "socketmap:unix:private/smtplimit-map:"
 /* Postfix puts its name in: the one that pickup(8) writes into a message. */
 #define POSTFIX_PICKUP_MAP POSTFIX_MAP "pickup/$myhostname"
-#define POSTFIX_CLEANUP "smtplimit-cleanup"
+#define POSTFIX_CLEANUP	   "smtplimit-cleanup"
 
 /* A setting of main.cf. */
 struct postfix_setting {

@@ -62,8 +62,8 @@ static int read_one(const struct hook_context *context, const char *path, struct
 	return err ? say(error, error_size, err, path, strerror(-err)) : 0;
 }
 
-/* postconf(1) writes a service anew when it changes it, and so takes our option out of its block: without
- * the service that it names no mail of sendmail(1) would be taken. */
+/* postconf(1) writes a service anew when it changes it, and so takes our option out of its block:
+ * without the service that it names no mail of sendmail(1) would be taken. */
 static int restore_pickup(struct hook_text *master)
 {
 	struct postfix_service service;
@@ -74,14 +74,14 @@ static int restore_pickup(struct hook_text *master)
 		return there < 0 ? there : 0;
 	there = postfix_master_find(master, "pickup", &service);
 	if (there == 1)
-		postfix_option_remove(master, &service.line, "-o cleanup_service_name="
-				      POSTFIX_CLEANUP);
+		postfix_option_remove(master, &service.line,
+				      "-o cleanup_service_name=" POSTFIX_CLEANUP);
 	postfix_service_free(&service);
 	return there < 0 ? there : 0;
 }
 
-/* postconf(1) changes a setting where it stands, which is in our block: what has been put behind our
- * part, or taken out there, is to stay when the block goes. */
+/* postconf(1) changes a setting where it stands, which is in our block: what has been put behind
+ * our part, or taken out there, is to stay when the block goes. */
 static int keep_edit(const struct postfix_setting *setting, const struct hook_text *with,
 		     struct hook_text *without)
 {
@@ -115,7 +115,7 @@ static int keep_edits(const struct hook_text *with, struct hook_text *without)
 }
 
 int postfix_files_read(const struct hook_context *context, struct postfix_files *files, char *error,
-		      size_t error_size)
+		       size_t error_size)
 {
 	const char *directory = postfix_directory(context);
 	int err;
@@ -331,8 +331,8 @@ static int services_text(const struct hook_context *context, const struct postfi
 	int err = -ENOMEM;
 
 	if (out) {
-		err = cleanup ? write_services(context, files, cleanup, out, error, error_size)
-			      : -ENOMEM;
+		err = cleanup ? write_services(context, files, cleanup, out, error, error_size) :
+				-ENOMEM;
 		if (fclose(out))
 			err = -ENOMEM;
 	}
@@ -384,7 +384,7 @@ static int check_user(const struct hook_context *context, char *error, size_t er
 }
 
 int postfix_files_edit(const struct hook_context *context, struct postfix_files *files, char *error,
-		size_t error_size)
+		       size_t error_size)
 {
 	int err = check_user(context, error, error_size);
 
@@ -402,4 +402,3 @@ int postfix_files_edit(const struct hook_context *context, struct postfix_files 
 		postfix_files_free(files);
 	return err;
 }
-

@@ -13,13 +13,14 @@
 #include <string.h>
 #include "hook_client.h"
 
-#define MTA        "sendmail"
+#define MTA	   "sendmail"
 #define CF_COMMENT "#"
 #define MC_COMMENT "dnl"
-#define MAP        "map"
-#define RULES      "rules"
+#define MAP	   "map"
+#define RULES	   "rules"
 
-/* The blocks in a sendmail.cf that was made of a sendmail.mc look as hook_block_put() makes them. */
+/* The blocks in a sendmail.cf that was made of a sendmail.mc look as hook_block_put() makes them.
+ * */
 #define BEGIN(name) "# BEGIN smtplimit " name " (smtplimit hook " MTA " --remove takes this out)\n"
 #define END(name)   "# END smtplimit " name "\n"
 
@@ -40,10 +41,9 @@ static const char rules[] =
 #define SET_DELAYED "check_mail"
 
 static const char mc_format[] =
-	"LOCAL_CONFIG\n" BEGIN(MAP) "`" MAP_FORMAT "'\n" END(MAP)
-	"LOCAL_RULESETS\n" BEGIN(RULES)
-	"ifdef(`_DELAY_CHECKS_', `S" SET_DELAYED "', `S" SET_PLAIN "')\n"
-	"%s" END(RULES);
+	"LOCAL_CONFIG\n" BEGIN(MAP) "`" MAP_FORMAT "'\n" END(MAP) "LOCAL_RULESETS\n" BEGIN(
+		RULES) "ifdef(`_DELAY_CHECKS_', `S" SET_DELAYED "', `S" SET_PLAIN "')\n"
+		       "%s" END(RULES);
 
 static int file_path(const struct hook_context *context, const char *name, char path[PATH_MAX])
 {
@@ -194,7 +194,8 @@ static int print(const struct hook_context *context, FILE *out)
 	else
 		fprintf(out,
 			"dnl At the end of sendmail.mc, then `make -C /etc/mail`. In a sendmail.cf the\n"
-			"dnl lines between the marks, with one ruleset: " SET_DELAYED " if it has none of\n"
+			"dnl lines between the marks, with one ruleset: " SET_DELAYED
+			" if it has none of\n"
 			"dnl that name, otherwise " SET_PLAIN ". Behind the names are tabs.\n"
 			"%s",
 			lines);

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARK "# BEGIN smtplimit "
+#define MARK	  "# BEGIN smtplimit "
 #define NAME_SIZE 128
 /* Before each physical line of what was replaced: one that ended in a newline, and one at the end
  * of the file that did not. */
-#define KEPT "#was: "
+#define KEPT	  "#was: "
 #define KEPT_TORN "#was> "
 
 static size_t physical_end(const struct hook_text *text, size_t at)
@@ -26,8 +26,8 @@ static size_t physical_end(const struct hook_text *text, size_t at)
 /* The first byte of a line that is not blank; '\n': an empty one. */
 static char first_of(const struct hook_text *text, size_t at)
 {
-	while (at < text->size && (text->text[at] == ' ' || text->text[at] == '\t' ||
-				   text->text[at] == '\r'))
+	while (at < text->size &&
+	       (text->text[at] == ' ' || text->text[at] == '\t' || text->text[at] == '\r'))
 		at++;
 	return at < text->size ? text->text[at] : '\n';
 }
@@ -219,8 +219,8 @@ static char *block_lines(const struct hook_text *text, const struct postfix_line
 		size_t end = physical_end(text, at);
 		bool torn = text->text[end - 1] != '\n';
 
-		fprintf(out, "%s%.*s%s", torn ? KEPT_TORN : KEPT, (int)(end - at),
-			text->text + at, torn ? "\n" : "");
+		fprintf(out, "%s%.*s%s", torn ? KEPT_TORN : KEPT, (int)(end - at), text->text + at,
+			torn ? "\n" : "");
 		at = end;
 	}
 	fputs(lines, out);
@@ -288,8 +288,8 @@ int postfix_main_set(struct hook_text *text, const char *name, const char *value
 		return there;
 	if (there)
 		cut(text, line.begin, line.end);
-	err = asprintf(&bytes, "%s%s = %s\n", line.begin && text->text[line.begin - 1] != '\n' ? "\n" : "",
-		       name, value);
+	err = asprintf(&bytes, "%s%s = %s\n",
+		       line.begin && text->text[line.begin - 1] != '\n' ? "\n" : "", name, value);
 	if (err < 0)
 		return -ENOMEM;
 	err = insert(text, line.begin, bytes, (size_t)err);

@@ -50,8 +50,8 @@ int postfix_master_find(const struct hook_text *text, const char *name,
 			struct postfix_service *service);
 void postfix_service_free(struct postfix_service *service);
 
-/* Take out of a logical line an option as `-o name=value`, with its physical line if nothing else is on
- * it. False: it is not there. */
+/* Take out of a logical line an option as `-o name=value`, with its physical line if nothing else
+ * is on it. False: it is not there. */
 bool postfix_option_remove(struct hook_text *text, const struct postfix_line *line,
 			   const char *option);
 

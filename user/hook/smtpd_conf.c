@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WORDS_MAX 256
+#define WORDS_MAX   256
 #define WORDS_ADDED 4 /* at the most, by a filter that is put in: { smtplimit , } */
-#define BLANKS " \t\r"
+#define BLANKS	    " \t\r"
 
 struct word {
 	const char *begin;
@@ -170,8 +170,8 @@ static bool is_chain(const struct smtpd_conf *conf, struct word w)
 	size_t i = 0;
 
 	w = unquoted(w);
-	while (i < conf->chains && (strlen(conf->chain[i]) != w.length ||
-				    memcmp(conf->chain[i], w.begin, w.length)))
+	while (i < conf->chains &&
+	       (strlen(conf->chain[i]) != w.length || memcmp(conf->chain[i], w.begin, w.length)))
 		i++;
 	return i < conf->chains;
 }
@@ -194,8 +194,8 @@ static size_t changes_to_add(const struct smtpd_conf *conf, const struct line *l
 		change[0] = (struct change){behind(line, list), 0, SMTPD_CONF_FILTER ", "};
 		return 1;
 	}
-	if (!is_listener(line) || (filter && (is_ours(line, filter) ||
-					      is_chain(conf, line->word[filter]))))
+	if (!is_listener(line) ||
+	    (filter && (is_ours(line, filter) || is_chain(conf, line->word[filter]))))
 		return 0;
 	if (!filter) {
 		change[0] = (struct change){behind(line, line->count - 1), 0,
@@ -218,7 +218,8 @@ static bool stands(const struct line *line, const char *at, const char *text)
 static size_t changes_to_remove(const struct line *line, struct change change[CHANGES_MAX])
 {
 	static const char alone[] = " filter " SMTPD_CONF_FILTER;
-	static const char listed[] = SMTPD_CONF_FILTER ", ", wrapped[] = "{ " SMTPD_CONF_FILTER ", ";
+	static const char listed[] = SMTPD_CONF_FILTER ", ",
+			  wrapped[] = "{ " SMTPD_CONF_FILTER ", ";
 	size_t list = find_list(line), filter = find_filter(line);
 
 	if (list && stands(line, behind(line, list), listed)) {
@@ -252,8 +253,8 @@ static void write_changed(const struct smtpd_conf *conf, const struct hook_text 
 		size_t count = 0;
 
 		if (line.count)
-			count = conf ? changes_to_add(conf, &line, change)
-				     : changes_to_remove(&line, change);
+			count = conf ? changes_to_add(conf, &line, change) :
+				       changes_to_remove(&line, change);
 		for (size_t i = 0; i < count; i++) {
 			fwrite(from, 1, (size_t)(change[i].at - from), out);
 			fputs(change[i].with, out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtpd_conf.h - where a filter of ours goes in the lines of an smtpd.conf(5), and how it is taken out
- * again to the byte. Pure.
+ * smtpd_conf.h - where a filter of ours goes in the lines of an smtpd.conf(5), and how it is taken
+ * out again to the byte. Pure.
  *
  *	listen on lo			listen on lo filter smtplimit
  *	listen on lo filter rspamd	listen on lo filter { smtplimit, rspamd }
@@ -15,10 +15,10 @@
 
 #include "hook.h"
 
-#define SMTPD_CONF_FILTER "smtplimit"
-#define SMTPD_CONF_CHAINS_MAX 64
+#define SMTPD_CONF_FILTER	"smtplimit"
+#define SMTPD_CONF_CHAINS_MAX	64
 #define SMTPD_CONF_INCLUDES_MAX 16
-#define SMTPD_CONF_NAME_SIZE 256
+#define SMTPD_CONF_NAME_SIZE	256
 
 /* What all files of a configuration say together. */
 struct smtpd_conf {
@@ -32,7 +32,8 @@ struct smtpd_conf {
 /* Note what stands in a file. 0; -E2BIG: more than there is room for. */
 int smtpd_conf_scan(struct smtpd_conf *conf, const struct hook_text *text);
 
-/* Our filter into every listener and chain of a file that does not have it; and out. 0 or -ENOMEM. */
+/* Our filter into every listener and chain of a file that does not have it; and out. 0 or -ENOMEM.
+ * */
 int smtpd_conf_add(const struct smtpd_conf *conf, struct hook_text *text);
 int smtpd_conf_remove(struct hook_text *text);
 

@@ -96,8 +96,8 @@ void bpf_set_tls(struct bpf *bpf, enum smtpl_tls_mode mode)
 	bpf->skel->bss->smtpl_tls_mode = mode;
 }
 
-/* Where producers and the reader are in the ring: kernel/bpf/ringbuf.c maps the consumer's page first,
- * then the producer's. */
+/* Where producers and the reader are in the ring: kernel/bpf/ringbuf.c maps the consumer's page
+ * first, then the producer's. */
 static int ring_map_positions(struct bpf *bpf)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -291,8 +291,7 @@ int bpf_try_load(struct bpf_features *features, char *error, size_t error_size)
 		snprintf(error, error_size, "cannot open the programs: %s", strerror(-err));
 		return err;
 	}
-	bpf_object__for_each_map(map, bpf.skel->obj)
-		bpf_map__set_pin_path(map, NULL);
+	bpf_object__for_each_map(map, bpf.skel->obj) bpf_map__set_pin_path(map, NULL);
 	err = skel_load(&bpf, error, error_size);
 	*features = bpf.features;
 	smtplimit_bpf__destroy(bpf.skel);

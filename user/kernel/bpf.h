@@ -27,8 +27,8 @@ struct bpf_maps;
 int bpf_maps_open(const char *bpffs, struct bpf_maps **maps);
 void bpf_maps_close(struct bpf_maps *maps);
 
-/* Call back for each entry; a non-zero return ends the walk and is returned. Entries that come or go
- * meanwhile may be missed or seen. */
+/* Call back for each entry; a non-zero return ends the walk and is returned. Entries that come or
+ * go meanwhile may be missed or seen. */
 int bpf_maps_each_count(struct bpf_maps *maps,
 			int (*each)(void *arg, const struct smtpl_count_key *key,
 				    const struct smtpl_count *count),
@@ -55,8 +55,8 @@ int bpf_maps_set_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       const struct smtpl_count *count);
 int bpf_maps_get_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       struct smtpl_count *count);
-/* Put an entry where there is none: -EEXIST, -E2BIG. Take one out, as it is at that moment: a program
- * that has it in its hands right then counts into the void. */
+/* Put an entry where there is none: -EEXIST, -E2BIG. Take one out, as it is at that moment: a
+ * program that has it in its hands right then counts into the void. */
 int bpf_maps_add_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       const struct smtpl_count *count);
 int bpf_maps_take_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
@@ -96,7 +96,8 @@ struct bpf_features {
 struct bpf;
 
 /* Load the programs, with the maps pinned below config->bpffs where there are any (made otherwise).
- * Nothing is attached yet: the caller can fill the maps first. `error` gets one line. 0 or -errno. */
+ * Nothing is attached yet: the caller can fill the maps first. `error` gets one line. 0 or -errno.
+ * */
 int bpf_load(const struct config *config, struct bpf **bpf, char *error, size_t error_size);
 
 /* Attach, or take over the pinned links of an earlier start: from here on mail is counted. */
@@ -129,11 +130,12 @@ int bpf_ring_read(struct bpf *bpf);
 uint64_t bpf_ring_mark(const struct bpf *bpf);
 bool bpf_ring_passed(const struct bpf *bpf, uint64_t mark);
 
-/* End every open session of a refused uid in the caller's network namespace. Sockets ended, or -errno. */
+/* End every open session of a refused uid in the caller's network namespace. Sockets ended, or
+ * -errno. */
 int bpf_destroy_sessions(struct bpf *bpf, uint32_t uid);
 
-/* End the sessions of a mail server's uid that were cut (smtpl_event_cut), those of these cookies at
- * least. Otherwise the same. */
+/* End the sessions of a mail server's uid that were cut (smtpl_event_cut), those of these cookies
+ * at least. Otherwise the same. */
 int bpf_destroy_cut(struct bpf *bpf, uint32_t uid, const uint64_t *cookies, size_t count);
 
 /* Remove every program, link, map and pin below <bpffs>. 0; -ENOENT: there was nothing. */
@@ -144,7 +146,7 @@ int bpf_try_load(struct bpf_features *features, char *error, size_t error_size);
 
 /* One requirement of this host after the other: name, met or not, why not. */
 void bpf_check(const struct config *config,
-	      void (*each)(void *arg, const char *name, bool met, bool required, const char *why),
-	      void *arg);
+	       void (*each)(void *arg, const char *name, bool met, bool required, const char *why),
+	       void *arg);
 
 #endif

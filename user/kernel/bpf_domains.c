@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_domains.c - runs bpf/domains.bpf.c, which changes the number of a uid's domains while the hooks
- * count in the same entry.
+ * bpf_domains.c - runs bpf/domains.bpf.c, which changes the number of a uid's domains while the
+ * hooks count in the same entry.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

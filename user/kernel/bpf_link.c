@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_link.c - attaches programs by links that are pinned, so that they outlive the daemon. A pinned
- * cgroup link of an earlier start is switched to the new program in place; a trace point's link
- * cannot be switched, so the new one is attached first and takes the old one's name.
+ * bpf_link.c - attaches programs by links that are pinned, so that they outlive the daemon. A
+ * pinned cgroup link of an earlier start is switched to the new program in place; a trace point's
+ * link cannot be switched, so the new one is attached first and takes the old one's name.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>

@@ -11,8 +11,8 @@
 
 static char last[512];
 
-__attribute__((format(printf, 2, 0)))
-static int keep(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int keep(enum libbpf_print_level level,
+						      const char *format, va_list args)
 {
 	char line[512];
 

@@ -14,9 +14,10 @@
 #include "bpf_maps.h"
 
 static const char *const map_names[MAP_KINDS] = {
-	[MAP_COUNTS] = "smtpl_counts", [MAP_UIDS] = "smtpl_uids",     [MAP_DOMAINS] = "smtpl_domains",
-	[MAP_LOCALS] = "smtpl_locals", [MAP_REDIRS] = "smtpl_redirs", [MAP_STATS] = "smtpl_stats",
-	[MAP_META] = "smtpl_meta",     [MAP_CALLERS] = "smtpl_callers",
+	[MAP_COUNTS] = "smtpl_counts",	     [MAP_UIDS] = "smtpl_uids",
+	[MAP_DOMAINS] = "smtpl_domains",     [MAP_LOCALS] = "smtpl_locals",
+	[MAP_REDIRS] = "smtpl_redirs",	     [MAP_STATS] = "smtpl_stats",
+	[MAP_META] = "smtpl_meta",	     [MAP_CALLERS] = "smtpl_callers",
 	[MAP_TLS_FILES] = "smtpl_tls_files", [MAP_TLS_STATE] = "smtpl_tls_state",
 };
 
@@ -31,8 +32,8 @@ static int maps_check_schema(struct bpf_maps *maps)
 	return meta.schema == SMTPL_SCHEMA || meta.schema == 0 ? 0 : -EPROTO;
 }
 
-/* An earlier version, of the same schema, had no map of callers. Those of TLS are made where somebody
- * looks into it. */
+/* An earlier version, of the same schema, had no map of callers. Those of TLS are made where
+ * somebody looks into it. */
 static bool map_is_optional(enum map_kind kind)
 {
 	return kind == MAP_CALLERS || kind == MAP_TLS_FILES || kind == MAP_TLS_STATE;
@@ -125,8 +126,10 @@ static int walk_batches(const struct walk *w)
 
 	for (;;) {
 		uint32_t count = WALK_BATCH;
-		int err, end = bpf_map_lookup_batch(w->fd, in, &from, w->keys, w->values, &count, NULL) ?
-				       errno : 0;
+		int err, end = bpf_map_lookup_batch(w->fd, in, &from, w->keys, w->values, &count,
+						    NULL) ?
+				       errno :
+				       0;
 
 		if (end && end != ENOENT)
 			return -end;
@@ -172,8 +175,8 @@ int bpf_maps_each_count(struct bpf_maps *maps,
 {
 	struct each_count e = {each, arg};
 
-	return map_each(maps, MAP_COUNTS, sizeof(struct smtpl_count_key), sizeof(struct smtpl_count),
-			each_count, &e);
+	return map_each(maps, MAP_COUNTS, sizeof(struct smtpl_count_key),
+			sizeof(struct smtpl_count), each_count, &e);
 }
 
 struct each_uid {
@@ -239,8 +242,8 @@ int bpf_maps_each_local(struct bpf_maps *maps,
 {
 	struct each_local e = {each, arg};
 
-	return map_each(maps, MAP_LOCALS, sizeof(struct smtpl_local_key), sizeof(uint32_t), each_local,
-			&e);
+	return map_each(maps, MAP_LOCALS, sizeof(struct smtpl_local_key), sizeof(uint32_t),
+			each_local, &e);
 }
 
 struct each_tls_file {
@@ -343,7 +346,8 @@ int bpf_maps_set_domain(struct bpf_maps *maps, const char *domain,
 	struct smtpl_domain_key key;
 
 	domain_key(&key, domain);
-	return value ? map_set(maps, MAP_DOMAINS, &key, value) : map_delete(maps, MAP_DOMAINS, &key);
+	return value ? map_set(maps, MAP_DOMAINS, &key, value) :
+		       map_delete(maps, MAP_DOMAINS, &key);
 }
 
 int bpf_maps_set_count(struct bpf_maps *maps, const struct smtpl_count_key *key,

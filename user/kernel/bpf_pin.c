@@ -68,11 +68,13 @@ static int make_directory(const char *path, char *error, size_t error_size)
 	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == 0 && !(st.st_mode & 022))
 		return 0;
 	snprintf(error, error_size,
-		 "\"%s\" must be a directory of root that nobody else can write to; remove it", path);
+		 "\"%s\" must be a directory of root that nobody else can write to; remove it",
+		 path);
 	return -EPERM;
 }
 
-/* A child that a killed daemon had just forked may hold the lock for a moment more. 0 or -1, errno */
+/* A child that a killed daemon had just forked may hold the lock for a moment more. 0 or -1, errno
+ * */
 static int wait_for_lock(int fd)
 {
 	const struct timespec poll = {.tv_nsec = LOCK_POLL_MS * 1000000L};
@@ -95,13 +97,13 @@ int bpf_pin_lock(const char *bpffs, char *error, size_t error_size)
 	err = -errno;
 	if (fd >= 0)
 		close(fd);
-	snprintf(error, error_size, err == -EWOULDBLOCK ? "another smtplimit uses \"%s\"" : "\"%s\": %s",
-		 bpffs, strerror(-err));
+	snprintf(error, error_size,
+		 err == -EWOULDBLOCK ? "another smtplimit uses \"%s\"" : "\"%s\": %s", bpffs,
+		 strerror(-err));
 	return err;
 }
 
-int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], char *error,
-		    size_t error_size)
+int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], char *error, size_t error_size)
 {
 	struct bpf_maps *maps;
 	int err = bpffs_ensure(bpffs, error, error_size);
@@ -119,9 +121,10 @@ int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], char *error,
 	if (!err || err == -ENOENT)
 		return 0;
 	snprintf(error, error_size,
-		 err == -EPROTO ? "the maps below %s are of another smtplimit; remove them with its "
-				  "`smtplimit unload`, then start this one (%s)" :
-				  "cannot open the maps below %s: %s",
+		 err == -EPROTO ?
+			 "the maps below %s are of another smtplimit; remove them with its "
+			 "`smtplimit unload`, then start this one (%s)" :
+			 "cannot open the maps below %s: %s",
 		 pin_root, strerror(-err));
 	return err;
 }
@@ -187,7 +190,8 @@ void bpf_pin_drop_unfit(struct bpf_object *obj, const char *pin_root)
 	struct bpf_map *map;
 	bool dropped = false;
 
-	bpf_object__for_each_map(map, obj) {
+	bpf_object__for_each_map(map, obj)
+	{
 		const char *path = bpf_map__pin_path(map);
 
 		if (path && is_short_lived(bpf_map__name(map)) && !map_fits(map, path) &&

@@ -14,8 +14,8 @@ struct bpf_object;
  * there is of this schema. pin_root gets the directory. */
 int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], char *error, size_t error_size);
 
-/* Nobody else loads or unloads below <bpffs> while the returned descriptor is open. -errno: with one
- * line in `error`. */
+/* Nobody else loads or unloads below <bpffs> while the returned descriptor is open. -errno: with
+ * one line in `error`. */
 int bpf_pin_lock(const char *bpffs, char *error, size_t error_size);
 
 /* Unpin the ring, the sessions and other maps that live shorter than a mail where their size has

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * bpf_watch.h - shared by the bpf*.c files alone: what all programs watch, in the mapped .bss of each.
+ * bpf_watch.h - shared by the bpf*.c files alone: what all programs watch, in the mapped .bss of
+ * each.
  */
 #ifndef SMTPL_BPF_WATCH_H
 #define SMTPL_BPF_WATCH_H

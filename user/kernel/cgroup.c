@@ -24,7 +24,8 @@ static bool cgroup_is_root(const char *path)
 	return access(file, F_OK) != 0;
 }
 
-/* Where the v2 hierarchy's root is mounted; in a container, where the first part of it is; else "". */
+/* Where the v2 hierarchy's root is mounted; in a container, where the first part of it is; else "".
+ * */
 static void cgroup_find_root(char path[PATH_MAX])
 {
 	struct mntent entry;
@@ -63,8 +64,8 @@ int cgroup_open(const char *setting, char *error, size_t error_size)
 	if (err)
 		snprintf(error, error_size, "cgroup \"%s\": %s", path, strerror(-err));
 	else
-		snprintf(error, error_size, "cgroup \"%s\": not a directory of a cgroup v2 hierarchy",
-			 path);
+		snprintf(error, error_size,
+			 "cgroup \"%s\": not a directory of a cgroup v2 hierarchy", path);
 	if (fd >= 0)
 		close(fd);
 	return err ? err : -EINVAL;

@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /* Open the cgroup named by the setting: "auto" is the root of the v2 hierarchy, found in
- * /proc/self/mountinfo (hybrid hosts have it elsewhere than /sys/fs/cgroup). Returns a descriptor, or
- * -errno with one line in `error`. */
+ * /proc/self/mountinfo (hybrid hosts have it elsewhere than /sys/fs/cgroup). Returns a descriptor,
+ * or -errno with one line in `error`. */
 int cgroup_open(const char *setting, char *error, size_t error_size);
 
 /* The kernel's id of an open cgroup: the inode number of its directory. 0 on failure. */

@@ -6,7 +6,8 @@
 #include <string.h>
 #include "enforce.h"
 
-static int enforce_uid(struct bpf_maps *maps, uint32_t uid, const struct smtpl_suspension *suspension)
+static int enforce_uid(struct bpf_maps *maps, uint32_t uid,
+		       const struct smtpl_suspension *suspension)
 {
 	struct smtpl_uid value = {};
 	int err;

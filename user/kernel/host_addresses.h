@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * host_addresses.h - the addresses of this host, for the map smtpl_locals: mail to them does not leave.
+ * host_addresses.h - the addresses of this host, for the map smtpl_locals: mail to them does not
+ * leave.
  *
  * Those of the caller's network namespace, loopback included. 127.0.0.0/8 is local beyond the one
  * address that is assigned from it; who looks an address up must know that by itself.

@@ -37,14 +37,18 @@ struct destroy_batch {
 	bool more;
 };
 
-static int sock_diag_send(int fd, int type, int flags, int family, const struct inet_diag_sockid *id)
+static int sock_diag_send(int fd, int type, int flags, int family,
+			  const struct inet_diag_sockid *id)
 {
 	struct sock_diag_request request = {
-		.head = {.nlmsg_len = sizeof(request), .nlmsg_type = type,
+		.head = {.nlmsg_len = sizeof(request),
+			 .nlmsg_type = type,
 			 .nlmsg_flags = NLM_F_REQUEST | flags},
-		.diag = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP,
-			 .idiag_states = 1 << TCP_ESTABLISHED | 1 << TCP_SYN_SENT | 1 << TCP_FIN_WAIT1 |
-					 1 << TCP_FIN_WAIT2 | 1 << TCP_CLOSE_WAIT},
+		.diag = {.sdiag_family = family,
+			 .sdiag_protocol = IPPROTO_TCP,
+			 .idiag_states = 1 << TCP_ESTABLISHED | 1 << TCP_SYN_SENT |
+					 1 << TCP_FIN_WAIT1 | 1 << TCP_FIN_WAIT2 |
+					 1 << TCP_CLOSE_WAIT},
 	};
 
 	if (id)
@@ -102,7 +106,8 @@ static int dump_part(int fd, const struct destroy_filter *f, struct destroy_batc
 
 	if (n < 0)
 		return errno == EINTR ? 1 : -errno;
-	for (struct nlmsghdr *h = (struct nlmsghdr *)buf; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+	for (struct nlmsghdr *h = (struct nlmsghdr *)buf; NLMSG_OK(h, left);
+	     h = NLMSG_NEXT(h, left)) {
 		const struct inet_diag_msg *m = NLMSG_DATA(h);
 
 		if (h->nlmsg_type == NLMSG_DONE)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sock_destroyer.c - the child process that ends the open sessions of a suspended account, in every network
- * namespace that a process is in. A namespace kept alive by a socket alone is not found; there the
- * drop of its packets has to do.
+ * sock_destroyer.c - the child process that ends the open sessions of a suspended account, in every
+ * network namespace that a process is in. A namespace kept alive by a socket alone is not found;
+ * there the drop of its packets has to do.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -25,7 +25,7 @@
 #include "base/sandbox.h"
 
 #define SOCK_DESTROYER_NETNS_MAX 4096 /* namespaces visited at the most */
-#define SOCK_DESTROYER_BATCH 64 /* sessions ended in one walk */
+#define SOCK_DESTROYER_BATCH	 64   /* sessions ended in one walk */
 
 struct sock_destroyer_order {
 	uint64_t cookie; /* 0: all of a refused uid */
@@ -77,8 +77,9 @@ static int cut_here(struct bpf *bpf, const struct sock_destroyer_work *work)
 				  bpf_destroy_sessions(bpf, work->uid);
 
 	if (count < 0)
-		log_warning("open sessions of uid %u could not be ended, their packets are dropped: %s",
-			    work->uid, strerror(-count));
+		log_warning(
+			"open sessions of uid %u could not be ended, their packets are dropped: %s",
+			work->uid, strerror(-count));
 	return count > 0 ? count : 0;
 }
 
@@ -94,7 +95,8 @@ static void cut_everywhere(struct bpf *bpf, const struct sock_destroyer_work *wo
 	count = cut_here(bpf, work);
 	proc = opendir("/proc");
 	while (proc && (entry = readdir(proc))) {
-		int fd = isdigit((unsigned char)entry->d_name[0]) ? netns_of(&seen, entry->d_name) : -1;
+		int fd = isdigit((unsigned char)entry->d_name[0]) ? netns_of(&seen, entry->d_name) :
+								    -1;
 
 		if (fd >= 0 && setns(fd, CLONE_NEWNET) == 0)
 			count += cut_here(bpf, work);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sock_destroyer.h - the child process that ends the open sessions of a suspended account, in every network
- * namespace of the host. Sockets can only be walked from inside their namespace, so it keeps the
- * privilege to enter them, which the daemon gives up; all that it ever hears is numbers. And a walk over
- * the sockets of a large host takes time that the daemon has not.
+ * sock_destroyer.h - the child process that ends the open sessions of a suspended account, in every
+ * network namespace of the host. Sockets can only be walked from inside their namespace, so it
+ * keeps the privilege to enter them, which the daemon gives up; all that it ever hears is numbers.
+ * And a walk over the sockets of a large host takes time that the daemon has not.
  */
 #ifndef SMTPL_SOCK_DESTROYER_H
 #define SMTPL_SOCK_DESTROYER_H
@@ -20,8 +20,8 @@ struct sock_destroyer {
 /* Start the child. It shares the loaded programs. 0 or -errno. */
 int sock_destroyer_start(struct sock_destroyer *c, struct bpf *bpf);
 
-/* Have the sessions of a uid ended, soon. The uid's suspension must be in the map already. 0 or -errno:
- * then the packets of the sessions are dropped all the same. */
+/* Have the sessions of a uid ended, soon. The uid's suspension must be in the map already. 0 or
+ * -errno: then the packets of the sessions are dropped all the same. */
 int sock_destroyer_end_uid(const struct sock_destroyer *c, uint32_t uid);
 
 /* Have a mail server's session ended that was cut (smtpl_event_cut). The same. */

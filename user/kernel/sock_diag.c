@@ -18,11 +18,12 @@
 #include <sys/socket.h>
 
 /* Since Linux 5.3; older headers do not have them. Without: no attribute, no uid. */
-#define SHOW_UID 0x40
+#define SHOW_UID      0x40
 #define ATTRIBUTE_UID 7
 
 /* Those in which a client still waits for an answer. */
-#define STATES (1 << TCP_ESTABLISHED | 1 << TCP_FIN_WAIT1 | 1 << TCP_FIN_WAIT2 | 1 << TCP_CLOSE_WAIT)
+#define STATES                                                                                     \
+	(1 << TCP_ESTABLISHED | 1 << TCP_FIN_WAIT1 | 1 << TCP_FIN_WAIT2 | 1 << TCP_CLOSE_WAIT)
 
 /* Called for each socket of a reply. Non-zero ends the reading and is returned. */
 typedef int (*sock_diag_each)(void *arg, const struct nlmsghdr *message);
@@ -51,8 +52,8 @@ static int read_messages(const void *buffer, size_t size, sock_diag_each each, v
 
 		if (length < sizeof(*message) || length > (size_t)(end - at))
 			return -EPROTO;
-		at += NLMSG_ALIGN(length) < (size_t)(end - at) ? NLMSG_ALIGN(length)
-							       : (size_t)(end - at);
+		at += NLMSG_ALIGN(length) < (size_t)(end - at) ? NLMSG_ALIGN(length) :
+								 (size_t)(end - at);
 
 		if (message->nlmsg_type == NLMSG_DONE)
 			return 0;
@@ -96,7 +97,7 @@ static int ask(const struct nlmsghdr *request, sock_diag_each each, void *arg)
 
 struct tcp_search {
 	const uint8_t *addr; /* v4-mapped */
-	uint16_t port;       /* network order */
+	uint16_t port;	     /* network order */
 	bool found;
 	uint32_t uid;
 };
@@ -128,10 +129,13 @@ static int search_tcp(struct tcp_search *s, uint8_t family)
 		struct nlmsghdr head;
 		struct inet_diag_req_v2 body;
 	} request = {
-		.head = {.nlmsg_len = sizeof(request), .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		.head = {.nlmsg_len = sizeof(request),
+			 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		.body = {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP,
-			 .idiag_states = STATES, .id.idiag_sport = s->port},
+		.body = {.sdiag_family = family,
+			 .sdiag_protocol = IPPROTO_TCP,
+			 .idiag_states = STATES,
+			 .id.idiag_sport = s->port},
 	};
 
 	return ask(&request.head, match_tcp, s);
@@ -213,10 +217,13 @@ static int ask_unix(uint16_t flags, uint32_t show, uint32_t inode, sock_diag_eac
 		struct nlmsghdr head;
 		struct unix_diag_req body;
 	} request = {
-		.head = {.nlmsg_len = sizeof(request), .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		.head = {.nlmsg_len = sizeof(request),
+			 .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 			 .nlmsg_flags = NLM_F_REQUEST | flags},
-		.body = {.sdiag_family = AF_UNIX, .udiag_states = 1 << TCP_ESTABLISHED,
-			 .udiag_ino = inode, .udiag_show = show,
+		.body = {.sdiag_family = AF_UNIX,
+			 .udiag_states = 1 << TCP_ESTABLISHED,
+			 .udiag_ino = inode,
+			 .udiag_show = show,
 			 .udiag_cookie = {UINT32_MAX, UINT32_MAX}},
 	};
 

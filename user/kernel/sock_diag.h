@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sock_diag.h - whose socket is it: asked of the kernel by NETLINK_SOCK_DIAG, which tells anybody the uid
- * that made a socket, in the caller's network namespace.
+ * sock_diag.h - whose socket is it: asked of the kernel by NETLINK_SOCK_DIAG, which tells anybody
+ * the uid that made a socket, in the caller's network namespace.
  */
 #ifndef SMTPL_SOCK_DIAG_H
 #define SMTPL_SOCK_DIAG_H
@@ -15,8 +15,8 @@ struct sock_diag_peer {
 };
 
 /* The uid that opened the TCP connection which has this end: address v4-mapped for IPv4, network
- * order; port in host order. 0; -ENOENT: there is none; -ENOTUNIQ: several, of several uids; another
- * -errno: the kernel does not say. */
+ * order; port in host order. 0; -ENOENT: there is none; -ENOTUNIQ: several, of several uids;
+ * another -errno: the kernel does not say. */
 int sock_diag_tcp_uid(const uint8_t addr[16], uint32_t port, uint32_t *uid);
 
 /* Who is connected to the unix socket that is bound to `path`. The number of peers, at most `max`;

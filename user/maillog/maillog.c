@@ -18,7 +18,7 @@ struct maillog {
 	void *arg;
 	struct maillog_table *table;
 	struct maillog_stats stats;
-	bool gap;          /* messages may be on their way whose beginning was not seen */
+	bool gap;	      /* messages may be on their way whose beginning was not seen */
 	int64_t gap_until_ns; /* 0: from the first line on */
 };
 
@@ -106,7 +106,8 @@ static struct maillog_message *known(const struct step *s, struct maillog_span i
 }
 
 /* Who submitted `from` has submitted `m`. */
-static void inherit(struct maillog *p, struct maillog_message *m, const struct maillog_message *from)
+static void inherit(struct maillog *p, struct maillog_message *m,
+		    const struct maillog_message *from)
 {
 	m->known = from->known;
 	m->uid = from->uid;

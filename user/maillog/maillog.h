@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * maillog.h - outcomes out of Postfix's log: messages of its daemons in, in the order in which they
- * were written, records of the feed (stream.h) out, by a table of the messages in the queue. Pure: no
- * clock, no files; who is behind a connection is asked.
+ * were written, records of the feed (stream.h) out, by a table of the messages in the queue. Pure:
+ * no clock, no files; who is behind a connection is asked.
  *
  * What is told: each recipient of smtp(8) on another host, and each that never got to one (no MX,
  * unroutable, connection refused, suspended destination). Not told: local deliveries of all kinds,
@@ -30,7 +30,7 @@ struct maillog_ops {
 		       uint32_t *uid);
 	void (*record)(void *arg, const struct delivery_report *record);
 	uint32_t relay_uid; /* whom the kernel sees delivering */
-	uint64_t seed;      /* random: strangers choose parts of the keys */
+	uint64_t seed;	    /* random: strangers choose parts of the keys */
 };
 
 /* Copies *ops. NULL without memory. */
@@ -45,9 +45,9 @@ void maillog_take(struct maillog *p, int64_t wall_ns, struct maillog_span ident,
 		  struct maillog_span text, bool tell);
 
 /*
- * The messages that come now follow a gap, or are the first: what was begun before was not seen. For
- * MAILLOG_GAP_NS a message whose beginning is missing is not taken for one that Postfix made itself.
- * `whole`: there was nothing before.
+ * The messages that come now follow a gap, or are the first: what was begun before was not seen.
+ * For MAILLOG_GAP_NS a message whose beginning is missing is not taken for one that Postfix made
+ * itself. `whole`: there was nothing before.
  */
 #define MAILLOG_GAP_NS (600 * NS_PER_S)
 void maillog_begin(struct maillog *p, bool whole);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_child.c - the talk of the reading child with its parent. The child blocks where the parent
- * is slow: then it reads slower.
+ * maillog_child.c - the talk of the reading child with its parent. The child blocks where the
+ * parent is slow: then it reads slower.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,32 +17,58 @@
 #include "maillog_child.h"
 #include "base/sandbox.h"
 
-#define ALIVE_MS 1000
+#define ALIVE_MS	 1000
 #define REPLY_TIMEOUT_MS 5000
 /* What the parent cannot remember need not be asked. */
-#define CALLER_AGE_NS (600 * NS_PER_S)
-#define MEMORY_BYTES (1ull << 30)
-#define JOURNAL_FILES 1024
+#define CALLER_AGE_NS	     (600 * NS_PER_S)
+#define MEMORY_BYTES	     (1ull << 30)
+#define JOURNAL_FILES	     1024
 #define JOURNAL_MEMORY_BYTES (8ull << 30) /* of addresses: the files are mapped */
-#define SPARE_FILES (2 * MAILLOG_FILES_MAX + 16)
+#define SPARE_FILES	     (2 * MAILLOG_FILES_MAX + 16)
 
 static const int file_syscalls[] = {
-	SCMP_SYS(brk),     SCMP_SYS(close),  SCMP_SYS(fstat),   SCMP_SYS(madvise),
-	SCMP_SYS(mmap),    SCMP_SYS(mremap), SCMP_SYS(munmap),  SCMP_SYS(newfstatat),
-	SCMP_SYS(poll),    SCMP_SYS(ppoll),  SCMP_SYS(pread64), SCMP_SYS(recvmsg),
+	SCMP_SYS(brk),	  SCMP_SYS(close),  SCMP_SYS(fstat),   SCMP_SYS(madvise),
+	SCMP_SYS(mmap),	  SCMP_SYS(mremap), SCMP_SYS(munmap),  SCMP_SYS(newfstatat),
+	SCMP_SYS(poll),	  SCMP_SYS(ppoll),  SCMP_SYS(pread64), SCMP_SYS(recvmsg),
 	SCMP_SYS(sendto),
 };
 
 static const int journal_syscalls[] = {
-	SCMP_SYS(brk),         SCMP_SYS(close),      SCMP_SYS(fcntl),       SCMP_SYS(fstat),
-	SCMP_SYS(fstatfs),     SCMP_SYS(getdents64), SCMP_SYS(getpid),      SCMP_SYS(getrandom),
-	SCMP_SYS(gettid),      SCMP_SYS(lseek),      SCMP_SYS(madvise),     SCMP_SYS(mmap),
-	SCMP_SYS(mprotect),    SCMP_SYS(mremap),     SCMP_SYS(munmap),      SCMP_SYS(newfstatat),
-	SCMP_SYS(poll),        SCMP_SYS(ppoll),      SCMP_SYS(pread64),     SCMP_SYS(prlimit64),
-	SCMP_SYS(read),        SCMP_SYS(readlink),   SCMP_SYS(readlinkat),  SCMP_SYS(recvmsg),
-	SCMP_SYS(sendto),      SCMP_SYS(stat),       SCMP_SYS(statfs),      SCMP_SYS(statx),
-	SCMP_SYS(access),      SCMP_SYS(faccessat),  SCMP_SYS(faccessat2),  SCMP_SYS(ioctl),
-	SCMP_SYS(inotify_add_watch), SCMP_SYS(inotify_init1), SCMP_SYS(inotify_rm_watch),
+	SCMP_SYS(brk),
+	SCMP_SYS(close),
+	SCMP_SYS(fcntl),
+	SCMP_SYS(fstat),
+	SCMP_SYS(fstatfs),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(getpid),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(gettid),
+	SCMP_SYS(lseek),
+	SCMP_SYS(madvise),
+	SCMP_SYS(mmap),
+	SCMP_SYS(mprotect),
+	SCMP_SYS(mremap),
+	SCMP_SYS(munmap),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(pread64),
+	SCMP_SYS(prlimit64),
+	SCMP_SYS(read),
+	SCMP_SYS(readlink),
+	SCMP_SYS(readlinkat),
+	SCMP_SYS(recvmsg),
+	SCMP_SYS(sendto),
+	SCMP_SYS(stat),
+	SCMP_SYS(statfs),
+	SCMP_SYS(statx),
+	SCMP_SYS(access),
+	SCMP_SYS(faccessat),
+	SCMP_SYS(faccessat2),
+	SCMP_SYS(ioctl),
+	SCMP_SYS(inotify_add_watch),
+	SCMP_SYS(inotify_init1),
+	SCMP_SYS(inotify_rm_watch),
 };
 
 static void say(struct maillog_child *c, const struct maillog_telling *telling)
@@ -133,7 +159,8 @@ static size_t take_fds(struct msghdr *message, int *fds, size_t max)
 }
 
 /* One reply; false: none. */
-static bool take_reply(struct maillog_child *c, struct maillog_reply *reply, int *fds, size_t *count)
+static bool take_reply(struct maillog_child *c, struct maillog_reply *reply, int *fds,
+		       size_t *count)
 {
 	union {
 		char bytes[CMSG_SPACE(MAILLOG_FILES_MAX * sizeof(int))];
@@ -272,7 +299,8 @@ static int lock_in_journal(const struct maillog_child *c, pid_t parent)
 
 int maillog_child_main(void *arg, int fd, pid_t parent)
 {
-	struct maillog_child c = {.start = arg, .fd = fd, .position = {0}, .told_until_ns = INT64_MIN};
+	struct maillog_child c = {
+		.start = arg, .fd = fd, .position = {0}, .told_until_ns = INT64_MIN};
 	const struct maillog_ops ops = {
 		.caller = caller,
 		.record = record,
@@ -282,8 +310,8 @@ int maillog_child_main(void *arg, int fd, pid_t parent)
 	int flags = fcntl(fd, F_GETFL);
 	int err = 0;
 
-	/* Else mktime() reads the time zone's file, when it is too late for that: with no TZ it looks
-	 * each time whether the file has changed, which it cannot see then. */
+	/* Else mktime() reads the time zone's file, when it is too late for that: with no TZ it
+	 * looks each time whether the file has changed, which it cannot see then. */
 	setenv("TZ", ":/etc/localtime", 0);
 	tzset();
 	c.log = maillog_new(&ops, &c, MAILLOG_MESSAGES_MAX);

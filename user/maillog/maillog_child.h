@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_child.h - the child that reads a log: what it says to its parent, over the socket pair, and
- * what both kinds of log have in common.
+ * maillog_child.h - the child that reads a log: what it says to its parent, over the socket pair,
+ * and what both kinds of log have in common.
  */
 #ifndef SMTPL_MAILLOG_CHILD_H
 #define SMTPL_MAILLOG_CHILD_H
@@ -63,7 +63,7 @@ struct maillog_child {
 	bool gone; /* the parent is: end */
 	struct maillog *log;
 	struct maillog_clock clock;
-	bool telling; /* false: history */
+	bool telling;	       /* false: history */
 	int64_t told_until_ns; /* the place is lost: lines up to this time were told before; else
 				* INT64_MIN */
 	struct maillog_position position;

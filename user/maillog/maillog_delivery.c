@@ -13,8 +13,8 @@
 /* One way to read the line: Postfix's own words begin at ", relay=". */
 struct reading {
 	const char *begin; /* at the '>' before */
-	bool none;         /* relay=none */
-	bool peer;         /* relay=host[addr] */
+	bool none;	   /* relay=none */
+	bool peer;	   /* relay=host[addr] */
 	uint8_t addr[16];
 	uint16_t enhanced[3];
 	struct maillog_span status;
@@ -154,7 +154,8 @@ static enum maillog_fate without_relay(const struct reading *r, enum maillog_fat
 		return MAILLOG_REFUSED;
 	if (take_named_peer(&text, addr))
 		return is_at_home(addr) ? MAILLOG_NO_OUTCOME : fate;
-	if (maillog_skip(&text, "User unknown in ") || maillog_skip(&text, "mail transport unavailable") ||
+	if (maillog_skip(&text, "User unknown in ") ||
+	    maillog_skip(&text, "mail transport unavailable") ||
 	    maillog_skip(&text, "unknown mail transport error"))
 		return MAILLOG_NO_OUTCOME;
 	return fate;

@@ -54,10 +54,10 @@ static void pickup(struct maillog_span s, struct maillog_event *e)
 }
 
 /*
- * ", sasl_method=PLAIN, sasl_username=alice@example.com"; then ", sasl_sender=<...>", which the client
- * chooses, but as xtext (RFC 4954), which has no blank: so it is taken off from the right. What an
- * XFORWARD told, ", orig_client=" and ", orig_queue_id=", is not believed: where it is allowed for
- * loopback, as filters need it, every customer can use it.
+ * ", sasl_method=PLAIN, sasl_username=alice@example.com"; then ", sasl_sender=<...>", which the
+ * client chooses, but as xtext (RFC 4954), which has no blank: so it is taken off from the right.
+ * What an XFORWARD told, ", orig_client=" and ", orig_queue_id=", is not believed: where it is
+ * allowed for loopback, as filters need it, every customer can use it.
  */
 static void sasl(struct maillog_span s, struct maillog_event *e)
 {
@@ -92,8 +92,8 @@ static void client(struct maillog_span s, struct maillog_event *e)
 		sasl(s, e);
 }
 
-/* "reject: header Subject: ... from local; from=<a@b> to=<c@d>: 5.7.1 Domain ...": the header and the
- * addresses are a customer's, the end is ours. */
+/* "reject: header Subject: ... from local; from=<a@b> to=<c@d>: 5.7.1 Domain ...": the header and
+ * the addresses are a customer's, the end is ours. */
 static void cleanup(struct maillog_span program, struct maillog_span s, struct maillog_event *e)
 {
 	struct maillog_span behind;

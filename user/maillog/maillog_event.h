@@ -7,8 +7,9 @@
  * quoted *domain* is logged without its quotes by all. So an address may hold what looks like the
  * rest of the line:
  *
- *	to=<b@x>, relay=mx[192.0.2.1]:25, delay=0, delays=0/0/0/0, dsn=2.0.0, status=sent (250 ok).test>,
- *		relay=none, delay=0, delays=0/0/0/0, dsn=5.1.3, status=bounced (bad address syntax)
+ *	to=<b@x>, relay=mx[192.0.2.1]:25, delay=0, delays=0/0/0/0, dsn=2.0.0,
+ *		status=sent (250 ok).test>, relay=none, delay=0, delays=0/0/0/0, dsn=5.1.3,
+ *		status=bounced (bad address syntax)
  *
  * and so may the text of a host that repeats it. Where a line can be read in several ways, the one
  * that is worst for the message's sender is taken. One of them is the truth, so an address cannot
@@ -23,21 +24,21 @@
 
 enum maillog_kind {
 	MAILLOG_NOTHING = 0,
-	MAILLOG_BEGUN,      /* the master process starts: from here on all is seen */
-	MAILLOG_SUBMITTED,  /* by sendmail(1): uid, sender; requeued: other */
-	MAILLOG_CLIENT,     /* by SMTP: client, port, auth */
-	MAILLOG_MADE,       /* cleanup has it: after one of the above, or made by Postfix itself */
-	MAILLOG_SENDER,     /* sender, each time that it becomes active */
-	MAILLOG_RECIPIENT,  /* what became of it for one recipient */
-	MAILLOG_REJECTED,   /* smtplimit's own refusal, for all its recipients */
-	MAILLOG_NOTICE,     /* `other` is a bounce made for it */
+	MAILLOG_BEGUN,	   /* the master process starts: from here on all is seen */
+	MAILLOG_SUBMITTED, /* by sendmail(1): uid, sender; requeued: other */
+	MAILLOG_CLIENT,	   /* by SMTP: client, port, auth */
+	MAILLOG_MADE,	   /* cleanup has it: after one of the above, or made by Postfix itself */
+	MAILLOG_SENDER,	   /* sender, each time that it becomes active */
+	MAILLOG_RECIPIENT, /* what became of it for one recipient */
+	MAILLOG_REJECTED,  /* smtplimit's own refusal, for all its recipients */
+	MAILLOG_NOTICE,	   /* `other` is a bounce made for it */
 	MAILLOG_REMOVED,
 };
 
 /* What is known of one recipient, from the best to the worst for the sender. */
 enum maillog_fate {
 	MAILLOG_NO_OUTCOME = 0, /* local delivery, probe, filter */
-	MAILLOG_REFUSED,        /* smtplimit's own */
+	MAILLOG_REFUSED,	/* smtplimit's own */
 	MAILLOG_DELIVERED,
 	MAILLOG_DEFERRED,
 	MAILLOG_FAILED,
@@ -46,19 +47,19 @@ enum maillog_fate {
 struct maillog_event {
 	enum maillog_kind kind;
 	struct maillog_span instance; /* "postfix", "postfix-out" */
-	struct maillog_span id;       /* of the queue file */
-	uint32_t uid;                 /* SUBMITTED */
-	uint8_t client[16];           /* CLIENT: v4-mapped; zeroes: not known */
-	uint32_t port;                /* 0: not known */
+	struct maillog_span id;	      /* of the queue file */
+	uint32_t uid;		      /* SUBMITTED */
+	uint8_t client[16];	      /* CLIENT: v4-mapped; zeroes: not known */
+	uint32_t port;		      /* 0: not known */
 	struct maillog_span auth;
-	struct maillog_span sender;   /* SENDER, SUBMITTED */
-	struct maillog_span other;    /* another message's id: what it came from, or became */
+	struct maillog_span sender; /* SENDER, SUBMITTED */
+	struct maillog_span other;  /* another message's id: what it came from, or became */
 	/* RECIPIENT */
 	enum maillog_fate fate;
-	bool forwarded;               /* by local(8), as `other` */
-	bool filtered;                /* taken by a server on loopback, which sent `other` */
+	bool forwarded; /* by local(8), as `other` */
+	bool filtered;	/* taken by a server on loopback, which sent `other` */
 	struct maillog_span rcpt;
-	struct maillog_span orig;     /* the recipient before it was redirected; at NULL: the same */
+	struct maillog_span orig; /* the recipient before it was redirected; at NULL: the same */
 	uint8_t dest[16];
 	uint16_t code;
 	uint16_t enhanced[3];
@@ -68,7 +69,8 @@ struct maillog_event {
 /* The text that tells smtplimit's refusals from others', wherever a mail server repeats it. */
 bool maillog_is_refusal(struct maillog_span text);
 
-/* Take one message apart. event->kind NOTHING: of no meaning here. Spans point into the arguments. */
+/* Take one message apart. event->kind NOTHING: of no meaning here. Spans point into the arguments.
+ * */
 void maillog_event(struct maillog_span ident, struct maillog_span text,
 		   struct maillog_event *event);
 

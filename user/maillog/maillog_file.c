@@ -14,14 +14,14 @@
 #include "base/hash.h"
 #include "maillog_child.h"
 
-#define MARK_BYTES 512 /* some lines, with their times and ids: ends of lines are often the same */
-#define BUFFER_BYTES (256 << 10)
-#define LINE_BYTES (8 << 10) /* Postfix cuts at 2000; a longer line is nobody's */
-#define HISTORY_BYTES (64ll << 20)
-#define POSITION_BYTES (1 << 20) /* told at least each */
-#define LOOK_MS 100
+#define MARK_BYTES	   512 /* some lines with times and ids: ends of lines are often alike */
+#define BUFFER_BYTES	   (256 << 10)
+#define LINE_BYTES	   (8 << 10) /* Postfix cuts at 2000; a longer line is nobody's */
+#define HISTORY_BYTES	   (64ll << 20)
+#define POSITION_BYTES	   (1 << 20) /* told at least each */
+#define LOOK_MS		   100
 #define LOOKS_PER_QUESTION 5 /* whether the name stands for another file */
-#define MISSING_MS 1000
+#define MISSING_MS	   1000
 
 enum fill {
 	FILL_DATA,
@@ -37,8 +37,8 @@ struct file {
 	size_t begin;
 	size_t end;
 	uint64_t limit; /* lines that begin there, or behind, are not read */
-	bool skipping;  /* up to the end of the line */
-	bool fresh;     /* follows another file, and nothing of it was taken */
+	bool skipping;	/* up to the end of the line */
+	bool fresh;	/* follows another file, and nothing of it was taken */
 	char *buffer;
 };
 
@@ -201,8 +201,8 @@ static void take_lines(struct maillog_child *c, struct file *f)
 	f->begin = f->end;
 }
 
-/* Is this the first file behind the place that has anything in it? A copy may have been put between,
- * and the file truncated, after it was opened. */
+/* Is this the first file behind the place that has anything in it? A copy may have been put
+ * between, and the file truncated, after it was opened. */
 static bool is_next(struct maillog_child *c, const struct file *f)
 {
 	struct chain chain;
@@ -239,7 +239,8 @@ static enum fill drain(struct maillog_child *c, struct file *f)
 	uint64_t told = f->base + f->begin;
 	enum fill filled = FILL_DATA;
 
-	while (!c->gone && f->base + f->begin < f->limit && (filled = fill_and_check(c, f)) == FILL_DATA) {
+	while (!c->gone && f->base + f->begin < f->limit &&
+	       (filled = fill_and_check(c, f)) == FILL_DATA) {
 		take_lines(c, f);
 		if (c->telling && f->base + f->begin >= told + POSITION_BYTES) {
 			told = f->base + f->begin;

@@ -14,7 +14,7 @@
 #include "maillog_files.h"
 
 #define OPEN_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-#define FOUND_MAX 64
+#define FOUND_MAX  64
 
 struct found {
 	int count;
@@ -50,7 +50,8 @@ static bool is_known(const struct found *found, const struct stat *stat)
 	int i;
 
 	for (i = 0; i < found->count; i++)
-		if (found->stats[i].st_ino == stat->st_ino && found->stats[i].st_dev == stat->st_dev)
+		if (found->stats[i].st_ino == stat->st_ino &&
+		    found->stats[i].st_dev == stat->st_dev)
 			return true;
 	return false;
 }

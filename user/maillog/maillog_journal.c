@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * maillog_journal.c - Postfix's messages out of the journal. Everybody may write into it under any
- * identifier, but _UID is the kernel's word: messages of root and of the user postfix count, as master(8)
- * and its daemons are; postdrop(1) and sendmail(1), which customers run, are not among them.
+ * identifier, but _UID is the kernel's word: messages of root and of the user postfix count, as
+ * master(8) and its daemons are; postdrop(1) and sendmail(1), which customers run, are not among
+ * them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,12 +14,12 @@
 #include "base/clock.h"
 #include "maillog_child.h"
 
-#define HISTORY_ENTRIES 200000 /* about what HISTORY_BYTES of a file hold */
-#define MISSING_MS 1000
-#define WAIT_US 200000
-#define NS_PER_US 1000ll
-#define POSITION_ENTRIES 10000 /* told at least each */
-#define NO_CURSOR "none" /* the journal was empty: the time alone counts */
+#define HISTORY_ENTRIES	 200000 /* about what HISTORY_BYTES of a file hold */
+#define MISSING_MS	 1000
+#define WAIT_US		 200000
+#define NS_PER_US	 1000ll
+#define POSITION_ENTRIES 10000	/* told at least each */
+#define NO_CURSOR	 "none" /* the journal was empty: the time alone counts */
 
 static int match_uid(sd_journal *j, uint32_t uid)
 {

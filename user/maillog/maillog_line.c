@@ -8,7 +8,7 @@
 #include "maillog_line.h"
 #include "base/clock.h"
 
-#define DAY_S (24 * 3600)
+#define DAY_S		 (24 * 3600)
 #define TRADITIONAL_SIZE 15 /* "Nov 22 02:03:04" */
 
 /* Digits of a fixed-width number, or -1; the first may be a blank. */
@@ -45,7 +45,8 @@ static bool in_range(const struct tm *tm)
 	       tm->tm_sec >= 0 && tm->tm_sec <= 60;
 }
 
-/* A clock may be a little ahead of ours, and a zone's change put an hour between: a day is let pass. */
+/* A clock may be a little ahead of ours, and a zone's change put an hour between: a day is let
+ * pass. */
 static int64_t latest_year(struct tm tm, int64_t now_s)
 {
 	time_t now = now_s;
@@ -71,8 +72,7 @@ static bool traditional_time(struct maillog_clock *clock, const char *at, int64_
 {
 	struct tm tm = {0};
 
-	if (clock->now_s / DAY_S == now_s / DAY_S &&
-	    memcmp(clock->text, at, TRADITIONAL_SIZE) == 0)
+	if (clock->now_s / DAY_S == now_s / DAY_S && memcmp(clock->text, at, TRADITIONAL_SIZE) == 0)
 		return true;
 	tm.tm_mon = month(at);
 	tm.tm_mday = number(at + 4, 2);

@@ -12,8 +12,8 @@ void maillog_position_text(const struct maillog_position *p, char *text, size_t 
 {
 	switch (p->kind) {
 	case MAILLOG_IN_FILE:
-		snprintf(text, size, "file:%" PRIu64 ":%" PRIu64 ":%016" PRIx64 ":%" PRId64, p->inode,
-			 p->offset, p->mark, p->wall_ns);
+		snprintf(text, size, "file:%" PRIu64 ":%" PRIu64 ":%016" PRIx64 ":%" PRId64,
+			 p->inode, p->offset, p->mark, p->wall_ns);
 		break;
 	case MAILLOG_IN_JOURNAL:
 		snprintf(text, size, "journal:%" PRId64 ":%s", p->wall_ns, p->cursor);
@@ -38,7 +38,8 @@ int maillog_position_parse(const char *text, struct maillog_position *p)
 		if (text[i] <= ' ' || text[i] > '~')
 			return -EINVAL;
 	if (sscanf(text, "file:%" SCNu64 ":%" SCNu64 ":%16" SCNx64 ":%" SCNd64 "%n", &made.inode,
-		   &made.offset, &made.mark, &made.wall_ns, &end) == 4 && end >= 0 && !text[end]) {
+		   &made.offset, &made.mark, &made.wall_ns, &end) == 4 &&
+	    end >= 0 && !text[end]) {
 		made.kind = MAILLOG_IN_FILE;
 		*p = made;
 		return 0;

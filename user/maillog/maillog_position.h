@@ -21,10 +21,10 @@ enum maillog_position_kind {
 struct maillog_position {
 	uint32_t kind; /* enum maillog_position_kind */
 	uint32_t pad;
-	int64_t wall_ns;  /* of the last line */
-	uint64_t inode;   /* file: a number of the device may change with a boot, the mark does not */
-	uint64_t offset;  /* behind the last line */
-	uint64_t mark;    /* hash of what stands before it: the same place in a copy */
+	int64_t wall_ns; /* of the last line */
+	uint64_t inode; /* file: a number of the device may change with a boot, the mark does not */
+	uint64_t offset; /* behind the last line */
+	uint64_t mark;	 /* hash of what stands before it: the same place in a copy */
 	char cursor[MAILLOG_CURSOR_SIZE]; /* journal */
 };
 

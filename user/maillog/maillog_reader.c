@@ -19,9 +19,9 @@
 #include "maillog_reader.h"
 
 #define MESSAGES_PER_CALL 64
-#define DAY_S (24 * 3600)
-#define POSTFIX_USER "postfix"
-#define JOURNAL "journal"
+#define DAY_S		  (24 * 3600)
+#define POSTFIX_USER	  "postfix"
+#define JOURNAL		  "journal"
 
 static bool is_fresh(const char *path)
 {
@@ -56,9 +56,9 @@ static int choose(struct maillog_reader *r, const char *where)
 	}
 	if (where[0] != '/')
 		return -EINVAL;
-	return snprintf(r->path, sizeof(r->path), "%s", where) < (int)sizeof(r->path)
-		       ? 0
-		       : -ENAMETOOLONG;
+	return snprintf(r->path, sizeof(r->path), "%s", where) < (int)sizeof(r->path) ?
+		       0 :
+		       -ENAMETOOLONG;
 }
 
 int maillog_reader_start(struct maillog_reader *r, const char *where,

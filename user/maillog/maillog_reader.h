@@ -4,9 +4,10 @@
  * privileges, and hands on what maillog.h makes of it, each record with the position behind it.
  *
  * A file is opened by the daemon, which gives the child its descriptors: the child is nobody, in an
- * empty root directory, and can do no more than read them. Rotation by rename and by copytruncate is
- * followed, also when it happened while nobody read; files that were compressed meanwhile are not
- * read. Whoever may write to syslog can put lines into the file: logger(1) can, and so can customers.
+ * empty root directory, and can do no more than read them. Rotation by rename and by copytruncate
+ * is followed, also when it happened while nobody read; files that were compressed meanwhile are
+ * not read. Whoever may write to syslog can put lines into the file: logger(1) can, and so can
+ * customers.
  *
  * A journal consists of files that come and go, so its reader keeps the root directory: as nobody,
  * in the group systemd-journal, it opens files for reading only. It believes the entries alone that
@@ -31,12 +32,12 @@ struct maillog_reader {
 };
 
 struct maillog_reader_ops {
-	/* REPORT_OUTCOME, REPORT_REFUSED; REPORT_ALIVE each second while the end of the log is reached;
-	 * REPORT_LOST: count 0: there is no log, told once and tried again each second; else: lines
-	 * were lost, nobody knows how many. */
+	/* REPORT_OUTCOME, REPORT_REFUSED; REPORT_ALIVE each second while the end of the log is
+	 * reached; REPORT_LOST: count 0: there is no log, told once and tried again each second;
+	 * else: lines were lost, nobody knows how many. */
 	void (*record)(void *arg, const struct delivery_report *record);
-	/* Who on this host opened the connection that has this end, as it was at that time; false: not
-	 * known. */
+	/* Who on this host opened the connection that has this end, as it was at that time; false:
+	 * not known. */
 	bool (*caller)(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,
 		       uint32_t *uid);
 	/* Everything up to here has been told: called behind each record, and now and then without.
@@ -46,15 +47,15 @@ struct maillog_reader_ops {
 
 /*
  * where: the path of the log; "journal", or "journal:DIRECTORY"; "auto": /var/log/mail.log or
- * /var/log/maillog if it was written within a day, else the journal. from: as saved, or NULL. Without
- * a position of this kind it begins at the end; what stands before is read for the messages in the
- * queue (64 MiB at most). Waits until the child is locked in. 0 or -errno: -ENOENT: there is no user
- * postfix. Nothing is left on failure, and *r is untouched.
+ * /var/log/maillog if it was written within a day, else the journal. from: as saved, or NULL.
+ * Without a position of this kind it begins at the end; what stands before is read for the messages
+ * in the queue (64 MiB at most). Waits until the child is locked in. 0 or -errno: -ENOENT: there is
+ * no user postfix. Nothing is left on failure, and *r is untouched.
  */
 int maillog_reader_start(struct maillog_reader *r, const char *where,
 			 const struct maillog_position *from);
-/* Handle what the child has sent, a bounded number. -EPIPE: the child is gone; stop, then start with
- * the position that was called back last. */
+/* Handle what the child has sent, a bounded number. -EPIPE: the child is gone; stop, then start
+ * with the position that was called back last. */
 int maillog_reader_serve(struct maillog_reader *r, const struct maillog_reader_ops *ops, void *arg);
 void maillog_reader_stop(struct maillog_reader *r);
 

@@ -7,8 +7,8 @@
 #include "maillog_event.h"
 
 /* util: "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz", base 52 without vowels */
-#define LONG_ID_MIN 10
-#define LONG_ID_MAX 32
+#define LONG_ID_MIN  10
+#define LONG_ID_MAX  32
 #define SHORT_ID_MIN 6
 #define SHORT_ID_MAX 24
 

@@ -8,8 +8,8 @@
 #include "base/hash.h"
 #include "maillog_table.h"
 
-#define NONE UINT32_MAX
-#define INSTANCES 16
+#define NONE	      UINT32_MAX
+#define INSTANCES     16
 #define INSTANCE_SIZE 32
 
 struct list {
@@ -236,8 +236,7 @@ void maillog_table_remove(struct maillog_table *t, struct maillog_message *m, in
 
 void maillog_table_forget(struct maillog_table *t, int64_t wall_ns)
 {
-	while (t->removed.oldest != NONE &&
-	       t->messages[t->removed.oldest].removed_ns < wall_ns)
+	while (t->removed.oldest != NONE && t->messages[t->removed.oldest].removed_ns < wall_ns)
 		forget(t, &t->messages[t->removed.oldest]);
 }
 

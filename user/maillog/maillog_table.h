@@ -15,7 +15,7 @@
 
 struct maillog_message {
 	uint64_t hash;
-	uint32_t next;  /* in its bucket */
+	uint32_t next;	/* in its bucket */
 	uint32_t older; /* in its list */
 	uint32_t newer;
 	uint32_t known; /* of enum submission_known */
@@ -23,11 +23,11 @@ struct maillog_message {
 	uint32_t caller;
 	uint32_t client_port;
 	uint8_t client[16];
-	bool begun;     /* its beginning was seen, or where it came from */
-	bool removed;   /* kept for lines that are late */
+	bool begun;   /* its beginning was seen, or where it came from */
+	bool removed; /* kept for lines that are late */
 	int64_t removed_ns;
-	char *auth;     /* NULL: none */
-	char *sender;   /* NULL: not known */
+	char *auth;   /* NULL: none */
+	char *sender; /* NULL: not known */
 	char *forwarder;
 	char key[MAILLOG_KEY_SIZE]; /* "postfix/9F5D65B" */
 };

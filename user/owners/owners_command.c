@@ -215,9 +215,9 @@ static void run_command(struct run *run, const char *command)
 		err = -errno;
 	if (!err)
 		return;
-	run->answer.ending = err == -ETIME   ? ENDED_LATE
-			     : err == -EFBIG ? ENDED_LARGE
-					     : ENDED_NEVER_BEGUN;
+	run->answer.ending = err == -ETIME ? ENDED_LATE :
+			     err == -EFBIG ? ENDED_LARGE :
+					     ENDED_NEVER_BEGUN;
 	run->answer.status = -err;
 }
 

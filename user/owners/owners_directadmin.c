@@ -58,7 +58,8 @@ static int read_pointers(struct owners_reading *r)
 	dir = opendir(below);
 	if (!dir) {
 		err = -errno;
-		snprintf(r->error, r->error_size, "%s: cannot be read: %s", VIRTUAL, strerror(-err));
+		snprintf(r->error, r->error_size, "%s: cannot be read: %s", VIRTUAL,
+			 strerror(-err));
 		return err;
 	}
 	while (!err && (entry = readdir(dir))) {

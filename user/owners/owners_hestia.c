@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * owners_hestia.c - Hestia's domains: of each user the files web.conf, mail.conf and dns.conf, a line
- * a domain of KEY='value' words.
+ * owners_hestia.c - Hestia's domains: of each user the files web.conf, mail.conf and dns.conf, a
+ * line a domain of KEY='value' words.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -252,8 +252,8 @@ int owners_read_root(const char *root, const struct config *config, const char *
 	}
 	name_table_init(&r.users);
 	read_users(&r);
-	err = config->source == CONFIG_SOURCE_COMMAND ? read_output(&r, output, output_size)
-						      : read_files(&r);
+	err = config->source == CONFIG_SOURCE_COMMAND ? read_output(&r, output, output_size) :
+							read_files(&r);
 	name_table_free(&r.users);
 	if (err) {
 		owners_free(r.owners);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * owners_read.h - what the owners*.c files share: the table while it is being filled, and the steps
- * from the lines of a file to its rows. Nobody else includes this, but tests that want another root.
+ * from the lines of a file to its rows. Nobody else includes this, but tests that want another
+ * root.
  */
 #ifndef SMTPL_OWNERS_READ_H
 #define SMTPL_OWNERS_READ_H
@@ -9,7 +10,7 @@
 #include "base/name_table.h"
 #include "owners.h"
 
-#define OWNERS_MAX        1000000
+#define OWNERS_MAX	  1000000
 #define OWNERS_FILE_BYTES (64u << 20)
 #define OWNERS_LINE_BYTES 1024
 
@@ -22,10 +23,10 @@ struct owners {
 struct owners_reading {
 	struct owners *owners;
 	const struct config *config;
-	const char *root; /* before every path; "" but for tests */
+	const char *root;	 /* before every path; "" but for tests */
 	struct name_table users; /* of /etc/passwd, and looked up so far */
-	const char *file; /* being read, printable */
-	unsigned int line; /* from 1 */
+	const char *file;	 /* being read, printable */
+	unsigned int line;	 /* from 1 */
 	char *error;
 	size_t error_size;
 };

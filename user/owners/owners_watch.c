@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * owners_watch.c - when to read the owners of domains again. Looks compare what stat(2) says, which
- * finds files that were renamed over, removed, made again, or that appear with their directory later.
+ * finds files that were renamed over, removed, made again, or that appear with their directory
+ * later.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,7 +11,6 @@
 #include "base/clock.h"
 #include "owners_read.h"
 #include "owners_watch.h"
-
 
 /* A look takes at most this part of the time: a panel may have a file for each of 10000 users. */
 #define COST_SHARE 100
@@ -85,8 +85,8 @@ static int poll_files(struct owners_watch *w, const struct config *config, char 
 	w->at_once = false;
 	w->unsettled = 0;
 	result = read_now(w, config, NULL, 0, error, error_size);
-	/* What is wrong in a file stays so until it changes. A lack of memory, or of permission, does
-	 * not show in the signature: it is tried again. */
+	/* What is wrong in a file stays so until it changes. A lack of memory, or of permission,
+	 * does not show in the signature: it is tried again. */
 	if (result == 1 || result == -EINVAL)
 		w->read = signature;
 	return result;
@@ -134,9 +134,9 @@ static int watch_command(struct owners_watch *w, const struct config *config, ui
 	int err = owners_command_answer(&w->command, &output, &output_size, error, error_size);
 
 	if (err == -EAGAIN)
-		return config->source == CONFIG_SOURCE_COMMAND
-			       ? ask_command(w, config, now_ns, error, error_size)
-			       : 0;
+		return config->source == CONFIG_SOURCE_COMMAND ?
+			       ask_command(w, config, now_ns, error, error_size) :
+			       0;
 	w->asked = false;
 	if (err == -EPIPE)
 		owners_command_stop(&w->command);

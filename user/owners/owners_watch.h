@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * owners_watch.h - the owners of domains as they are now: read when a source changes, and kept as
- * they were when it cannot be read. Looks at the files once a second and more seldom where there are
- * so many that a look is dear; runs the command each `refresh`. Logs nothing.
+ * they were when it cannot be read. Looks at the files once a second and more seldom where there
+ * are so many that a look is dear; runs the command each `refresh`. Logs nothing.
  */
 #ifndef SMTPL_OWNERS_WATCH_H
 #define SMTPL_OWNERS_WATCH_H
@@ -17,17 +17,17 @@
 
 struct owners_watch {
 	struct owners *owners; /* in force; NULL: an empty table */
-	const char *root; /* before every path; "" but for tests */
+	const char *root;      /* before every path; "" but for tests */
 	struct owners_command command;
-	uint64_t read; /* signature of the files that were read */
-	uint64_t seen; /* of those at the last look */
+	uint64_t read;		/* signature of the files that were read */
+	uint64_t seen;		/* of those at the last look */
 	unsigned int unsettled; /* looks in a row that found another change */
-	uint64_t look_ns; /* when to look next */
-	uint64_t ask_ns; /* when to run the command next */
-	bool asked; /* it runs */
-	bool at_once; /* read with the next poll */
-	bool known; /* the table in force was read, not restored */
-	bool same; /* the last one read had nothing new */
+	uint64_t look_ns;	/* when to look next */
+	uint64_t ask_ns;	/* when to run the command next */
+	bool asked;		/* it runs */
+	bool at_once;		/* read with the next poll */
+	bool known;		/* the table in force was read, not restored */
+	bool same;		/* the last one read had nothing new */
 };
 
 /* Start the child for the command where there is one; the first poll reads at once. Needs the

@@ -233,8 +233,8 @@ void exim_event_reply(struct delivery_report *record, const char *text)
 	const char *code = find_code(text);
 
 	if (code) {
-		record->code = (uint16_t)((code[0] - '0') * 100 + (code[1] - '0') * 10 +
-					  (code[2] - '0'));
+		record->code =
+			(uint16_t)((code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0'));
 		text = code + 3 + (code[3] != '\0');
 		text += read_enhanced(text, record->enhanced);
 		text += *text == ' ';

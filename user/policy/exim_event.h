@@ -30,7 +30,8 @@
  * where no other is named. 0; -ENOENT: not an outcome; -EINVAL: malformed. */
 int exim_event_parse(char *line, size_t length, uint32_t peer, struct delivery_report *record);
 
-/* When Exim took in the message of this id, which begins with it: Unix time; 0: it is no such id. */
+/* When Exim took in the message of this id, which begins with it: Unix time; 0: it is no such id.
+ * */
 int64_t exim_event_submitted_ns(const char *id);
 
 /* Note code, enhanced code and text of a reply as Exim words it: "550 5.1.1 no", "SMTP error from

@@ -112,7 +112,8 @@ static void take_source(struct opensmtpd_session *s, char *source)
 		source[length - 1] = '\0';
 		source++;
 	}
-	if (policy_word_ip(s->submission.client, source) && !policy_word_number(port, 65535, &number)) {
+	if (policy_word_ip(s->submission.client, source) &&
+	    !policy_word_number(port, 65535, &number)) {
 		s->submission.known |= SUBMISSION_HAS_CLIENT;
 		s->submission.client_port = (uint32_t)number;
 	}
@@ -220,8 +221,9 @@ const char *opensmtpd_register(void)
 size_t opensmtpd_reply(const struct opensmtpd_question *question, const char *refusal,
 		       char reply[OPENSMTPD_REPLY_SIZE])
 {
-	int n = snprintf(reply, OPENSMTPD_REPLY_SIZE, "filter-result|%016" PRIx64 "|%016" PRIx64 "|",
-			 question->id, question->token);
+	int n = snprintf(reply, OPENSMTPD_REPLY_SIZE,
+			 "filter-result|%016" PRIx64 "|%016" PRIx64 "|", question->id,
+			 question->token);
 
 	n += snprintf(reply + n, (size_t)(OPENSMTPD_REPLY_SIZE - n), "%s%.*s\n",
 		      refusal ? "reject|" : "proceed", OPENSMTPD_REPLY_SIZE / 2,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * opensmtpd.h - the filter protocol of OpenSMTPD (smtpd-filters(7), versions 0.5 to 0.7): the server
- * reports what happens in its sessions, and asks before it goes on. Pure.
+ * opensmtpd.h - the filter protocol of OpenSMTPD (smtpd-filters(7), versions 0.5 to 0.7): the
+ * server reports what happens in its sessions, and asks before it goes on. Pure.
  *
  *	config|ready
  *	report|0.7|TIME|smtp-in|link-connect|SESSION|RDNS|FCRDNS|SOURCE|DESTINATION
@@ -25,8 +25,8 @@
 
 /* Sessions remembered at a time; those beyond may send, whoever it is. The server takes fewer. */
 #define OPENSMTPD_SESSIONS_MAX 16384
-#define OPENSMTPD_SOCKET_SIZE 108
-#define OPENSMTPD_REPLY_SIZE 1024
+#define OPENSMTPD_SOCKET_SIZE  108
+#define OPENSMTPD_REPLY_SIZE   1024
 
 struct opensmtpd;
 
@@ -35,7 +35,9 @@ struct opensmtpd_session {
 	struct submission submission;
 	/* sendmail(1) came through this unix socket of the server; "": a network connection. */
 	char socket[OPENSMTPD_SOCKET_SIZE];
-	uint32_t inode; /* of sendmail's connection to it; 0: not known. For the caller of this module. */
+	uint32_t
+		/* of sendmail's connection to it; 0: not known. For the caller of this module. */
+		inode;
 	struct opensmtpd_session *next;
 };
 
@@ -43,7 +45,7 @@ enum opensmtpd_step {
 	OPENSMTPD_NOTHING = 0,
 	OPENSMTPD_REGISTER, /* write opensmtpd_register() */
 	OPENSMTPD_PROCEED,  /* answer without a refusal */
-	OPENSMTPD_ASK,      /* a verdict about the submission of the session, then answer */
+	OPENSMTPD_ASK,	    /* a verdict about the submission of the session, then answer */
 };
 
 struct opensmtpd_question {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_child.c - the event loop of the policy server's child process. All memory is taken before the
- * sandbox closes; after that the loop gets by with the system calls listed here.
+ * policy_child.c - the event loop of the policy server's child process. All memory is taken before
+ * the sandbox closes; after that the loop gets by with the system calls listed here.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,16 +17,17 @@
 #include "policy_child.h"
 #include "base/sandbox.h"
 
-#define WAKE_EVENTS 128
+#define WAKE_EVENTS	 128
 #define ACCEPTS_PER_WAKE 64
-#define SPARE_FILES 10 /* stderr, the fixed sockets, epoll, one more than fits */
-#define MEMORY_BYTES (96u << 20)
+#define SPARE_FILES	 10 /* stderr, the fixed sockets, epoll, one more than fits */
+#define MEMORY_BYTES	 (96u << 20)
 
 static const int loop_syscalls[] = {
-	SCMP_SYS(accept4),      SCMP_SYS(close),      SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait),
-	SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_wait), SCMP_SYS(recv),      SCMP_SYS(recvfrom),
-	SCMP_SYS(recvmmsg),     SCMP_SYS(send),       SCMP_SYS(sendmmsg),  SCMP_SYS(sendto),
-	SCMP_SYS(getsockopt),   SCMP_SYS(recvmmsg_time64),
+	SCMP_SYS(accept4),     SCMP_SYS(close),		  SCMP_SYS(epoll_ctl),
+	SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_pwait2),	  SCMP_SYS(epoll_wait),
+	SCMP_SYS(recv),	       SCMP_SYS(recvfrom),	  SCMP_SYS(recvmmsg),
+	SCMP_SYS(send),	       SCMP_SYS(sendmmsg),	  SCMP_SYS(sendto),
+	SCMP_SYS(getsockopt),  SCMP_SYS(recvmmsg_time64),
 };
 
 struct server {
@@ -411,7 +412,7 @@ static int lock_in(const struct server *s, pid_t parent)
 }
 
 int policy_child(const struct policy_sockets *sockets, const struct policy_bounds *bounds,
-		const struct config_uids *peers, int parent_fd, pid_t parent)
+		 const struct config_uids *peers, int parent_fd, pid_t parent)
 {
 	struct server s = {.sockets = sockets, .bounds = bounds};
 	int err = server_setup(&s, peers, parent_fd);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client.h - `smtplimit answer`: a process that a mail server runs, which asks the daemon whether a
- * message may be sent, and when no daemon answers looks into the file `suspended`. Whoever is not
- * found there may send.
+ * policy_client.h - `smtplimit answer`: a process that a mail server runs, which asks the daemon
+ * whether a message may be sent, and when no daemon answers looks into the file `suspended`.
+ * Whoever is not found there may send.
  */
 #ifndef SMTPL_POLICY_CLIENT_H
 #define SMTPL_POLICY_CLIENT_H
@@ -28,16 +28,19 @@ struct policy_client {
 	int64_t quiet_until_ms; /* CLOCK_MONOTONIC */
 };
 
-/* Is it refused? Then `text` says so, printable, one line. Takes POLICY_CLIENT_WAIT_MS and a little. */
-bool policy_client_ask(struct policy_client *a, const struct submission *o, char text[POLICY_CLIENT_TEXT_SIZE]);
+/* Is it refused? Then `text` says so, printable, one line. Takes POLICY_CLIENT_WAIT_MS and a
+ * little. */
+bool policy_client_ask(struct policy_client *a, const struct submission *o,
+		       char text[POLICY_CLIENT_TEXT_SIZE]);
 
 /* The daemon's word alone. 1: refused, with the text; 0: may be sent; -errno: it did not answer. */
-int policy_client_daemon(const char *run, const struct submission *o, char text[POLICY_CLIENT_TEXT_SIZE]);
+int policy_client_daemon(const char *run, const struct submission *o,
+			 char text[POLICY_CLIENT_TEXT_SIZE]);
 
-/* What the file says, by the first of these that is known: account, SMTP AUTH identity, caller, local
- * client, sender. True: refused, with the text. */
+/* What the file says, by the first of these that is known: account, SMTP AUTH identity, caller,
+ * local client, sender. True: refused, with the text. */
 bool policy_client_suspended(const struct config *config, const struct submission *o,
-		      char text[POLICY_CLIENT_TEXT_SIZE]);
+			     char text[POLICY_CLIENT_TEXT_SIZE]);
 
 /*
  * Leave the process no more than reading and writing, files to read, sockets of this host: any
@@ -46,8 +49,8 @@ bool policy_client_suspended(const struct config *config, const struct submissio
  */
 int policy_client_lock(void);
 
-/* The protocols, on standard input and output, until the end of the input. Each returns an exit code
- * of cmd.h. */
+/* The protocols, on standard input and output, until the end of the input. Each returns an exit
+ * code of cmd.h. */
 int policy_client_policy(struct policy_client *a);
 int policy_client_socketmap(struct policy_client *a);
 int policy_client_opensmtpd(struct policy_client *a);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_ask.c - a question to the daemon through its socket `exim`, bounded in time, and where to
- * look when there is no answer.
+ * policy_client_ask.c - a question to the daemon through its socket `exim`, bounded in time, and
+ * where to look when there is no answer.
  */
 #include "base/clock.h"
 #include "policy_client.h"
@@ -125,7 +125,8 @@ static int converse(int fd, const struct submission *o, char text[POLICY_CLIENT_
 	return 1;
 }
 
-int policy_client_daemon(const char *run, const struct submission *o, char text[POLICY_CLIENT_TEXT_SIZE])
+int policy_client_daemon(const char *run, const struct submission *o,
+			 char text[POLICY_CLIENT_TEXT_SIZE])
 {
 	int fd = connect_to(run);
 	int r;
@@ -137,7 +138,8 @@ int policy_client_daemon(const char *run, const struct submission *o, char text[
 	return r;
 }
 
-bool policy_client_ask(struct policy_client *a, const struct submission *o, char text[POLICY_CLIENT_TEXT_SIZE])
+bool policy_client_ask(struct policy_client *a, const struct submission *o,
+		       char text[POLICY_CLIENT_TEXT_SIZE])
 {
 	int r = -ETIMEDOUT;
 

@@ -10,7 +10,8 @@
 #include "policy_word.h"
 
 struct policy_client_line {
-	char text[POLICY_LINE_MAX + 1]; /* without the line end; ends with a NUL, and may hold others */
+	char text[POLICY_LINE_MAX +
+		  1]; /* without the line end; ends with a NUL, and may hold others */
 	size_t length;
 	size_t bytes; /* that were read, line end included: more than length + 1 when it was cut */
 	bool cut;

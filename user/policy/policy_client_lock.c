@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_lock.c - what is left to a process that a mail server runs: reading strangers' lines, it
- * needs neither to write files, nor to start programs, nor to reach the network.
+ * policy_client_lock.c - what is left to a process that a mail server runs: reading strangers'
+ * lines, it needs neither to write files, nor to start programs, nor to reach the network.
  */
 #include "policy_client.h"
 
@@ -12,20 +12,20 @@
 #include <sys/socket.h>
 
 static const int allowed[] = {
-	SCMP_SYS(read),       SCMP_SYS(write),        SCMP_SYS(writev),
-	SCMP_SYS(readv),      SCMP_SYS(close),        SCMP_SYS(lseek),
-	SCMP_SYS(fstat),      SCMP_SYS(newfstatat),   SCMP_SYS(statx),
-	SCMP_SYS(fstat64),    SCMP_SYS(fstatat64),    SCMP_SYS(_llseek),
-	SCMP_SYS(brk),        SCMP_SYS(mmap),         SCMP_SYS(mmap2),
-	SCMP_SYS(munmap),     SCMP_SYS(mremap),       SCMP_SYS(madvise),
-	SCMP_SYS(connect),    SCMP_SYS(setsockopt),   SCMP_SYS(sendto),
-	SCMP_SYS(sendmsg),    SCMP_SYS(send),         SCMP_SYS(recvfrom),
-	SCMP_SYS(recvmsg),    SCMP_SYS(recv),         SCMP_SYS(poll),
-	SCMP_SYS(ppoll),      SCMP_SYS(ppoll_time64), SCMP_SYS(getrandom),
-	SCMP_SYS(futex),      SCMP_SYS(futex_time64), SCMP_SYS(clock_gettime),
-	SCMP_SYS(time),       SCMP_SYS(gettimeofday), SCMP_SYS(clock_gettime64),
-	SCMP_SYS(exit),       SCMP_SYS(exit_group),   SCMP_SYS(restart_syscall),
-	SCMP_SYS(sigreturn),  SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(read),	     SCMP_SYS(write),	     SCMP_SYS(writev),
+	SCMP_SYS(readv),     SCMP_SYS(close),	     SCMP_SYS(lseek),
+	SCMP_SYS(fstat),     SCMP_SYS(newfstatat),   SCMP_SYS(statx),
+	SCMP_SYS(fstat64),   SCMP_SYS(fstatat64),    SCMP_SYS(_llseek),
+	SCMP_SYS(brk),	     SCMP_SYS(mmap),	     SCMP_SYS(mmap2),
+	SCMP_SYS(munmap),    SCMP_SYS(mremap),	     SCMP_SYS(madvise),
+	SCMP_SYS(connect),   SCMP_SYS(setsockopt),   SCMP_SYS(sendto),
+	SCMP_SYS(sendmsg),   SCMP_SYS(send),	     SCMP_SYS(recvfrom),
+	SCMP_SYS(recvmsg),   SCMP_SYS(recv),	     SCMP_SYS(poll),
+	SCMP_SYS(ppoll),     SCMP_SYS(ppoll_time64), SCMP_SYS(getrandom),
+	SCMP_SYS(futex),     SCMP_SYS(futex_time64), SCMP_SYS(clock_gettime),
+	SCMP_SYS(time),	     SCMP_SYS(gettimeofday), SCMP_SYS(clock_gettime64),
+	SCMP_SYS(exit),	     SCMP_SYS(exit_group),   SCMP_SYS(restart_syscall),
+	SCMP_SYS(sigreturn), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(uname),
 };
 
@@ -42,9 +42,9 @@ static int allow_all(scmp_filter_ctx filter)
 		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
 				       SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i], 0));
 	if (!err)
-		err = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
-				       SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC,
-					       O_RDONLY));
+		err = seccomp_rule_add(
+			filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+			SCMP_A2(SCMP_CMP_MASKED_EQ, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY));
 	return err;
 }
 

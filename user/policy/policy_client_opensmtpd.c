@@ -18,7 +18,7 @@
 
 /* More callers of sendmail(1) than these, all at the same moment, are not told apart. */
 #define CALLERS_MAX 64
-#define ASKED_MAX 4
+#define ASKED_MAX   4
 
 /* Connections that are no session's yet; root's only when there is nobody else: root may watch the
  * server through the same socket. */
@@ -34,7 +34,8 @@ static size_t free_peers(const struct opensmtpd *filter, const char *path,
 	return kept;
 }
 
-static size_t distinct_uids(const struct sock_diag_peer *peers, size_t count, uint32_t uids[ASKED_MAX + 1])
+static size_t distinct_uids(const struct sock_diag_peer *peers, size_t count,
+			    uint32_t uids[ASKED_MAX + 1])
 {
 	size_t found = 0, i, j;
 
@@ -48,8 +49,8 @@ static size_t distinct_uids(const struct sock_diag_peer *peers, size_t count, ui
 }
 
 /* Which of several called is not known. */
-static bool ask_for_all(struct policy_client *a, struct submission submission, const uint32_t *uids, size_t count,
-			char text[POLICY_CLIENT_TEXT_SIZE])
+static bool ask_for_all(struct policy_client *a, struct submission submission, const uint32_t *uids,
+			size_t count, char text[POLICY_CLIENT_TEXT_SIZE])
 {
 	size_t refused = 0, i;
 
@@ -64,8 +65,8 @@ static bool ask_for_all(struct policy_client *a, struct submission submission, c
 	return policy_client_ask(a, &submission, text);
 }
 
-static bool ask(struct policy_client *a, const struct opensmtpd *filter, struct opensmtpd_session *s,
-		char text[POLICY_CLIENT_TEXT_SIZE])
+static bool ask(struct policy_client *a, const struct opensmtpd *filter,
+		struct opensmtpd_session *s, char text[POLICY_CLIENT_TEXT_SIZE])
 {
 	struct sock_diag_peer peers[CALLERS_MAX];
 	uint32_t uids[ASKED_MAX + 1];
@@ -98,11 +99,13 @@ int policy_client_opensmtpd(struct policy_client *a)
 		bool refused;
 
 		if (step == OPENSMTPD_REGISTER)
-			err = policy_client_write(opensmtpd_register(), strlen(opensmtpd_register()));
+			err = policy_client_write(opensmtpd_register(),
+						  strlen(opensmtpd_register()));
 		if (step != OPENSMTPD_PROCEED && step != OPENSMTPD_ASK)
 			continue;
 		refused = step == OPENSMTPD_ASK && ask(a, filter, question.session, text);
-		err = policy_client_write(reply, opensmtpd_reply(&question, refused ? text : NULL, reply));
+		err = policy_client_write(reply,
+					  opensmtpd_reply(&question, refused ? text : NULL, reply));
 	}
 	opensmtpd_free(filter);
 	return err ? CMD_FAILED : CMD_DONE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_sendmail.c - `smtplimit answer sendmail KEY`: a look-up in Sendmail's `program` map, of a
- * key of sendmail_key.h. The text is printed in quotes, without which Sendmail would take what
- * stands in parentheses for a comment; nothing: may be sent.
+ * policy_client_sendmail.c - `smtplimit answer sendmail KEY`: a look-up in Sendmail's `program`
+ * map, of a key of sendmail_key.h. The text is printed in quotes, without which Sendmail would take
+ * what stands in parentheses for a comment; nothing: may be sent.
  */
 #include "policy_client.h"
 
@@ -20,7 +20,7 @@ int policy_client_sendmail(struct policy_client *a, const char *key)
 	for (char *c = text; *c; c++)
 		if (*c == '"' || *c == '\\')
 			*c = '?';
-	return policy_client_write(line, (size_t)snprintf(line, sizeof(line), "\"%s\"\n", text))
-		       ? CMD_FAILED
-		       : CMD_DONE;
+	return policy_client_write(line, (size_t)snprintf(line, sizeof(line), "\"%s\"\n", text)) ?
+		       CMD_FAILED :
+		       CMD_DONE;
 }

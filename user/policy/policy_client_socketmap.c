@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_socketmap.c - `smtplimit answer socketmap`: netstrings ask, netstrings answer, until one
- * is none.
+ * policy_client_socketmap.c - `smtplimit answer socketmap`: netstrings ask, netstrings answer,
+ * until one is none.
  */
 #include "policy_client.h"
 

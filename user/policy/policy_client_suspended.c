@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_suspended.c - who pays for a message when there is no daemon to ask, as far as that can be
- * told without it, in the order of submission.h; and whether the file `suspended` has them. Names are
- * looked for as they are, with no question to the passwd database, which may take its time: the file
- * has a line for a user's number as well as for the name.
+ * policy_client_suspended.c - who pays for a message when there is no daemon to ask, as far as that
+ * can be told without it, in the order of submission.h; and whether the file `suspended` has them.
+ * Names are looked for as they are, with no question to the passwd database, which may take its
+ * time: the file has a line for a user's number as well as for the name.
  */
 #include "policy_client.h"
 
@@ -18,7 +18,8 @@
 
 static bool find(const struct config *config, const char *name, char text[POLICY_CLIENT_TEXT_SIZE])
 {
-	return *name && suspended_find(config->run, name, time(NULL), text, POLICY_CLIENT_TEXT_SIZE) == 0;
+	return *name &&
+	       suspended_find(config->run, name, time(NULL), text, POLICY_CLIENT_TEXT_SIZE) == 0;
 }
 
 static bool find_uid(const struct config *config, uint32_t uid, char text[POLICY_CLIENT_TEXT_SIZE])
@@ -78,7 +79,8 @@ static bool find_client(const struct config *config, const struct submission *o,
 {
 	uint32_t uid = o->caller;
 
-	if (!(o->known & SUBMISSION_HAS_CALLER) && sock_diag_tcp_uid(o->client, o->client_port, &uid))
+	if (!(o->known & SUBMISSION_HAS_CALLER) &&
+	    sock_diag_tcp_uid(o->client, o->client_port, &uid))
 		return false;
 	if (is_relay(config, uid))
 		return find_domain(config, o->sender, text);
@@ -86,13 +88,13 @@ static bool find_client(const struct config *config, const struct submission *o,
 }
 
 bool policy_client_suspended(const struct config *config, const struct submission *o,
-		      char text[POLICY_CLIENT_TEXT_SIZE])
+			     char text[POLICY_CLIENT_TEXT_SIZE])
 {
 	if (!o->sender[0] && !(o->known & SUBMISSION_NO_SENDER))
 		return false; /* a bounce */
 	if (o->known & SUBMISSION_HAS_ACCOUNT)
-		return o->account.kind == ACCOUNT_UID ? find_uid(config, o->account.uid, text)
-						      : find(config, o->account.domain, text);
+		return o->account.kind == ACCOUNT_UID ? find_uid(config, o->account.uid, text) :
+							find(config, o->account.domain, text);
 	if (o->auth[0])
 		return find_identity(config, o->auth, text);
 	if (o->known & SUBMISSION_HAS_UID && !is_relay(config, o->uid))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_delegation.h - Postfix policy delegation (SMTPD_POLICY_README): a request is lines of name=value
- * and an empty line; an answer is "action=..." and an empty line. Pure.
+ * policy_delegation.h - Postfix policy delegation (SMTPD_POLICY_README): a request is lines of
+ * name=value and an empty line; an answer is "action=..." and an empty line. Pure.
  */
 #ifndef SMTPL_POLICY_DELEGATION_H
 #define SMTPL_POLICY_DELEGATION_H
@@ -11,14 +11,14 @@
 #include "policy_word.h"
 
 /* All lines of one request. Postfix sends about 700 bytes and some certificate names. */
-#define POLICY_DELEGATION_MAX (64u << 10)
+#define POLICY_DELEGATION_MAX	      (64u << 10)
 #define POLICY_DELEGATION_ANSWER_SIZE 1024
 
 struct policy_delegation {
 	struct submission submission; /* what was asked, with POLICY_ASK */
 	size_t bytes;
-	bool is_policy;       /* request=smtpd_access_policy was there */
-	bool no_sender;       /* a state of the session in which no sender has been named */
+	bool is_policy; /* request=smtpd_access_policy was there */
+	bool no_sender; /* a state of the session in which no sender has been named */
 };
 
 void policy_delegation_begin(struct policy_delegation *p);

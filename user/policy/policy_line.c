@@ -128,7 +128,7 @@ static bool is_one_word(const struct account_id *id)
 }
 
 size_t policy_line_answer(const struct account_id *id, const char *refusal,
-			char line[POLICY_LINE_ANSWER_SIZE])
+			  char line[POLICY_LINE_ANSWER_SIZE])
 {
 	struct writer w = {line, POLICY_LINE_ANSWER_SIZE, 0};
 

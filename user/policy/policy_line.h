@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_line.h - the protocol of the socket `exim`, which is the general one: a line of words asks,
- * a line answers, and the server closes. Pure.
+ * policy_line.h - the protocol of the socket `exim`, which is the general one: a line of words
+ * asks, a line answers, and the server closes. Pure.
  *
  *	uid=N			the caller of sendmail(1)
  *	addr=IP port=N		the SMTP client's end of the connection
@@ -35,7 +35,7 @@ size_t policy_line_ask(const struct submission *o, char *line, size_t size);
 /* Each writes an answer with its LF and a NUL and returns its length. `id` NULL: nobody pays;
  * `refusal` NULL: may be sent. */
 size_t policy_line_answer(const struct account_id *id, const char *refusal,
-			char line[POLICY_LINE_ANSWER_SIZE]);
+			  char line[POLICY_LINE_ANSWER_SIZE]);
 size_t policy_line_error(const char *why, char line[POLICY_LINE_ANSWER_SIZE]);
 
 /* Read an answer: the refusal, "550 5.7.1 ...", in `line`, whose end is taken off; NULL: may be

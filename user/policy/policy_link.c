@@ -9,9 +9,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BATCH 32
+#define BATCH	32
 #define TELL_MS 1000
-
 
 _Static_assert(offsetof(struct policy_message, record) == 2 * sizeof(uint32_t),
 	       "a record follows the two words of the message");
@@ -29,8 +28,8 @@ int policy_link_init(struct policy_link *l, int fd, size_t records_max)
 	return l->records ? 0 : -ENOMEM;
 }
 
-struct policy_slot *policy_link_ask(struct policy_link *l, void *client, const struct submission *submission,
-				int64_t until_ms)
+struct policy_slot *policy_link_ask(struct policy_link *l, void *client,
+				    const struct submission *submission, int64_t until_ms)
 {
 	struct policy_slot *slot = l->slots;
 
@@ -39,8 +38,11 @@ struct policy_slot *policy_link_ask(struct policy_link *l, void *client, const s
 	while (slot->taken)
 		slot++;
 	l->taken++;
-	*slot = (struct policy_slot){.id = l->questions++, .taken = true, .client = client,
-				   .submission = submission, .until_ms = until_ms};
+	*slot = (struct policy_slot){.id = l->questions++,
+				     .taken = true,
+				     .client = client,
+				     .submission = submission,
+				     .until_ms = until_ms};
 	return slot;
 }
 
@@ -230,8 +232,8 @@ static void take_answer(struct policy_link *l, const struct policy_answer *answe
 }
 
 bool policy_link_answers(struct policy_link *l,
-		       void (*give)(void *arg, void *client, const struct policy_answer *answer),
-		       void *arg)
+			 void (*give)(void *arg, void *client, const struct policy_answer *answer),
+			 void *arg)
 {
 	struct policy_answer answers[BATCH];
 	struct mmsghdr messages[BATCH];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_link.h - the child's end of the socket pair to the daemon: questions, few at a time so that
- * no answer is lost; records, kept for a while when the daemon does not take them; and what was
- * counted. Nothing waits; what can be sent together is.
+ * policy_link.h - the child's end of the socket pair to the daemon: questions, few at a time so
+ * that no answer is lost; records, kept for a while when the daemon does not take them; and what
+ * was counted. Nothing waits; what can be sent together is.
  */
 #ifndef SMTPL_POLICY_LINK_H
 #define SMTPL_POLICY_LINK_H
@@ -21,9 +21,9 @@ struct policy_slot {
 	uint32_t id;
 	bool taken;
 	bool sent;
-	void *client;                /* NULL: does not care any more */
+	void *client;			     /* NULL: does not care any more */
 	const struct submission *submission; /* must stay until the answer */
-	int64_t until_ms;            /* then the place is another's */
+	int64_t until_ms;		     /* then the place is another's */
 };
 
 struct policy_link {
@@ -50,8 +50,8 @@ struct policy_link {
 int policy_link_init(struct policy_link *l, int fd, size_t records_max);
 
 /* Put a question in line. NULL: as many as may be are out. */
-struct policy_slot *policy_link_ask(struct policy_link *l, void *client, const struct submission *submission,
-				int64_t until_ms);
+struct policy_slot *policy_link_ask(struct policy_link *l, void *client,
+				    const struct submission *submission, int64_t until_ms);
 /* Nobody cares for the answer any more. */
 void policy_link_forget(struct policy_link *l, struct policy_slot *slot);
 /* Give places up whose answer is overdue. The time of the next, or INT64_MAX. */
@@ -67,7 +67,8 @@ int64_t policy_link_tell_ms(const struct policy_link *l);
 
 /* Take the answers that have come. False: the daemon is gone. */
 bool policy_link_answers(struct policy_link *l,
-		       void (*answer)(void *arg, void *client, const struct policy_answer *answer),
-		       void *arg);
+			 void (*answer)(void *arg, void *client,
+					const struct policy_answer *answer),
+			 void *arg);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 int policy_places_init(struct policy_places *p, unsigned int max, unsigned int per_uid,
-		     const struct config_uids *peers)
+		       const struct config_uids *peers)
 {
 	struct policy_talk *talks = calloc(max, sizeof(*talks));
 	unsigned int i;
@@ -48,7 +48,8 @@ static struct policy_place *stillest(const struct policy_places *p, const struct
 	struct policy_place *any = NULL;
 	struct policy_place *place;
 
-	TAILQ_FOREACH(place, &p->open, link) {
+	TAILQ_FOREACH(place, &p->open, link)
+	{
 		if (peer && place->peer != peer)
 			continue;
 		if (place->state == POLICY_READING)
@@ -59,7 +60,8 @@ static struct policy_place *stillest(const struct policy_places *p, const struct
 	return any;
 }
 
-struct policy_place *policy_places_victim(const struct policy_places *p, const struct policy_peer *peer)
+struct policy_place *policy_places_victim(const struct policy_places *p,
+					  const struct policy_peer *peer)
 {
 	if (peer->open >= p->per_uid)
 		return stillest(p, peer);
@@ -67,7 +69,7 @@ struct policy_place *policy_places_victim(const struct policy_places *p, const s
 }
 
 struct policy_place *policy_places_take(struct policy_places *p, struct policy_peer *peer, int fd,
-				    enum policy_socket socket)
+					enum policy_socket socket)
 {
 	struct policy_place *place = TAILQ_FIRST(&p->free);
 
@@ -86,7 +88,8 @@ struct policy_place *policy_places_take(struct policy_places *p, struct policy_p
 	return place;
 }
 
-void policy_places_turn(struct policy_places *p, struct policy_place *place, enum policy_state state)
+void policy_places_turn(struct policy_places *p, struct policy_place *place,
+			enum policy_state state)
 {
 	if (place->state == POLICY_WAITING)
 		TAILQ_REMOVE(&p->waiting, place, queue);

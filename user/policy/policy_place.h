@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_place.h - places for the connections at the policy server: bounded for all, and for each uid, so that
- * a flood of one mail server leaves room for the others. When there is no room, who has been still
- * for the longest goes. No I/O.
+ * policy_place.h - places for the connections at the policy server: bounded for all, and for each
+ * uid, so that a flood of one mail server leaves room for the others. When there is no room, who
+ * has been still for the longest goes. No I/O.
  */
 #ifndef SMTPL_POLICY_PLACE_H
 #define SMTPL_POLICY_PLACE_H
@@ -32,14 +32,14 @@ struct policy_place {
 	enum policy_state state;
 	int fd;
 	uint32_t events;     /* that epoll watches */
-	bool watched;        /* epoll knows the descriptor */
-	bool midway;         /* READING: until_ms is that of a request that has begun */
+	bool watched;	     /* epoll knows the descriptor */
+	bool midway;	     /* READING: until_ms is that of a request that has begun */
 	uint32_t generation; /* tells a connection from the ones that had the place before */
 	int64_t until_ms;    /* what is awaited must come before */
 	struct policy_peer *peer;
 	struct policy_slot *slot; /* ASKING */
 	struct policy_talk *talk;
-	TAILQ_ENTRY(policy_place) link;  /* of the free ones, or of all others by sign of life */
+	TAILQ_ENTRY(policy_place) link;	 /* of the free ones, or of all others by sign of life */
 	TAILQ_ENTRY(policy_place) queue; /* WAITING */
 };
 
@@ -58,17 +58,19 @@ struct policy_places {
 
 /* 0 or -ENOMEM. The memory is never given back. Root is always one of the peers. */
 int policy_places_init(struct policy_places *p, unsigned int max, unsigned int per_uid,
-		     const struct config_uids *peers);
+		       const struct config_uids *peers);
 
 /* NULL: may not talk. */
 struct policy_peer *policy_places_peer(struct policy_places *p, uint32_t uid);
 /* Whom to drop before a connection of this peer; NULL: nobody. */
-struct policy_place *policy_places_victim(const struct policy_places *p, const struct policy_peer *peer);
+struct policy_place *policy_places_victim(const struct policy_places *p,
+					  const struct policy_peer *peer);
 /* After the victim was dropped; begins its talk. */
 struct policy_place *policy_places_take(struct policy_places *p, struct policy_peer *peer, int fd,
-				    enum policy_socket socket);
+					enum policy_socket socket);
 void policy_places_drop(struct policy_places *p, struct policy_place *place);
 /* Change the state; that is a sign of life. */
-void policy_places_turn(struct policy_places *p, struct policy_place *place, enum policy_state state);
+void policy_places_turn(struct policy_places *p, struct policy_place *place,
+			enum policy_state state);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * door.c - the daemon's side of the policy server: the sockets, the child's start and end, and the answers
- * to its questions. The child reads what anybody may write: nothing that it says is trusted to be
- * whole.
+ * door.c - the daemon's side of the policy server: the sockets, the child's start and end, and the
+ * answers to its questions. The child reads what anybody may write: nothing that it says is trusted
+ * to be whole.
  */
 #include "policy_server.h"
 
@@ -16,10 +16,10 @@
 #include "base/child.h"
 #include "policy_child.h"
 
-#define BACKLOG 1024
-#define BATCH 32
+#define BACKLOG		 1024
+#define BATCH		 32
 #define BATCHES_PER_CALL 4
-#define MODE 0666
+#define MODE		 0666
 
 static const struct policy_bounds bounds = {
 	.clients = 1024,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_server.h - the sockets below the run directory where mail servers ask whether a message may be
- * sent, and tell what became of it, served by a child process without privileges, under seccomp:
+ * policy_server.h - the sockets below the run directory where mail servers ask whether a message
+ * may be sent, and tell what became of it, served by a child process without privileges, under
+ * seccomp:
  *
  *	exim		one line in, one line out (policy_line.h); also what `smtplimit answer` asks
  *	policy		Postfix policy delegation
@@ -35,14 +36,14 @@ struct policy_question {
 /* Parent -> child. */
 struct policy_answer {
 	uint32_t id;
-	uint32_t charge;           /* enum payer_kind */
+	uint32_t charge;	   /* enum payer_kind */
 	struct account_id account; /* PAYER_ACCOUNT */
 	/* known: 1 when the account is suspended; then the figures of the text. */
 	struct responder_answer refusal;
 };
 
 /* X(field, what it counts since the child's start) */
-#define POLICY_STATS(X)                                                                              \
+#define POLICY_STATS(X)                                                                            \
 	X(strangers, "connections of users that may not talk, closed unread")                      \
 	X(crowded, "connections closed because there were too many")                               \
 	X(malformed, "requests and event lines that made no sense")                                \
@@ -79,7 +80,8 @@ struct policy_server {
 
 struct policy_ops {
 	/* *answer is zeroed but for its id. */
-	void (*ask)(void *arg, const struct policy_question *question, struct policy_answer *answer);
+	void (*ask)(void *arg, const struct policy_question *question,
+		    struct policy_answer *answer);
 	void (*record)(void *arg, const struct delivery_report *record);
 	void (*counted)(void *arg, const struct policy_stats *stats); /* NULL: not of interest */
 };

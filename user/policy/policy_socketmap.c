@@ -89,7 +89,7 @@ static bool ask_line(char *key, struct submission *o)
 static const struct {
 	const char *name;
 	bool (*ask)(char *key, struct submission *o); /* false: can only be not found */
-	const char *found; /* goes before the text */
+	const char *found;			      /* goes before the text */
 	bool with_code;
 } maps[] = {
 	[POLICY_MAP_TRANSPORT] = {"transport", ask_transport, "error:5.7.1 ", false},
@@ -99,7 +99,7 @@ static const struct {
 };
 
 enum policy_step policy_socketmap_request(char *request, size_t length, enum policy_map *map,
-				      struct submission *o)
+					  struct submission *o)
 {
 	char *blank = memchr(request, ' ', length);
 	char *host;
@@ -138,7 +138,7 @@ static size_t netstring(const char *prefix, const char *text,
 }
 
 size_t policy_socketmap_answer(enum policy_map map, const char *refusal,
-			     char answer[POLICY_SOCKETMAP_ANSWER_SIZE])
+			       char answer[POLICY_SOCKETMAP_ANSWER_SIZE])
 {
 	static const char code[] = "550 5.7.1 ";
 	char prefix[32];

@@ -21,7 +21,7 @@
 
 /* Longest request; of those longer than POLICY_LINE_MAX nothing is kept, and nothing found. Headers
  * may have header_size_limit bytes, 102400. */
-#define POLICY_SOCKETMAP_MAX (1u << 20)
+#define POLICY_SOCKETMAP_MAX	     (1u << 20)
 #define POLICY_SOCKETMAP_ANSWER_SIZE 1024
 
 enum policy_map {
@@ -36,13 +36,13 @@ enum policy_map {
  * not one, or longer than POLICY_SOCKETMAP_MAX. */
 int policy_socketmap_head(const char *bytes, size_t size, size_t *length);
 
-/* Read what is in a netstring; changed, request[length] too. ASK with the submission; SAY: not found,
- * or with POLICY_MAP_NONE no such map; MALFORMED. */
+/* Read what is in a netstring; changed, request[length] too. ASK with the submission; SAY: not
+ * found, or with POLICY_MAP_NONE no such map; MALFORMED. */
 enum policy_step policy_socketmap_request(char *request, size_t length, enum policy_map *map,
-				      struct submission *o);
+					  struct submission *o);
 
 /* `refusal` NULL: not found. POLICY_MAP_NONE: there is no such map. Returns the length. */
 size_t policy_socketmap_answer(enum policy_map map, const char *refusal,
-			     char answer[POLICY_SOCKETMAP_ANSWER_SIZE]);
+			       char answer[POLICY_SOCKETMAP_ANSWER_SIZE]);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_talk.h - one conversation at the policy server, whatever its protocol: bytes in, steps out. Pure. How
- * the bytes are cut into pieces changes nothing.
+ * policy_talk.h - one conversation at the policy server, whatever its protocol: bytes in, steps
+ * out. Pure. How the bytes are cut into pieces changes nothing.
  *
  *	room, got	put what came from the peer in
  *	next		what follows from it: MORE, TELL, CLOSE or MALFORMED; ASK: call answer;
@@ -19,7 +19,7 @@
 #include "policy_socketmap.h"
 #include "policy_word.h"
 
-#define POLICY_TALK_IN_BYTES (EXIM_EVENT_LINE_MAX + 1)
+#define POLICY_TALK_IN_BYTES  (EXIM_EVENT_LINE_MAX + 1)
 #define POLICY_TALK_OUT_BYTES 1024
 
 enum policy_socket {

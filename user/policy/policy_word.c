@@ -212,11 +212,16 @@ int policy_word_submission(struct submission *o, const char *key, char *value)
 		bool base64;
 		int (*take)(struct submission *o, const char *value);
 	} words[] = {
-		{"account", false, take_account}, {"uid", false, take_uid},
-		{"addr", false, take_addr},       {"port", false, take_port},
-		{"to", false, take_to},           {"toport", false, take_to_port},
-		{"auth", false, take_auth},       {"auth64", true, take_auth},
-		{"sender", false, take_sender},   {"sender64", true, take_sender},
+		{"account", false, take_account},
+		{"uid", false, take_uid},
+		{"addr", false, take_addr},
+		{"port", false, take_port},
+		{"to", false, take_to},
+		{"toport", false, take_to_port},
+		{"auth", false, take_auth},
+		{"auth64", true, take_auth},
+		{"sender", false, take_sender},
+		{"sender64", true, take_sender},
 		{"nosender", false, take_no_sender},
 	};
 	size_t i;

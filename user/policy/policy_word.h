@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_word.h - what the policy server's protocols share: the steps of a conversation, lines of key=value
- * words, and values from them into the fields of an submission. Pure. Nothing here is trusted.
+ * policy_word.h - what the policy server's protocols share: the steps of a conversation, lines of
+ * key=value words, and values from them into the fields of an submission. Pure. Nothing here is
+ * trusted.
  */
 #ifndef SMTPL_POLICY_WORD_H
 #define SMTPL_POLICY_WORD_H
@@ -13,11 +14,11 @@
 
 /* What the bytes so far ask for. */
 enum policy_step {
-	POLICY_MORE = 0, /* further bytes */
-	POLICY_ASK,      /* a verdict about the submission */
-	POLICY_SAY,      /* an answer that needs no verdict */
-	POLICY_TELL,     /* a line of a feed is complete */
-	POLICY_CLOSE,    /* nothing more is to be said */
+	POLICY_MORE = 0,  /* further bytes */
+	POLICY_ASK,	  /* a verdict about the submission */
+	POLICY_SAY,	  /* an answer that needs no verdict */
+	POLICY_TELL,	  /* a line of a feed is complete */
+	POLICY_CLOSE,	  /* nothing more is to be said */
 	POLICY_MALFORMED, /* nor is there a protocol in which to say anything: close */
 };
 
@@ -43,8 +44,8 @@ void policy_word_sender(char sender[SMTPL_ADDR_SIZE], const char *text);
 /* An IP address, v4-mapped for IPv4; false: not one. */
 bool policy_word_ip(uint8_t addr[16], const char *text);
 
-/* Take one word of an submission (policy_line.h lists them); with an empty value, nothing. `value` may be
- * changed. 0; -ENOENT: no such word; -EINVAL: its value makes no sense. */
+/* Take one word of an submission (policy_line.h lists them); with an empty value, nothing. `value`
+ * may be changed. 0; -ENOENT: no such word; -EINVAL: its value makes no sense. */
 int policy_word_submission(struct submission *o, const char *key, char *value);
 
 #endif

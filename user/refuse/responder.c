@@ -21,10 +21,10 @@
 #include "responder.h"
 #include "responder_server.h"
 
-#define PORT_FIRST 1023
-#define PORT_LAST 600
-#define BACKLOG 512
-#define FASTOPEN_QUEUE 64
+#define PORT_FIRST	 1023
+#define PORT_LAST	 600
+#define BACKLOG		 512
+#define FASTOPEN_QUEUE	 64
 #define ANSWERS_PER_CALL 64
 
 static const struct responder_bounds bounds = {
@@ -58,8 +58,8 @@ static int bind_loopback(int fd, int family, int port)
 
 	four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	six.sin6_addr = in6addr_loopback;
-	return family == AF_INET ? bind(fd, (struct sockaddr *)&four, sizeof(four))
-				 : bind(fd, (struct sockaddr *)&six, sizeof(six));
+	return family == AF_INET ? bind(fd, (struct sockaddr *)&four, sizeof(four)) :
+				   bind(fd, (struct sockaddr *)&six, sizeof(six));
 }
 
 /* A listening socket, or -errno. */

@@ -31,7 +31,7 @@ struct responder_answer {
 	uint32_t min;
 	uint32_t percent;
 	uint32_t pad;
-	int64_t until_wall_s;           /* end of the suspension, Unix time */
+	int64_t until_wall_s;		/* end of the suspension, Unix time */
 	char domain[SMTPL_DOMAIN_SIZE]; /* the account's own, printable, NUL padded; never "" */
 };
 
@@ -40,8 +40,8 @@ struct responder_answer {
 
 struct responder {
 	pid_t pid;
-	int fd;        /* the parent's end, non-blocking; readable: call responder_serve() */
-	uint16_t port; /* of 127.0.0.1, below 1024: nobody unprivileged can take it over */
+	int fd;		/* the parent's end, non-blocking; readable: call responder_serve() */
+	uint16_t port;	/* of 127.0.0.1, below 1024: nobody unprivileged can take it over */
 	uint16_t port6; /* of ::1; 0: none, there is no IPv6 */
 };
 

@@ -23,26 +23,26 @@
 #include "responder_smtp.h"
 #include "base/sandbox.h"
 
-#define IN_BYTES 512
-#define OUT_BYTES 2048
-#define WAKE_EVENTS 64
+#define IN_BYTES	 512
+#define OUT_BYTES	 2048
+#define WAKE_EVENTS	 64
 #define ACCEPTS_PER_WAKE 16
 #define SWEEPS_PER_BOUND 8
-#define SPARE_FILES 8 /* stderr, the fixed sockets, epoll, one more than fits */
+#define SPARE_FILES	 8 /* stderr, the fixed sockets, epoll, one more than fits */
 /* So few that neither side's socket buffer can fill up, and no answer is lost. */
 #define QUESTIONS_IN_FLIGHT 32
-#define MEMORY_BYTES (64u << 20)
+#define MEMORY_BYTES	    (64u << 20)
 
 static const int loop_syscalls[] = {
-	SCMP_SYS(accept4),      SCMP_SYS(close),      SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait),
-	SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_wait), SCMP_SYS(recv),      SCMP_SYS(recvfrom),
-	SCMP_SYS(send),         SCMP_SYS(sendto),     SCMP_SYS(shutdown),
+	SCMP_SYS(accept4),	SCMP_SYS(close),      SCMP_SYS(epoll_ctl), SCMP_SYS(epoll_pwait),
+	SCMP_SYS(epoll_pwait2), SCMP_SYS(epoll_wait), SCMP_SYS(recv),	   SCMP_SYS(recvfrom),
+	SCMP_SYS(send),		SCMP_SYS(sendto),     SCMP_SYS(shutdown),
 };
 
 enum client_state {
 	CLIENT_FREE = 0,
-	CLIENT_NEW,     /* the parent could not be asked yet */
-	CLIENT_ASKING,  /* the parent was asked */
+	CLIENT_NEW,    /* the parent could not be asked yet */
+	CLIENT_ASKING, /* the parent was asked */
 	CLIENT_TALKING,
 	CLIENT_LEAVING, /* all was said: waiting for the client to close */
 };
@@ -50,16 +50,16 @@ enum client_state {
 struct client {
 	enum client_state state;
 	int fd;
-	uint32_t events;     /* epoll is told to watch these */
+	uint32_t events; /* epoll is told to watch these */
 	int64_t born_ms;
-	int64_t active_ms;   /* last sign of life; LEAVING: since then */
-	uint64_t active;     /* the same as a number: many fall into one millisecond */
+	int64_t active_ms; /* last sign of life; LEAVING: since then */
+	uint64_t active;   /* the same as a number: many fall into one millisecond */
 	size_t input_bytes;
 	size_t drained_bytes;
 	size_t in_length;
 	size_t in_used;
 	size_t out_length;
-	bool eof;            /* the client has sent all that it will; it may still read */
+	bool eof; /* the client has sent all that it will; it may still read */
 	struct responder_question question;
 	struct responder_smtp smtp;
 	char in[IN_BYTES];
@@ -72,11 +72,11 @@ struct server {
 	struct client *clients;
 	int epoll;
 	int64_t now_ms;
-	int64_t sweep_ms;       /* when bounds of time are looked at next */
-	unsigned int open;      /* clients that are not free */
+	int64_t sweep_ms;  /* when bounds of time are looked at next */
+	unsigned int open; /* clients that are not free */
 	uint32_t questions;
 	uint64_t signs_of_life;
-	unsigned int waiting;   /* clients in CLIENT_NEW */
+	unsigned int waiting;	/* clients in CLIENT_NEW */
 	unsigned int in_flight; /* questions without an answer yet */
 };
 

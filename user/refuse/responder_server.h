@@ -11,19 +11,19 @@
 #include <sys/types.h>
 
 struct responder_bounds {
-	unsigned int clients;  /* at once; a further one takes the place of who is idle longest */
-	int ask_ms;            /* for the parent's answer, then 421 */
-	int idle_ms;           /* without a byte of the client's, then 421 */
-	int life_ms;           /* of a connection, then 421 */
-	int leave_ms;          /* for the client to close after the last reply */
-	size_t input_bytes;    /* read of one client, then 421 */
-	size_t drain_bytes;    /* thrown away after the last reply, lest a reset takes it */
+	unsigned int clients; /* at once; a further one takes the place of who is idle longest */
+	int ask_ms;	      /* for the parent's answer, then 421 */
+	int idle_ms;	      /* without a byte of the client's, then 421 */
+	int life_ms;	      /* of a connection, then 421 */
+	int leave_ms;	      /* for the client to close after the last reply */
+	size_t input_bytes;   /* read of one client, then 421 */
+	size_t drain_bytes;   /* thrown away after the last reply, lest a reset takes it */
 };
 
 struct responder_sockets {
-	int parent;    /* SOCK_SEQPACKET, see responder.h */
+	int parent; /* SOCK_SEQPACKET, see responder.h */
 	int listen4;
-	int listen6;   /* -1: none */
+	int listen6; /* -1: none */
 };
 
 /*

@@ -25,10 +25,10 @@ struct responder_smtp {
 	struct smtp_session session;
 	struct responder_answer answer;
 	char domain[SMTPL_ADDR_SIZE]; /* of the newest MAIL; "": none */
-	char line[5];        /* the first bytes of the command line, upper case */
-	uint8_t line_length; /* of line[]; counts no further */
+	char line[5];		      /* the first bytes of the command line, upper case */
+	uint8_t line_length;	      /* of line[]; counts no further */
 	uint8_t errors;
-	bool closing;        /* the last reply ends the session: send it and close */
+	bool closing; /* the last reply ends the session: send it and close */
 };
 
 /* Each of these writes whole lines that end with CRLF, and a NUL, to `reply`; returns the

@@ -16,12 +16,12 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
-#define NEW_FILE ".suspended"
-#define LINE_SIZE 1024
-#define MODE 0644
-#define AGAIN_AT "again at "
+#define NEW_FILE    ".suspended"
+#define LINE_SIZE   1024
+#define MODE	    0644
+#define AGAIN_AT    "again at "
 #define TIME_FORMAT "%Y-%m-%dT%H:%M:%SZ."
-#define TIME_SIZE sizeof("2026-11-21T14:05:00Z.")
+#define TIME_SIZE   sizeof("2026-11-21T14:05:00Z.")
 
 struct suspended_writer {
 	char path[PATH_MAX];

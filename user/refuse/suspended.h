@@ -7,8 +7,8 @@
  *	1001: the same
  *	example.com: the same, one for each domain of the account
  *
- * The time at the end of the text is the line's expiry: readers must look at it, since a dead daemon
- * takes nothing out.
+ * The time at the end of the text is the line's expiry: readers must look at it, since a dead
+ * daemon takes nothing out.
  */
 #ifndef SMTPL_SUSPENDED_H
 #define SMTPL_SUSPENDED_H
@@ -16,7 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SUSPENDED_FILE "suspended"
+#define SUSPENDED_FILE	    "suspended"
 #define SUSPENDED_TEXT_SIZE 512
 
 struct suspended_writer;

@@ -76,8 +76,8 @@ static int list_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *valu
 	return err ? err : list_name(l, &id, number, "");
 }
 
-/* One that somebody owns is listed with its owner. One without a dot would be taken for the user, or
- * the uid, of that name. */
+/* One that somebody owns is listed with its owner. One without a dot would be taken for the user,
+ * or the uid, of that name. */
 static int list_domain(void *arg, const struct smtpl_domain_key *key,
 		       const struct smtpl_suspension *suspension)
 {
@@ -130,7 +130,8 @@ int suspended_list_write(const struct suspended_list *list)
 }
 
 void suspended_figures(const struct account_id *id, const struct smtpl_suspension *suspension,
-		       const char *own_domain, int64_t until_wall_s, struct responder_answer *answer)
+		       const char *own_domain, int64_t until_wall_s,
+		       struct responder_answer *answer)
 {
 	char name[ACCOUNT_NAME_SIZE];
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * suspended_list.h - what is in the kernel's maps, as the file `suspended` (suspended.h): each account
- * under every name that a mail server may know it by. Written by the daemon when something has
- * changed, and by a command that does the daemon's work.
+ * suspended_list.h - what is in the kernel's maps, as the file `suspended` (suspended.h): each
+ * account under every name that a mail server may know it by. Written by the daemon when something
+ * has changed, and by a command that does the daemon's work.
  */
 #ifndef SMTPL_SUSPENDED_LIST_H
 #define SMTPL_SUSPENDED_LIST_H
@@ -28,6 +28,7 @@ int suspended_list_write(const struct suspended_list *list);
 
 /* What a refusal says. own_domain: the account's; "": none, its name stands for it. */
 void suspended_figures(const struct account_id *id, const struct smtpl_suspension *suspension,
-		       const char *own_domain, int64_t until_wall_s, struct responder_answer *answer);
+		       const char *own_domain, int64_t until_wall_s,
+		       struct responder_answer *answer);
 
 #endif

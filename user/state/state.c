@@ -18,8 +18,8 @@
 #include "state_db.h"
 
 #define STATE_APPLICATION 0x534d544c /* "SMTL", in the file's header */
-#define STATE_SCHEMA      1
-#define STATE_BUSY_MS     5000
+#define STATE_SCHEMA	  1
+#define STATE_BUSY_MS	  5000
 #define STATE_HEAD_BYTES  512 /* of the smallest file that SQLite writes */
 
 /* After a checkpoint the write-ahead log is cut back to this. */
@@ -46,7 +46,8 @@ static const char schema_sql[] =
 	"CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER, uid INTEGER,"
 	" domain TEXT, suspend INTEGER, for_s INTEGER, reason TEXT, created_wall_s INTEGER);"
 	"PRAGMA application_id = " TEXT_OF(STATE_APPLICATION) ";"
-	"PRAGMA user_version = " TEXT_OF(STATE_SCHEMA);
+							      "PRAGMA user_version = " TEXT_OF(
+								      STATE_SCHEMA);
 
 /* Came later: an older version does not look at them, and a database of one gets them here. */
 #define COLUMN_OF(name, text) ", " #name " INTEGER"
@@ -59,8 +60,8 @@ static const char later_sql[] =
 	" deferred INTEGER, failed INTEGER, unknown INTEGER, PRIMARY KEY (uid, domain))"
 	" WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS feeds (uid INTEGER PRIMARY KEY, boot TEXT, wall_ns INTEGER,"
-	" boot_ns INTEGER, mta INTEGER, running INTEGER, told_ns INTEGER, changed_ns INTEGER"
-	PIPELINE_FEED_STATS(COLUMN_OF) ");";
+	" boot_ns INTEGER, mta INTEGER, running INTEGER, told_ns INTEGER, changed_ns INTEGER" PIPELINE_FEED_STATS(
+		COLUMN_OF) ");";
 #undef COLUMN_OF
 
 /* Text of an open that failed: there is no connection to ask. */
@@ -132,7 +133,8 @@ int state_fail(struct state *state, int rc, const char *doing)
 	int error = errno_of(state, rc);
 
 	return state_say(state, error, "%s: %s", doing,
-			 error == -ENOSPC ? "no space left on the disk" : sqlite3_errmsg(state->db));
+			 error == -ENOSPC ? "no space left on the disk" :
+					    sqlite3_errmsg(state->db));
 }
 
 static int run_sql(struct state *state, const char *sql, const char *doing)
@@ -173,7 +175,8 @@ static int make_file(struct state *state, const char *path)
 	return 0;
 }
 
-/* SQLite takes a file without a whole header for an empty one, and would begin anew without a word. */
+/* SQLite takes a file without a whole header for an empty one, and would begin anew without a word.
+ * */
 static int check_size(struct state *state, const char *path)
 {
 	struct stat st;
@@ -224,14 +227,17 @@ static int check_schema(struct state *state, const char *path)
 	if (!application && !version && !tables)
 		return state_say(state, -ENOENT, "%s: nothing is saved in it yet", path);
 	if (application != STATE_APPLICATION)
-		return state_say(state, -EPROTO,
-				 "%s is the database of another program: move it away, or set another "
-				 "state directory", path);
+		return state_say(
+			state, -EPROTO,
+			"%s is the database of another program: move it away, or set another "
+			"state directory",
+			path);
 	if (version != STATE_SCHEMA)
-		return state_say(state, -EPROTO,
-				 "%s has schema %lld, this version of smtplimit knows schema %d: use the "
-				 "version that wrote it, or move the file away", path,
-				 (long long)version, STATE_SCHEMA);
+		return state_say(
+			state, -EPROTO,
+			"%s has schema %lld, this version of smtplimit knows schema %d: use the "
+			"version that wrote it, or move the file away",
+			path, (long long)version, STATE_SCHEMA);
 	return 0;
 }
 
@@ -290,7 +296,8 @@ static int use_wal(struct state *state, const char *path)
 	if (strcmp(mode, "wal"))
 		return state_say(state, -ENOTSUP,
 				 "%s: its file system has no shared memory for SQLite's WAL", path);
-	return run_sql(state, "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=" STATE_WAL_BYTES,
+	return run_sql(state,
+		       "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=" STATE_WAL_BYTES,
 		       path);
 }
 
@@ -328,7 +335,7 @@ static void disconnect(struct state *state)
 /* The log goes with its file, whose name it carries; the shared index is rebuilt from it. */
 static int move_superseded(struct state *state, const char *path)
 {
-	static const char *const parts[] = { "-wal", "-shm", "" };
+	static const char *const parts[] = {"-wal", "-shm", ""};
 	char why[400], from[PATH_MAX], to[PATH_MAX];
 	char stamp[24];
 	time_t now = time(NULL);
@@ -343,8 +350,8 @@ static int move_superseded(struct state *state, const char *path)
 			    (int)sizeof(to))
 			return state_say(state, -ENAMETOOLONG, "%s: the path is too long", path);
 		if (rename(from, to) && errno != ENOENT)
-			return state_say(state, -errno, "%s is damaged (%s) and cannot be renamed: %m",
-					 path, why);
+			return state_say(state, -errno,
+					 "%s is damaged (%s) and cannot be renamed: %m", path, why);
 	}
 	return state_say(state, 0, "%s was damaged (%s): it is now %s, and the state begins empty",
 			 path, why, to);
@@ -425,7 +432,8 @@ int state_begin(struct state *state)
 
 void state_rollback(struct state *state)
 {
-	/* SQLite may have rolled back by itself when the disk was full: then this is an error, ignored. */
+	/* SQLite may have rolled back by itself when the disk was full: then this is an error,
+	 * ignored. */
 	sqlite3_exec(state->db, "ROLLBACK", NULL, NULL, NULL);
 	state->in_transaction = false;
 	state->failed = 0;

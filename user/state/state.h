@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * state.h - what must outlive a reboot, in SQLite (WAL): windows, suspensions, totals, and the orders
- * that the command line leaves for the daemon.
+ * state.h - what must outlive a reboot, in SQLite (WAL): windows, suspensions, totals, and the
+ * orders that the command line leaves for the daemon.
  *
  * In memory every time is boot time. Each row also keeps the boot id and the distance between wall
- * clock and boot time at its writing: in the same boot the boot time is taken as it is (a clock step
- * moves nothing), after a reboot it is moved by the wall clock. Moved seconds of a window may be
- * negative: before this boot. Calls return 0 or -errno and log nothing; state_error() has the text of
- * the last failure of this connection.
+ * clock and boot time at its writing: in the same boot the boot time is taken as it is (a clock
+ * step moves nothing), after a reboot it is moved by the wall clock. Moved seconds of a window may
+ * be negative: before this boot. Calls return 0 or -errno and log nothing; state_error() has the
+ * text of the last failure of this connection.
  *
- * A suspension or an order is on the disk when its put, or the commit around it, has returned 0. All
- * else may lose the last seconds in a power cut, never in a crash of the process. -ENOSPC: nothing of
- * the transaction was kept, and the next one may work.
+ * A suspension or an order is on the disk when its put, or the commit around it, has returned 0.
+ * All else may lose the last seconds in a power cut, never in a crash of the process. -ENOSPC:
+ * nothing of the transaction was kept, and the next one may work.
  */
 #ifndef SMTPL_STATE_H
 #define SMTPL_STATE_H
@@ -36,12 +36,13 @@ struct state_count {
 	struct smtpl_totals accounted; /* attempts that went through the pipeline */
 };
 
-/* One order of the command line, carried out by the daemon or, without one, by the command itself. */
+/* One order of the command line, carried out by the daemon or, without one, by the command itself.
+ * */
 struct state_order {
 	int64_t id;
 	struct account_id account;
-	bool suspend;       /* else release */
-	uint64_t for_s;     /* suspend */
+	bool suspend;	/* else release */
+	uint64_t for_s; /* suspend */
 	char reason[256];
 	int64_t created_wall_s; /* Unix time at which it was given */
 };
@@ -49,8 +50,8 @@ struct state_order {
 /* A suspension as it is told to people. */
 struct state_suspension {
 	struct account_id account;
-	/* Times in boot time of now. Read back, what lies before this boot is 0: an until_ns so is over,
-	 * and a since_ns put as 0 keeps the start that the row has. */
+	/* Times in boot time of now. Read back, what lies before this boot is 0: an until_ns so is
+	 * over, and a since_ns put as 0 keeps the start that the row has. */
 	struct smtpl_suspension kernel;
 	char domain[SMTPL_DOMAIN_SIZE]; /* the account's own domain for the text, or "" */
 	char reason[256];
@@ -62,18 +63,20 @@ enum state_open {
 	STATE_WRITE = 1, /* make the file, its directory and the tables, mode 0600 / 0700 */
 };
 
-/* A missing file (or one without tables yet) with STATE_READ is -ENOENT; one of another schema -EPROTO,
- * and untouched. A damaged file is renamed to FILE.damaged-TIME with STATE_WRITE, and said by
- * state_error(), which is "" after any other success; -EBADMSG with STATE_READ. On failure *state is
- * untouched and state_error(NULL) has the text. */
+/* A missing file (or one without tables yet) with STATE_READ is -ENOENT; one of another schema
+ * -EPROTO, and untouched. A damaged file is renamed to FILE.damaged-TIME with STATE_WRITE, and said
+ * by state_error(), which is "" after any other success; -EBADMSG with STATE_READ. On failure
+ * *state is untouched and state_error(NULL) has the text. */
 int state_open(const char *path, enum state_open how, struct state **state);
 void state_close(struct state *state);
 const char *state_error(const struct state *state);
 
-/* Rows that the state_each calls of this connection passed over because their content was not valid. */
+/* Rows that the state_each calls of this connection passed over because their content was not
+ * valid. */
 uint64_t state_skipped(const struct state *state);
 
-/* The clocks that rows are stamped with and moved by. Read afresh for each call; tests set their own. */
+/* The clocks that rows are stamped with and moved by. Read afresh for each call; tests set their
+ * own. */
 struct state_clock {
 	char boot_id[40];
 	int64_t boot_ns;
@@ -96,14 +99,14 @@ int state_delete_count(struct state *state, uint32_t uid, const char *domain);
 int state_put_suspension(struct state *state, const struct state_suspension *suspension);
 int state_delete_suspension(struct state *state, const struct account_id *account);
 
-/* Each calls back once a row; a callback's non-zero return ends the call and is returned. The window
- * given is the callback's to keep (window_clear). */
+/* Each calls back once a row; a callback's non-zero return ends the call and is returned. The
+ * window given is the callback's to keep (window_clear). */
 int state_each_window(struct state *state,
 		      int (*each)(void *arg, const struct account_id *account,
 				  const char *own_domain, struct window *window),
 		      void *arg);
-int state_each_count(struct state *state,
-		     int (*each)(void *arg, const struct state_count *count), void *arg);
+int state_each_count(struct state *state, int (*each)(void *arg, const struct state_count *count),
+		     void *arg);
 int state_each_suspension(struct state *state,
 			  int (*each)(void *arg, const struct state_suspension *suspension),
 			  void *arg);
@@ -116,8 +119,8 @@ int state_each_order(struct state *state, int (*each)(void *arg, const struct st
 int state_delete_order(struct state *state, int64_t id);
 int state_order_pending(struct state *state, int64_t id);
 
-/* Whoever gave an order waits for seconds, and was told when they had passed: one that is older, or of
- * a clock that was set back since, must not be carried out any more. */
+/* Whoever gave an order waits for seconds, and was told when they had passed: one that is older, or
+ * of a clock that was set back since, must not be carried out any more. */
 #define STATE_ORDER_FRESH_S 60
 bool state_order_stale(const struct state_order *order, int64_t now_wall_s);
 

@@ -47,9 +47,9 @@ struct state {
 	sqlite3_stmt *statement[STATE_STATEMENTS];
 	bool write;
 	bool in_transaction;
-	bool durable;        /* the open transaction must be on the disk when commit returns */
+	bool durable; /* the open transaction must be on the disk when commit returns */
 	bool clock_set;
-	int failed;          /* first failure in the open transaction */
+	int failed; /* first failure in the open transaction */
 	uint64_t skipped;
 	uint64_t told_puts;
 	struct state_clock clock;
@@ -77,7 +77,8 @@ void state_row_blob(struct state_row *row, const void *bytes, size_t size);
 void state_row_account(struct state_row *row, const struct account_id *account);
 int state_row_write(struct state_row *row, bool durable);
 
-/* Columns are read in their order by the get calls, from `column` on; false: the row is not valid. */
+/* Columns are read in their order by the get calls, from `column` on; false: the row is not valid.
+ * */
 int state_row_next(struct state_row *row); /* 1: a row, 0: no more, or -errno */
 void state_row_end(struct state_row *row);
 int64_t state_get_int(struct state_row *row);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_feeds.c - what mail servers told, what that superseded, and their feeds in the state database.
+ * state_feeds.c - what mail servers told, what that superseded, and their feeds in the state
+ * database.
  */
 #include <errno.h>
 #include <string.h>
@@ -26,10 +27,10 @@ static int trim_told(struct state *state)
 }
 
 int state_add_relay_count(struct state *state, const struct account_id *account, const char *domain,
-		   const struct relay_count *more)
+			  const struct relay_count *more)
 {
-	const uint64_t values[] = { more->delivered, more->deferred, more->failed,
-				    more->unknown, more->refused, more->bypass };
+	const uint64_t values[] = {more->delivered, more->deferred, more->failed,
+				   more->unknown,   more->refused,  more->bypass};
 	struct state_clock now;
 	struct state_row row;
 	int r = state_clock_now(state, &now);
@@ -50,7 +51,7 @@ int state_add_relay_count(struct state *state, const struct account_id *account,
 }
 
 int state_put_superseded(struct state *state, uint32_t uid, const char *domain,
-		    const struct smtpl_totals *superseded)
+			 const struct smtpl_totals *superseded)
 {
 	struct state_row row;
 	int r = state_row(state, STATE_SQL_PUT_SUPERSEDED, &row);
@@ -112,17 +113,17 @@ static bool get_counts(struct state_row *row, uint64_t *const values[], size_t c
 static bool get_told(struct state_row *row, struct account_id *account,
 		     char domain[SMTPL_DOMAIN_SIZE], struct relay_count *counts)
 {
-	uint64_t *const values[] = { &counts->delivered, &counts->deferred, &counts->failed,
-				     &counts->unknown, &counts->refused, &counts->bypass };
+	uint64_t *const values[] = {&counts->delivered, &counts->deferred, &counts->failed,
+				    &counts->unknown,	&counts->refused,  &counts->bypass};
 
 	return state_get_account(row, account) && state_get_text(row, domain, SMTPL_DOMAIN_SIZE) &&
 	       get_counts(row, values, sizeof(values) / sizeof(*values));
 }
 
 int state_each_relay_count(struct state *state,
-		    int (*each)(void *arg, const struct account_id *account, const char *domain,
-				const struct relay_count *counts),
-		    void *arg)
+			   int (*each)(void *arg, const struct account_id *account,
+				       const char *domain, const struct relay_count *counts),
+			   void *arg)
 {
 	char domain[SMTPL_DOMAIN_SIZE];
 	struct account_id account;
@@ -149,22 +150,22 @@ int state_each_relay_count(struct state *state,
 }
 
 static bool get_superseded(struct state_row *row, uint32_t *uid, char domain[SMTPL_DOMAIN_SIZE],
-		      struct smtpl_totals *superseded)
+			   struct smtpl_totals *superseded)
 {
 	uint64_t delivered, deferred, failed, unknown;
-	uint64_t *const values[] = { &delivered, &deferred, &failed, &unknown };
+	uint64_t *const values[] = {&delivered, &deferred, &failed, &unknown};
 
 	if (!state_get_u32(row, uid) || !state_get_text(row, domain, SMTPL_DOMAIN_SIZE) ||
 	    !get_counts(row, values, sizeof(values) / sizeof(*values)))
 		return false;
-	*superseded = (struct smtpl_totals){ delivered, deferred, failed, unknown };
+	*superseded = (struct smtpl_totals){delivered, deferred, failed, unknown};
 	return true;
 }
 
 int state_each_superseded(struct state *state,
-		     int (*each)(void *arg, uint32_t uid, const char *domain,
-				 const struct smtpl_totals *superseded),
-		     void *arg)
+			  int (*each)(void *arg, uint32_t uid, const char *domain,
+				      const struct smtpl_totals *superseded),
+			  void *arg)
 {
 	char domain[SMTPL_DOMAIN_SIZE];
 	struct smtpl_totals superseded;
@@ -212,7 +213,7 @@ static bool get_feed(struct state_row *row, const struct state_clock *now, struc
 {
 	struct pipeline_feed *k = &feed->known;
 #define STAT_AT(name, text) &k->stats.name,
-	uint64_t *const values[] = { PIPELINE_FEED_STATS(STAT_AT) };
+	uint64_t *const values[] = {PIPELINE_FEED_STATS(STAT_AT)};
 #undef STAT_AT
 	int64_t shift_ns;
 

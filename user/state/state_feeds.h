@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * state_feeds.h - mail servers' feeds in the state database: what they told per account and sender
- * domain, which attempts of the kernel's counts that superseded, and the feeds themselves. A database
- * of an earlier version has nothing of it.
+ * domain, which attempts of the kernel's counts that superseded, and the feeds themselves. A
+ * database of an earlier version has nothing of it.
  */
 #ifndef SMTPL_STATE_FEEDS_H
 #define SMTPL_STATE_FEEDS_H
@@ -17,28 +17,28 @@
 
 struct state_feed {
 	struct pipeline_feed known; /* times in boot time of now, 0: before this boot */
-	int64_t told_wall_s;        /* Unix time; 0: never */
+	int64_t told_wall_s;	    /* Unix time; 0: never */
 	int64_t changed_wall_s;
 };
 
 /* Adds to the row. */
 int state_add_relay_count(struct state *state, const struct account_id *account, const char *domain,
-		   const struct relay_count *more);
+			  const struct relay_count *more);
 int state_put_superseded(struct state *state, uint32_t uid, const char *domain,
-		    const struct smtpl_totals *superseded);
+			 const struct smtpl_totals *superseded);
 int state_put_feed(struct state *state, const struct pipeline_feed *feed);
 /* Of counts that the maps know nothing of. */
 int state_clear_relay_counts(struct state *state);
 
 /* As the state_each calls of state.h. */
 int state_each_relay_count(struct state *state,
-		    int (*each)(void *arg, const struct account_id *account, const char *domain,
-				const struct relay_count *counts),
-		    void *arg);
+			   int (*each)(void *arg, const struct account_id *account,
+				       const char *domain, const struct relay_count *counts),
+			   void *arg);
 int state_each_superseded(struct state *state,
-		     int (*each)(void *arg, uint32_t uid, const char *domain,
-				 const struct smtpl_totals *superseded),
-		     void *arg);
+			  int (*each)(void *arg, uint32_t uid, const char *domain,
+				      const struct smtpl_totals *superseded),
+			  void *arg);
 int state_each_feed(struct state *state, int (*each)(void *arg, const struct state_feed *feed),
 		    void *arg);
 

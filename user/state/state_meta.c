@@ -19,14 +19,16 @@ int state_get_generation(struct state *state, uint64_t *generation)
 	if (rc == SQLITE_ROW)
 		*generation = sqlite3_column_int64(statement, 0);
 	sqlite3_finalize(statement);
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : state_fail(state, rc, "reading the generation");
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ?
+		       0 :
+		       state_fail(state, rc, "reading the generation");
 }
 
 int state_put_generation(struct state *state, uint64_t generation)
 {
 	sqlite3_stmt *statement;
-	int rc = sqlite3_prepare_v2(state->db, "REPLACE INTO maps (id, generation) VALUES (1, ?)", -1,
-				    &statement, NULL);
+	int rc = sqlite3_prepare_v2(state->db, "REPLACE INTO maps (id, generation) VALUES (1, ?)",
+				    -1, &statement, NULL);
 
 	if (rc != SQLITE_OK)
 		return state_fail(state, rc, "noting the generation of the maps");
@@ -38,10 +40,11 @@ int state_put_generation(struct state *state, uint64_t generation)
 
 int state_accept_counts(struct state *state)
 {
-	int rc = sqlite3_exec(state->db,
-			      "UPDATE counts SET accounted_delivered = delivered, accounted_deferred ="
-			      " deferred, accounted_failed = failed, accounted_unknown = unknown",
-			      NULL, NULL, NULL);
+	int rc = sqlite3_exec(
+		state->db,
+		"UPDATE counts SET accounted_delivered = delivered, accounted_deferred ="
+		" deferred, accounted_failed = failed, accounted_unknown = unknown",
+		NULL, NULL, NULL);
 
 	return rc == SQLITE_OK ? 0 : state_fail(state, rc, "taking in the saved counts");
 }

@@ -15,8 +15,8 @@ int state_put_generation(struct state *state, uint64_t generation);
 /* How long a call waits for another process that holds the database; then it is -EBUSY. */
 void state_set_busy_ms(struct state *state, int ms);
 
-/* Closing leaves the log and its index: on a full disk there would be no room to make them again, and
- * nothing could be read. */
+/* Closing leaves the log and its index: on a full disk there would be no room to make them again,
+ * and nothing could be read. */
 void state_keep_files(struct state *state);
 
 /* Is the error of the disk's making: nothing can be written, but all can be read? */

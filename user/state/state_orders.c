@@ -43,7 +43,7 @@ static bool get_order(struct state_row *row, struct state_order *order)
 int state_each_order(struct state *state, int (*each)(void *arg, const struct state_order *order),
 		     void *arg)
 {
-	struct state_order order = { 0 };
+	struct state_order order = {0};
 	struct state_row row;
 	bool valid = false;
 	int r;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_row.c - one row of the state database: its columns in and out of C types, and its time moved
- * into this boot.
+ * state_row.c - one row of the state database: its columns in and out of C types, and its time
+ * moved into this boot.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 
 #define NAME_OF(name, text) ", " #name
 #define MARK_OF(name, text) ", ?"
-#define FEED_COLUMNS \
+#define FEED_COLUMNS                                                                               \
 	"uid, " STAMP ", mta, running, told_ns, changed_ns" PIPELINE_FEED_STATS(NAME_OF)
 
 static const char *const statement_sql[] = {
@@ -40,7 +40,8 @@ static const char *const statement_sql[] = {
 				 " FROM counts",
 	/* A start of 0 was before the boot of this writing: the row knows it, in its own clock. */
 	[STATE_SQL_PUT_SUSPENSION] =
-		"INSERT INTO suspensions (" KEY ", " STAMP ", since_ns, until_ns, bad, min, percent,"
+		"INSERT INTO suspensions (" KEY ", " STAMP
+		", since_ns, until_ns, bad, min, percent,"
 		" by_hand, own_domain, reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 		" ON CONFLICT (" KEY ") DO UPDATE SET since_ns = CASE WHEN excluded.since_ns != 0"
 		" THEN excluded.since_ns WHEN boot = excluded.boot THEN since_ns ELSE since_ns +"
@@ -64,9 +65,10 @@ static const char *const statement_sql[] = {
 	[STATE_SQL_DELETE_OWNER] = "DELETE FROM owners WHERE domain = ?",
 	[STATE_SQL_EACH_OWNER] = "SELECT domain, uid FROM owners",
 	[STATE_SQL_ADD_RELAY_COUNTS] =
-		"INSERT INTO told (" KEY ", sender_domain, wall_ns, delivered, deferred, failed, unknown,"
-		" refused, bypass) VALUES (?1, ?2, ?3, CASE WHEN EXISTS (SELECT 1 FROM told WHERE ("
-		KEY ", sender_domain) = (?1, ?2, ?3, ?4)) OR (SELECT count(*) FROM told WHERE (" KEY
+		"INSERT INTO told (" KEY
+		", sender_domain, wall_ns, delivered, deferred, failed, unknown,"
+		" refused, bypass) VALUES (?1, ?2, ?3, CASE WHEN EXISTS (SELECT 1 FROM told WHERE (" KEY
+		", sender_domain) = (?1, ?2, ?3, ?4)) OR (SELECT count(*) FROM told WHERE (" KEY
 		") = (?1, ?2, ?3)) < ?5 THEN ?4 ELSE '' END, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
 		" ON CONFLICT DO UPDATE SET wall_ns = excluded.wall_ns,"
 		" delivered = delivered + excluded.delivered, deferred = deferred + excluded.deferred,"
@@ -75,15 +77,17 @@ static const char *const statement_sql[] = {
 	[STATE_SQL_TRIM_RELAY_COUNTS] =
 		"DELETE FROM told WHERE (SELECT count(*) FROM told) > ?1 AND wall_ns <"
 		" (SELECT wall_ns FROM told ORDER BY wall_ns DESC LIMIT 1 OFFSET ?2 - 1)",
-	[STATE_SQL_EACH_RELAY_COUNT] = "SELECT " KEY ", sender_domain, delivered, deferred, failed, unknown,"
-				" refused, bypass FROM told",
-	[STATE_SQL_PUT_SUPERSEDED] = "INSERT OR REPLACE INTO aside (uid, domain, delivered, deferred,"
-				" failed, unknown) VALUES (?, ?, ?, ?, ?, ?)",
+	[STATE_SQL_EACH_RELAY_COUNT] =
+		"SELECT " KEY ", sender_domain, delivered, deferred, failed, unknown,"
+		" refused, bypass FROM told",
+	[STATE_SQL_PUT_SUPERSEDED] =
+		"INSERT OR REPLACE INTO aside (uid, domain, delivered, deferred,"
+		" failed, unknown) VALUES (?, ?, ?, ?, ?, ?)",
 	[STATE_SQL_DELETE_SUPERSEDED] = "DELETE FROM aside WHERE (uid, domain) = (?, ?)",
-	[STATE_SQL_EACH_SUPERSEDED] = "SELECT uid, domain, delivered, deferred, failed, unknown FROM aside",
-	[STATE_SQL_PUT_FEED] =
-		"INSERT OR REPLACE INTO feeds (" FEED_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?"
-		PIPELINE_FEED_STATS(MARK_OF) ")",
+	[STATE_SQL_EACH_SUPERSEDED] =
+		"SELECT uid, domain, delivered, deferred, failed, unknown FROM aside",
+	[STATE_SQL_PUT_FEED] = "INSERT OR REPLACE INTO feeds (" FEED_COLUMNS
+			       ") VALUES (?, ?, ?, ?, ?, ?, ?, ?" PIPELINE_FEED_STATS(MARK_OF) ")",
 	[STATE_SQL_EACH_FEED] = "SELECT " FEED_COLUMNS " FROM feeds",
 	[STATE_SQL_PUT_POSITION] =
 		"INSERT OR REPLACE INTO positions (source, position) VALUES (?, ?)",
@@ -105,7 +109,7 @@ int state_row(struct state *state, enum state_statement which, struct state_row 
 	}
 	if (sqlite3_stmt_busy(*kept))
 		return state_say(state, -EBUSY, "a callback of the same state call asked again");
-	*row = (struct state_row){ .state = state, .statement = *kept, .rc = SQLITE_OK };
+	*row = (struct state_row){.state = state, .statement = *kept, .rc = SQLITE_OK};
 	return 0;
 }
 

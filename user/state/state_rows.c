@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "state_db.h"
 
-
 /* No time in a row is further from its boot than this: sums of two cannot overflow. */
 #define TIME_MAX_NS (INT64_MAX / 4)
 
@@ -110,9 +109,9 @@ int state_put_count(struct state *state, const struct state_count *count)
 {
 	const struct smtpl_count *k = &count->kernel;
 	const struct smtpl_totals *a = &count->accounted;
-	const __u64 values[] = { k->connections, k->delivered, k->deferred, k->failed,
-				 k->unknown, k->opaque, k->refused, k->last_ns, k->domains,
-				 a->delivered, a->deferred, a->failed, a->unknown };
+	const __u64 values[] = {k->connections, k->delivered, k->deferred, k->failed,  k->unknown,
+				k->opaque,	k->refused,   k->last_ns,  k->domains, a->delivered,
+				a->deferred,	a->failed,    a->unknown};
 	struct state_clock now;
 	struct state_row row;
 	int r;
@@ -166,12 +165,13 @@ static bool get_count(struct state_row *row, const struct state_clock *now,
 {
 	struct smtpl_count *k = &count->kernel;
 	struct smtpl_totals *a = &count->accounted;
-	__u64 *const values[] = { &k->connections, &k->delivered, &k->deferred, &k->failed,
-				  &k->unknown, &k->opaque, &k->refused, &k->last_ns, &k->domains,
-				  &a->delivered, &a->deferred, &a->failed, &a->unknown };
+	__u64 *const values[] = {&k->connections, &k->delivered, &k->deferred, &k->failed,
+				 &k->unknown,	  &k->opaque,	 &k->refused,  &k->last_ns,
+				 &k->domains,	  &a->delivered, &a->deferred, &a->failed,
+				 &a->unknown};
 	int64_t shift_ns;
 
-	*count = (struct state_count){ 0 }; /* what is not saved */
+	*count = (struct state_count){0}; /* what is not saved */
 	if (!state_get_u32(row, &count->uid) ||
 	    !state_get_text(row, count->domain, sizeof(count->domain)) ||
 	    !state_get_shift(row, now, &shift_ns))
@@ -186,8 +186,8 @@ static bool get_count(struct state_row *row, const struct state_clock *now,
 	return state_move_time(k->last_ns, shift_ns, &k->last_ns);
 }
 
-int state_each_count(struct state *state,
-		     int (*each)(void *arg, const struct state_count *count), void *arg)
+int state_each_count(struct state *state, int (*each)(void *arg, const struct state_count *count),
+		     void *arg)
 {
 	struct state_count count;
 	struct state_clock now;

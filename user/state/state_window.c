@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_window.c - a window as the bytes of one column, and back. What comes back may be anything: a
- * damaged page, another program's row. Only what pack could have written makes a window.
+ * state_window.c - a window as the bytes of one column, and back. What comes back may be anything:
+ * a damaged page, another program's row. Only what pack could have written makes a window.
  *
  * Little endian: u32 version, u32 slots, u32 pending; slots of i64 second, u32 delivered, deferred,
  * failed, in order of time; pending mails of u64 mail, i64 second.
@@ -12,13 +12,13 @@
 #include <string.h>
 #include "state_db.h"
 
-#define PACK_VERSION 1
-#define PACK_HEAD_BYTES 12
-#define PACK_SLOT_BYTES 20
+#define PACK_VERSION	   1
+#define PACK_HEAD_BYTES	   12
+#define PACK_SLOT_BYTES	   20
 #define PACK_PENDING_BYTES 16
 
 /* More seconds than the longest window has; a second further from 0 than any clock gets. */
-#define PACK_SLOTS_MAX 100000
+#define PACK_SLOTS_MAX	100000
 #define PACK_SECOND_MAX (INT64_C(1) << 40)
 
 static void put32(unsigned char **at, uint32_t value)

@@ -19,13 +19,15 @@ int fusectl_open(void)
 		return -errno;
 	fd = fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 	if (fd == 0)
-		fd = fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+		fd = fsmount(context, FSMOUNT_CLOEXEC,
+			     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	err = fd < 0 ? -errno : 0;
 	close(context);
 	return err ? err : fd;
 }
 
-static int look_at(int fusectl, const char *name, int (*each)(void *arg, int fd, uid_t uid), void *arg)
+static int look_at(int fusectl, const char *name, int (*each)(void *arg, int fd, uid_t uid),
+		   void *arg)
 {
 	int fd = openat(fusectl, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * fusectl.h - the FUSE connections of this host (Documentation/filesystems/fuse.rst, "control filesystem"):
- * a directory for each, which belongs to whoever mounted it, whatever namespace he did it in.
+ * fusectl.h - the FUSE connections of this host (Documentation/filesystems/fuse.rst, "control
+ * filesystem"): a directory for each, which belongs to whoever mounted it, whatever namespace he
+ * did it in.
  */
 #ifndef SMTPL_FUSECTL_H
 #define SMTPL_FUSECTL_H
@@ -9,12 +10,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* The file system, mounted nowhere: gone with the descriptor. Needs CAP_SYS_ADMIN. A descriptor or -errno;
- * -ENODEV: this kernel has no FUSE. */
+/* The file system, mounted nowhere: gone with the descriptor. Needs CAP_SYS_ADMIN. A descriptor or
+ * -errno; -ENODEV: this kernel has no FUSE. */
 int fusectl_open(void);
 
-/* Each connection that was not made by root, its directory open as `fd` during the call; a non-zero return
- * ends the walk. 0, what `each` returned, or -errno. Needs CAP_DAC_OVERRIDE, as do the following. */
+/* Each connection that was not made by root, its directory open as `fd` during the call; a non-zero
+ * return ends the walk. 0, what `each` returned, or -errno. Needs CAP_DAC_OVERRIDE, as do the
+ * following. */
 int fusectl_each_user(int fusectl, int (*each)(void *arg, int fd, uid_t uid), void *arg);
 
 /* Has it requests that its server has not answered? */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * guard.c - see guard.h. The guard itself never forks and never touches another process's memory, so it never
- * stands still with the others: its helpers do that.
+ * guard.c - see guard.h. The guard itself never forks and never touches another process's memory,
+ * so it never stands still with the others: its helpers do that.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -32,18 +32,28 @@
 #define HOLDER_TICKS 2
 
 /* Where it does not help to end what the holder's user has, what other users have is ended. */
-#define ALL_MS 3000
+#define ALL_MS	    3000
 #define HOPELESS_MS 10000
 
 /* Where fork(2) waits while probes are put in or taken out. */
 static const char *const fork_waits[] = {"percpu_rwsem_wait", NULL};
 
-/* Where the prober waits for the memory of another process: fs/proc/base.c, fs/proc/task_mmu.c. mm_access
- * and perf_event_open: for an exec, which waits for that memory itself where another process shares it. */
+/* Where the prober waits for the memory of another process: fs/proc/base.c, fs/proc/task_mmu.c.
+ * mm_access and perf_event_open: for an exec, which waits for that memory itself where another
+ * process shares it. */
 static const char *const look_waits[] = {
-	"proc_map_files_readdir", "proc_map_files_lookup", "map_files_d_revalidate", "map_files_get_link",
-	"proc_map_files_get_link", "m_start", "lock_next_vma", "mm_access", "__do_sys_perf_event_open",
-	"__se_sys_perf_event_open", "__x64_sys_perf_event_open", NULL,
+	"proc_map_files_readdir",
+	"proc_map_files_lookup",
+	"map_files_d_revalidate",
+	"map_files_get_link",
+	"proc_map_files_get_link",
+	"m_start",
+	"lock_next_vma",
+	"mm_access",
+	"__do_sys_perf_event_open",
+	"__se_sys_perf_event_open",
+	"__x64_sys_perf_event_open",
+	NULL,
 };
 
 #define HOLDER_SIZE 96
@@ -56,15 +66,15 @@ struct guard_child {
 	volatile pid_t *scout_at;
 	unsigned int fork_ticks;
 	unsigned int look_ticks;
-	int64_t held_ms;   /* since when something stands still; 0: nothing does */
-	int64_t finish_ms; /* when it shall end; 0: not by itself */
-	pid_t was_at;      /* at the look before, the scout */
+	int64_t held_ms;	 /* since when something stands still; 0: nothing does */
+	int64_t finish_ms;	 /* when it shall end; 0: not by itself */
+	pid_t was_at;		 /* at the look before, the scout */
 	unsigned int same_ticks; /* for so many looks it has been there */
-	pid_t holder;      /* whose memory is locked, as far as it is known; 0: it is not */
+	pid_t holder;		 /* whose memory is locked, as far as it is known; 0: it is not */
 	uint32_t holder_uid;
-	bool all;          /* users' connections may be to blame, and not the holder's alone */
+	bool all; /* users' connections may be to blame, and not the holder's alone */
 	bool hopeless;
-	bool told;         /* the guarded process has been, of this time */
+	bool told; /* the guarded process has been, of this time */
 	struct guard_rescue rescue;
 };
 
@@ -96,7 +106,8 @@ static bool waits_in(pid_t pid, const char *const *functions)
 	return *functions != NULL;
 }
 
-/* Others wait there for a moment as well; and who lets go for a moment is found at once the next time. */
+/* Others wait there for a moment as well; and who lets go for a moment is found at once the next
+ * time. */
 static bool count_ticks(unsigned int *ticks, unsigned int enough, bool waits)
 {
 	if (waits && *ticks < enough)
@@ -146,7 +157,8 @@ static bool uid_of(pid_t pid, uint32_t *uid)
 	return line && sscanf(line, "\nUid: %u", uid) == 1;
 }
 
-/* Does any thread of it wait for what cannot be interrupted? Memory can be locked for long by work, too. */
+/* Does any thread of it wait for what cannot be interrupted? Memory can be locked for long by work,
+ * too. */
 static bool is_stuck(pid_t pid)
 {
 	char path[64], text[512];
@@ -184,7 +196,8 @@ static const char *holder_name(const struct guard_child *g, char text[HOLDER_SIZ
 {
 	if (!g->holder)
 		return "a process that is not known";
-	snprintf(text, HOLDER_SIZE, "process %d of uid %u, whose memory is locked", g->holder, g->holder_uid);
+	snprintf(text, HOLDER_SIZE, "process %d of uid %u, whose memory is locked", g->holder,
+		 g->holder_uid);
 	return text;
 }
 
@@ -198,13 +211,13 @@ static int end_one(void *arg, int fd, uid_t uid)
 		return 0;
 	g->rescue.ended++;
 	g->rescue.uid = uid;
-	log_error("a FUSE file system of uid %u is ended: it waited for its server, and %s for %s", uid,
-		  what_is_held(g), holder_name(g, (char[HOLDER_SIZE]){}));
+	log_error("a FUSE file system of uid %u is ended: it waited for its server, and %s for %s",
+		  uid, what_is_held(g), holder_name(g, (char[HOLDER_SIZE]){}));
 	return 0;
 }
 
-/* What a process waits for can be another uid's, in a user namespace of theirs; and another process that
- * shares its memory can be the one that waits. */
+/* What a process waits for can be another uid's, in a user namespace of theirs; and another process
+ * that shares its memory can be the one that waits. */
 static void end_connections(struct guard_child *g, int64_t now_ms)
 {
 	bool late = now_ms >= g->held_ms + ALL_MS, too_late = now_ms >= g->held_ms + HOPELESS_MS;
@@ -241,8 +254,8 @@ static bool rescue(struct guard_child *g)
 	if (g->told || g->hopeless || now_ms < g->held_ms + HOPELESS_MS)
 		return true;
 	g->hopeless = true;
-	log_error("%s has waited for %d s, for %s, and no FUSE file system is to blame", what_is_held(g),
-		  HOPELESS_MS / 1000, holder_name(g, (char[HOLDER_SIZE]){}));
+	log_error("%s has waited for %d s, for %s, and no FUSE file system is to blame",
+		  what_is_held(g), HOPELESS_MS / 1000, holder_name(g, (char[HOLDER_SIZE]){}));
 	return true;
 }
 
@@ -292,7 +305,8 @@ static int loop(struct guard_child *g)
 
 static int guard_main(void *arg, int fd, pid_t parent)
 {
-	/* DAC_OVERRIDE: fusectl's files are the users'. SYS_PTRACE: wchan of a process that has more. */
+	/* DAC_OVERRIDE: fusectl's files are the users'. SYS_PTRACE: wchan of a process that has
+	 * more. */
 	static const unsigned int keep[] = {CAP_DAC_OVERRIDE, CAP_SYS_PTRACE};
 	struct guard_child g = {.fd = fd, .guarded = parent};
 	int err;
@@ -319,8 +333,9 @@ void guard_start_or_say(struct guard *g)
 	int err = guard_start(g);
 
 	if (err && err != -ENODEV)
-		log_warning("users with FUSE can hold up this host while probes are put in or taken out: no guard: %s",
-			    strerror(-err));
+		log_warning(
+			"users with FUSE can hold up this host while probes are put in or taken out: no guard: %s",
+			strerror(-err));
 }
 
 int guard_take(struct guard *g, struct guard_rescue *rescue)

@@ -83,8 +83,8 @@ static void each_number(const char *path, void (*each)(const char *path, pid_t n
 		closedir(dir);
 }
 
-/* To read this takes the lock of the memory; not so cmdline, of a process that has made its own empty
- * (PR_SET_MM_MAP). False: it has no memory. */
+/* To read this takes the lock of the memory; not so cmdline, of a process that has made its own
+ * empty (PR_SET_MM_MAP). False: it has no memory. */
 static bool touch(const char *tasks, pid_t pid)
 {
 	char path[64], entry[8];
@@ -120,7 +120,8 @@ static void touch_process(const char *proc, pid_t pid)
 	each_number(path, touch_thread);
 }
 
-/* Root's last: one of them may wait for something else, and those that must not be dumped look like root's. */
+/* Root's last: one of them may wait for something else, and those that must not be dumped look like
+ * root's. */
 static void scout_once(void)
 {
 	scout_roots = false;
@@ -133,7 +134,8 @@ static void scout_once(void)
 int guard_scout_start(struct guard_helper *h, volatile pid_t **at)
 {
 	static const unsigned int keep[] = {CAP_SYS_PTRACE, CAP_DAC_OVERRIDE};
-	void *page = mmap(NULL, sizeof(*scout_at), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *page = mmap(NULL, sizeof(*scout_at), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
 		return -errno;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober.c - the prober's beginning and its loop: what it is asked, processes that end, and a second's tick.
+ * prober.c - the prober's beginning and its loop: what it is asked, processes that end, and a
+ * second's tick.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -14,7 +15,7 @@
 #include "prober_child.h"
 
 /* In epoll beside pids. */
-#define TAG_ASKS (1ull << 32)
+#define TAG_ASKS  (1ull << 32)
 #define TAG_TIMER (TAG_ASKS + 1)
 #define TAG_GUARD (TAG_ASKS + 2)
 
@@ -175,7 +176,8 @@ static void allow_files(void)
 	}
 }
 
-/* In a pause what is there stays, but for files that were changed, or of which nothing is known any more. */
+/* In a pause what is there stays, but for files that were changed, or of which nothing is known any
+ * more. */
 static void take_over(struct prober_child *c, bool again)
 {
 	prober_budget_init(&c->budget, bpf_tls_way(c->tls));
@@ -190,7 +192,8 @@ static void take_over(struct prober_child *c, bool again)
 
 int prober_main(void *arg, int fd, pid_t parent)
 {
-	static struct prober_child child = {.reader.fd = -1, .guard.fd = -1}; /* too large for the stack */
+	static struct prober_child child = {.reader.fd = -1,
+					    .guard.fd = -1}; /* too large for the stack */
 	static const unsigned int keep[] = {PROBER_CAPS};
 	struct prober_child *c = &child;
 	const struct prober_args *args = arg;

@@ -6,9 +6,8 @@
 #include "prober_budget.h"
 #include "base/clock.h"
 
-
 /* Of one sender's processes: a fifth of the time, and two seconds at once. */
-#define WORK_SHARE 5
+#define WORK_SHARE    5
 #define WORK_BURST_NS (2 * NS_PER_S)
 
 #define LOAD_PROBES 16

@@ -34,7 +34,7 @@ struct prober_uid {
 
 struct prober_budget {
 	struct prober_limit attach; /* loads of probes */
-	uint32_t processes_max;     /* with probes at a time */
+	uint32_t processes_max;	    /* with probes at a time */
 	struct prober_bucket all;
 	struct prober_uid uids[PROBER_BUDGET_UIDS];
 };
@@ -45,13 +45,13 @@ bool prober_bucket_take(struct prober_bucket *bucket, const struct prober_limit 
 
 void prober_budget_init(struct prober_budget *budget, enum smtpl_tls_way way);
 
-/* May a process get so many more probes? free: its user is none who could want to use up the budget. Takes
- * them: up to 16, more than a TLS library has, are one load. */
+/* May a process get so many more probes? free: its user is none who could want to use up the
+ * budget. Takes them: up to 16, more than a TLS library has, are one load. */
 bool prober_budget_attach(struct prober_budget *budget, uint32_t uid, bool free, uint32_t probes,
 			  uint64_t now_ns);
 
-/* Of `max` places that all have, `all` are taken, `own` of these by one sender: may it take another? It
- * never has more than are free. */
+/* Of `max` places that all have, `all` are taken, `own` of these by one sender: may it take
+ * another? It never has more than are free. */
 bool prober_budget_share(uint32_t own, uint32_t all, uint32_t max);
 
 /* May its processes be looked at, after all the work that they made? That is told afterwards. */

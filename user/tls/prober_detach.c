@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_detach.c - takes probes out. With perf uprobes that keeps the kernel busy for about a second for
- * each process, in which no new ones can be put in: there it waits for a quiet moment.
+ * prober_detach.c - takes probes out. With perf uprobes that keeps the kernel busy for about a
+ * second for each process, in which no new ones can be put in: there it waits for a quiet moment.
  */
 #include <stdio.h>
 #include <string.h>

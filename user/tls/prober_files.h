@@ -3,8 +3,8 @@
  * prober_files.h - the files that were looked into, with what was found in each: most have no TLS
  * function, and reading them again would cost the time that a short session has not.
  *
- * A file is known by its inode and by its size and times: an upgrade may get the inode number of what it
- * replaces, and probes at another file's offsets would crash the process.
+ * A file is known by its inode and by its size and times: an upgrade may get the inode number of
+ * what it replaces, and probes at another file's offsets would crash the process.
  */
 #ifndef SMTPL_PROBER_FILES_H
 #define SMTPL_PROBER_FILES_H
@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include "tls_plan.h"
+#include "elf/tls_plan.h"
 
-#define PROBER_FILES_MAX 4096
+#define PROBER_FILES_MAX     4096
 #define PROBER_FILES_BUCKETS 4096
 
 struct prober_file_id {
@@ -27,19 +27,19 @@ struct prober_file_id {
 
 struct prober_file {
 	struct prober_file_id id;
-	uint64_t hash;         /* of the id: in the names of its pins */
+	uint64_t hash;	       /* of the id: in the names of its pins */
 	struct tls_plan *plan; /* NULL: it takes no probes */
-	int error;             /* -errno why, or why the last attempt to attach failed; -ENOENT: not TLS */
-	bool trusted;          /* root's, and nobody else can write to it */
-	bool library;            /* probes are attached for all who map it */
-	bool listed;           /* in smtpl_tls_files */
-	bool changed;          /* differs from what is there */
-	bool mapped;           /* found by the last walk over all processes */
-	bool others;           /* by one that sends no mail */
-	uint64_t library_ns;     /* since when; boot time */
-	int library_fd;          /* the file itself, meanwhile; O_PATH */
-	uint64_t last_ns;      /* when a process was found to map it; 0: never */
-	uint64_t minute_ns;    /* when the minute began in which attaches are counted */
+	int error;    /* -errno why, or why the last attempt to attach failed; -ENOENT: not TLS */
+	bool trusted; /* root's, and nobody else can write to it */
+	bool library; /* probes are attached for all who map it */
+	bool listed;  /* in smtpl_tls_files */
+	bool changed; /* differs from what is there */
+	bool mapped;  /* found by the last walk over all processes */
+	bool others;  /* by one that sends no mail */
+	uint64_t library_ns; /* since when; boot time */
+	int library_fd;	     /* the file itself, meanwhile; O_PATH */
+	uint64_t last_ns;    /* when a process was found to map it; 0: never */
+	uint64_t minute_ns;  /* when the minute began in which attaches are counted */
 	uint32_t attaches;
 	uint32_t processes; /* that have it in their list */
 	char path[256];
@@ -59,8 +59,8 @@ struct prober_files {
 struct prober_file *prober_files_find(struct prober_files *files, const struct prober_file_id *id);
 struct prober_file *prober_files_find_hash(const struct prober_files *files, uint64_t hash);
 
-/* A new one; the one that was not asked for for the longest makes room, unless it has probes or is told
- * of. plan NULL: `error` says why, else it is copied. NULL without memory, or room. */
+/* A new one; the one that was not asked for for the longest makes room, unless it has probes or is
+ * told of. plan NULL: `error` says why, else it is copied. NULL without memory, or room. */
 struct prober_file *prober_files_add(struct prober_files *files, const struct prober_file_id *id,
 				     const struct tls_plan *plan, int error);
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_library.c - probes on a file for all who map it: with [watch] tls = library, or by itself where many
- * short processes need them and none but senders of mail map the file. Then no process costs anything.
+ * prober_library.c - probes on a file for all who map it: with [watch] tls = library, or by itself
+ * where many short processes need them and none but senders of mail map the file. Then no process
+ * costs anything.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -17,16 +18,18 @@
 #include "base/log.h"
 #include "prober_child.h"
 
-#define MINUTE_NS (60 * NS_PER_S)
+#define MINUTE_NS     (60 * NS_PER_S)
 #define ATTACHES_MANY 30 /* of one file in a minute */
-#define WALK_NS (2 * NS_PER_S)
-#define CACHED_TRIES 8
+#define WALK_NS	      (2 * NS_PER_S)
+#define CACHED_TRIES  8
 
 static const char *const usual[] = {
-	"/lib/*/libssl*.so*",       "/lib/*/libgnutls*.so*",       "/lib64/libssl*.so*",
-	"/lib64/libgnutls*.so*",    "/usr/lib/*/libssl*.so*",      "/usr/lib/*/libgnutls*.so*",
-	"/usr/lib64/libssl*.so*",   "/usr/lib64/libgnutls*.so*",   "/usr/lib/libssl*.so*",
-	"/usr/lib/libgnutls*.so*",  "/usr/local/lib/libssl*.so*",  "/usr/local/lib/libgnutls*.so*",
+	"/lib/*/libssl*.so*",		"/lib/*/libgnutls*.so*",
+	"/lib64/libssl*.so*",		"/lib64/libgnutls*.so*",
+	"/usr/lib/*/libssl*.so*",	"/usr/lib/*/libgnutls*.so*",
+	"/usr/lib64/libssl*.so*",	"/usr/lib64/libgnutls*.so*",
+	"/usr/lib/libssl*.so*",		"/usr/lib/libgnutls*.so*",
+	"/usr/local/lib/libssl*.so*",	"/usr/local/lib/libgnutls*.so*",
 	"/usr/local/lib64/libssl*.so*",
 };
 
@@ -191,8 +194,8 @@ static bool is_relay(const struct prober_child *c, uint32_t uid)
 	return uid == 0;
 }
 
-/* By the inode's number alone: the device may be told differently. One too many only keeps things as they
- * are, or has them go back to probes for each process. */
+/* By the inode's number alone: the device may be told differently. One too many only keeps things
+ * as they are, or has them go back to probes for each process. */
 static void note_mapped(struct prober_child *c, const struct prober_maps *maps, bool other)
 {
 	for (struct prober_file *file = c->files.newest; file; file = file->older)
@@ -224,8 +227,8 @@ static void mark_all(struct prober_child *c, bool mapped)
 		file->mapped = file->others = mapped;
 }
 
-/* Nobody is served meanwhile: only until `only`, if that is not NULL, is found with others, and not for
- * long. What is not known is mapped by others. */
+/* Nobody is served meanwhile: only until `only`, if that is not NULL, is found with others, and not
+ * for long. What is not known is mapped by others. */
 static void walk(struct prober_child *c, const struct prober_file *only)
 {
 	DIR *proc = opendir("/proc");
@@ -244,7 +247,8 @@ static void walk(struct prober_child *c, const struct prober_file *only)
 
 /* --- by itself ------------------------------------------------------------------------------ */
 
-static void drop_own(struct prober_child *c, struct prober_process *p, const struct prober_file *file)
+static void drop_own(struct prober_child *c, struct prober_process *p,
+		     const struct prober_file *file)
 {
 	for (size_t i = 0; i < p->count; i++) {
 		char name[PROBER_NAME_SIZE];
@@ -348,8 +352,9 @@ static void drop_unwanted(struct prober_child *c)
 			continue;
 		detach(c, file);
 		if (file->others)
-			log_info("TLS: \"%s\" may be mapped by other programs: probed for each sender",
-				 file->path);
+			log_info(
+				"TLS: \"%s\" may be mapped by other programs: probed for each sender",
+				file->path);
 	}
 }
 

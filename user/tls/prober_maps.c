@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include "prober_maps.h"
 
-#define DELETED " (deleted)"
+#define DELETED		" (deleted)"
 #define STAT_START_TIME 22 /* proc(5) */
 
 /* A number, and the character behind it; *at is moved behind that. */
@@ -21,7 +21,9 @@ static bool take_number(const char **at, const char *end, int base, char behind,
 
 	for (*value = 0; *at < end; ++*at) {
 		char c = **at;
-		unsigned int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+		unsigned int digit = c >= '0' && c <= '9' ? c - '0' :
+				     c >= 'a' && c <= 'f' ? c - 'a' + 10 :
+							    16;
 
 		if (digit >= (unsigned int)base)
 			break;
@@ -61,7 +63,8 @@ bool prober_maps_line(const char *line, size_t size, struct prober_mapping *mapp
 		return false;
 	at += 5;
 	if (!take_number(&at, end, 16, ' ', &offset) || !take_number(&at, end, 16, ':', &major) ||
-	    !take_number(&at, end, 16, ' ', &minor) || !take_number(&at, end, 10, ' ', &mapping->ino))
+	    !take_number(&at, end, 16, ' ', &minor) ||
+	    !take_number(&at, end, 10, ' ', &mapping->ino))
 		return false;
 	mapping->dev = makedev(major, minor);
 	take_path(at, end, mapping->path);

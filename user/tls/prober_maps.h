@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * prober_maps.h - what a process has mapped to execute, by /proc/PID/maps. The text is the process's own
- * making: it may have any number of mappings, of files with any name.
+ * prober_maps.h - what a process has mapped to execute, by /proc/PID/maps. The text is the
+ * process's own making: it may have any number of mappings, of files with any name.
  *
- *	7f1e2c400000-7f1e2c45b000 r-xp 0001e000 08:01 1835213    /usr/lib/x86_64-linux-gnu/libssl.so.3
+ *	7f1e2c400000-7f1e2c45b000 r-xp 0001e000 08:01 1835213 /usr/lib/x86_64-linux-gnu/libssl.so.3
  */
 #ifndef SMTPL_PROBER_MAPS_H
 #define SMTPL_PROBER_MAPS_H
@@ -15,7 +15,8 @@
 
 #define PROBER_PATH_SIZE 256
 
-/* Of a hostile process no more is looked at. Without these: Chromium has 2500 mappings of 120 files. */
+/* Of a hostile process no more is looked at. Without these: Chromium has 2500 mappings of 120
+ * files. */
 #define PROBER_MAPS_BYTES (4u << 20)
 #define PROBER_MAPS_FILES 512
 
@@ -42,7 +43,8 @@ void prober_maps_parse(struct prober_maps *maps, const char *text, size_t size);
 /* 0 or -errno; -ESRCH: the process is gone. */
 int prober_maps_read(struct prober_maps *maps, pid_t pid);
 
-/* When the process was started, in clock ticks since boot: with its pid it names a process. 0 or -errno. */
+/* When the process was started, in clock ticks since boot: with its pid it names a process. 0 or
+ * -errno. */
 int prober_start_time(pid_t pid, uint64_t *start);
 
 /* The same of a line of /proc/PID/stat. */

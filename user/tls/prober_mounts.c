@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_mounts.c - looks into /proc/PID/mountinfo. Who asks holds the file open, so its mount is not
- * another's meanwhile.
+ * prober_mounts.c - looks into /proc/PID/mountinfo. Who asks holds the file open, so its mount is
+ * not another's meanwhile.
  */
 #include <fcntl.h>
 #include <stdio.h>

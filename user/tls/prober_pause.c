@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_pause.c - each probe that is put in or taken out is a chance to hold up the host. The guard bounds
- * how long; who does it again and again leaves no choice but to put in and take out none for a while. The
- * probes that are there stay, and are taken over afterwards like those of an earlier prober.
+ * prober_pause.c - each probe that is put in or taken out is a chance to hold up the host. The
+ * guard bounds how long; who does it again and again leaves no choice but to put in and take out
+ * none for a while. The probes that are there stay, and are taken over afterwards like those of an
+ * earlier prober.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,9 +13,10 @@
 #include "prober_child.h"
 
 #define WITHIN_NS (600 * NS_PER_S)
-#define PAUSE_NS (3600 * NS_PER_S)
+#define PAUSE_NS  (3600 * NS_PER_S)
 
-/* So long something stands still only where the guard is no help: all the more reason not to go on. */
+/* So long something stands still only where the guard is no help: all the more reason not to go on.
+ * */
 #define HELPLESS_MS 3000
 
 int prober_pause_start(struct prober_child *c)
@@ -23,7 +25,8 @@ int prober_pause_start(struct prober_child *c)
 
 	if (!err || err == -ENODEV)
 		return 0;
-	log_error("TLS: no guard that keeps users from holding up who puts probes: %s", strerror(-err));
+	log_error("TLS: no guard that keeps users from holding up who puts probes: %s",
+		  strerror(-err));
 	return err;
 }
 
@@ -40,9 +43,10 @@ static void begin(struct prober_child *c, uint64_t now_ns)
 	c->leaving.count = 0;
 	prober_process_each(c, prober_process_forget);
 	bpf_tls_set_state(c->tls, &c->state); /* for who comes after, should this one end now */
-	log_error("TLS: held up %d times within %llu minutes: no probes are put in or taken out for %llu s, "
-		  "sessions of processes without are opaque", PROBER_TIMES, WITHIN_NS / NS_PER_S / 60,
-		  pause_ns() / NS_PER_S);
+	log_error(
+		"TLS: held up %d times within %llu minutes: no probes are put in or taken out for %llu s, "
+		"sessions of processes without are opaque",
+		PROBER_TIMES, WITHIN_NS / NS_PER_S / 60, pause_ns() / NS_PER_S);
 }
 
 bool prober_times_note(struct prober_times *times, uint64_t now_ns)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_process.c - the processes that were asked for, each with a descriptor that tells of its end:
- * then its probes are taken out, and its pid may become another's.
+ * prober_process.c - the processes that were asked for, each with a descriptor that tells of its
+ * end: then its probes are taken out, and its pid may become another's.
  */
 #include <errno.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 #include "prober_child.h"
 
 /* Not for the rest of its life: a web server's worker that has once sent a mail. */
-#define IDLE_NS (60 * NS_PER_S)
+#define IDLE_NS	     (60 * NS_PER_S)
 #define IDLE_LOOK_NS (10 * NS_PER_S)
 
 static struct prober_process **place_of(struct prober_child *c, pid_t pid)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_recover.c - takes over what an earlier prober has left: probes whose process lives go on, also
- * with the program of an earlier version, since the maps are the same. All others are taken out.
+ * prober_recover.c - takes over what an earlier prober has left: probes whose process lives go on,
+ * also with the program of an earlier version, since the maps are the same. All others are taken
+ * out.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -82,8 +83,8 @@ static int recover_probe(void *arg, const char *name)
 	return 0;
 }
 
-/* First the files of the pins that there are, by what the process has mapped. A pin left without one is
- * of a file that has changed meanwhile, which may be attached anew under its new name. */
+/* First the files of the pins that there are, by what the process has mapped. A pin left without
+ * one is of a file that has changed meanwhile, which may be attached anew under its new name. */
 static void recover_process(struct prober_child *c, struct prober_process *p)
 {
 	prober_scan(c, p, PROBER_SCAN_BIND);
@@ -94,8 +95,8 @@ static void recover_process(struct prober_child *c, struct prober_process *p)
 		prober_process_end(c, p);
 }
 
-/* It had probes through whole files alone, which have no pins of a process. 0 or -errno: it is another one by
- * now, or has none any more. */
+/* It had probes through whole files alone, which have no pins of a process. 0 or -errno: it is
+ * another one by now, or has none any more. */
 static int recover_entry(struct prober_child *c, pid_t pid)
 {
 	uint64_t tick_ns = NS_PER_S / sysconf(_SC_CLK_TCK);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_scan.c - finds the TLS functions in a process and puts probes on them. Every file is taken by
- * what the process has mapped, not by name; files that are known come first, since each millisecond
- * before the probes are there is one in which the session is not seen.
+ * prober_scan.c - finds the TLS functions in a process and puts probes on them. Every file is taken
+ * by what the process has mapped, not by name; files that are known come first, since each
+ * millisecond before the probes are there is one in which the session is not seen.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ struct look {
 	enum prober_scan how;
 	bool done[PROBER_MAPS_FILES];
 	bool refused;
-	bool cut; /* there are more files */
+	bool cut;	   /* there are more files */
 	uint64_t since_ns; /* from when on all is probed */
 };
 
@@ -42,7 +42,8 @@ static int identify(int fd, struct found *found)
 {
 	struct statx st;
 
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &st))
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID,
+		  &st))
 		return -errno;
 	*found = (struct found){
 		.id = {.dev = makedev(st.stx_dev_major, st.stx_dev_minor),
@@ -143,7 +144,8 @@ struct prober_file *prober_scan_into(struct prober_child *c, int fd, const char 
 
 /* --- probing -------------------------------------------------------------------------------- */
 
-/* The process's probe in this file, or in what it was before an owner or a link of it was changed. */
+/* The process's probe in this file, or in what it was before an owner or a link of it was changed.
+ * */
 static struct prober_probe *probe_in(struct prober_process *p, const struct prober_file *file)
 {
 	for (size_t i = 0; i < p->count; i++) {
@@ -164,9 +166,9 @@ static bool admit(struct look *look, uint32_t probes)
 
 	if (look->how == PROBER_SCAN_FREE)
 		return true;
-	look->refused = look->refused ||
-			!prober_process_room(c, p->uid, p->relay, true) ||
-			!prober_budget_attach(&c->budget, p->uid, p->relay, probes, clock_boot_ns());
+	look->refused =
+		look->refused || !prober_process_room(c, p->uid, p->relay, true) ||
+		!prober_budget_attach(&c->budget, p->uid, p->relay, probes, clock_boot_ns());
 	return !look->refused;
 }
 

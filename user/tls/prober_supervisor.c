@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_supervisor.c - the process between the daemon and the prober, which starts it again when it has ended:
- * that takes capabilities that the daemon has dropped. It takes no input.
+ * prober_supervisor.c - the process between the daemon and the prober, which starts it again when
+ * it has ended: that takes capabilities that the daemon has dropped. It takes no input.
  */
 #include <errno.h>
 #include <signal.h>
@@ -32,8 +32,10 @@ static bool await_end(pid_t pid, struct prober_times *ends)
 		;
 	killed = WIFSIGNALED(status);
 	again = !prober_times_note(ends, clock_boot_ns());
-	log_warning("the child that puts probes on TLS libraries is gone (%s %d)%s", killed ? "signal" : "exit status",
-		    killed ? WTERMSIG(status) : WEXITSTATUS(status), again ? "; it is started again" : "");
+	log_warning("the child that puts probes on TLS libraries is gone (%s %d)%s",
+		    killed ? "signal" : "exit status",
+		    killed ? WTERMSIG(status) : WEXITSTATUS(status),
+		    again ? "; it is started again" : "");
 	return again;
 }
 
@@ -44,8 +46,10 @@ static void start_again(struct prober_args *args, pid_t *pid, int *fd)
 	args->again = true;
 	sleep(DELAY_S);
 	while ((err = child_start(prober_main, args, pid, fd))) {
-		log_warning("the child that puts probes on TLS libraries cannot be started again: %s; tried again in "
-			    "%d s", strerror(-err), RETRY_S);
+		log_warning(
+			"the child that puts probes on TLS libraries cannot be started again: %s; tried again in "
+			"%d s",
+			strerror(-err), RETRY_S);
 		sleep(RETRY_S);
 	}
 }
@@ -79,7 +83,8 @@ static int supervisor_main(void *arg, int fd, pid_t parent)
 	return 1;
 }
 
-int prober_start(struct prober *p, struct bpf_tls *tls, struct bpf *bpf, const struct config *config)
+int prober_start(struct prober *p, struct bpf_tls *tls, struct bpf *bpf,
+		 const struct config *config)
 {
 	struct supervisor_args args = {.bpf = bpf, .prober = {.tls = tls, .config = config}};
 

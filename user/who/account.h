@@ -21,7 +21,7 @@ enum account_kind {
 
 struct account_id {
 	enum account_kind kind;
-	uint32_t uid;                   /* ACCOUNT_UID */
+	uint32_t uid;			/* ACCOUNT_UID */
 	char domain[SMTPL_DOMAIN_SIZE]; /* ACCOUNT_DOMAIN: key form, lower case, NUL padded */
 };
 

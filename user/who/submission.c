@@ -81,8 +81,8 @@ static bool take_user_here(const struct asked *a, const char *domain, struct acc
 	const char *auth = a->o->auth;
 	uint32_t uid;
 
-	if (!a->ops->own_name || account_domain_key(domain, key) || !a->ops->own_name(a->arg, key) ||
-	    a->ops->owner(a->arg, key, &uid))
+	if (!a->ops->own_name || account_domain_key(domain, key) ||
+	    !a->ops->own_name(a->arg, key) || a->ops->owner(a->arg, key, &uid))
 		return false;
 	memcpy(user, auth, domain - 1 - auth);
 	return a->ops->user(a->arg, user, &uid) && take_uid(a, uid, id);
@@ -110,8 +110,8 @@ static bool take_client(const struct asked *a, struct account_id *id)
 	if (o->known & SUBMISSION_HAS_CALLER)
 		return take_uid(a, uid, id);
 	return (o->known & SUBMISSION_HAS_CLIENT) && o->client_port &&
-	       a->ops->local(a->arg, o->client) &&
-	       a->ops->caller(a->arg, o, &uid) && take_uid(a, uid, id);
+	       a->ops->local(a->arg, o->client) && a->ops->caller(a->arg, o, &uid) &&
+	       take_uid(a, uid, id);
 }
 
 /* Who handed the message in, an exempt user included. */
@@ -167,8 +167,8 @@ static bool is_null(const struct submission *o)
 	return !o->sender[0] && !(o->known & SUBMISSION_NO_SENDER);
 }
 
-enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops, void *arg,
-				  struct account_id *id)
+enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops,
+				 void *arg, struct account_id *id)
 {
 	const struct asked a = {o, ops, arg};
 	struct account_id payer;
@@ -215,6 +215,7 @@ bool submission_is_host(const char *domain, const char *host)
 
 	if (length == 0 || strncasecmp(domain, host, length))
 		return false;
-	/* A whole name is not the first part of another: whoever has that one could name our users. */
+	/* A whole name is not the first part of another: whoever has that one could name our users.
+	 * */
 	return !longer[length] || (longer[length] == '.' && !strchr(shorter, '.'));
 }

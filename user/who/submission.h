@@ -5,7 +5,7 @@
  * at the policy server and where outcomes are fed, so that both name the same account.
  *
  * In this order, the first that is known:
- *	account	what the policy server answered at submission, kept by the mail server with the message
+ *	account	what the policy server answered, kept by the mail server with the message
  *	auth	the identity of SMTP AUTH: a user of this host, or user@domain: the domain's owner
  *	uid	the caller of sendmail(1)
  *	client	a connection from this host: the uid that opened it
@@ -28,8 +28,8 @@ enum submission_known {
 	SUBMISSION_HAS_CLIENT = 1 << 2,
 	SUBMISSION_HAS_CALLER = 1 << 3, /* the uid behind the client, found already: `caller` */
 	SUBMISSION_REDIRECTED = 1 << 4, /* the recipient came out of a forward of `forwarder` */
-	SUBMISSION_INTERNAL = 1 << 5, /* made by the server itself: a bounce, a forwarded copy */
-	SUBMISSION_NO_SENDER = 1 << 6, /* no sender was named: "" is not the null sender */
+	SUBMISSION_INTERNAL = 1 << 5,	/* made by the server itself: a bounce, a forwarded copy */
+	SUBMISSION_NO_SENDER = 1 << 6,	/* no sender was named: "" is not the null sender */
 };
 
 /* Fixed size: handed over by processes that parse what untrusted peers say. Strings end with a NUL
@@ -38,13 +38,13 @@ struct submission {
 	uint32_t known; /* of enum submission_known */
 	uint32_t uid;
 	uint32_t caller;
-	uint32_t client_port;       /* host order; 0: not known */
-	uint8_t client[16];         /* v4-mapped for IPv4, network order */
-	uint8_t server[16];         /* the other end of that connection, likewise */
-	uint32_t server_port;       /* 0: that end is not known */
+	uint32_t client_port; /* host order; 0: not known */
+	uint8_t client[16];   /* v4-mapped for IPv4, network order */
+	uint8_t server[16];   /* the other end of that connection, likewise */
+	uint32_t server_port; /* 0: that end is not known */
 	struct account_id account;
-	char auth[SMTPL_ADDR_SIZE]; /* "": none */
-	char sender[SMTPL_ADDR_SIZE]; /* "": the null sender; without brackets */
+	char auth[SMTPL_ADDR_SIZE];	   /* "": none */
+	char sender[SMTPL_ADDR_SIZE];	   /* "": the null sender; without brackets */
 	char forwarder[SMTPL_DOMAIN_SIZE]; /* domain of the recipient before it was redirected */
 };
 
@@ -65,15 +65,15 @@ struct submission_ops {
 
 enum payer_kind {
 	PAYER_ACCOUNT = 0, /* *id pays */
-	PAYER_NULL_SENDER,        /* the null sender: nobody */
-	PAYER_FORWARD,     /* nobody */
-	PAYER_EXEMPT,      /* an exempt user: nobody */
-	PAYER_NOBODY,      /* no domain, nothing known */
+	PAYER_NULL_SENDER, /* the null sender: nobody */
+	PAYER_FORWARD,	   /* nobody */
+	PAYER_EXEMPT,	   /* an exempt user: nobody */
+	PAYER_NOBODY,	   /* no domain, nothing known */
 };
 
 /* *id is set with PAYER_ACCOUNT alone. */
-enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops, void *arg,
-				  struct account_id *id);
+enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops,
+				 void *arg, struct account_id *id);
 
 /* At submission: does the message come from outside, unauthenticated? Then nobody is refused. */
 bool submission_is_inbound(const struct submission *o, const struct submission_ops *ops, void *arg);

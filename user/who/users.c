@@ -12,7 +12,7 @@
 #include "account.h"
 #include "base/hash.h"
 
-#define LOOK_NS   NS_PER_S
+#define LOOK_NS	  NS_PER_S
 #define FORGET_NS (60 * NS_PER_S)
 /* Strangers may choose the names, by identities of their own. */
 #define OTHERS_MAX 4096

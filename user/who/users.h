@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * users.h - the uids of this host's users. getpwnam(3) reads /etc/passwd from its beginning for each
- * name: more than a millisecond with 10,000 users, for every mail and for each row of the owners.
- * Here the file is read when it has changed, and what it does not have is asked of the other sources
- * once a minute.
+ * users.h - the uids of this host's users. getpwnam(3) reads /etc/passwd from its beginning for
+ * each name: more than a millisecond with 10,000 users, for every mail and for each row of the
+ * owners. Here the file is read when it has changed, and what it does not have is asked of the
+ * other sources once a minute.
  */
 #ifndef SMTPL_USERS_H
 #define SMTPL_USERS_H
@@ -18,9 +18,9 @@
 struct users {
 	struct name_table local;
 	struct name_table others; /* UINT32_MAX: there is no such user */
-	uint64_t signature;  /* of the file that was read */
-	uint64_t look_ns;    /* when to look at it next */
-	uint64_t forget_ns;  /* when `others` is too old */
+	uint64_t signature;	  /* of the file that was read */
+	uint64_t look_ns;	  /* when to look at it next */
+	uint64_t forget_ns;	  /* when `others` is too old */
 };
 
 /* False: there is no such user, or that cannot be told. now_ns never goes back. */

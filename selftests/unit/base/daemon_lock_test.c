@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_lock_test.c - one daemon at a time, commands beside each other, and a signal that reaches the
- * daemon and nobody else. Each holder is a process of its own, since such a lock belongs to one.
+ * daemon_lock_test.c - one daemon at a time, commands beside each other, and a signal that reaches
+ * the daemon and nobody else. Each holder is a process of its own, since such a lock belongs to
+ * one.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,7 @@ static void caught(int signal)
 /* A process that has what `get` gives, and then waits for a signal; ends with 7 at SIGUSR1. */
 static pid_t start(int (*get)(const char *run_dir, int *fd))
 {
-	struct sigaction action = { .sa_handler = caught };
+	struct sigaction action = {.sa_handler = caught};
 	sigset_t block, old;
 	int ready[2], fd;
 	char answer = 0;
@@ -208,7 +209,7 @@ static void files_are_made(void **unused)
 	assert_int_equal(daemon_lock_pid(run_dir), -ELOOP);
 }
 
-#define DAEMON_TEST(function) \
+#define DAEMON_TEST(function)                                                                      \
 	cmocka_unit_test_setup_teardown(function, make_directory, remove_directory)
 
 int main(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * name_table_test.c - what was added is found with its first number, what was not is not, however many
- * there are and whatever allocation fails.
+ * name_table_test.c - what was added is found with its first number, what was not is not, however
+ * many there are and whatever allocation fails.
  */
 #include <errno.h>
 #include <setjmp.h>

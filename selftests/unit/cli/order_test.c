@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * order_test.c - an order that the command carries out by itself, with nothing loaded: it is saved for
- * the next start, unless it was given too long ago.
+ * order_test.c - an order that the command carries out by itself, with nothing loaded: it is saved
+ * for the next start, unless it was given too long ago.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,8 +16,10 @@
 static struct order order_sample(bool suspend, time_t created_wall_s)
 {
 	struct order o = {
-		.what = { .account = uid_account(ALICE), .suspend = suspend, .for_s = 600,
-			  .created_wall_s = created_wall_s },
+		.what = {.account = uid_account(ALICE),
+			 .suspend = suspend,
+			 .for_s = 600,
+			 .created_wall_s = created_wall_s},
 		.name = "uid:4000001",
 	};
 

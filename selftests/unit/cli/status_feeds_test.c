@@ -40,12 +40,12 @@ static void relay_mail_is_its_owners(void **unused)
 	role(RELAY, SMTPL_ROLE_RELAY);
 	role(OTHER, SMTPL_ROLE_RELAY);
 	role(GUEST, SMTPL_ROLE_EXEMPT);
-	count(ALICE, "", (struct smtpl_count){ .connections = 2 });
-	count(ALICE, "a.example", (struct smtpl_count){ .delivered = 1 });
-	count(RELAY, "a.example", (struct smtpl_count){ .delivered = 2, .failed = 1 });
-	count(OTHER, "b.example", (struct smtpl_count){ .deferred = 5 });
-	count(RELAY, "own.example", (struct smtpl_count){ .failed = 6 });
-	count(RELAY, "guest.example", (struct smtpl_count){ .unknown = 7 });
+	count(ALICE, "", (struct smtpl_count){.connections = 2});
+	count(ALICE, "a.example", (struct smtpl_count){.delivered = 1});
+	count(RELAY, "a.example", (struct smtpl_count){.delivered = 2, .failed = 1});
+	count(OTHER, "b.example", (struct smtpl_count){.deferred = 5});
+	count(RELAY, "own.example", (struct smtpl_count){.failed = 6});
+	count(RELAY, "guest.example", (struct smtpl_count){.unknown = 7});
 	expect_accounts(
 		"[{\"account\": \"domain:own.example\", \"uid\": null, \"role\": null,"
 		" \"domains\": [\"own.example\"], \"bypass\": 0, \"total\": {\"connections\": 0,"
@@ -66,30 +66,32 @@ static void told_stands_for_the_wire(void **unused)
 	(void)unused;
 	owner("a.example", ALICE);
 	role(RELAY, SMTPL_ROLE_RELAY);
-	aside(RELAY, "a.example", (struct smtpl_totals){ 10, 4, 4, 4 });
-	count(RELAY, "a.example", (struct smtpl_count){ .delivered = 12, .deferred = 3, .failed = 4 });
+	aside(RELAY, "a.example", (struct smtpl_totals){10, 4, 4, 4});
+	count(RELAY, "a.example",
+	      (struct smtpl_count){.delivered = 12, .deferred = 3, .failed = 4});
 	told(uid_account(ALICE), "a.example",
-	     (struct relay_count){ .delivered = 9, .deferred = 1, .unknown = 1, .refused = 5 });
-	told(uid_account(ALICE), "forged.example", (struct relay_count){ .failed = 2, .bypass = 3 });
-	expect_accounts("[{\"account\": \"uid:4000001\", \"uid\": 4000001, \"role\": \"direct\","
-			" \"domains\": [\"a.example\", \"forged.example\"], \"bypass\": 3,"
-			" \"total\": {\"connections\": 0, \"delivered\": 11, \"deferred\": 1,"
-			" \"failed\": 2, \"unknown\": 1, \"opaque\": 0, \"refused\": 5}, "
-			NOT_SUSPENDED "}]");
+	     (struct relay_count){.delivered = 9, .deferred = 1, .unknown = 1, .refused = 5});
+	told(uid_account(ALICE), "forged.example", (struct relay_count){.failed = 2, .bypass = 3});
+	expect_accounts(
+		"[{\"account\": \"uid:4000001\", \"uid\": 4000001, \"role\": \"direct\","
+		" \"domains\": [\"a.example\", \"forged.example\"], \"bypass\": 3,"
+		" \"total\": {\"connections\": 0, \"delivered\": 11, \"deferred\": 1,"
+		" \"failed\": 2, \"unknown\": 1, \"opaque\": 0, \"refused\": 5}, " NOT_SUSPENDED
+		"}]");
 }
 
 static const struct state_feed feed = {
-	.known = { .relay_uid = RELAY,
-		   .mta = FEED_EXIM,
-		   .running = true,
-		   .stats = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 } },
+	.known = {.relay_uid = RELAY,
+		  .mta = FEED_EXIM,
+		  .running = true,
+		  .stats = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}},
 	.told_wall_s = WALL_S - 3,
 	.changed_wall_s = WALL_S - 60,
 };
 
 static void feeds_in_json(void **unused)
 {
-	struct state_feed never = { .known = { .relay_uid = OTHER, .mta = FEED_POSTFIX } };
+	struct state_feed never = {.known = {.relay_uid = OTHER, .mta = FEED_POSTFIX}};
 	json_t *root;
 
 	(void)unused;
@@ -155,16 +157,16 @@ static void dead_daemon_listens_to_nobody(void **unused)
 	begin(NULL);
 	assert_int_equal(status_feed(&status, &feed), 0);
 	root = status_json();
-	assert_false(json_is_true(json_object_get(
-		json_array_get(json_object_get(root, "feeds"), 0), "running")));
+	assert_false(json_is_true(
+		json_object_get(json_array_get(json_object_get(root, "feeds"), 0), "running")));
 	json_decref(root);
 }
 
 static void bypass_in_text(void **unused)
 {
 	(void)unused;
-	told(uid_account(ALICE), "a.example", (struct relay_count){ .bypass = 3 });
-	told(uid_account(BOB), "b.example", (struct relay_count){ .delivered = 3 });
+	told(uid_account(ALICE), "a.example", (struct relay_count){.bypass = 3});
+	told(uid_account(BOB), "b.example", (struct relay_count){.delivered = 3});
 	says("\nuid:4000001: 3 mails left through mail servers while it was suspended: is the hook in "
 	     "place? see smtplimit hook\n");
 	assert_int_equal(status.accounts_count, 2);

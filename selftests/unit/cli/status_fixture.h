@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * status_fixture.h - what the tests of status share: one status at a fixed time, entries and rows for
- * it, and what it prints. Include cmocka.h first.
+ * status_fixture.h - what the tests of status share: one status at a fixed time, entries and rows
+ * for it, and what it prints. Include cmocka.h first.
  */
 #ifndef SMTPL_STATUS_FIXTURE_H
 #define SMTPL_STATUS_FIXTURE_H
@@ -39,7 +39,7 @@ static const struct smtpl_meta in_force = {
 static inline int begin_unloaded(void **unused)
 {
 	(void)unused;
-	config = (struct config){ .rule = { 3600, 1800, 50, 5 } };
+	config = (struct config){.rule = {3600, 1800, 50, 5}};
 	status_begin(&status, &config, BOOT_S * NS_PER_S, WALL_S * NS_PER_S);
 	return 0;
 }
@@ -60,14 +60,14 @@ static inline int end(void **unused)
 
 static inline void role(uint32_t uid, enum smtpl_role role)
 {
-	struct smtpl_uid value = { .role = role };
+	struct smtpl_uid value = {.role = role};
 
 	assert_int_equal(status_uid(&status, uid, &value), 0);
 }
 
 static inline void count(uint32_t uid, const char *domain, struct smtpl_count value)
 {
-	struct smtpl_count_key key = { .uid = uid };
+	struct smtpl_count_key key = {.uid = uid};
 
 	memcpy(key.domain, domain, strlen(domain));
 	assert_int_equal(status_count(&status, &key, &value), 0);
@@ -75,7 +75,7 @@ static inline void count(uint32_t uid, const char *domain, struct smtpl_count va
 
 static inline struct account_id domain_account(const char *domain)
 {
-	struct account_id id = { .kind = ACCOUNT_DOMAIN };
+	struct account_id id = {.kind = ACCOUNT_DOMAIN};
 
 	memcpy(id.domain, domain, strlen(domain));
 	return id;
@@ -83,15 +83,15 @@ static inline struct account_id domain_account(const char *domain)
 
 static inline struct account_id uid_account(uint32_t uid)
 {
-	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
+	return (struct account_id){.kind = ACCOUNT_UID, .uid = uid};
 }
 
 /* Mails `age_s` seconds old. */
-static inline void window(struct account_id id, int64_t age_s, uint32_t delivered, uint32_t deferred,
-		   uint32_t failed)
+static inline void window(struct account_id id, int64_t age_s, uint32_t delivered,
+			  uint32_t deferred, uint32_t failed)
 {
-	struct window_slot slot = { BOOT_S - age_s, delivered, deferred, failed };
-	struct window w = { 0 };
+	struct window_slot slot = {BOOT_S - age_s, delivered, deferred, failed};
+	struct window w = {0};
 
 	assert_int_equal(window_restore_slot(&w, &slot), 0);
 	assert_int_equal(status_window(&status, &id, &w), 0);
@@ -100,7 +100,7 @@ static inline void window(struct account_id id, int64_t age_s, uint32_t delivere
 
 static inline void suspended_uid(uint32_t uid, struct smtpl_suspension suspension)
 {
-	struct smtpl_uid value = { .suspension = suspension };
+	struct smtpl_uid value = {.suspension = suspension};
 
 	assert_int_equal(status_uid(&status, uid, &value), 0);
 }
@@ -144,7 +144,8 @@ static inline void expect_json(json_t *is, const char *expected)
 	if (!want)
 		fail_msg("the expectation, line %d: %s", error.line, error.text);
 	if (!json_equal(is, want))
-		fail_msg("is   %s\nwant %s", json_dumps(is, JSON_SORT_KEYS | JSON_REAL_PRECISION(4)),
+		fail_msg("is   %s\nwant %s",
+			 json_dumps(is, JSON_SORT_KEYS | JSON_REAL_PRECISION(4)),
 			 json_dumps(want, JSON_SORT_KEYS));
 	json_decref(want);
 }
@@ -158,7 +159,7 @@ static inline void expect_accounts(const char *expected)
 }
 
 #define STATUS_TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
-#define STATUS_TEST_UNLOADED(function) \
+#define STATUS_TEST_UNLOADED(function)                                                             \
 	cmocka_unit_test_setup_teardown(function, begin_unloaded, end)
 
 #endif

@@ -21,8 +21,12 @@ static void expect_text(const char *expected)
 /* The file was changed and not read yet: what is shown is what the daemon judges by. */
 static void rule_in_force_is_shown(void **unused)
 {
-	struct smtpl_meta meta = { .schema = SMTPL_SCHEMA, .observe = 1, .percent = 60,
-				   .min_failures = 9, .window_s = 120, .suspend_s = 7200 };
+	struct smtpl_meta meta = {.schema = SMTPL_SCHEMA,
+				  .observe = 1,
+				  .percent = 60,
+				  .min_failures = 9,
+				  .window_s = 120,
+				  .suspend_s = 7200};
 	json_t *root;
 
 	(void)unused;
@@ -31,19 +35,22 @@ static void rule_in_force_is_shown(void **unused)
 	json_object_del(root, "stats");
 	json_object_del(root, "version");
 	json_object_del(root, "tls");
-	expect_json(root,
-		    "{\"mode\": \"observe\", \"window_s\": 120, \"percent\": 60,"
-		    " \"min_failures\": 9, \"suspend_s\": 7200, \"loaded\": true, \"problems\": [], \"feeds\": [],"
-		    " \"accounts\": [],"
-		    " \"daemon\": {\"running\": false, \"pid\": null, \"started\": null,"
-		    " \"heartbeat\": null}}");
+	expect_json(
+		root,
+		"{\"mode\": \"observe\", \"window_s\": 120, \"percent\": 60,"
+		" \"min_failures\": 9, \"suspend_s\": 7200, \"loaded\": true, \"problems\": [], \"feeds\": [],"
+		" \"accounts\": [],"
+		" \"daemon\": {\"running\": false, \"pid\": null, \"started\": null,"
+		" \"heartbeat\": null}}");
 	json_decref(root);
-	expect_text("mode observe: suspended for 2h when 60% or more of the mails in 2m, and at least "
-		    "9, are deferred or fail\n"
-		    "the file says otherwise: the next start takes it up\n"
-		    "daemon: stopped; ");
+	expect_text(
+		"mode observe: suspended for 2h when 60% or more of the mails in 2m, and at least "
+		"9, are deferred or fail\n"
+		"the file says otherwise: the next start takes it up\n"
+		"daemon: stopped; ");
 	status.daemon_lock_pid = 77;
-	expect_text("are deferred or fail\nthe file says otherwise: reload\ndaemon: running, pid 77, ");
+	expect_text(
+		"are deferred or fail\nthe file says otherwise: reload\ndaemon: running, pid 77, ");
 }
 
 static void window_in_force_slides(void **unused)
@@ -94,7 +101,7 @@ static void every_difference_is_seen(void **unused)
 /* A start that never got to attaching has made maps, and nothing else. */
 static void not_attached_is_not_loaded(void **unused)
 {
-	struct smtpl_meta meta = { .pid = 7, .percent = 60, .heartbeat_ns = NS_PER_S };
+	struct smtpl_meta meta = {.pid = 7, .percent = 60, .heartbeat_ns = NS_PER_S};
 	json_t *root;
 
 	(void)unused;

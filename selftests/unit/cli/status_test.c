@@ -22,11 +22,11 @@ static void whole_object(void **unused)
 	status.meta.started_ns = (BOOT_S - 600) * NS_PER_S;
 	status.meta.heartbeat_ns = BOOT_S * NS_PER_S;
 	status_problem(&status, "row %d", 5);
-	suspended_uid(ALICE, (struct smtpl_suspension){ (BOOT_S - 60) * NS_PER_S, (BOOT_S + 1740) * NS_PER_S, 7,
-							5, 58, 0 });
-	count(ALICE, "", (struct smtpl_count){ .connections = 9, .opaque = 1, .refused = 2 });
-	count(ALICE, "b.example", (struct smtpl_count){ 1, 5, 3, 4, 2, 0, 0, 9, 0, 0 });
-	count(ALICE, "a.example", (struct smtpl_count){ .delivered = 10 });
+	suspended_uid(ALICE, (struct smtpl_suspension){(BOOT_S - 60) * NS_PER_S,
+						       (BOOT_S + 1740) * NS_PER_S, 7, 5, 58, 0});
+	count(ALICE, "", (struct smtpl_count){.connections = 9, .opaque = 1, .refused = 2});
+	count(ALICE, "b.example", (struct smtpl_count){1, 5, 3, 4, 2, 0, 0, 9, 0, 0});
+	count(ALICE, "a.example", (struct smtpl_count){.delivered = 10});
 	window(uid_account(ALICE), 10, 5, 3, 4);
 	root = status_json();
 	stats = json_object_get(root, "stats");
@@ -39,19 +39,20 @@ static void whole_object(void **unused)
 	json_object_del(root, "version");
 	assert_true(json_is_object(json_object_get(root, "tls")));
 	json_object_del(root, "tls");
-	expect_json(root,
-		    "{\"mode\": \"enforce\","
-		    " \"window_s\": 3600, \"percent\": 50, \"min_failures\": 5, \"suspend_s\": 1800,"
-		    " \"loaded\": true, \"problems\": [\"row 5\"], \"feeds\": [], \"daemon\": {\"running\": true,"
-		    " \"pid\": 77, \"started\": \"2026-11-21T13:55:00Z\","
-		    " \"heartbeat\": \"2026-11-21T14:05:00Z\"}, \"accounts\": [{"
-		    " \"account\": \"uid:4000001\", \"uid\": 4000001, \"role\": \"direct\","
-		    " \"domains\": [\"a.example\", \"b.example\"], \"window\": {\"delivered\": 5,"
-		    " \"deferred\": 3, \"failed\": 4, \"percent\": 58.3}, \"total\":"
-		    " {\"connections\": 10, \"delivered\": 15, \"deferred\": 3, \"failed\": 4,"
-		    " \"unknown\": 2, \"opaque\": 1, \"refused\": 2}, \"bypass\": 0, \"suspended\": true,"
-		    " \"since\": \"2026-11-21T14:04:00Z\", \"until\": \"2026-11-21T14:34:00Z\","
-		    " \"reason\": \"deferred and failed mails 7/5 (58%)\"}]}");
+	expect_json(
+		root,
+		"{\"mode\": \"enforce\","
+		" \"window_s\": 3600, \"percent\": 50, \"min_failures\": 5, \"suspend_s\": 1800,"
+		" \"loaded\": true, \"problems\": [\"row 5\"], \"feeds\": [], \"daemon\": {\"running\": true,"
+		" \"pid\": 77, \"started\": \"2026-11-21T13:55:00Z\","
+		" \"heartbeat\": \"2026-11-21T14:05:00Z\"}, \"accounts\": [{"
+		" \"account\": \"uid:4000001\", \"uid\": 4000001, \"role\": \"direct\","
+		" \"domains\": [\"a.example\", \"b.example\"], \"window\": {\"delivered\": 5,"
+		" \"deferred\": 3, \"failed\": 4, \"percent\": 58.3}, \"total\":"
+		" {\"connections\": 10, \"delivered\": 15, \"deferred\": 3, \"failed\": 4,"
+		" \"unknown\": 2, \"opaque\": 1, \"refused\": 2}, \"bypass\": 0, \"suspended\": true,"
+		" \"since\": \"2026-11-21T14:04:00Z\", \"until\": \"2026-11-21T14:34:00Z\","
+		" \"reason\": \"deferred and failed mails 7/5 (58%)\"}]}");
 	json_decref(root);
 }
 
@@ -60,19 +61,21 @@ static void whole_object(void **unused)
 	" \"unknown\": 0, \"opaque\": 0, \"refused\": 0}"
 #define NO_WINDOW                                                                                  \
 	"\"window\": {\"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"percent\": null}"
-#define NOT_SUSPENDED "\"bypass\": 0, \"suspended\": false, \"since\": null, \"until\": null, \"reason\": null"
+#define NOT_SUSPENDED                                                                              \
+	"\"bypass\": 0, \"suspended\": false, \"since\": null, \"until\": null, \"reason\": null"
 
 static void relay_mail_is_its_domains(void **unused)
 {
 	(void)unused;
 	role(RELAY, SMTPL_ROLE_RELAY);
 	role(OTHER, SMTPL_ROLE_RELAY);
-	count(RELAY, "", (struct smtpl_count){ .connections = 3, .opaque = 1 });
-	count(RELAY, "x.example", (struct smtpl_count){ .delivered = 2, .failed = 1 });
-	count(OTHER, "x.example", (struct smtpl_count){ .delivered = 3, .unknown = 4 });
+	count(RELAY, "", (struct smtpl_count){.connections = 3, .opaque = 1});
+	count(RELAY, "x.example", (struct smtpl_count){.delivered = 2, .failed = 1});
+	count(OTHER, "x.example", (struct smtpl_count){.delivered = 3, .unknown = 4});
 	assert_int_equal(status.relay_sessions, 3);
 	expect_accounts("[{\"account\": \"domain:x.example\", \"uid\": null, \"role\": null,"
-			" \"domains\": [\"x.example\"], " NO_WINDOW ", \"total\": {\"connections\": 0,"
+			" \"domains\": [\"x.example\"], " NO_WINDOW
+			", \"total\": {\"connections\": 0,"
 			" \"delivered\": 5, \"deferred\": 0, \"failed\": 1, \"unknown\": 4,"
 			" \"opaque\": 0, \"refused\": 0}, " NOT_SUSPENDED "},"
 			" {\"account\": \"uid:4000010\", \"uid\": 4000010, \"role\": \"relay\","
@@ -85,7 +88,7 @@ static void exempt_is_marked(void **unused)
 {
 	(void)unused;
 	role(GUEST, SMTPL_ROLE_EXEMPT);
-	count(GUEST, "x.example", (struct smtpl_count){ 0 });
+	count(GUEST, "x.example", (struct smtpl_count){0});
 	expect_accounts("[{\"account\": \"uid:4000020\", \"uid\": 4000020, \"role\": \"exempt\","
 			" \"domains\": [\"x.example\"], " NO_WINDOW ", " NO_TOTAL ", " NOT_SUSPENDED
 			"}]");
@@ -104,7 +107,7 @@ static void windows_are_slid_to_now(void **unused)
 
 static void over_is_not_suspended(void **unused)
 {
-	struct smtpl_suspension s = { 1, BOOT_S * NS_PER_S, 7, 5, 58, 0 };
+	struct smtpl_suspension s = {1, BOOT_S * NS_PER_S, 7, 5, 58, 0};
 
 	(void)unused;
 	suspended_uid(ALICE, s);
@@ -115,7 +118,7 @@ static struct state_suspension saved(struct account_id id, const char *reason, u
 {
 	struct state_suspension s = {
 		.account = id,
-		.kernel = { 0, (BOOT_S + 60) * NS_PER_S, 7, 5, 58, by_hand },
+		.kernel = {0, (BOOT_S + 60) * NS_PER_S, 7, 5, 58, by_hand},
 		.since_wall_s = WALL_S - 1000,
 	};
 
@@ -133,9 +136,10 @@ static const char saved_domain[] =
 static void saved_rows_tell_why(void **unused)
 {
 	struct account_id x = domain_account("x.example");
-	struct smtpl_suspension in_map = { 0, (BOOT_S + 60) * NS_PER_S, 7, 5, 58, 1 };
-	struct state_suspension row = saved(x, "phish", 1), gone = saved(uid_account(BOB), "old", 1);
-	struct smtpl_domain_key key = { .domain = "x.example" };
+	struct smtpl_suspension in_map = {0, (BOOT_S + 60) * NS_PER_S, 7, 5, 58, 1};
+	struct state_suspension row = saved(x, "phish", 1),
+				gone = saved(uid_account(BOB), "old", 1);
+	struct smtpl_domain_key key = {.domain = "x.example"};
 
 	(void)unused;
 	assert_int_equal(status_domain(&status, &key, &in_map), 0);
@@ -158,7 +162,7 @@ static void saved_rows_stand_for_maps(void **unused)
 
 static void reason_without_a_row(void **unused)
 {
-	struct smtpl_suspension s = { (BOOT_S - 1) * NS_PER_S, (BOOT_S + 1) * NS_PER_S, 0, 5, 0, 1 };
+	struct smtpl_suspension s = {(BOOT_S - 1) * NS_PER_S, (BOOT_S + 1) * NS_PER_S, 0, 5, 0, 1};
 
 	(void)unused;
 	suspended_uid(ALICE, s);
@@ -168,14 +172,15 @@ static void reason_without_a_row(void **unused)
 
 static void worst_is_first(void **unused)
 {
-	static const uint32_t order[] = { 4000005, 4000003, 4000002, 4000001, 4000004 };
+	static const uint32_t order[] = {4000005, 4000003, 4000002, 4000001, 4000004};
 
 	(void)unused;
-	suspended_uid(4000005, (struct smtpl_suspension){ NS_PER_S, (BOOT_S + 9) * NS_PER_S, 7, 5, 58, 0 });
+	suspended_uid(4000005,
+		      (struct smtpl_suspension){NS_PER_S, (BOOT_S + 9) * NS_PER_S, 7, 5, 58, 0});
 	window(uid_account(4000001), 1, 9, 1, 0);
 	window(uid_account(4000002), 1, 5, 5, 0);
 	window(uid_account(4000003), 1, 10, 2, 8);
-	count(4000004, "", (struct smtpl_count){ .connections = 1 });
+	count(4000004, "", (struct smtpl_count){.connections = 1});
 	assert_int_equal(status_finish(&status), 0);
 	assert_int_equal(status.accounts_count, 5);
 	for (int i = 0; i < 5; i++)
@@ -191,9 +196,9 @@ static void hostile_bytes_are_escaped(void **unused)
 
 	(void)unused;
 	suspended_uid(ALICE, row.kernel);
-	count(ALICE, evil, (struct smtpl_count){ 0 });
+	count(ALICE, evil, (struct smtpl_count){0});
 	role(RELAY, SMTPL_ROLE_RELAY);
-	count(RELAY, evil, (struct smtpl_count){ 0 });
+	count(RELAY, evil, (struct smtpl_count){0});
 	assert_int_equal(status_suspension(&status, &row), 0);
 	status_problem(&status, "bad \x1b[0m");
 	text = status_string();
@@ -206,13 +211,14 @@ static void hostile_bytes_are_escaped(void **unused)
 	begin(NULL);
 	suspended_uid(ALICE, row.kernel);
 	assert_int_equal(status_suspension(&status, &row), 0);
-	count(ALICE, evil, (struct smtpl_count){ 0 });
+	count(ALICE, evil, (struct smtpl_count){0});
 	root = status_json();
 	account = json_array_get(json_object_get(root, "accounts"), 0);
 	assert_string_equal(json_string_value(json_object_get(account, "reason")),
 			    "\\x1b]0;x\\x07\\x0d\\xc2\\x9b");
-	assert_string_equal(json_string_value(json_array_get(json_object_get(account, "domains"), 0)),
-			    "\\x1b[2J\\x07\\xff\"\\x0a\\x7f.example");
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(account, "domains"), 0)),
+		"\\x1b[2J\\x07\\xff\"\\x0a\\x7f.example");
 	json_decref(root);
 }
 
@@ -224,34 +230,36 @@ static void text_is_told(void **unused)
 	status.meta.heartbeat_ns = (BOOT_S - 300) * NS_PER_S;
 	status.stats.ring_full = 12;
 	role(RELAY, SMTPL_ROLE_RELAY);
-	count(RELAY, "", (struct smtpl_count){ .connections = 4, .opaque = 1 });
-	suspended_uid(ALICE, (struct smtpl_suspension){ NS_PER_S, (BOOT_S + 1740) * NS_PER_S, 7, 5, 58, 0 });
-	count(ALICE, "b.example", (struct smtpl_count){ .delivered = 50, .failed = 7, .unknown = 3,
-						  .refused = 2 });
-	count(ALICE, "an-extraordinarily-long-name.example", (struct smtpl_count){ 0 });
+	count(RELAY, "", (struct smtpl_count){.connections = 4, .opaque = 1});
+	suspended_uid(ALICE,
+		      (struct smtpl_suspension){NS_PER_S, (BOOT_S + 1740) * NS_PER_S, 7, 5, 58, 0});
+	count(ALICE, "b.example",
+	      (struct smtpl_count){.delivered = 50, .failed = 7, .unknown = 3, .refused = 2});
+	count(ALICE, "an-extraordinarily-long-name.example", (struct smtpl_count){0});
 	window(uid_account(ALICE), 1, 5, 3, 4);
 	text = status_string();
 	rest = strchr(text, ',');
 	assert_non_null(rest);
-	assert_string_equal(rest,
-", mode enforce: suspended for 30m when 50% or more of the mails in "
-"60m, and at least 5, are deferred or fail\n"
-"daemon: dead since 2026-11-21T14:00:00Z; counting goes on, suspensions hold and end by themselves, "
-"nobody is judged\n"
-"relay users: 4 sessions, counted for the owners of their sender domains\n"
-"TLS: off: every session under TLS is opaque\n"
-"\n"
-"ACCOUNT              DOMAINS                              DELIVERED  DEFERRED  FAILED  PERCENT"
-"              TOTAL  REFUSED  SUSPENDED UNTIL\n"
-"uid:4000001          an-extraordinarily-long-name.e.. +1          5         3       4    58.3%"
-"  50/0/7, 3 unknown        2  2026-11-21T14:34:00Z: deferred and failed mails 7/5 (58%)\n"
-"uid:4000010 (relay)                                               0         0       0        -"
-"    0/0/0, 1 opaque        0  -\n"
-"TOTAL: attempts delivered/deferred/failed since counting began, and of which nothing is known; "
-"the columns before it: mails in the window\n"
-"\n"
-"ring_full                      12  events lost because there was no room; their counts are "
-"kept\n");
+	assert_string_equal(
+		rest,
+		", mode enforce: suspended for 30m when 50% or more of the mails in "
+		"60m, and at least 5, are deferred or fail\n"
+		"daemon: dead since 2026-11-21T14:00:00Z; counting goes on, suspensions hold and end by themselves, "
+		"nobody is judged\n"
+		"relay users: 4 sessions, counted for the owners of their sender domains\n"
+		"TLS: off: every session under TLS is opaque\n"
+		"\n"
+		"ACCOUNT              DOMAINS                              DELIVERED  DEFERRED  FAILED  PERCENT"
+		"              TOTAL  REFUSED  SUSPENDED UNTIL\n"
+		"uid:4000001          an-extraordinarily-long-name.e.. +1          5         3       4    58.3%"
+		"  50/0/7, 3 unknown        2  2026-11-21T14:34:00Z: deferred and failed mails 7/5 (58%)\n"
+		"uid:4000010 (relay)                                               0         0       0        -"
+		"    0/0/0, 1 opaque        0  -\n"
+		"TOTAL: attempts delivered/deferred/failed since counting began, and of which nothing is known; "
+		"the columns before it: mails in the window\n"
+		"\n"
+		"ring_full                      12  events lost because there was no room; their counts are "
+		"kept\n");
 	free(text);
 }
 

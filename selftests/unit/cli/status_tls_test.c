@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * status_tls_test.c - TLS in status: each reason why a session is opaque is told by itself, and what to do
- * about it; whole text against whole text, and the JSON.
+ * status_tls_test.c - TLS in status: each reason why a session is opaque is told by itself, and
+ * what to do about it; whole text against whole text, and the JSON.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,8 +41,8 @@ static void state(struct smtpl_tls_state state)
 static void file(const char *path, uint32_t libraries, uint32_t processes, uint32_t whole,
 		 int32_t error)
 {
-	struct smtpl_tls_file f = { .libraries = libraries, .processes = processes,
-				    .whole = whole, .error = error };
+	struct smtpl_tls_file f = {
+		.libraries = libraries, .processes = processes, .whole = whole, .error = error};
 
 	assert_true(strlen(path) <= sizeof(f.path));
 	memcpy(f.path, path, strlen(path)); /* no NUL when it is full */
@@ -52,8 +52,9 @@ static void file(const char *path, uint32_t libraries, uint32_t processes, uint3
 /* What stands between the line about the daemon and that about accounts. */
 static void expect_section(const char *expected)
 {
-	const char *daemon = status.daemon_lock_pid > 0 ? "pid 77, since 2026-11-21T11:18:20Z" :
-						     "suspensions hold and end by themselves, nobody is judged";
+	const char *daemon = status.daemon_lock_pid > 0 ?
+				     "pid 77, since 2026-11-21T11:18:20Z" :
+				     "suspensions hold and end by themselves, nobody is judged";
 	char *text = status_string(), want[4096];
 
 	snprintf(want, sizeof(want), "%s\n%sno account has sent yet\n", daemon, expected);
@@ -74,9 +75,8 @@ static void all_is_well(void **unused)
 	file("/usr/lib/libssl.so.3", SMTPL_TLS_OPENSSL, 1, 0, 0);
 	file("/usr/lib/libgnutls.so.30", SMTPL_TLS_GNUTLS, 2, 0, 0);
 	expect_section(HEADLINE "\n"
-		       "  /usr/lib/libgnutls.so.30 (gnutls): 2 processes\n"
-		       "  /usr/lib/libssl.so.3 (openssl): 1 process\n"
-		       LATE);
+				"  /usr/lib/libgnutls.so.30 (gnutls): 2 processes\n"
+				"  /usr/lib/libssl.so.3 (openssl): 1 process\n" LATE);
 }
 
 static void every_reason_is_told(void **unused)
@@ -110,8 +110,7 @@ static void every_reason_is_told(void **unused)
 		"  no probes: processes or files that could not be read (gone, refused, damaged): 6\n"
 		"  no probes: processes or files that took none: 7\n"
 		"  no probes: skipped, too many at once, or in a pause (each time that a process asked): 8\n"
-		"  no probes: questions lost because there was no room: 9\n"
-		LATE
+		"  no probes: questions lost because there was no room: 9\n" LATE
 		"  times that FUSE of a user held up who puts probes, and was ended: 2, the last one of "
 		"uid 4294967294\n"
 		"  last error: pid 9: \\x1b[2J\n");
@@ -135,17 +134,18 @@ static void json_has_it_all(void **unused)
 	root = status_json();
 	assert_int_equal(json_string_length(member(root, "error")), 4 * sizeof(s.error));
 	json_object_set_new(json_object_get(root, "tls"), "error", json_null());
-	expect_json(json_object_get(root, "tls"),
-		    "{\"mode\": \"process\", \"way\": \"uprobe_multi\", \"prober\": true,"
-		    " \"processes\": 3, \"probed\": 200, \"without\": 5, \"unreadable\": 6,"
-		    " \"failed\": 7, \"skipped\": 8, \"error\": null,"
-		    " \"held\": {\"times\": 0, \"uid\": null, \"paused_until\": null}, \"libraries\": ["
-		    "{\"path\": \"/mnt/\\\\xff/libssl.so\", \"library\": \"openssl\","
-		    " \"processes\": 0, \"whole\": false, \"error\": \"Input/output error\"},"
-		    "{\"path\": \"/usr/lib/libgnutls.so.30\", \"library\": \"gnutls\","
-		    " \"processes\": 0, \"whole\": true, \"error\": null},"
-		    "{\"path\": \"/usr/lib/libssl.so.3\", \"library\": \"openssl\","
-		    " \"processes\": 3, \"whole\": false, \"error\": null}]}");
+	expect_json(
+		json_object_get(root, "tls"),
+		"{\"mode\": \"process\", \"way\": \"uprobe_multi\", \"prober\": true,"
+		" \"processes\": 3, \"probed\": 200, \"without\": 5, \"unreadable\": 6,"
+		" \"failed\": 7, \"skipped\": 8, \"error\": null,"
+		" \"held\": {\"times\": 0, \"uid\": null, \"paused_until\": null}, \"libraries\": ["
+		"{\"path\": \"/mnt/\\\\xff/libssl.so\", \"library\": \"openssl\","
+		" \"processes\": 0, \"whole\": false, \"error\": \"Input/output error\"},"
+		"{\"path\": \"/usr/lib/libgnutls.so.30\", \"library\": \"gnutls\","
+		" \"processes\": 0, \"whole\": true, \"error\": null},"
+		"{\"path\": \"/usr/lib/libssl.so.3\", \"library\": \"openssl\","
+		" \"processes\": 3, \"whole\": false, \"error\": null}]}");
 	expect_json(json_object_get(root, "problems"), "[]");
 	json_decref(root);
 }
@@ -158,10 +158,10 @@ static void ended_prober_is_a_problem(void **unused)
 	(void)unused;
 	s.pid = 0;
 	state(s);
-	expect_section("problem: TLS: the prober has ended, it lived until 2026-11-21T14:04:50Z: "
-		       "sessions of processes without probes are opaque; restart smtplimit, whose log "
-		       "says why\n"
-		       HEADLINE "\n" LATE);
+	expect_section(
+		"problem: TLS: the prober has ended, it lived until 2026-11-21T14:04:50Z: "
+		"sessions of processes without probes are opaque; restart smtplimit, whose log "
+		"says why\n" HEADLINE "\n" LATE);
 	end(NULL);
 	begin(NULL);
 	state(s);
@@ -186,12 +186,12 @@ static void pause_is_a_problem(void **unused)
 	s.held_uid = 20001;
 	s.paused_ns = (BOOT_S + 60) * NS_PER_S;
 	state(s);
-	expect_section("problem: TLS: processes of users held up who puts probes again and again, the last one "
-		       "of uid 20001 by FUSE" PAUSED
-		       HEADLINE "\n" LATE
-		       "  times that FUSE of a user held up who puts probes, and was ended: 3, the last one of "
-		       "uid 20001\n"
-		       "  last error: /a\\x0ab cannot be read\n");
+	expect_section(
+		"problem: TLS: processes of users held up who puts probes again and again, the last one "
+		"of uid 20001 by FUSE" PAUSED HEADLINE "\n" LATE
+		"  times that FUSE of a user held up who puts probes, and was ended: 3, the last one of "
+		"uid 20001\n"
+		"  last error: /a\\x0ab cannot be read\n");
 	end(NULL);
 	begin(NULL);
 	state(s);
@@ -208,8 +208,9 @@ static void pause_without_fuse(void **unused)
 	(void)unused;
 	s.paused_ns = (BOOT_S + 60) * NS_PER_S;
 	state(s);
-	expect_section("problem: TLS: processes of users held up who puts probes again and again" PAUSED
-		       HEADLINE "\n" LATE);
+	expect_section(
+		"problem: TLS: processes of users held up who puts probes again and again" PAUSED
+			HEADLINE "\n" LATE);
 }
 
 /* To the second. */
@@ -221,10 +222,10 @@ static void silent_prober_is_a_problem(void **unused)
 	(void)unused;
 	s.heartbeat_ns--;
 	state(s);
-	expect_section("problem: TLS: no sign of life of the prober, pid 88, since "
-		       "2026-11-21T14:04:49Z: sessions of processes without probes are opaque; restart "
-		       "smtplimit, whose log says why\n"
-		       HEADLINE "\n" LATE);
+	expect_section(
+		"problem: TLS: no sign of life of the prober, pid 88, since "
+		"2026-11-21T14:04:49Z: sessions of processes without probes are opaque; restart "
+		"smtplimit, whose log says why\n" HEADLINE "\n" LATE);
 	end(NULL);
 	begin(NULL);
 	state(s);
@@ -240,9 +241,9 @@ static void no_prober_without_a_daemon(void **unused)
 	(void)unused;
 	state(running);
 	status.daemon_lock_pid = 0;
-	expect_section("problem: TLS: nobody puts probes while no daemon runs: sessions of processes "
-		       "without probes are opaque; start smtplimit\n"
-		       HEADLINE "\n" LATE);
+	expect_section(
+		"problem: TLS: nobody puts probes while no daemon runs: sessions of processes "
+		"without probes are opaque; start smtplimit\n" HEADLINE "\n" LATE);
 	end(NULL);
 	begin(NULL);
 	state(running);
@@ -260,11 +261,12 @@ static void off_is_said(void **unused)
 	status.daemon_lock_pid = 77;
 	expect_section("TLS: off: every session under TLS is opaque\n");
 	root = status_json();
-	expect_json(json_object_get(root, "tls"),
-		    "{\"mode\": \"off\", \"way\": \"none\", \"prober\": false, \"processes\": 0,"
-		    " \"probed\": 0, \"without\": 0, \"unreadable\": 0, \"failed\": 0, \"skipped\": 0,"
-		    " \"error\": null, \"held\": {\"times\": 0, \"uid\": null, \"paused_until\": null},"
-		    " \"libraries\": []}");
+	expect_json(
+		json_object_get(root, "tls"),
+		"{\"mode\": \"off\", \"way\": \"none\", \"prober\": false, \"processes\": 0,"
+		" \"probed\": 0, \"without\": 0, \"unreadable\": 0, \"failed\": 0, \"skipped\": 0,"
+		" \"error\": null, \"held\": {\"times\": 0, \"uid\": null, \"paused_until\": null},"
+		" \"libraries\": []}");
 	json_decref(root);
 }
 
@@ -274,10 +276,11 @@ static void wanted_and_not_there(void **unused)
 	(void)unused;
 	status.daemon_lock_pid = 77;
 	config.tls = SMTPL_TLS_LIBRARY;
-	expect_section("problem: TLS: nobody looks into it though the file says tls = library: smtplimit "
-		       "check tells if this kernel can, the log of smtplimit why it does not, and a "
-		       "restart takes the setting up\n"
-		       "TLS: off: every session under TLS is opaque\n");
+	expect_section(
+		"problem: TLS: nobody looks into it though the file says tls = library: smtplimit "
+		"check tells if this kernel can, the log of smtplimit why it does not, and a "
+		"restart takes the setting up\n"
+		"TLS: off: every session under TLS is opaque\n");
 }
 
 static void file_says_otherwise(void **unused)
@@ -302,7 +305,8 @@ static void many_copies_are_cut(void **unused)
 		file(path, SMTPL_TLS_OPENSSL, i, 0, 0);
 	}
 	text = status_string();
-	assert_non_null(strstr(text, HEADLINE "\n  /jail/12/libssl.so.3 (openssl): 12 processes\n"));
+	assert_non_null(
+		strstr(text, HEADLINE "\n  /jail/12/libssl.so.3 (openssl): 12 processes\n"));
 	assert_non_null(strstr(text, "  /jail/1/libssl.so.3 (openssl): 1 process\n"
 				     "  and 1 more, which smtplimit -j has\n"));
 	assert_null(strstr(text, "/jail/0/"));

@@ -50,11 +50,13 @@ static void test_error_elsewhere(void **state)
 	char text[1024];
 
 	(void)state;
-	expect_paths("[limit]\npercent = 60\nwindow = x\n" PATHS,
-		     "t.conf:3: window = \"x\": want a whole number with s, m or h, like 60m, from 1s "
-		     "to 24h");
-	expect_paths(PATHS "[limit]\nnonsense\npercent = 60\n",
-		     "t.conf:5: \"nonsense\": want KEY = VALUE, a [section], or a comment behind #");
+	expect_paths(
+		"[limit]\npercent = 60\nwindow = x\n" PATHS,
+		"t.conf:3: window = \"x\": want a whole number with s, m or h, like 60m, from 1s "
+		"to 24h");
+	expect_paths(
+		PATHS "[limit]\nnonsense\npercent = 60\n",
+		"t.conf:5: \"nonsense\": want KEY = VALUE, a [section], or a comment behind #");
 	expect_paths("mode = observe\n" PATHS,
 		     "t.conf:1: \"mode\" stands in no section: want [limit], [watch], [accounts], "
 		     "[feed], [refuse] or [paths] above it");
@@ -62,15 +64,17 @@ static void test_error_elsewhere(void **state)
 		     "t.conf:1: unknown section \"lmit\": did you mean [limit]?");
 	expect_paths("[limit\npercent = 60\n[watch]\nlocal = yes\n" PATHS,
 		     "t.conf:1: \"[limit\": want a [section] alone on its line");
-	expect_paths("[paths]\nstate = /s\n[watch]\nport = 25\nstate = /wrong\n[paths]\nrun = /r\n",
-		     "t.conf:4: unknown key \"port\" in [watch]: did you mean \"ports\"? [watch] has "
-		     "ports, relay_users, exempt_users, local, cgroup, ring, tls");
+	expect_paths(
+		"[paths]\nstate = /s\n[watch]\nport = 25\nstate = /wrong\n[paths]\nrun = /r\n",
+		"t.conf:4: unknown key \"port\" in [watch]: did you mean \"ports\"? [watch] has "
+		"ports, relay_users, exempt_users, local, cgroup, ring, tls");
 	/* Nothing outside is continued by what is in it, or the other way round. */
 	expect_paths(PATHS "[watch]\nlocal = maybe\n  /x\n",
 		     "t.conf:5: local = \"maybe\": want yes or no");
 	snprintf(text, sizeof(text), "[watch]\nports = %0300d\n" PATHS, 25);
-	expect_paths(text, "t.conf:2: 308 bytes: want lines of at most 198, lists go on in an indented "
-			   "line");
+	expect_paths(text,
+		     "t.conf:2: 308 bytes: want lines of at most 198, lists go on in an indented "
+		     "line");
 	expect_paths("[limit]\npercent = 0\r\n\xef\xbb\xbf\n" PATHS "\n\n[watch]\n[",
 		     "t.conf:2: percent = \"0\": want a whole number from 1 to 100");
 }
@@ -91,8 +95,9 @@ static void test_error_in_paths(void **state)
 	expect_nothing("[limit]\npercent = 0\n[paths]\nstate = s\n",
 		       "t.conf:4: state = \"s\": want an absolute path of a directory, not /, of "
 		       "printable characters");
-	expect_nothing("[limit]\npercent = 0\n[paths]\nstate /s\n",
-		       "t.conf:4: \"state /s\": want KEY = VALUE, a [section], or a comment behind #");
+	expect_nothing(
+		"[limit]\npercent = 0\n[paths]\nstate /s\n",
+		"t.conf:4: \"state /s\": want KEY = VALUE, a [section], or a comment behind #");
 	expect_nothing("[limit]\npercent = 0\n[pahts]\nstate = /s\n",
 		       "t.conf:3: unknown section \"pahts\": did you mean [paths]?");
 	expect_nothing("[limit]\npercent = 0\n[paths\nstate = /s\n",
@@ -100,8 +105,9 @@ static void test_error_in_paths(void **state)
 	expect_nothing(PATHS "[limit]\npercent = 0\n[paths]\nrun = /x\n",
 		       "t.conf:7: run = \"/x\": set in line 3 already, want it once");
 	assert_int_equal(config_read_paths(name, &c, error, sizeof(error)), -1);
-	assert_string_equal(error, "/tmp/smtplimit-no-such-file: cannot read the configuration: No such "
-				   "file or directory");
+	assert_string_equal(error,
+			    "/tmp/smtplimit-no-such-file: cannot read the configuration: No such "
+			    "file or directory");
 }
 
 int main(void)

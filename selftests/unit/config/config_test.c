@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_test.c - every key, what is wrong with a file as such, in exact words, and what is printed.
- * Single values are in config_value_test.c, the lists in config_list_test.c.
+ * config_test.c - every key, what is wrong with a file as such, in exact words, and what is
+ * printed. Single values are in config_value_test.c, the lists in config_list_test.c.
  */
 #include "config_fixture.h"
 
@@ -120,12 +120,12 @@ static void test_every_key(void **state)
 static void test_ranges(void **state)
 {
 	static const char *const good[] = {
-		"[limit]\nwindow = 1s",     "[limit]\nwindow = 24h",
+		"[limit]\nwindow = 1s",	    "[limit]\nwindow = 24h",
 		"[limit]\nwindow = 86400s", "[limit]\nsuspend = 1s",
 		"[limit]\nsuspend = 720h",  "[limit]\nsuspend = 43200m",
-		"[limit]\npercent = 1",     "[limit]\nmin_failures = 1000000",
-		"[watch]\nring = 4k",       "[watch]\nring = 64m",
-		"[watch]\nring = 8192",     "[watch]\nrelay_users = 4294967294",
+		"[limit]\npercent = 1",	    "[limit]\nmin_failures = 1000000",
+		"[watch]\nring = 4k",	    "[watch]\nring = 64m",
+		"[watch]\nring = 8192",	    "[watch]\nrelay_users = 4294967294",
 		"[accounts]\nrefresh = 1s", "[accounts]\nrefresh = 24h",
 	};
 
@@ -157,9 +157,10 @@ static void test_unknown_names(void **state)
 		"[limit]\n[x\xe2\x80\xae]\n",
 		"t.conf:2: unknown section \"x\\xe2\\x80\\xae\": want [limit], [watch], [accounts], "
 		"[feed], [refuse] or [paths]");
-	expect_error("percent = 5\n",
-		     "t.conf:1: \"percent\" stands in no section: want [limit], [watch], [accounts], "
-		     "[feed], [refuse] or [paths] above it");
+	expect_error(
+		"percent = 5\n",
+		"t.conf:1: \"percent\" stands in no section: want [limit], [watch], [accounts], "
+		"[feed], [refuse] or [paths] above it");
 }
 
 static void test_lines(void **state)
@@ -304,15 +305,15 @@ static void test_print_json(void **state)
 		"ports", "value", 25, 465, 587, "from", "default", "relay_users", "value", "root",
 		"mail", "postfix", "from", "default", "exempt_users", "value", "from", "default",
 		"local", "value", 0, "from", "default", "cgroup", "value", "auto", "from",
-		"default", "ring", "value", 4 << 20, "from", "default", "tls", "value",
-		"process", "from", "default", "accounts", "source", "value", "auto", "from", "default", "file", "value", "/etc/smtplimit/domains",
-		"from", "default", "command", "value", "", "from", "default", "refresh", "value",
-		300, "from", "default", "count_forwards", "value", 0, "from", "default", "feed",
-		"exim", "value", 1, "from", "default", "postfix", "value", "auto", "from",
-		"default", "refuse", "relay", "value", "hook", "from", "default", "paths", "state",
-		"value",
-		"/var/lib/smtplimit", "from", "default", "run", "value", "/run/smtplimit", "from",
-		"default", "bpffs", "value", "/sys/fs/bpf/smtplimit", "from", "default");
+		"default", "ring", "value", 4 << 20, "from", "default", "tls", "value", "process",
+		"from", "default", "accounts", "source", "value", "auto", "from", "default", "file",
+		"value", "/etc/smtplimit/domains", "from", "default", "command", "value", "",
+		"from", "default", "refresh", "value", 300, "from", "default", "count_forwards",
+		"value", 0, "from", "default", "feed", "exim", "value", 1, "from", "default",
+		"postfix", "value", "auto", "from", "default", "refuse", "relay", "value", "hook",
+		"from", "default", "paths", "state", "value", "/var/lib/smtplimit", "from",
+		"default", "run", "value", "/run/smtplimit", "from", "default", "bpffs", "value",
+		"/sys/fs/bpf/smtplimit", "from", "default");
 	assert_non_null(expected);
 	assert_true(json_equal(all, expected));
 	json_decref(all);
@@ -359,11 +360,11 @@ static void test_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_every_key),
-		cmocka_unit_test(test_ranges),     cmocka_unit_test(test_unknown_names),
-		cmocka_unit_test(test_lines),      cmocka_unit_test(test_files),
+		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_ranges),	     cmocka_unit_test(test_unknown_names),
+		cmocka_unit_test(test_lines),	     cmocka_unit_test(test_files),
 		cmocka_unit_test(test_error_is_cut), cmocka_unit_test(test_print),
-		cmocka_unit_test(test_print_json), cmocka_unit_test(test_print_error),
+		cmocka_unit_test(test_print_json),   cmocka_unit_test(test_print_error),
 		cmocka_unit_test(test_keys),
 	};
 

@@ -16,12 +16,12 @@
 
 static struct account_id uid_id(uint32_t uid)
 {
-	return (struct account_id){ .kind = ACCOUNT_UID, .uid = uid };
+	return (struct account_id){.kind = ACCOUNT_UID, .uid = uid};
 }
 
 static struct account_id domain_id(const char *domain)
 {
-	struct account_id id = { .kind = ACCOUNT_DOMAIN };
+	struct account_id id = {.kind = ACCOUNT_DOMAIN};
 
 	snprintf(id.domain, sizeof(id.domain), "%s", domain);
 	return id;
@@ -38,7 +38,7 @@ static struct account *get_uid(struct accounts *t, uint32_t uid)
 
 static void fail_once(struct account *a, int64_t second)
 {
-	struct record r = { second, 0, 1, SMTP_FAILED };
+	struct record r = {second, 0, 1, SMTP_FAILED};
 
 	assert_int_equal(window_add(&a->window, &r, second, 3600), 0);
 }
@@ -80,7 +80,7 @@ static void test_identity(void **state)
 
 static void test_longest_domain(void **state)
 {
-	struct account_id id = { .kind = ACCOUNT_DOMAIN }, back;
+	struct account_id id = {.kind = ACCOUNT_DOMAIN}, back;
 	struct account *a;
 
 	memset(id.domain, 'x', sizeof(id.domain) - 1);
@@ -314,10 +314,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_identity),	 TEST(test_longest_domain), TEST(test_own_domain),
-		TEST(test_many),	 TEST(test_dirty),	    TEST(test_check_list),
-		TEST(test_check_moves),	 TEST(test_check_gap),	    TEST(test_check_budget),
-		TEST(test_collect),	 TEST(test_collect_stored), TEST(test_no_memory),
+		TEST(test_identity),	TEST(test_longest_domain), TEST(test_own_domain),
+		TEST(test_many),	TEST(test_dirty),	   TEST(test_check_list),
+		TEST(test_check_moves), TEST(test_check_gap),	   TEST(test_check_budget),
+		TEST(test_collect),	TEST(test_collect_stored), TEST(test_no_memory),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

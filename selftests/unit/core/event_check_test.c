@@ -17,7 +17,7 @@
 static struct smtpl_event_cut cut_event(void)
 {
 	return (struct smtpl_event_cut){
-		.head = { .type = SMTPL_EVENT_CUT, .uid = 38, .cookie = 7, .time_ns = NOW },
+		.head = {.type = SMTPL_EVENT_CUT, .uid = 38, .cookie = 7, .time_ns = NOW},
 		.domain = "bad.test",
 	};
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * feeds_test.c - what mail servers tell beside the wire: which of the two is charged in each order of
- * the two, when the feed stops and begins, what is compared and what is saved. All orders at random:
- * feeds_world_test.c.
+ * feeds_test.c - what mail servers tell beside the wire: which of the two is charged in each order
+ * of the two, when the feed stops and begins, what is compared and what is saved. All orders at
+ * random: feeds_world_test.c.
  */
 #include <errno.h>
 #include "base/clock.h"
@@ -31,8 +31,9 @@ static void test_told_is_charged(void **state)
 	assert_int_equal(told_of_all(f).deferred, 1);
 	assert_int_equal(told_of_all(f).failed, 1);
 	assert_string_equal(accounts_own_domain(accounts_find(
-		pipeline_accounts(f->p),
-		&(struct account_id){ .kind = ACCOUNT_UID, .uid = ALICE })), "owned.example");
+				    pipeline_accounts(f->p),
+				    &(struct account_id){.kind = ACCOUNT_UID, .uid = ALICE})),
+			    "owned.example");
 }
 
 /* The envelope may name a neighbour: who submitted it pays. */
@@ -171,7 +172,8 @@ static void test_silence_stops(void **state)
 	seconds(f, 1);
 	wire(f, 2, SMTP_FAILED);
 	anonymous(f, SMTP_DEFERRED, 3);
-	pipeline_feed_begin(f->p, RELAY, FEED_EXIM, f->now * NS_PER_S); /* a sign of life proves nothing */
+	pipeline_feed_begin(f->p, RELAY, FEED_EXIM,
+			    f->now * NS_PER_S); /* a sign of life proves nothing */
 	seconds(f, 29);
 	assert_alice(f, 1, 0, 0);
 	assert_true(feed_of(f).running);
@@ -278,7 +280,8 @@ static void test_begins_in_the_middle(void **state)
 	assert_int_equal(feed_of(f).stats.late, 2);
 }
 
-/* Its own telling was lost; that of the next message to the same person comes before its outcome. */
+/* Its own telling was lost; that of the next message to the same person comes before its outcome.
+ * */
 static void test_telling_of_the_next(void **state)
 {
 	struct fixture *f = *state;
@@ -345,13 +348,14 @@ static void test_unmatched(void **state)
 
 static void test_bypass(void **state)
 {
-	const struct account_id alice = { .kind = ACCOUNT_UID, .uid = ALICE };
+	const struct account_id alice = {.kind = ACCOUNT_UID, .uid = ALICE};
 	struct fixture *f = *state;
 
 	wire(f, 1, SMTP_DELIVERED);
 	seconds(f, 1);
 	assert_int_equal(pipeline_suspend(f->p, &alice, (f->now + 60) * NS_PER_S), 0);
-	wire_named(f, SENDER, 2, SMTP_DELIVERED, f->now * NS_PER_S - 1, f->now * NS_PER_S); /* before it */
+	wire_named(f, SENDER, 2, SMTP_DELIVERED, f->now * NS_PER_S - 1,
+		   f->now * NS_PER_S); /* before it */
 	assert_int_equal(told_of_all(f).bypass, 0);
 	wire(f, 3, SMTP_DELIVERED);
 	wire(f, 4, SMTP_FAILED);
@@ -361,7 +365,7 @@ static void test_bypass(void **state)
 	assert_int_equal(told_of_all(f).bypass, 3);
 	assert_int_equal(pipeline_stats(f->p).bypass, 3);
 	f->uid = ALICE; /* directly: not through a mail server */
-	f->count = (struct smtpl_count){ 0 };
+	f->count = (struct smtpl_count){0};
 	anonymous(f, SMTP_FAILED, 7);
 	f->uid = RELAY;
 	assert_int_equal(told_of_all(f).bypass, 3);
@@ -406,7 +410,7 @@ static void test_restart(void **state)
 		uint32_t mta;
 		bool told_then;
 		uint64_t failed;
-	} rows[] = { { FEED_EXIM, false, 1 }, { FEED_POSTFIX, true, 1 }, { FEED_POSTFIX, false, 1 } };
+	} rows[] = {{FEED_EXIM, false, 1}, {FEED_POSTFIX, true, 1}, {FEED_POSTFIX, false, 1}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct smtpl_totals accounted, superseded;

@@ -8,8 +8,8 @@
 #include "base/clock.h"
 #include "pipeline_feeds.h"
 
-#define PEOPLE 12    /* each gets one message after the other */
-#define MESSAGES 400
+#define PEOPLE	   12 /* each gets one message after the other */
+#define MESSAGES   400
 #define EVENTS_MAX 4096
 
 enum event_kind {
@@ -88,7 +88,7 @@ static void on_wire(struct world *w, uint64_t rcpt, uint64_t time_ns, enum smtp_
 	if (ns <= *read_ns)
 		ns = *read_ns + 1;
 	*read_ns = ns;
-	at(w, (struct event){ EVENT_WIRE, ns, time_ns, rcpt, outcome });
+	at(w, (struct event){EVENT_WIRE, ns, time_ns, rcpt, outcome});
 }
 
 /* Some hosts, one after the other; all but the last defer it, or the last as well. */
@@ -106,7 +106,7 @@ static void round_of(struct world *w, const struct event *e)
 	}
 	/* After the whole delivery, sometimes. */
 	time_ns += chance(w, 4) ? chance(w, 150 * MS) : chance(w, 45 * NS_PER_S);
-	at(w, (struct event){ EVENT_TOLD, time_ns, time_ns, e->rcpt, last });
+	at(w, (struct event){EVENT_TOLD, time_ns, time_ns, e->rcpt, last});
 	if (last == SMTP_DEFERRED) {
 		time_ns += 5 * NS_PER_S + chance(w, 400 * NS_PER_S);
 	} else {
@@ -116,15 +116,16 @@ static void round_of(struct world *w, const struct event *e)
 		time_ns += chance(w, 2) ? chance(w, 3 * NS_PER_S) : chance(w, 100 * NS_PER_S);
 	}
 	if (last == SMTP_DEFERRED || w->messages < MESSAGES)
-		at(w, (struct event){ EVENT_ROUND, time_ns, 0, e->rcpt, 0 });
+		at(w, (struct event){EVENT_ROUND, time_ns, 0, e->rcpt, 0});
 }
 
 static void tell_now(struct world *w, const struct event *e)
 {
 	/* Of whole seconds. */
-	struct pipeline_report told = told_by_alice(e->rcpt, e->outcome, e->time_ns / NS_PER_S * NS_PER_S);
+	struct pipeline_report told =
+		told_by_alice(e->rcpt, e->outcome, e->time_ns / NS_PER_S * NS_PER_S);
 
-	told.account = (struct account_id){ .kind = ACCOUNT_DOMAIN };
+	told.account = (struct account_id){.kind = ACCOUNT_DOMAIN};
 	strcpy(told.account.domain, w->people[e->rcpt].domain);
 	told.domain = told.account.domain;
 	told.mta = w->log ? FEED_POSTFIX : FEED_EXIM;
@@ -139,7 +140,7 @@ static void told(struct world *w, const struct event *e)
 	if (ns <= w->told_ns)
 		ns = w->told_ns + 1;
 	w->told_ns = ns;
-	at(w, (struct event){ EVENT_READ, ns, e->time_ns, e->rcpt, e->outcome });
+	at(w, (struct event){EVENT_READ, ns, e->time_ns, e->rcpt, e->outcome});
 }
 
 static void read_told(struct world *w, const struct event *e)
@@ -159,14 +160,14 @@ static void go_down(struct world *w)
 	w->dropped = false;
 	if (!w->silent)
 		pipeline_feed_end(w->f->p, RELAY, w->now_ns);
-	at(w, (struct event){ EVENT_UP, w->now_ns + chance(w, 120 * NS_PER_S), 0, 0, 0 });
+	at(w, (struct event){EVENT_UP, w->now_ns + chance(w, 120 * NS_PER_S), 0, 0, 0});
 }
 
 static void come_up(struct world *w)
 {
 	/* Nobody can know of what was not told unless the silence was noticed. */
 	if (w->silent && !w->log && w->dropped && feed_of(w->f).running) {
-		at(w, (struct event){ EVENT_UP, w->now_ns + NS_PER_S, 0, 0, 0 });
+		at(w, (struct event){EVENT_UP, w->now_ns + NS_PER_S, 0, 0, 0});
 		return;
 	}
 	w->down = false;
@@ -176,7 +177,7 @@ static void come_up(struct world *w)
 		tell_now(w, &w->kept[i]);
 	w->kept_count = 0;
 	if (w->messages < MESSAGES)
-		at(w, (struct event){ EVENT_DOWN, w->now_ns + chance(w, 300 * NS_PER_S), 0, 0, 0 });
+		at(w, (struct event){EVENT_DOWN, w->now_ns + chance(w, 300 * NS_PER_S), 0, 0, 0});
 }
 
 static void read_wire(struct world *w, const struct event *e)
@@ -231,8 +232,9 @@ static void world_run(struct world *w)
 	if (w->log)
 		pipeline_feed_begin(w->f->p, RELAY, FEED_POSTFIX, w->now_ns);
 	for (uint64_t rcpt = 1; rcpt <= PEOPLE; rcpt++)
-		at(w, (struct event){ EVENT_ROUND, w->now_ns + chance(w, 60 * NS_PER_S), 0, rcpt, 0 });
-	at(w, (struct event){ EVENT_DOWN, w->now_ns + chance(w, 300 * NS_PER_S), 0, 0, 0 });
+		at(w,
+		   (struct event){EVENT_ROUND, w->now_ns + chance(w, 60 * NS_PER_S), 0, rcpt, 0});
+	at(w, (struct event){EVENT_DOWN, w->now_ns + chance(w, 300 * NS_PER_S), 0, 0, 0});
 	while (w->count > 0) {
 		struct event e = next_event(w);
 

@@ -44,7 +44,7 @@ static void test_keys(void **state)
 /* The example of ledger.h. */
 static void test_example(void **state)
 {
-	const struct smtpl_totals reading = { .failed = 10 };
+	const struct smtpl_totals reading = {.failed = 10};
 	struct ledger *l = ledger_new(1);
 	struct ledger_key *key = key_of(l, 1, "a.example");
 
@@ -70,7 +70,7 @@ static void test_example(void **state)
 /* Only keys of which something is missing are opened, each once. */
 static void test_open(void **state)
 {
-	const struct smtpl_totals none = { 0 }, one = { .unknown = 1 };
+	const struct smtpl_totals none = {0}, one = {.unknown = 1};
 	struct ledger *l = ledger_new(1);
 	struct ledger_key *a = key_of(l, 1, ""), *b = key_of(l, 2, ""), *c = key_of(l, 3, "");
 
@@ -91,7 +91,7 @@ static void test_open(void **state)
 /* Only what waits for nothing goes, and it comes back with nothing. */
 static void test_forget(void **state)
 {
-	const struct smtpl_totals two = { .failed = 2 };
+	const struct smtpl_totals two = {.failed = 2};
 	struct ledger *l = ledger_new(1);
 	struct ledger_key *key = key_of(l, 1, "a.example");
 	char domain[32];
@@ -133,8 +133,8 @@ static void test_forget(void **state)
 /* What waits is not saved as taken in; what is superseded never exceeds what was. */
 static void test_superseded(void **state)
 {
-	const struct smtpl_totals saved = { .failed = 7 }, superseded = { .failed = 5 };
-	const struct smtpl_totals fallen = { .failed = 2 };
+	const struct smtpl_totals saved = {.failed = 7}, superseded = {.failed = 5};
+	const struct smtpl_totals fallen = {.failed = 2};
 	struct ledger *l = ledger_new(1);
 	struct ledger_key *key = key_of(l, 1, "a.example");
 
@@ -167,10 +167,8 @@ static void test_superseded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_keys),
-		cmocka_unit_test(test_example),
-		cmocka_unit_test(test_open),
-		cmocka_unit_test(test_forget),
+		cmocka_unit_test(test_keys),	   cmocka_unit_test(test_example),
+		cmocka_unit_test(test_open),	   cmocka_unit_test(test_forget),
 		cmocka_unit_test(test_superseded),
 	};
 

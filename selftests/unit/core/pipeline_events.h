@@ -17,9 +17,9 @@
 #include "base/clock.h"
 #include "core/pipeline.h"
 
-#define ALICE 1001
-#define BOB 1002
-#define RELAY 100
+#define ALICE  1001
+#define BOB    1002
+#define RELAY  100
 #define EXEMPT 200
 
 struct fixture {
@@ -29,8 +29,8 @@ struct fixture {
 	const char *domain;
 	uint64_t cookie;
 	uint32_t txn;
-	int64_t now; /* second */
-	int suspended; /* calls */
+	int64_t now;		   /* second */
+	int suspended;		   /* calls */
 	struct account_id account; /* of the last call */
 	struct verdict verdict;
 	bool release_at_once;
@@ -39,8 +39,9 @@ struct fixture {
 static inline enum smtpl_role fixture_role(void *arg, uint32_t uid)
 {
 	(void)arg;
-	return uid == RELAY ? SMTPL_ROLE_RELAY : uid == EXEMPT ? SMTPL_ROLE_EXEMPT :
-								 SMTPL_ROLE_DIRECT;
+	return uid == RELAY  ? SMTPL_ROLE_RELAY :
+	       uid == EXEMPT ? SMTPL_ROLE_EXEMPT :
+			       SMTPL_ROLE_DIRECT;
 }
 
 static inline void fixture_suspend(void *arg, struct account *a, const struct verdict *v,
@@ -60,7 +61,7 @@ static inline void fixture_suspend(void *arg, struct account *a, const struct ve
 static inline bool fixture_owner(void *arg, const char *domain, uint32_t *uid)
 {
 	(void)arg;
-	*uid = strcmp(domain, "owned.example") == 0 ? ALICE :
+	*uid = strcmp(domain, "owned.example") == 0   ? ALICE :
 	       strcmp(domain, "relayed.example") == 0 ? RELAY :
 							EXEMPT;
 	return *uid != EXEMPT || strcmp(domain, "exempt.example") == 0;
@@ -72,7 +73,7 @@ static const struct pipeline_ops fixture_ops = {
 	.suspend = fixture_suspend,
 	.seed = 42,
 };
-static const struct verdict_rule fixture_rule = { 3600, 3600, 50, 5 };
+static const struct verdict_rule fixture_rule = {3600, 3600, 50, 5};
 
 static inline int fixture_setup(void **state)
 {
@@ -80,7 +81,7 @@ static inline int fixture_setup(void **state)
 
 	if (!f)
 		return -1;
-	*f = (struct fixture){ .uid = ALICE, .domain = "a.example", .cookie = 1, .now = 100000 };
+	*f = (struct fixture){.uid = ALICE, .domain = "a.example", .cookie = 1, .now = 100000};
 	f->p = pipeline_new(&fixture_ops, f, &fixture_rule, VERDICT_ENFORCE);
 	*state = f;
 	return f->p ? 0 : -1;
@@ -111,26 +112,25 @@ static inline __u64 *count_field(struct smtpl_count *count, enum smtp_outcome ou
 
 static inline struct smtpl_event event_head(const struct fixture *f, enum smtpl_event_type type)
 {
-	return (struct smtpl_event){ type, f->uid, f->cookie, f->now * NS_PER_S };
+	return (struct smtpl_event){type, f->uid, f->cookie, f->now * NS_PER_S};
 }
 
 static inline struct smtpl_totals event_totals(const struct smtpl_count *c)
 {
-	return (struct smtpl_totals){ c->delivered, c->deferred, c->failed, c->unknown };
+	return (struct smtpl_totals){c->delivered, c->deferred, c->failed, c->unknown};
 }
 
 /* Count as the kernel does, and make the event. */
-static inline struct smtpl_event_outcome event_outcome(struct fixture *f,
-						       enum smtp_outcome outcome,
+static inline struct smtpl_event_outcome event_outcome(struct fixture *f, enum smtp_outcome outcome,
 						       enum smtp_subject subject, uint32_t rcpt,
 						       uint32_t count)
 {
-	struct smtpl_event_outcome e = { .head = event_head(f, SMTPL_EVENT_OUTCOME),
-					 .txn = f->txn,
-					 .rcpt = rcpt,
-					 .count = count,
-					 .outcome = outcome,
-					 .subject = subject };
+	struct smtpl_event_outcome e = {.head = event_head(f, SMTPL_EVENT_OUTCOME),
+					.txn = f->txn,
+					.rcpt = rcpt,
+					.count = count,
+					.outcome = outcome,
+					.subject = subject};
 
 	*count_field(&f->count, outcome) += count;
 	f->count.last_ns = f->now * NS_PER_S;
@@ -167,13 +167,10 @@ static inline void anonymous(struct fixture *f, enum smtp_outcome o, uint32_t co
 	f->cookie = cookie;
 }
 
-static inline void path(struct fixture *f, enum smtpl_event_type type, uint32_t rcpt,
-			uint64_t hash)
+static inline void path(struct fixture *f, enum smtpl_event_type type, uint32_t rcpt, uint64_t hash)
 {
-	struct smtpl_event_path e = { .head = event_head(f, type),
-				      .txn = f->txn,
-				      .rcpt = rcpt,
-				      .hash = hash };
+	struct smtpl_event_path e = {
+		.head = event_head(f, type), .txn = f->txn, .rcpt = rcpt, .hash = hash};
 
 	send(f, &e, sizeof(e));
 }
@@ -196,10 +193,10 @@ static inline void message(struct fixture *f, uint64_t hash, enum smtp_outcome o
 
 static inline struct account *account_of(struct fixture *f)
 {
-	struct account_id id = { .kind = ACCOUNT_UID, .uid = f->uid };
+	struct account_id id = {.kind = ACCOUNT_UID, .uid = f->uid};
 
 	if (f->uid == RELAY) {
-		id = (struct account_id){ .kind = ACCOUNT_DOMAIN };
+		id = (struct account_id){.kind = ACCOUNT_DOMAIN};
 		snprintf(id.domain, sizeof(id.domain), "%s", f->domain);
 	}
 	return accounts_find(pipeline_accounts(f->p), &id);
@@ -209,7 +206,7 @@ static inline void assert_window(struct fixture *f, uint64_t delivered, uint64_t
 				 uint64_t failed)
 {
 	const struct account *a = account_of(f);
-	struct window_counts c = { 0 };
+	struct window_counts c = {0};
 
 	if (a)
 		c = window_counts(&a->window);

@@ -11,10 +11,10 @@
 #include "core/delivery_report.h"
 #include "core/sessions.h"
 
-#define MS 1000000ull
+#define MS     1000000ull
 #define SENDER 77
 
-static const struct verdict_rule feeds_rule = { 86400, 3600, 100, 1000000 };
+static const struct verdict_rule feeds_rule = {86400, 3600, 100, 1000000};
 
 static inline int feeds_setup(void **state)
 {
@@ -32,13 +32,10 @@ static inline int feeds_setup(void **state)
 static inline void wire_named(struct fixture *f, uint64_t sender, uint64_t rcpt,
 			      enum smtp_outcome o, uint64_t time_ns, uint64_t now_ns)
 {
-	struct smtpl_event_path m = { .head = event_head(f, SMTPL_EVENT_MAIL),
-				      .txn = ++f->txn,
-				      .hash = sender };
-	struct smtpl_event_path r = { .head = event_head(f, SMTPL_EVENT_RCPT),
-				      .txn = f->txn,
-				      .rcpt = 1,
-				      .hash = rcpt };
+	struct smtpl_event_path m = {
+		.head = event_head(f, SMTPL_EVENT_MAIL), .txn = ++f->txn, .hash = sender};
+	struct smtpl_event_path r = {
+		.head = event_head(f, SMTPL_EVENT_RCPT), .txn = f->txn, .rcpt = 1, .hash = rcpt};
 	struct smtpl_event_outcome e = event_outcome(f, o, SMTP_SUBJECT_REST, 0, 1);
 
 	m.head.time_ns = r.head.time_ns = e.head.time_ns = f->count.last_ns = time_ns;
@@ -54,17 +51,17 @@ static inline void wire(struct fixture *f, uint64_t rcpt, enum smtp_outcome o)
 }
 
 static inline struct pipeline_report told_by_alice(uint64_t rcpt, enum smtp_outcome o,
-						 uint64_t time_ns)
+						   uint64_t time_ns)
 {
-	return (struct pipeline_report){ .relay_uid = RELAY,
-				       .mta = FEED_EXIM,
-				       .outcome = o,
-				       .charged = true,
-				       .account = { .kind = ACCOUNT_UID, .uid = ALICE },
-				       .domain = "owned.example",
-				       .sender_hash = SENDER,
-				       .rcpt_hash = rcpt,
-				       .time_ns = time_ns };
+	return (struct pipeline_report){.relay_uid = RELAY,
+					.mta = FEED_EXIM,
+					.outcome = o,
+					.charged = true,
+					.account = {.kind = ACCOUNT_UID, .uid = ALICE},
+					.domain = "owned.example",
+					.sender_hash = SENDER,
+					.rcpt_hash = rcpt,
+					.time_ns = time_ns};
 }
 
 static inline void tell(struct fixture *f, uint64_t rcpt, enum smtp_outcome o)
@@ -99,7 +96,7 @@ static inline int note_feed(void *arg, const struct pipeline_feed *feed)
 /* Of the one feed, with nothing ever saved. */
 static inline struct pipeline_feed feed_of(struct fixture *f)
 {
-	struct pipeline_feed feed = { 0 };
+	struct pipeline_feed feed = {0};
 
 	assert_int_equal(pipeline_each_dirty_feed(f->p, note_feed, &feed), 0);
 	return feed;
@@ -121,7 +118,7 @@ static inline int sum_totals(void *arg, uint32_t uid, const char *domain,
 
 static inline struct smtpl_totals superseded_of(struct fixture *f)
 {
-	struct smtpl_totals sum = { 0 };
+	struct smtpl_totals sum = {0};
 
 	assert_int_equal(pipeline_each_dirty_superseded(f->p, sum_totals, &sum), 0);
 	return sum;
@@ -129,7 +126,7 @@ static inline struct smtpl_totals superseded_of(struct fixture *f)
 
 static inline struct smtpl_totals accounted_of(struct fixture *f)
 {
-	struct smtpl_totals sum = { 0 };
+	struct smtpl_totals sum = {0};
 
 	assert_int_equal(pipeline_each_dirty_key(f->p, sum_totals, &sum), 0);
 	return sum;
@@ -146,7 +143,7 @@ static inline int sum_told(void *arg, const struct account_id *account, const ch
 
 static inline struct relay_count told_of_all(struct fixture *f)
 {
-	struct relay_count sum = { 0 };
+	struct relay_count sum = {0};
 
 	assert_int_equal(pipeline_each_relay_count(f->p, sum_told, &sum), 0);
 	return sum;

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "pipeline_events.h"
 
-static const struct verdict_rule never = { 86400, 3600, 100, 1000000 };
+static const struct verdict_rule never = {86400, 3600, 100, 1000000};
 
 static void lose(struct fixture *f, enum smtp_outcome o, uint32_t count)
 {
@@ -53,7 +53,7 @@ static void test_verdict_from_totals(void **state)
 /* Nobody is judged by a part: the failures of one domain and the delivered mails of another. */
 static void test_all_before_any_verdict(void **state)
 {
-	const struct smtpl_count bad = { .failed = 10 }, good = { .delivered = 11 };
+	const struct smtpl_count bad = {.failed = 10}, good = {.delivered = 11};
 	struct fixture *f = *state;
 
 	pipeline_snapshot_begin(f->p);
@@ -172,7 +172,7 @@ static void test_reader_stopped(void **state)
 #define RING 20000
 
 struct cpu {
-	int step; /* 0: idle; 1: reserved or lost; 2: counted */
+	int step;  /* 0: idle; 1: reserved or lost; 2: counted */
 	int place; /* in the ring; -1: lost */
 	int key;
 	enum smtp_outcome outcome;
@@ -192,7 +192,7 @@ struct machine {
 	uint64_t lost;
 };
 
-static const char *const domains[KEYS] = { "a.example", "b.example", "" };
+static const char *const domains[KEYS] = {"a.example", "b.example", ""};
 
 static uint64_t chance(struct machine *m, uint64_t below)
 {
@@ -223,11 +223,11 @@ static void cpu_step(struct machine *m, struct cpu *c)
 			m->lost += c->count;
 			break;
 		}
-		*e = (struct smtpl_event_outcome){ .head = event_head(m->f, SMTPL_EVENT_OUTCOME),
-						   .totals = c->totals,
-						   .count = c->count,
-						   .outcome = c->outcome,
-						   .subject = SMTP_SUBJECT_REST };
+		*e = (struct smtpl_event_outcome){.head = event_head(m->f, SMTPL_EVENT_OUTCOME),
+						  .totals = c->totals,
+						  .count = c->count,
+						  .outcome = c->outcome,
+						  .subject = SMTP_SUBJECT_REST};
 		snprintf(e->domain, sizeof(e->domain), "%s", domains[c->key]);
 		m->submitted[c->place] = true;
 		break;
@@ -321,15 +321,14 @@ static void machine_check_end(struct machine *m)
 	pipeline_snapshot_end(m->f->p, m->f->now * NS_PER_S);
 	assert_window(m->f, delivered, deferred, failed);
 	assert_int_equal(pipeline_each_dirty_key(m->f->p, equal_totals, m), 0);
-	assert_int_equal(pipeline_stats(m->f->p).attempts,
-			 delivered + deferred + failed + unknown);
+	assert_int_equal(pipeline_stats(m->f->p).attempts, delivered + deferred + failed + unknown);
 	assert_int_equal(pipeline_stats(m->f->p).healed, m->lost);
 	assert_int_equal(pipeline_stats(m->f->p).late, 0);
 }
 
 static void simulate(struct fixture *f, uint64_t seed)
 {
-	struct machine m = { .f = f, .seed = seed };
+	struct machine m = {.f = f, .seed = seed};
 
 	m.ring = calloc(RING, sizeof(*m.ring));
 	m.submitted = calloc(RING, sizeof(*m.submitted));

@@ -29,7 +29,7 @@ static int save_account(void *arg, const struct account *a)
 	struct account_id id = accounts_id(a);
 	struct window_pending pending;
 	struct window_slot slot;
-	struct window w = { 0 };
+	struct window w = {0};
 	size_t cursor = 0;
 
 	s->accounts++;
@@ -46,7 +46,7 @@ static void test_save_and_restore(void **state)
 {
 	struct fixture *f = *state;
 	struct pipeline *old = f->p;
-	struct saved saved = { 0 };
+	struct saved saved = {0};
 
 	message(f, 500, SMTP_DEFERRED);
 	anonymous(f, SMTP_FAILED, 3);
@@ -72,7 +72,7 @@ static void test_save_and_restore(void **state)
 static void test_dirty(void **state)
 {
 	struct fixture *f = *state;
-	struct saved saved = { 0 };
+	struct saved saved = {0};
 
 	anonymous(f, SMTP_FAILED, 3);
 	pipeline_each_dirty_key(f->p, save_key, &saved);
@@ -98,10 +98,10 @@ static void test_dirty(void **state)
 static void test_restored_verdicts(void **state)
 {
 	struct fixture *f = *state;
-	struct account_id alice = { .kind = ACCOUNT_UID, .uid = ALICE };
-	struct account_id bob = { .kind = ACCOUNT_UID, .uid = BOB };
-	struct window_slot slot = { f->now - 10, 0, 0, 5 };
-	struct window one = { 0 }, two = { 0 };
+	struct account_id alice = {.kind = ACCOUNT_UID, .uid = ALICE};
+	struct account_id bob = {.kind = ACCOUNT_UID, .uid = BOB};
+	struct window_slot slot = {f->now - 10, 0, 0, 5};
+	struct window one = {0}, two = {0};
 
 	assert_int_equal(window_restore_slot(&one, &slot), 0);
 	assert_int_equal(window_restore_slot(&two, &slot), 0);
@@ -127,7 +127,7 @@ static void test_accounts_go(void **state)
 	for (int i = 0; i < 20000; i++) {
 		snprintf(domain, sizeof(domain), "d%d.example", i);
 		f->domain = domain;
-		f->count = (struct smtpl_count){ 0 };
+		f->count = (struct smtpl_count){0};
 		anonymous(f, SMTP_FAILED, 1);
 	}
 	assert_int_equal(pipeline_stats(f->p).accounts, 20000);
@@ -169,7 +169,7 @@ static void test_keys_go(void **state)
 	assert_int_equal(pipeline_forget_key(f->p, ALICE, "a.example"), 0);
 	assert_int_equal(pipeline_stats(f->p).keys, 0);
 	/* Anew, with totals that were taken in before: they are others. */
-	f->count = (struct smtpl_count){ 0 };
+	f->count = (struct smtpl_count){0};
 	f->now += 7200;
 	anonymous(f, SMTP_FAILED, 4);
 	assert_window(f, 0, 0, 4);
@@ -210,12 +210,8 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_save_and_restore),
-		TEST(test_dirty),
-		TEST(test_restored_verdicts),
-		TEST(test_accounts_go),
-		TEST(test_keys_go),
-		TEST(test_no_memory),
+		TEST(test_save_and_restore), TEST(test_dirty),	 TEST(test_restored_verdicts),
+		TEST(test_accounts_go),	     TEST(test_keys_go), TEST(test_no_memory),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -39,7 +39,7 @@ static void test_percent(void **state)
 /* The known example: 55 %, minimum 7. The table is (delivered, failed) added, then the verdict. */
 static void test_worked_example(void **state)
 {
-	static const struct verdict_rule rule = { 3600, 3600, 55, 7 };
+	static const struct verdict_rule rule = {3600, 3600, 55, 7};
 	struct fixture *f = *state;
 
 	pipeline_set_rule(f->p, &rule, VERDICT_ENFORCE);
@@ -88,7 +88,7 @@ static void test_window_seconds(void **state)
 	static const struct {
 		int64_t later;
 		int suspended;
-	} rows[] = { { 3599, 1 }, { 3600, 0 }, { 3601, 0 } };
+	} rows[] = {{3599, 1}, {3600, 0}, {3601, 0}};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct fixture *f;
 
@@ -191,8 +191,8 @@ static void test_suspension_ends_by_event(void **state)
 static void test_release(void **state)
 {
 	struct fixture *f = *state;
-	struct account_id id = { .kind = ACCOUNT_UID, .uid = ALICE };
-	struct account_id nobody = { .kind = ACCOUNT_UID };
+	struct account_id id = {.kind = ACCOUNT_UID, .uid = ALICE};
+	struct account_id nobody = {.kind = ACCOUNT_UID};
 
 	pipeline_release(f->p, &nobody);
 	anonymous(f, SMTP_FAILED, 5);
@@ -248,7 +248,7 @@ static void test_observe(void **state)
 
 static void test_stricter_rule(void **state)
 {
-	static const struct verdict_rule strict = { 3600, 3600, 50, 2 };
+	static const struct verdict_rule strict = {3600, 3600, 50, 2};
 	struct fixture *f = *state;
 
 	anonymous(f, SMTP_FAILED, 3);
@@ -266,7 +266,7 @@ static void test_who_pays(void **state)
 
 	anonymous(f, SMTP_FAILED, 3);
 	f->domain = "b.example";
-	f->count = (struct smtpl_count){ 0 };
+	f->count = (struct smtpl_count){0};
 	anonymous(f, SMTP_FAILED, 2);
 	assert_int_equal(f->suspended, 1);
 	f->uid = RELAY;
@@ -299,7 +299,7 @@ static void test_owners_pay(void **state)
 	anonymous(f, SMTP_FAILED, 3); /* ALICE herself */
 	f->uid = RELAY;
 	f->domain = "owned.example";
-	f->count = (struct smtpl_count){ 0 };
+	f->count = (struct smtpl_count){0};
 	anonymous(f, SMTP_FAILED, 1);
 	assert_null(account_of(f)); /* domain:owned.example */
 	assert_int_equal(f->suspended, 0);
@@ -311,11 +311,11 @@ static void test_owners_pay(void **state)
 	anonymous(f, SMTP_FAILED, 2);
 	assert_int_equal(pipeline_stats(f->p).bypass, 2);
 	f->domain = "relayed.example"; /* a relay's own: the domain pays */
-	f->count = (struct smtpl_count){ 0 };
+	f->count = (struct smtpl_count){0};
 	anonymous(f, SMTP_FAILED, 4);
 	assert_window(f, 0, 0, 4);
 	f->domain = "exempt.example";
-	f->count = (struct smtpl_count){ 0 };
+	f->count = (struct smtpl_count){0};
 	anonymous(f, SMTP_FAILED, 50);
 	assert_int_equal(pipeline_stats(f->p).not_judged, 50);
 	assert_int_equal(f->suspended, 1);
@@ -348,7 +348,7 @@ static void test_malformed(void **state)
 {
 	struct fixture *f = *state;
 	struct smtpl_event_outcome good = event_outcome(f, SMTP_FAILED, SMTP_SUBJECT_RCPT, 1, 1), e;
-	struct smtpl_event_path p = { event_head(f, SMTPL_EVENT_MAIL), .txn = 1, .hash = 1 }, q;
+	struct smtpl_event_path p = {event_head(f, SMTPL_EVENT_MAIL), .txn = 1, .hash = 1}, q;
 
 	for (size_t size = 0; size < sizeof(good); size++)
 		refuse(f, &good, size);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prune_test.c - which keys are forgotten: only under pressure, only idle ones, the oldest first, and
- * no more than needed.
+ * prune_test.c - which keys are forgotten: only under pressure, only idle ones, the oldest first,
+ * and no more than needed.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include "core/prune.h"
 
-#define RELAY 100
-#define ALICE 1001
-#define BOB 1002
+#define RELAY	  100
+#define ALICE	  1001
+#define BOB	  1002
 #define BEFORE_NS 1000000
-#define THIRD (SMTPL_DOMAINS_PER_UID / 3)
-#define HALF (SMTPL_DOMAINS_PER_UID / 2)
+#define THIRD	  (SMTPL_DOMAINS_PER_UID / 3)
+#define HALF	  (SMTPL_DOMAINS_PER_UID / 2)
 
 static enum smtpl_role role(void *arg, uint32_t uid)
 {
@@ -26,14 +26,15 @@ static enum smtpl_role role(void *arg, uint32_t uid)
 
 static struct smtpl_count_key key_of(uint32_t uid, size_t n)
 {
-	struct smtpl_count_key key = { .uid = uid };
+	struct smtpl_count_key key = {.uid = uid};
 
 	if (n)
 		snprintf(key.domain, sizeof(key.domain), "d%zu.example", n);
 	return key;
 }
 
-/* A uid as the map has it: `says` in its "" entry, `count` domains, number n last used at ages(n). */
+/* A uid as the map has it: `says` in its "" entry, `count` domains, number n last used at ages(n).
+ * */
 struct user {
 	uint32_t uid;
 	uint64_t says;
@@ -64,11 +65,11 @@ static uint64_t ages_none(size_t n)
 
 static void note(struct prune *p, const struct user *u)
 {
-	struct smtpl_count whole = { .domains = u->says, .last_ns = 1 };
+	struct smtpl_count whole = {.domains = u->says, .last_ns = 1};
 
 	for (size_t n = 0; n <= u->count; n++) {
 		const struct smtpl_count_key key = key_of(u->uid, n);
-		const struct smtpl_count none = { 0 };
+		const struct smtpl_count none = {0};
 
 		prune_note(p, &key, n ? &none : &whole);
 	}
@@ -78,7 +79,7 @@ static void collect(struct prune *p, const struct user *u)
 {
 	for (size_t n = 0; n <= u->count; n++) {
 		const struct smtpl_count_key key = key_of(u->uid, n);
-		const struct smtpl_count count = { .last_ns = n ? u->ages(n) : 0 };
+		const struct smtpl_count count = {.last_ns = n ? u->ages(n) : 0};
 
 		if (prune_candidate(p, &key, &count))
 			prune_keep(p, &key, &count);
@@ -94,7 +95,7 @@ struct result {
 
 static struct result prune(struct prune *p, const struct user *users, size_t count)
 {
-	struct result r = { 0 };
+	struct result r = {0};
 
 	prune_begin(p);
 	for (size_t i = 0; i < count; i++)
@@ -133,10 +134,10 @@ static const struct prune_uid *uid_of(const struct prune *p, uint32_t uid)
 static void test_no_pressure(void **state)
 {
 	const struct user users[] = {
-		{ ALICE, HALF, HALF, ages_up },
-		{ RELAY, SMTPL_DOMAINS_PER_RELAY / 2, SMTPL_DOMAINS_PER_RELAY / 2, ages_up },
+		{ALICE, HALF, HALF, ages_up},
+		{RELAY, SMTPL_DOMAINS_PER_RELAY / 2, SMTPL_DOMAINS_PER_RELAY / 2, ages_up},
 	};
-	struct prune p = { 0 };
+	struct prune p = {0};
 	struct result r = prune(&p, users, 2);
 
 	(void)state;
@@ -148,10 +149,10 @@ static void test_no_pressure(void **state)
 static void test_down_to_a_third(void **state)
 {
 	const struct user users[] = {
-		{ BOB, HALF, HALF, ages_up },
-		{ ALICE, HALF + 1, HALF + 1, ages_down },
+		{BOB, HALF, HALF, ages_up},
+		{ALICE, HALF + 1, HALF + 1, ages_down},
 	};
-	struct prune p = { 0 };
+	struct prune p = {0};
 	struct result r = prune(&p, users, 2);
 
 	(void)state;
@@ -167,9 +168,10 @@ static void test_down_to_a_third(void **state)
 
 static void test_the_young_stay(void **state)
 {
-	const struct user users[] = { { ALICE, SMTPL_DOMAINS_PER_UID, SMTPL_DOMAINS_PER_UID, ages_young },
-				      { BOB, SMTPL_DOMAINS_PER_UID, SMTPL_DOMAINS_PER_UID, ages_none } };
-	struct prune p = { 0 };
+	const struct user users[] = {
+		{ALICE, SMTPL_DOMAINS_PER_UID, SMTPL_DOMAINS_PER_UID, ages_young},
+		{BOB, SMTPL_DOMAINS_PER_UID, SMTPL_DOMAINS_PER_UID, ages_none}};
+	struct prune p = {0};
 	struct result r = prune(&p, users, 1);
 
 	(void)state;
@@ -184,8 +186,8 @@ static void test_the_young_stay(void **state)
 /* The "" entry says more than there is: that is found out, and nothing is removed. */
 static void test_what_it_says_is_wrong(void **state)
 {
-	const struct user users[] = { { ALICE, 2 * HALF, HALF, ages_up } };
-	struct prune p = { 0 };
+	const struct user users[] = {{ALICE, 2 * HALF, HALF, ages_up}};
+	struct prune p = {0};
 	struct result r = prune(&p, users, 1);
 
 	(void)state;
@@ -201,10 +203,10 @@ static void test_what_it_says_is_wrong(void **state)
 static void test_bounded(void **state)
 {
 	const size_t full = SMTPL_DOMAINS_PER_RELAY;
-	const struct user up = { RELAY, full, full, ages_up };
-	const struct user down = { RELAY, full, full, ages_down };
-	const struct user same = { RELAY, full, full, ages_none };
-	struct prune p = { 0 };
+	const struct user up = {RELAY, full, full, ages_up};
+	const struct user down = {RELAY, full, full, ages_down};
+	const struct user same = {RELAY, full, full, ages_none};
+	struct prune p = {0};
 	struct result r = prune(&p, &up, 1);
 
 	(void)state;
@@ -224,13 +226,13 @@ static void test_map_nearly_full(void **state)
 {
 	enum { MANY = SMTPL_COUNTS_MAX / 4 * 3 / (HALF + 1) };
 	static struct user users[MANY + 1];
-	struct prune p = { 0 };
+	struct prune p = {0};
 	struct result r;
 	uint64_t left = 0;
 
 	(void)state;
 	for (size_t i = 0; i <= MANY; i++)
-		users[i] = (struct user){ 2000 + i, HALF, HALF, i ? ages_young : ages_up };
+		users[i] = (struct user){2000 + i, HALF, HALF, i ? ages_young : ages_up};
 	assert_false(prune(&p, users, MANY).pressed);
 	r = prune(&p, users, MANY + 1);
 	assert_true(r.pressed);
@@ -246,12 +248,9 @@ static void test_map_nearly_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_no_pressure),
-		cmocka_unit_test(test_down_to_a_third),
-		cmocka_unit_test(test_the_young_stay),
-		cmocka_unit_test(test_what_it_says_is_wrong),
-		cmocka_unit_test(test_bounded),
-		cmocka_unit_test(test_map_nearly_full),
+		cmocka_unit_test(test_no_pressure),    cmocka_unit_test(test_down_to_a_third),
+		cmocka_unit_test(test_the_young_stay), cmocka_unit_test(test_what_it_says_is_wrong),
+		cmocka_unit_test(test_bounded),	       cmocka_unit_test(test_map_nearly_full),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -45,12 +45,12 @@ static void check(const struct recent *r, const struct model *m, uint64_t mail)
 static void test_against_an_array(void **state)
 {
 	uint64_t seed = 0x9e3779b97f4a7c15ull;
-	struct recent r = { .seed = 42 };
+	struct recent r = {.seed = 42};
 	static struct model m;
 
 	(void)state;
 	for (int step = 0; step < 6000; step++) {
-		struct recent_entry e = { .mail = chance(&seed, 40), .count = step };
+		struct recent_entry e = {.mail = chance(&seed, 40), .count = step};
 		size_t i = m.count ? chance(&seed, m.count) : 0;
 
 		if (m.count < MAX && chance(&seed, 5) < (step < 3000 ? 3u : 2u)) {
@@ -70,8 +70,8 @@ static void test_against_an_array(void **state)
 
 static void test_no_memory(void **state)
 {
-	const struct recent_entry e = { .mail = 1 };
-	struct recent r = { .seed = 42 };
+	const struct recent_entry e = {.mail = 1};
+	struct recent r = {.seed = 42};
 
 	(void)state;
 	if (!NOMEM_WORKS)

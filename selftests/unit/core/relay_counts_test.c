@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * relay_counts_test.c - counts of mail through mail servers between two savings: which go together, and the
- * bound.
+ * relay_counts_test.c - counts of mail through mail servers between two savings: which go together,
+ * and the bound.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,11 +12,11 @@
 #include "../base/nomem.h"
 #include "core/relay_counts.h"
 
-static const struct relay_count one = { 1, 2, 3, 4, 5, 6 };
+static const struct relay_count one = {1, 2, 3, 4, 5, 6};
 
-static const struct account_id alice = { .kind = ACCOUNT_UID, .uid = 1001 };
-static const struct account_id bob = { .kind = ACCOUNT_UID, .uid = 1002 };
-static const struct account_id domain = { .kind = ACCOUNT_DOMAIN, .domain = "a.example" };
+static const struct account_id alice = {.kind = ACCOUNT_UID, .uid = 1001};
+static const struct account_id bob = {.kind = ACCOUNT_UID, .uid = 1002};
+static const struct account_id domain = {.kind = ACCOUNT_DOMAIN, .domain = "a.example"};
 
 struct sum {
 	int rows;
@@ -37,7 +37,7 @@ static int add_up(void *arg, const struct account_id *account, const char *sende
 
 static struct sum sum_of(const struct relay_counts *t)
 {
-	struct sum sum = { 0 };
+	struct sum sum = {0};
 
 	assert_int_equal(relay_counts_each(t, add_up, &sum), 0);
 	return sum;

@@ -11,7 +11,7 @@ static struct smtpl_event_path path_of(uint64_t cookie, uint32_t uid, uint32_t t
 				       uint64_t hash)
 {
 	return (struct smtpl_event_path){
-		.head = { rcpt ? SMTPL_EVENT_RCPT : SMTPL_EVENT_MAIL, uid, cookie, 1 },
+		.head = {rcpt ? SMTPL_EVENT_RCPT : SMTPL_EVENT_MAIL, uid, cookie, 1},
 		.txn = txn,
 		.rcpt = rcpt,
 		.hash = hash,
@@ -31,11 +31,11 @@ static void open_session(struct sessions *t, uint64_t cookie, uint32_t uid, uint
 
 static size_t rest(struct sessions *t, uint64_t cookie, uint32_t uid, uint32_t count)
 {
-	struct smtpl_event_outcome e = { .head = { SMTPL_EVENT_OUTCOME, uid, cookie, 1 },
-					 .txn = 1,
-					 .count = count,
-					 .outcome = SMTP_DELIVERED,
-					 .subject = SMTP_SUBJECT_REST };
+	struct smtpl_event_outcome e = {.head = {SMTPL_EVENT_OUTCOME, uid, cookie, 1},
+					.txn = 1,
+					.count = count,
+					.outcome = SMTP_DELIVERED,
+					.subject = SMTP_SUBJECT_REST};
 	const uint64_t *mails;
 
 	return sessions_decide(t, &e, 1, &mails);
@@ -44,7 +44,7 @@ static size_t rest(struct sessions *t, uint64_t cookie, uint32_t uid, uint32_t c
 /* What a mail server tells of an address names the mail that the wire shows, whatever its hash. */
 static void test_told_names_the_same_mail(void **state)
 {
-	static const char *const addresses[] = { "n1@one.test", "n11@one.test", "r451-n4@one.test" };
+	static const char *const addresses[] = {"n1@one.test", "n11@one.test", "r451-n4@one.test"};
 	uint64_t sender = sessions_address_hash("alice@alice.test"), seen = 0;
 	struct sessions *t = sessions_new(0);
 	const uint64_t *mails;
@@ -54,11 +54,11 @@ static void test_told_names_the_same_mail(void **state)
 		uint64_t hash = sessions_address_hash(addresses[i]);
 		struct smtpl_event_path m = path_of(i + 1, 8, 1, 0, sender);
 		struct smtpl_event_path r = path_of(i + 1, 8, 1, 1, hash);
-		struct smtpl_event_outcome e = { .head = { SMTPL_EVENT_OUTCOME, 8, i + 1, 1 },
-						 .txn = 1,
-						 .count = 1,
-						 .outcome = SMTP_DELIVERED,
-						 .subject = SMTP_SUBJECT_REST };
+		struct smtpl_event_outcome e = {.head = {SMTPL_EVENT_OUTCOME, 8, i + 1, 1},
+						.txn = 1,
+						.count = 1,
+						.outcome = SMTP_DELIVERED,
+						.subject = SMTP_SUBJECT_REST};
 
 		sessions_mail(t, &m, 1);
 		sessions_rcpt(t, &r, 1);
@@ -75,7 +75,7 @@ static void test_told_names_the_same_mail(void **state)
 static void test_subjects(void **state)
 {
 	struct fixture *f = *state;
-	static const struct verdict_rule lenient = { 3600, 3600, 100, 1000000 };
+	static const struct verdict_rule lenient = {3600, 3600, 100, 1000000};
 
 	pipeline_set_rule(f->p, &lenient, VERDICT_ENFORCE);
 	mail(f, 77, 500, 6);
@@ -351,8 +351,11 @@ static void test_no_memory(void **state)
 		open_session(t, 1, ALICE, 17);
 		nomem_after(-1);
 		known = rest(t, 1, ALICE, 17);
-		assert_int_equal(known, allowed < 3 ? 0 : allowed == 3 ? 4 : allowed == 4 ? 8 :
-					allowed == 5 ? 16 : 17);
+		assert_int_equal(known, allowed < 3  ? 0 :
+					allowed == 3 ? 4 :
+					allowed == 4 ? 8 :
+					allowed == 5 ? 16 :
+						       17);
 		sessions_free(t);
 	}
 }

@@ -18,7 +18,7 @@
 static void add(struct window *w, int64_t second, uint64_t mail, uint32_t count,
 		enum smtp_outcome outcome)
 {
-	struct record r = { second, mail, count, outcome };
+	struct record r = {second, mail, count, outcome};
 
 	assert_int_equal(window_add(w, &r, second, HOUR), 0);
 }
@@ -35,7 +35,7 @@ static void assert_counts(const struct window *w, uint64_t delivered, uint64_t d
 
 static void test_seconds(void **state)
 {
-	struct window w = { 0 };
+	struct window w = {0};
 
 	(void)state;
 	add(&w, 1000, 0, 3, SMTP_FAILED);
@@ -54,12 +54,12 @@ static void test_late_records(void **state)
 	static const struct {
 		int64_t age;
 		unsigned int counted;
-	} rows[] = { { 0, 1 }, { 3599, 1 }, { 3600, 0 }, { 3601, 0 } };
+	} rows[] = {{0, 1}, {3599, 1}, {3600, 0}, {3601, 0}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct record r = { 5000 - rows[i].age, 0, 1, SMTP_DELIVERED };
-		struct window w = { 0 };
+		struct record r = {5000 - rows[i].age, 0, 1, SMTP_DELIVERED};
+		struct window w = {0};
 
 		assert_int_equal(window_add(&w, &r, 5000, HOUR), 0);
 		assert_counts(&w, rows[i].counted, 0, 0);
@@ -69,13 +69,13 @@ static void test_late_records(void **state)
 
 static void test_out_of_order(void **state)
 {
-	static const int64_t seconds[] = { 1005, 1001, 1003, 1005, 1002, 1004, 1001 };
+	static const int64_t seconds[] = {1005, 1001, 1003, 1005, 1002, 1004, 1001};
 	struct window_slot slot;
-	struct window w = { 0 };
+	struct window w = {0};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
-		struct record r = { seconds[i], 0, 1, SMTP_DELIVERED };
+		struct record r = {seconds[i], 0, 1, SMTP_DELIVERED};
 
 		assert_int_equal(window_add(&w, &r, 1005, HOUR), 0);
 	}
@@ -90,7 +90,7 @@ static void test_out_of_order(void **state)
 
 static void test_retries(void **state)
 {
-	struct window w = { 0 };
+	struct window w = {0};
 
 	(void)state;
 	add(&w, 100, 7, 1, SMTP_DEFERRED);
@@ -110,8 +110,8 @@ static void test_retries(void **state)
 
 static void test_late_retry_moves_nothing(void **state)
 {
-	struct record late = { 150, 7, 1, SMTP_DEFERRED };
-	struct window w = { 0 };
+	struct record late = {150, 7, 1, SMTP_DEFERRED};
+	struct window w = {0};
 
 	(void)state;
 	add(&w, 200, 7, 1, SMTP_DEFERRED);
@@ -124,7 +124,7 @@ static void test_late_retry_moves_nothing(void **state)
 
 static void test_greylisting(void **state)
 {
-	struct window w = { 0 };
+	struct window w = {0};
 
 	(void)state;
 	add(&w, 100, 7, 1, SMTP_DEFERRED);
@@ -145,7 +145,7 @@ static void test_greylisting(void **state)
 
 static void test_ignored(void **state)
 {
-	struct window w = { 0 };
+	struct window w = {0};
 
 	(void)state;
 	add(&w, 100, 0, 5, SMTP_UNKNOWN);
@@ -159,7 +159,7 @@ static void test_ignored(void **state)
 
 static void test_saturates(void **state)
 {
-	struct window w = { 0 };
+	struct window w = {0};
 
 	(void)state;
 	add(&w, 100, 0, UINT32_MAX, SMTP_FAILED);
@@ -171,7 +171,7 @@ static void test_saturates(void **state)
 
 static void test_pending_bound(void **state)
 {
-	struct window w = { 0 };
+	struct window w = {0};
 
 	(void)state;
 	for (uint64_t mail = 1; mail <= WINDOW_PENDING_MAX + 1; mail++)
@@ -190,8 +190,8 @@ static void test_pending_bound(void **state)
 /* The oldest is by its second, not by its arrival. */
 static void test_pending_bound_late(void **state)
 {
-	struct record late = { 999, WINDOW_PENDING_MAX, 1, SMTP_DEFERRED };
-	struct window w = { 0 };
+	struct record late = {999, WINDOW_PENDING_MAX, 1, SMTP_DEFERRED};
+	struct window w = {0};
 
 	(void)state;
 	for (uint64_t mail = 1; mail < WINDOW_PENDING_MAX; mail++)
@@ -207,7 +207,7 @@ static void test_pending_bound_late(void **state)
 
 static void test_memory_shrinks(void **state)
 {
-	struct window w = { 0 };
+	struct window w = {0};
 
 	(void)state;
 	for (int64_t s = 1; s <= 3000; s++)
@@ -258,7 +258,7 @@ static void model_add(struct model *m, const struct record *r, int64_t now, int6
 		if (known->mail != r->mail)
 			continue;
 		if (r->outcome != SMTP_DEFERRED)
-			*known = (struct model_mail){ r->second, 0, r->outcome };
+			*known = (struct model_mail){r->second, 0, r->outcome};
 		else if (r->second > known->second)
 			known->second = r->second;
 		return;
@@ -266,14 +266,13 @@ static void model_add(struct model *m, const struct record *r, int64_t now, int6
 	for (uint32_t i = 0; i < r->count; i++) {
 		assert_true(m->used < MODEL_MAX);
 		m->mails[m->used++] = (struct model_mail){
-			r->second, r->outcome == SMTP_DEFERRED ? r->mail : 0, r->outcome
-		};
+			r->second, r->outcome == SMTP_DEFERRED ? r->mail : 0, r->outcome};
 	}
 }
 
 static struct window_counts model_counts(const struct model *m)
 {
-	struct window_counts c = { 0 };
+	struct window_counts c = {0};
 
 	for (size_t i = 0; i < m->used; i++) {
 		c.delivered += m->mails[i].outcome == SMTP_DELIVERED;
@@ -292,7 +291,7 @@ static uint64_t random_next(uint64_t *seed)
 
 static struct record random_record(uint64_t *seed, int64_t now)
 {
-	struct record r = { .second = now, .count = 1 };
+	struct record r = {.second = now, .count = 1};
 
 	r.outcome = SMTP_DELIVERED + random_next(seed) % 4;
 	if (random_next(seed) % 8 == 0)
@@ -328,7 +327,7 @@ static void history(uint64_t seed)
 {
 	static struct model m;
 	int64_t length = 1 + random_next(&seed) % 200, now = 1000;
-	struct window w = { 0 }, restored = { 0 };
+	struct window w = {0}, restored = {0};
 
 	m.used = 0;
 	for (int step = 0; step < 1500; step++) {
@@ -345,7 +344,7 @@ static void history(uint64_t seed)
 			copy(&w, &restored);
 			window_clear(&w);
 			w = restored;
-			restored = (struct window){ 0 };
+			restored = (struct window){0};
 			assert_same(&w, &m);
 		}
 		if (step % 200 == 150) { /* a reload made it longer or shorter */
@@ -370,10 +369,10 @@ static void test_random_histories(void **state)
 
 static void test_restore_distrusts(void **state)
 {
-	const struct window_slot slot = { 100, 0, 1, 0 }, empty = { 101, 0, 0, 0 };
-	const struct window_pending good = { 5, 100 }, no_slot = { 6, 99 }, unnamed = { 0, 100 };
-	const struct window_pending second = { 7, 100 };
-	struct window w = { 0 };
+	const struct window_slot slot = {100, 0, 1, 0}, empty = {101, 0, 0, 0};
+	const struct window_pending good = {5, 100}, no_slot = {6, 99}, unnamed = {0, 100};
+	const struct window_pending second = {7, 100};
+	struct window w = {0};
 
 	(void)state;
 	assert_int_equal(window_restore_slot(&w, &empty), 0);
@@ -394,14 +393,14 @@ static void test_restore_distrusts(void **state)
 /* Each allocation of a history fails once: the window is as before, and takes the record later. */
 static void test_no_memory(void **state)
 {
-	struct window w = { 0 };
+	struct window w = {0};
 	int failures = 0;
 
 	(void)state;
 	if (!NOMEM_WORKS)
 		skip();
 	for (uint64_t mail = 1; mail <= 300; mail++) {
-		struct record r = { 1000 + (int64_t)mail, mail, 1, SMTP_DEFERRED };
+		struct record r = {1000 + (int64_t)mail, mail, 1, SMTP_DEFERRED};
 		struct window_counts before = window_counts(&w);
 		int err;
 

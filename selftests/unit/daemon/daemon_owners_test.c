@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * daemon_owners_test.c - the daemon's owners: a start with a source that cannot be read has those of
- * the last time, each fault is logged once, and what was read is saved.
+ * daemon_owners_test.c - the daemon's owners: a start with a source that cannot be read has those
+ * of the last time, each fault is logged once, and what was read is saved.
  */
 #include <poll.h>
 #include <setjmp.h>
@@ -142,7 +142,8 @@ static void test_broken(void **state)
 	assert_non_null(strstr(logged, "owners of domains can be read again"));
 	expect_owner("a.example", 1000);
 
-	/* What is the same as before is not written again: the row that goes away here stays away. */
+	/* What is the same as before is not written again: the row that goes away here stays away.
+	 * */
 	assert_int_equal(state_put_owners(the_daemon.state, NULL), 0);
 	the_daemon.list_stale = false;
 	write_text("/domains", "# changed\na.example: alice\n");
@@ -205,7 +206,8 @@ static void test_reload(void **state)
 	start();
 	before = the_daemon.config;
 	the_daemon.config.source = CONFIG_SOURCE_FILE;
-	snprintf(the_daemon.config.owners_command, sizeof(the_daemon.config.owners_command), "true");
+	snprintf(the_daemon.config.owners_command, sizeof(the_daemon.config.owners_command),
+		 "true");
 	capture_log();
 	daemon_owners_reload(&the_daemon, &before);
 	assert_non_null(strstr(end_log(), "the new command for owners is taken up by a restart"));

@@ -15,11 +15,11 @@
 #include "../base/fake_clock.h"
 #include "daemon/daemon.h"
 
-#define ALICE     1001
-#define BOB       1002
-#define RELAY     101
+#define ALICE	  1001
+#define BOB	  1002
+#define RELAY	  101
 #define SUBMITTED 1763781743ll /* by the message's id */
-#define HOUR      3600
+#define HOUR	  3600
 
 /* In place of the kernel's map: since when the port is bob's; alice had it before. */
 static int64_t bob_has_it_since_s;
@@ -34,7 +34,8 @@ enum smtpl_role daemon_role(void *arg, uint32_t uid)
 }
 
 /* The map has the last one alone. */
-bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wall_ns, uint32_t *uid)
+bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wall_ns,
+			uint32_t *uid)
 {
 	(void)a;
 	assert_int_equal(o->client[15], 1);
@@ -79,14 +80,14 @@ void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns)
 static struct delivery_report record(const char *id)
 {
 	struct delivery_report r = {.kind = REPORT_OUTCOME,
-				.mta = FEED_EXIM,
-				.relay_uid = RELAY,
-				.wall_ns = (SUBMITTED + HOUR) * NS_PER_S,
-				.submission = {.known = SUBMISSION_HAS_CLIENT,
-					   .client_port = 40001,
-					   .server_port = 587,
-					   .client = {[10] = 0xff, 0xff, 127, 0, 0, 1},
-					   .sender = "x@a.example"}};
+				    .mta = FEED_EXIM,
+				    .relay_uid = RELAY,
+				    .wall_ns = (SUBMITTED + HOUR) * NS_PER_S,
+				    .submission = {.known = SUBMISSION_HAS_CLIENT,
+						   .client_port = 40001,
+						   .server_port = 587,
+						   .client = {[10] = 0xff, 0xff, 127, 0, 0, 1},
+						   .sender = "x@a.example"}};
 
 	snprintf(r.id, sizeof(r.id), "%s", id);
 	return r;

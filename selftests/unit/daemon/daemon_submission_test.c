@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_submission_test.c - which note of the kernel's says who is behind a connection: by both of its
- * ends, where the mail server tells its own, else by the client's alone.
+ * daemon_submission_test.c - which note of the kernel's says who is behind a connection: by both of
+ * its ends, where the mail server tells its own, else by the client's alone.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -19,7 +19,10 @@
 #define BOB    1002
 #define COOKIE 4711
 
-#define LOOPBACK(last) {[10] = 0xff, 0xff, 127, 0, 0, last}
+#define LOOPBACK(last)                                                                             \
+	{                                                                                          \
+		[10] = 0xff, 0xff, 127, 0, 0, last                                                 \
+	}
 
 /* One port of alice's and bob's, to one server each; bob spoke last, at 9 s. */
 static const struct {
@@ -70,11 +73,11 @@ static struct daemon the_daemon = {.meta.netns_cookie = COOKIE};
 static struct submission to_server(uint8_t last, uint32_t port)
 {
 	struct submission o = {.known = SUBMISSION_HAS_CLIENT,
-			   .client = LOOPBACK(1),
-			   .client_port = 40001,
-			   .server = LOOPBACK(last),
-			   .server_port = port,
-			   .sender = "x@a.example"};
+			       .client = LOOPBACK(1),
+			       .client_port = 40001,
+			       .server = LOOPBACK(last),
+			       .server_port = port,
+			       .sender = "x@a.example"};
 
 	return o;
 }

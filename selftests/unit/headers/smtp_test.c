@@ -91,8 +91,8 @@ static unsigned int feed_end(void *context, bool lost)
 static bool play(const struct dialogue *d, unsigned int seed, bool skip)
 {
 	struct fixture f;
-	const struct dialogue_target target = { &f, feed_client, feed_server, feed_desync, feed_end,
-						&f.ss };
+	const struct dialogue_target target = {&f,	    feed_client, feed_server,
+					       feed_desync, feed_end,	 &f.ss};
 	bool good;
 
 	fixture_begin(&f, skip);
@@ -151,20 +151,20 @@ static void test_hash(void **state)
 	static const struct {
 		const char *line, *whole;
 	} cases[] = {
-		{ "MAIL FROM:<Local@EXAMPLE.com>\r\n", "Local@example.com" },
-		{ "RCPT TO: Local@EXAMPLE.com SIZE=5\r\n", "Local@example.com" },
-		{ "RCPT TO:<@A,@B:Local@EXAMPLE.com>\r\n", "Local@example.com" },
-		{ "RCPT TO:<A@B@C>\r\n", "A@B@c" },
-		{ "RCPT TO:<\"A@B\"@C>\r\n", "\"A@B\"@c" },
-		{ "RCPT TO:<Postmaster>\r\n", "Postmaster" },
-		{ "RCPT TO:<a@Example.COM.>\r\n", "a@example.com." },
-		{ "MAIL FROM:<>\r\n", "" },
+		{"MAIL FROM:<Local@EXAMPLE.com>\r\n", "Local@example.com"},
+		{"RCPT TO: Local@EXAMPLE.com SIZE=5\r\n", "Local@example.com"},
+		{"RCPT TO:<@A,@B:Local@EXAMPLE.com>\r\n", "Local@example.com"},
+		{"RCPT TO:<A@B@C>\r\n", "A@B@c"},
+		{"RCPT TO:<\"A@B\"@C>\r\n", "\"A@B\"@c"},
+		{"RCPT TO:<Postmaster>\r\n", "Postmaster"},
+		{"RCPT TO:<a@Example.COM.>\r\n", "a@example.com."},
+		{"MAIL FROM:<>\r\n", ""},
 	};
 
 	(void)state;
 	assert_int_equal(fnv1a("foobar"), 0x85944171f73967e8ull);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct smtp_session ss = { 0 };
+		struct smtp_session ss = {0};
 
 		say(&ss, cases[i].line);
 		assert_int_equal(ss.c.hash, fnv1a(cases[i].whole));
@@ -174,7 +174,7 @@ static void test_hash(void **state)
 /* No address is known to hash to 0: the rule is looked at where it is applied. */
 static void test_hash_is_never_zero(void **state)
 {
-	struct smtp_client c = { 0 };
+	struct smtp_client c = {0};
 
 	(void)state;
 	smtp_path_begin(&c);
@@ -185,7 +185,7 @@ static void test_hash_is_never_zero(void **state)
 
 static void domain_of(char *key, const char *domain)
 {
-	struct smtp_session ss = { 0 };
+	struct smtp_session ss = {0};
 
 	say(&ss, "MAIL FROM:<a@");
 	say(&ss, domain);
@@ -226,7 +226,7 @@ static bool holds(const struct smtp_session *ss, const char *secret)
 
 static void test_auth_leaves_nothing(void **state)
 {
-	struct smtp_session ss = { 0 };
+	struct smtp_session ss = {0};
 
 	(void)state;
 	answer(&ss, "220 mx\r\n");
@@ -252,7 +252,7 @@ static void test_auth_leaves_nothing(void **state)
  * is held, and only until the line ends. */
 static void test_auth_pipelined_leaves_nothing(void **state)
 {
-	struct smtp_session ss = { 0 };
+	struct smtp_session ss = {0};
 
 	(void)state;
 	answer(&ss, "220 mx\r\n");
@@ -270,7 +270,7 @@ static void open_body(struct smtp_session *ss)
 
 static void test_body_may_be_skipped(void **state)
 {
-	struct smtp_session ss = { 0 };
+	struct smtp_session ss = {0};
 
 	(void)state;
 	open_body(&ss);
@@ -288,7 +288,7 @@ static void test_body_may_be_skipped(void **state)
 
 static void test_chunk_may_be_skipped(void **state)
 {
-	struct smtp_session ss = { 0 };
+	struct smtp_session ss = {0};
 
 	(void)state;
 	say(&ss, "MAIL FROM:<a@b>\r\nBDAT 10 LAST\r\n");
@@ -308,7 +308,7 @@ static void test_chunk_may_be_skipped(void **state)
 /* Both sides at once: the client ended the body before it could see that it was answered early. */
 static void test_early_reply_race(void **state)
 {
-	struct smtp_session ss = { 0 };
+	struct smtp_session ss = {0};
 	unsigned int early;
 
 	(void)state;
@@ -330,7 +330,7 @@ static void test_early_reply_race(void **state)
 /* A recipient that the client's side counted while the server's side turned desync. */
 static void test_desync_race(void **state)
 {
-	struct smtp_session ss = { 0 };
+	struct smtp_session ss = {0};
 
 	(void)state;
 	answer(&ss, "220 mx\r\n");

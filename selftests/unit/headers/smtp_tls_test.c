@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_tls_test.c - a session inside TLS whose plaintext is seen from its n-th chunk on, for each n: what
- * is decided, what is unknown, and that nothing is misread.
+ * smtp_tls_test.c - a session inside TLS whose plaintext is seen from its n-th chunk on, for each
+ * n: what is decided, what is unknown, and that nothing is misread.
  */
 #include <setjmp.h>
 #include <stdbool.h>
@@ -149,10 +149,12 @@ static void check_from(size_t first, bool starttls)
 		chunk(&w, dialogue[i].text);
 	over(&w);
 	if (memcmp(&w.tally, want, sizeof(*want)))
-		fail_msg("from chunk %zu: %u delivered, %u deferred, %u failed, %u unknown, %u late; "
-			 "want %u, %u, %u, %u, %u", first, w.tally.delivered, w.tally.deferred,
-			 w.tally.failed, w.tally.unknown, w.tally.late, want->delivered, want->deferred,
-			 want->failed, want->unknown, want->late);
+		fail_msg(
+			"from chunk %zu: %u delivered, %u deferred, %u failed, %u unknown, %u late; "
+			"want %u, %u, %u, %u, %u",
+			first, w.tally.delivered, w.tally.deferred, w.tally.failed, w.tally.unknown,
+			w.tally.late, want->delivered, want->deferred, want->failed, want->unknown,
+			want->late);
 }
 
 static void test_seen_from_each_chunk_on(void **state)

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "tls/tls_plan.h"
+#include "elf/tls_plan.h"
 
 #define TALLY_FUNCTIONS_MAX 32
-#define TALLY_PARTS_MAX 32
+#define TALLY_PARTS_MAX	    32
 
 struct tally_function {
 	char name[64];
@@ -265,8 +265,8 @@ static inline struct tls_plan tally_plan(const char *path, const char *table)
 	t = (struct tally){.path = path};
 	tally_symbols(&t, table);
 	for (i = 0; i < t.functions_count; i++) {
-		t.plan.libraries |= t.functions[i].name[0] == 'S' ? SMTPL_TLS_OPENSSL
-								  : SMTPL_TLS_GNUTLS;
+		t.plan.libraries |=
+			t.functions[i].name[0] == 'S' ? SMTPL_TLS_OPENSSL : SMTPL_TLS_GNUTLS;
 		tally_function(&t, &t.functions[i]);
 	}
 	tally_sort(&t.plan);

@@ -5,33 +5,32 @@
  */
 #include "hook_fixture.h"
 
-static const char whole[] =
-	"domainlist local_domains = @\n"
-	"ACL_RCPT = \\\n"
-	"# in between\n"
-	"  my_rcpt\n"
-	"acl_smtp_rcpt = ACL_RCPT\n"
-	"# all that follows\n"
-	"begin acl\n"
-	"\n"
-	"my_rcpt:\n"
-	"  accept hosts = :\n"
-	"other:\n"
-	"  accept\n"
-	"begin routers\n"
-	"r:\n"
-	"  driver = dnslookup\n"
-	"  transport = remote\n"
-	"begin transports\n"
-	"remote:\n"
-	"  driver = smtp\n"
-	"local:\n"
-	"  driver = smtp\n"
-	"  protocol = lmtp\n"
-	"file:\n"
-	"  driver = appendfile\n"
-	"begin retry\n"
-	"*  *  F,2h,15m";
+static const char whole[] = "domainlist local_domains = @\n"
+			    "ACL_RCPT = \\\n"
+			    "# in between\n"
+			    "  my_rcpt\n"
+			    "acl_smtp_rcpt = ACL_RCPT\n"
+			    "# all that follows\n"
+			    "begin acl\n"
+			    "\n"
+			    "my_rcpt:\n"
+			    "  accept hosts = :\n"
+			    "other:\n"
+			    "  accept\n"
+			    "begin routers\n"
+			    "r:\n"
+			    "  driver = dnslookup\n"
+			    "  transport = remote\n"
+			    "begin transports\n"
+			    "remote:\n"
+			    "  driver = smtp\n"
+			    "local:\n"
+			    "  driver = smtp\n"
+			    "  protocol = lmtp\n"
+			    "file:\n"
+			    "  driver = appendfile\n"
+			    "begin retry\n"
+			    "*  *  F,2h,15m";
 
 static int plan_exim(bool install, struct hook_plan *plan, char *error, size_t error_size)
 {
@@ -73,8 +72,8 @@ static char *replaced(const char *text, const char *what, const char *with)
 	char *made;
 
 	assert_non_null(at);
-	assert_true(asprintf(&made, "%.*s%s%s", (int)(at - text), text, with,
-			     at + strlen(what)) > 0);
+	assert_true(asprintf(&made, "%.*s%s%s", (int)(at - text), text, with, at + strlen(what)) >
+		    0);
 	return made;
 }
 
@@ -130,7 +129,8 @@ static void test_edited_meanwhile(void **state)
 /* Whatever branch is taken is hooked. */
 static void test_branches(void **state)
 {
-	static const char acls[] = ".ifdef X\nmy_rcpt:\n  accept\n.else\nmy_rcpt:\n  deny\n.endif\n";
+	static const char acls[] =
+		".ifdef X\nmy_rcpt:\n  accept\n.else\nmy_rcpt:\n  deny\n.endif\n";
 	static const char remotes[] = ".ifdef X\nremote:\n  driver = smtp\n.else\n"
 				      "remote:\n  hosts = a\n  driver = smtp\n.endif\n"
 				      "either:\n.ifdef X\n  driver = smtp\n.else\n"
@@ -220,7 +220,8 @@ static void test_not_as_expected(void **state)
 		{"  my_rcpt\n", "  ${if eq{1}{1}{a}{b}}\n", "require acl = smtplimit_rcpt"},
 		{"  driver = smtp\n", "  driver = smtp\n  event_action = x\n",
 		 "event_action of the transport \"remote\" is in use"},
-		{"acl_smtp_rcpt = ACL_RCPT\n", ".ifdef X\nacl_smtp_rcpt = ACL_RCPT\n.else\n"
+		{"acl_smtp_rcpt = ACL_RCPT\n",
+		 ".ifdef X\nacl_smtp_rcpt = ACL_RCPT\n.else\n"
 		 "acl_smtp_rcpt = ${if eq{1}{1}{my_rcpt}{b}}\n.endif\n",
 		 "require acl = smtplimit_rcpt"},
 		{"ACL_RCPT =", "event_action = ${run{x}}\nACL_RCPT =", "main section is in use"},
@@ -276,7 +277,8 @@ static void test_debian_split(void **state)
 	write_file("/etc/exim4/update-exim4.conf.conf", "dc_use_split_config='true'\n", 0644);
 	write_file("/etc/exim4/conf.d/main/01_x",
 		   ".ifndef RCPT\nRCPT = acl_check_rcpt\n.endif\nacl_smtp_rcpt = RCPT\n"
-		   "domainlist local_domains = X\n", 0644);
+		   "domainlist local_domains = X\n",
+		   0644);
 	write_file("/etc/exim4/conf.d/main/00_local", "RCPT = mine\n", 0644);
 	write_file("/etc/exim4/conf.d/acl/00_header", "begin acl\n", 0644);
 	write_file("/etc/exim4/conf.d/acl/30_rcpt", rcpt, 0644);
@@ -317,15 +319,9 @@ static void test_is_not_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_one_file),
-		TEST(test_edited_meanwhile),
-		TEST(test_branches),
-		TEST(test_includes),
-		TEST(test_too_many_transports),
-		TEST(test_not_as_expected),
-		TEST(test_done_by_hand),
-		TEST(test_debian_split),
-		TEST(test_is_not_there),
+		TEST(test_one_file),	 TEST(test_edited_meanwhile),	 TEST(test_branches),
+		TEST(test_includes),	 TEST(test_too_many_transports), TEST(test_not_as_expected),
+		TEST(test_done_by_hand), TEST(test_debian_split),	 TEST(test_is_not_there),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

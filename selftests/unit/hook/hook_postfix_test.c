@@ -17,23 +17,26 @@
 #include "hook/hook.h"
 #include "hook/postfix_cf.h"
 
-#define MASTER "pickup    unix  n       -       y       60      1       pickup\n"                 \
-	       "cleanup   unix  n       -       y       -       0       cleanup\n"
+#define MASTER                                                                                     \
+	"pickup    unix  n       -       y       60      1       pickup\n"                         \
+	"cleanup   unix  n       -       y       -       0       cleanup\n"
 #define BEGIN(name) "# BEGIN smtplimit " name " (smtplimit hook postfix --remove takes this out)\n"
-#define END(name) "# END smtplimit " name "\n"
-#define POLICY "check_policy_service { unix:private/smtplimit-policy, timeout=2s, "                \
-	       "default_action=DUNNO }"
+#define END(name)   "# END smtplimit " name "\n"
+#define POLICY                                                                                     \
+	"check_policy_service { unix:private/smtplimit-policy, timeout=2s, "                       \
+	"default_action=DUNNO }"
 #define TRANSPORT "socketmap:unix:private/smtplimit-map:transport"
-#define SPAWNS "smtplimit-policy unix - n n - 0 spawn user=mail\n"                                 \
-	       "  argv=/usr/sbin/smtplimit answer policy\n"                                        \
-	       "smtplimit-map unix - n n - 0 spawn user=mail\n"                                    \
-	       "  argv=/usr/sbin/smtplimit answer socketmap\n"
+#define SPAWNS                                                                                     \
+	"smtplimit-policy unix - n n - 0 spawn user=mail\n"                                        \
+	"  argv=/usr/sbin/smtplimit answer policy\n"                                               \
+	"smtplimit-map unix - n n - 0 spawn user=mail\n"                                           \
+	"  argv=/usr/sbin/smtplimit answer socketmap\n"
 #define LIMITS "smtplimit-policy_time_limit = 3600s\nsmtplimit-map_time_limit = 3600s\n"
 
 static char root[] = "/tmp/hook_postfix_test-XXXXXX";
 static struct config config;
-static struct hook_context context = {.config = &config, .root = root,
-				      .binary = "/usr/sbin/smtplimit"};
+static struct hook_context context = {
+	.config = &config, .root = root, .binary = "/usr/sbin/smtplimit"};
 
 static const char *file(const char *name)
 {
@@ -145,6 +148,8 @@ static void refuses(const char *main_cf, const char *master, const char *want)
 	assert_int_equal(plan.count, 0);
 }
 
+/* Files of several lines, as they look: */
+/* clang-format off */
 #define CLEANUP(header, others)                                                                    \
 	"smtplimit-cleanup unix n - y - 0 cleanup\n"                                               \
 	"  -o { header_checks = socketmap:unix:private/smtplimit-map:pickup/$myhostname" header    \
@@ -329,7 +334,8 @@ static void test_edits_in_our_block_stay(void **state)
 	memcpy(at + strlen(POLICY), ", reject", 8);
 	at = strstr(text, TRANSPORT "\n");
 	assert_non_null(at);
-	memmove(at + strlen(TRANSPORT) + 8, at + strlen(TRANSPORT), strlen(at + strlen(TRANSPORT)) + 1);
+	memmove(at + strlen(TRANSPORT) + 8, at + strlen(TRANSPORT),
+		strlen(at + strlen(TRANSPORT)) + 1);
 	memcpy(at + strlen(TRANSPORT), ", hash:x", 8);
 	put("main.cf", text);
 	assert_int_equal(carry_out(hook_postfix.install), 1);
@@ -385,6 +391,7 @@ static void test_lines(void **state)
 	assert_false(postfix_line_next(&text, &at, &line));
 }
 
+/* clang-format on */
 int main(void)
 {
 	const struct CMUnitTest tests[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_test.c - blocks go in and out without a byte of difference; plans are carried out as a whole or
- * not at all.
+ * hook_test.c - blocks go in and out without a byte of difference; plans are carried out as a whole
+ * or not at all.
  */
 #include "hook_fixture.h"
 
@@ -17,13 +17,15 @@ static void test_block_is_taken_out_exactly(void **state)
 	static const struct {
 		const char *text;
 		size_t at;
-	} cases[] = {{"", 0}, {"a\n", 0}, {"a\n", 2}, {"a\nb\n", 2}, {"a", 1}, {"a\nb", 3}, {"\n", 1}};
+	} cases[] = {{"", 0},  {"a\n", 0},  {"a\n", 2}, {"a\nb\n", 2},
+		     {"a", 1}, {"a\nb", 3}, {"\n", 1}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct hook_text text = text_of(cases[i].text);
 
-		assert_int_equal(hook_block_put(&text, "x", "m", "#", "one\ntwo\n", cases[i].at), 0);
+		assert_int_equal(hook_block_put(&text, "x", "m", "#", "one\ntwo\n", cases[i].at),
+				 0);
 		assert_true(hook_block_present(&text, "x", "#"));
 		assert_non_null(strstr(text.text, "# BEGIN smtplimit x (smtplimit hook m --remove "
 						  "takes this out)\none\ntwo\n# END smtplimit x"));
@@ -42,8 +44,9 @@ static void test_block_is_replaced_where_it_is(void **state)
 	(void)state;
 	assert_int_equal(hook_block_put(&text, "x", "m", "dnl", "old", 2), 0);
 	assert_int_equal(hook_block_put(&text, "x", "m", "dnl", "new\n", 0), 0);
-	assert_string_equal(text.text, "a\ndnl BEGIN smtplimit x (smtplimit hook m --remove takes this "
-				       "out)\nnew\ndnl END smtplimit x\nb\n");
+	assert_string_equal(text.text,
+			    "a\ndnl BEGIN smtplimit x (smtplimit hook m --remove takes this "
+			    "out)\nnew\ndnl END smtplimit x\nb\n");
 	hook_text_free(&text);
 }
 
@@ -173,7 +176,8 @@ static void test_changed_before_put_back(void **state)
 	add(&plan, "/etc/a", "old", "new");
 	add(&plan, "/etc/b", "old", "new");
 	syntax_answer = -EINVAL;
-	assert_int_equal(hook_plan_carry_out(&slow, &context, &plan, error, sizeof(error)), -EINVAL);
+	assert_int_equal(hook_plan_carry_out(&slow, &context, &plan, error, sizeof(error)),
+			 -EINVAL);
 	assert_string_equal(error, "line 3: no such thing; /etc/a could not be put back: "
 				   "changed meanwhile");
 	assert_file("/etc/a", "edited");

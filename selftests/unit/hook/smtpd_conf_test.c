@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtpd_conf_test.c - our filter in every listener of an smtpd.conf, once, and out again to the byte.
+ * smtpd_conf_test.c - our filter in every listener of an smtpd.conf, once, and out again to the
+ * byte.
  */
 #include <setjmp.h>
 #include <errno.h>

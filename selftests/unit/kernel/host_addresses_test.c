@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * host_addresses_test.c - the addresses of a network namespace of the test's own, as they come and go.
- * Needs the right to make one.
+ * host_addresses_test.c - the addresses of a network namespace of the test's own, as they come and
+ * go. Needs the right to make one.
  */
 #include <errno.h>
 #include <net/if.h>
@@ -22,7 +22,7 @@
 
 #include "kernel/host_addresses.h"
 
-#define SKIP     4
+#define SKIP	 4
 #define SEEN_MAX 16
 
 struct seen {

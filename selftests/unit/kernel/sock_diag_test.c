@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sock_diag_test.c - the kernel's word on whose socket it is, with sockets of this process: they are ours.
+ * sock_diag_test.c - the kernel's word on whose socket it is, with sockets of this process: they
+ * are ours.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -53,7 +54,8 @@ static void assert_found(const struct sockaddr *to, socklen_t size)
 	close(client);
 	close(listener);
 	uid = 99999;
-	assert_int_equal(sock_diag_tcp_uid(name.sin6_addr.s6_addr, ntohs(name.sin6_port), &uid), -ENOENT);
+	assert_int_equal(sock_diag_tcp_uid(name.sin6_addr.s6_addr, ntohs(name.sin6_port), &uid),
+			 -ENOENT);
 	assert_int_equal(uid, 99999);
 }
 
@@ -67,7 +69,8 @@ static void test_ipv4(void **state)
 
 static void test_ipv6(void **state)
 {
-	const struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	const struct sockaddr_in6 to = {.sin6_family = AF_INET6,
+					.sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	int fd = socket(AF_INET6, SOCK_STREAM, 0);
 	bool usable = fd >= 0 && bind(fd, (const struct sockaddr *)&to, sizeof(to)) == 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_delivery_test.c - which lines are outcomes, and what addresses and remote hosts may write into
- * them.
+ * maillog_delivery_test.c - which lines are outcomes, and what addresses and remote hosts may write
+ * into them.
  */
 #include "maillog_fixture.h"
 
@@ -30,25 +30,37 @@ static void takes(const struct line *lines, size_t count)
 	current.count = 0;
 }
 #define TAKES(lines) takes(lines, sizeof(lines) / sizeof(*(lines)))
-#define TO "9F5D65B: to=<x@far.test>, "
+#define TO	     "9F5D65B: to=<x@far.test>, "
 
 static void test_what_never_got_to_a_host(void **state)
 {
 	static const struct line lines[] = {
-		{"postfix/smtp", TO NONE("4.4.1", "deferred", "connect to 203.0.113.1[203.0.113.1]:26: "
-		 "Connection refused"), REPORT_OUTCOME, SMTP_DEFERRED},
-		{"postfix/smtp", TO NONE("4.4.3", "deferred", "Host or domain name not found. Name "
-		 "service error for name=nx.invalid type=MX: Host not found, try again"),
+		{"postfix/smtp",
+		 TO NONE("4.4.1", "deferred",
+			 "connect to 203.0.113.1[203.0.113.1]:26: "
+			 "Connection refused"),
 		 REPORT_OUTCOME, SMTP_DEFERRED},
-		{"postfix/smtp", TO NONE("5.4.6", "bounced", "mail for x.test loops back to myself"),
+		{"postfix/smtp",
+		 TO NONE("4.4.3", "deferred",
+			 "Host or domain name not found. Name "
+			 "service error for name=nx.invalid type=MX: Host not found, try again"),
+		 REPORT_OUTCOME, SMTP_DEFERRED},
+		{"postfix/smtp",
+		 TO NONE("5.4.6", "bounced", "mail for x.test loops back to myself"),
 		 REPORT_OUTCOME, SMTP_FAILED},
-		{"postfix/error", TO NONE("4.4.3", "deferred", "delivery temporarily suspended: Host or "
-		 "domain name not found. Name service error for name=one.test type=MX: Host not found, "
-		 "try again"), REPORT_OUTCOME, SMTP_DEFERRED},
-		{"postfix/error", TO NONE("4.0.0", "deferred", "delivery temporarily suspended: host "
-		 "mx[192.0.2.1] said: 421 no"), REPORT_OUTCOME, SMTP_DEFERRED},
-		{"postfix/error", TO NONE("5.1.3", "bounced", "bad address syntax"),
-		 REPORT_OUTCOME, SMTP_FAILED},
+		{"postfix/error",
+		 TO NONE("4.4.3", "deferred",
+			 "delivery temporarily suspended: Host or "
+			 "domain name not found. Name service error for name=one.test type=MX: Host not found, "
+			 "try again"),
+		 REPORT_OUTCOME, SMTP_DEFERRED},
+		{"postfix/error",
+		 TO NONE("4.0.0", "deferred",
+			 "delivery temporarily suspended: host "
+			 "mx[192.0.2.1] said: 421 no"),
+		 REPORT_OUTCOME, SMTP_DEFERRED},
+		{"postfix/error", TO NONE("5.1.3", "bounced", "bad address syntax"), REPORT_OUTCOME,
+		 SMTP_FAILED},
 		{"postfix/error", TO NONE("5.7.1", "bounced", REFUSAL), REPORT_REFUSED, 0},
 		{"postfix/error", TO NONE("5.7.1", "bounced", "Domain susp.test has expired"),
 		 REPORT_OUTCOME, SMTP_FAILED},
@@ -61,31 +73,50 @@ static void test_what_never_got_to_a_host(void **state)
 static void test_what_is_no_outcome(void **state)
 {
 	static const struct line lines[] = {
-		{"postfix/discard", TO "relay=none" TAIL ", dsn=2.0.0, status=sent (disc.test)", 0, 0},
-		{"postfix/lmtp", TO NONE("4.4.1", "deferred", "connect to host.test[private/nolmtp]: No "
-		 "such file or directory"), 0, 0},
-		{"postfix/local", TO "relay=local" TAIL ", dsn=2.0.0, status=sent (delivered to "
-		 "command: /bin/true)", 0, 0},
-		{"postfix/local", TO "relay=local" TAIL ", dsn=5.1.1, status=bounced (unknown user: "
-		 "\"nouser\")", 0, 0},
-		{"postfix/pipe", TO "relay=pp" TAIL ", dsn=5.3.0, status=bounced (Command died with "
-		 "status 1: \"/bin/false\")", 0, 0},
+		{"postfix/discard", TO "relay=none" TAIL ", dsn=2.0.0, status=sent (disc.test)", 0,
+		 0},
+		{"postfix/lmtp",
+		 TO NONE("4.4.1", "deferred",
+			 "connect to host.test[private/nolmtp]: No "
+			 "such file or directory"),
+		 0, 0},
+		{"postfix/local",
+		 TO "relay=local" TAIL ", dsn=2.0.0, status=sent (delivered to "
+		    "command: /bin/true)",
+		 0, 0},
+		{"postfix/local",
+		 TO "relay=local" TAIL ", dsn=5.1.1, status=bounced (unknown user: "
+		    "\"nouser\")",
+		 0, 0},
+		{"postfix/pipe",
+		 TO "relay=pp" TAIL ", dsn=5.3.0, status=bounced (Command died with "
+		    "status 1: \"/bin/false\")",
+		 0, 0},
 		{"postfix/smtp", TO MX ", dsn=2.1.5, status=deliverable (250 2.1.5 Ok)", 0, 0},
-		{"postfix/smtp", TO MX ", dsn=5.1.1, status=undeliverable (host x[192.0.2.1] said: 550 "
-		 "5.1.1 no (in reply to RCPT TO command))", 0, 0},
+		{"postfix/smtp",
+		 TO MX ", dsn=5.1.1, status=undeliverable (host x[192.0.2.1] said: 550 "
+		       "5.1.1 no (in reply to RCPT TO command))",
+		 0, 0},
 		{"postfix/smtp", TO "relay=127.0.0.1[127.0.0.1]:10024" TAIL SENT, 0, 0},
 		{"postfix/smtp", TO "relay=localhost[::1]:10024" TAIL SENT, 0, 0},
-		{"postfix/smtp", TO NONE("4.4.1", "deferred", "connect to 127.0.0.1[127.0.0.1]:10099: "
-		 "Connection refused"), 0, 0},
-		{"postfix/error", TO NONE("4.4.1", "deferred", "delivery temporarily suspended: connect "
-		 "to 127.0.0.1[127.0.0.1]:10099: Connection refused"), 0, 0},
-		{"postfix/error", TO NONE("5.1.1", "bounced", "User unknown in virtual alias table"),
+		{"postfix/smtp",
+		 TO NONE("4.4.1", "deferred",
+			 "connect to 127.0.0.1[127.0.0.1]:10099: "
+			 "Connection refused"),
 		 0, 0},
+		{"postfix/error",
+		 TO NONE("4.4.1", "deferred",
+			 "delivery temporarily suspended: connect "
+			 "to 127.0.0.1[127.0.0.1]:10099: Connection refused"),
+		 0, 0},
+		{"postfix/error",
+		 TO NONE("5.1.1", "bounced", "User unknown in virtual alias table"), 0, 0},
 		{"postfix/error", TO NONE("4.3.0", "deferred", "mail transport unavailable"), 0, 0},
 		{"postfix/cleanup", TO NONE("5.7.1", "bounced", "looks like spam"), 0, 0},
-		{"postfix/qmgr", "9F5D65B: from=<alice@one.test>, status=expired, returned to sender",
-		 0, 0},
-		{"postfix/smtp", "connect to 203.0.113.1[203.0.113.1]:26: Connection refused", 0, 0},
+		{"postfix/qmgr",
+		 "9F5D65B: from=<alice@one.test>, status=expired, returned to sender", 0, 0},
+		{"postfix/smtp", "connect to 203.0.113.1[203.0.113.1]:26: Connection refused", 0,
+		 0},
 		{"sendmail/smtp", TO MX SENT, 0, 0},
 		{"postfix", TO MX SENT, 0, 0},
 		{"postfix/smtp", "", 0, 0},
@@ -102,7 +133,8 @@ static void test_other_forms(void **state)
 	static const struct line lines[] = {
 		{"postfix/smtp", TO "relay=mx.far.test[2001:db8::1]:25, conn_use=14" TAIL SENT,
 		 REPORT_OUTCOME, SMTP_DELIVERED},
-		{"postfix/smtp", TO MX ", dsn=4.1.1, status=SOFTBOUNCE (host x[192.0.2.1] said: 550 no)",
+		{"postfix/smtp",
+		 TO MX ", dsn=4.1.1, status=SOFTBOUNCE (host x[192.0.2.1] said: 550 no)",
 		 REPORT_OUTCOME, SMTP_DEFERRED},
 		{"postfix/smtp", TO "relay=mx.far.test[192.0.2.1]" TAIL SENT, REPORT_OUTCOME,
 		 SMTP_DELIVERED},
@@ -112,28 +144,41 @@ static void test_other_forms(void **state)
 	TAKES(lines);
 }
 
-/* Each as Postfix logs it; the truth stands last, or first where a remote host repeats an address. */
+/* Each as Postfix logs it; the truth stands last, or first where a remote host repeats an address.
+ * */
 static void test_addresses_that_speak(void **state)
 {
 	static const struct line lines[] = {
-		{"postfix/smtp", "9F5D65B: to=<\"r550a" FORGED("sent (250 ok)") "\"@far.test>, " MX
-		 BOUNCED, REPORT_OUTCOME, SMTP_FAILED},
-		{"postfix/smtp", "9F5D65B: to=<r550a" FORGED("sent (250 ok)") "@far.test>, " MX BOUNCED,
+		{"postfix/smtp",
+		 "9F5D65B: to=<\"r550a" FORGED("sent (250 ok)") "\"@far.test>, " MX BOUNCED,
 		 REPORT_OUTCOME, SMTP_FAILED},
-		{"postfix/error", "9F5D65B: to=<b@x" FORGED("sent (250 ok)") ".test>, "
-		 NONE("5.1.3", "bounced", "bad address syntax"), REPORT_OUTCOME, SMTP_FAILED},
-		{"postfix/error", "9F5D65B: to=<b@x>, relay=none, delay=0, delays=0/0/0/0, dsn=5.7.1, "
-		 "status=bounced (" REFUSAL ").test>, " NONE("5.1.3", "bounced", "bad address syntax"),
+		{"postfix/smtp",
+		 "9F5D65B: to=<r550a" FORGED("sent (250 ok)") "@far.test>, " MX BOUNCED,
 		 REPORT_OUTCOME, SMTP_FAILED},
-		{"postfix/smtp", "9F5D65B: to=<b>, relay=l[127.0.0.1]:25, delay=0, delays=0/0/0/0, "
-		 "dsn=2.0.0, status=sent (250 ok)@far.test>, " MX BOUNCED, REPORT_OUTCOME, SMTP_FAILED},
+		{"postfix/error",
+		 "9F5D65B: to=<b@x" FORGED("sent (250 ok)") ".test>, " NONE("5.1.3", "bounced",
+									    "bad address syntax"),
+		 REPORT_OUTCOME, SMTP_FAILED},
+		{"postfix/error",
+		 "9F5D65B: to=<b@x>, relay=none, delay=0, delays=0/0/0/0, dsn=5.7.1, "
+		 "status=bounced (" REFUSAL
+		 ").test>, " NONE("5.1.3", "bounced", "bad address syntax"),
+		 REPORT_OUTCOME, SMTP_FAILED},
+		{"postfix/smtp",
+		 "9F5D65B: to=<b>, relay=l[127.0.0.1]:25, delay=0, delays=0/0/0/0, "
+		 "dsn=2.0.0, status=sent (250 ok)@far.test>, " MX BOUNCED,
+		 REPORT_OUTCOME, SMTP_FAILED},
 		/* Said by a remote host, which could as well have refused. */
-		{"postfix/smtp", TO MX ", dsn=2.0.0, status=sent (250 <x" FORGED("bounced (no)") ")",
+		{"postfix/smtp",
+		 TO MX ", dsn=2.0.0, status=sent (250 <x" FORGED("bounced (no)") ")",
 		 REPORT_OUTCOME, SMTP_FAILED},
-		{"postfix/smtp", TO MX ", dsn=5.0.0, status=bounced (host x[192.0.2.1] said: 550 <x"
-		 FORGED("sent (250 ok)") ")", REPORT_OUTCOME, SMTP_FAILED},
+		{"postfix/smtp",
+		 TO MX ", dsn=5.0.0, status=bounced (host x[192.0.2.1] said: 550 <x" FORGED(
+			 "sent (250 ok)") ")",
+		 REPORT_OUTCOME, SMTP_FAILED},
 		/* Not Postfix's grammar, so no reading at all. */
-		{"postfix/smtp", "9F5D65B: to=<\"a>, relay=none, status=bounced (x\"@far.test>, " MX SENT,
+		{"postfix/smtp",
+		 "9F5D65B: to=<\"a>, relay=none, status=bounced (x\"@far.test>, " MX SENT,
 		 REPORT_OUTCOME, SMTP_DELIVERED},
 	};
 
@@ -145,7 +190,8 @@ static void test_a_quoted_address_is_whole(void **state)
 {
 	(void)state;
 	submit("9F5D65B", "alice@one.test");
-	says("postfix/smtp", "9F5D65B: to=<\"a\\\"" FORGED("sent (250 ok)") "\"@far.test>, " MX SENT);
+	says("postfix/smtp",
+	     "9F5D65B: to=<\"a\\\"" FORGED("sent (250 ok)") "\"@far.test>, " MX SENT);
 	assert_string_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->rcpt,
 			    "\"a\\\"" FORGED("sent (250 ok)") "\"@far.test");
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_fixture.h - for the tests of the Postfix log: one that is fed by hand. The lines are those
- * of Postfix 3.7.11, run for it, with its forms of other settings and versions beside them: long
- * queue ids, unquoted addresses (info_log_address_format = internal, and all before 3.5),
+ * maillog_fixture.h - for the tests of the Postfix log: one that is fed by hand. The lines are
+ * those of Postfix 3.7.11, run for it, with its forms of other settings and versions beside them:
+ * long queue ids, unquoted addresses (info_log_address_format = internal, and all before 3.5),
  * soft_bounce, other syslog_name.
  */
 #ifndef SMTPL_TEST_MAILLOG_FIXTURE_H
@@ -18,15 +18,15 @@
 #include "base/clock.h"
 #include "maillog/maillog.h"
 
-#define RELAY 102
-#define CALLER 1007
-#define WALL 1795314448ll
+#define RELAY	    102
+#define CALLER	    1007
+#define WALL	    1795314448ll
 #define RECORDS_MAX 64
 #define REFUSAL                                                                                    \
 	"Domain susp.test has exceeded the max defers and failures per hour (7/5 (58%)) allowed. " \
 	"Message discarded. Sending is possible again at 2026-11-21T14:05:00Z."
 #define TAIL ", delay=0.04, delays=0.01/0.03/0/0"
-#define MX "relay=203.0.113.1[203.0.113.1]:25" TAIL
+#define MX   "relay=203.0.113.1[203.0.113.1]:25" TAIL
 #define SENT ", dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 4XYZabc)"
 #define BOUNCED                                                                                    \
 	", dsn=5.1.1, status=bounced (host 203.0.113.1[203.0.113.1] said: 550 5.1.1 <x>: User "    \
@@ -46,7 +46,8 @@ struct log {
 
 static struct log current;
 
-static inline bool caller(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns, uint32_t *uid)
+static inline bool caller(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,
+			  uint32_t *uid)
 {
 	struct log *log = arg;
 

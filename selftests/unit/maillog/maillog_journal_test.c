@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_journal_test.c - Postfix's messages out of a journal that a real systemd-journald writes, in a
- * mount namespace of this test's own; and those of a customer who calls himself postfix/smtp.
+ * maillog_journal_test.c - Postfix's messages out of a journal that a real systemd-journald writes,
+ * in a mount namespace of this test's own; and those of a customer who calls himself postfix/smtp.
  */
 #include <errno.h>
 #include <grp.h>
@@ -16,7 +16,7 @@
 #include "maillog_reader_fixture.h"
 
 #define JOURNALD "/lib/systemd/systemd-journald"
-#define DEV_LOG "/run/systemd/journal/dev-log"
+#define DEV_LOG	 "/run/systemd/journal/dev-log"
 #define CUSTOMER 1001
 
 static pid_t journald;
@@ -205,7 +205,8 @@ static void test_customers_cannot_forge(void **state)
 	outcome_as(CUSTOMER, 1);
 	outcome_as(65534, 2);
 	log_as(CUSTOMER, "postfix/pickup", "9F5D65B: uid=1002 from=<alice@one.test>");
-	log_as(0, "sendmail", "9F5D65B: to=<n3@far.test>, relay=mx[203.0.113.1]:25, delay=1, "
+	log_as(0, "sendmail",
+	       "9F5D65B: to=<n3@far.test>, relay=mx[203.0.113.1]:25, delay=1, "
 	       "delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 Ok)");
 	outcome_as(postfix_uid(), 4);
 	serve_until_told(1);

@@ -35,7 +35,8 @@ static void line_is(const char *line, int64_t now_s, int64_t wall_ns, const char
 static void test_lines(void **state)
 {
 	(void)state;
-	line_is("Nov 22 02:27:28 host postfix/smtp[136]: a b", WALL, WALL * NS_PER_S, "postfix/smtp", "a b");
+	line_is("Nov 22 02:27:28 host postfix/smtp[136]: a b", WALL, WALL * NS_PER_S,
+		"postfix/smtp", "a b");
 	line_is("Nov  2 02:27:28 host postfix/smtp[136]: a", WALL, (WALL - 20 * 86400) * NS_PER_S,
 		"postfix/smtp", "a");
 	/* In the future: last year's. A day is a clock that is wrong. */
@@ -54,13 +55,24 @@ static void test_lines(void **state)
 static void test_lines_that_are_none(void **state)
 {
 	static const char *const lines[] = {
-		"", "\n", "Nov 22 02:27:28", "Nov 22 02:27:28 ", "Nov 22 02:27:28 host",
-		"Nov 22 02:27:28 host postfix/smtp[136]", "Nov 22 02:27:28 host postfix/smtp[x]: a",
-		"Nov 22 02:27:28 host postfix/smtp[136] a", "Nov 22 02:27:28 host : a",
-		"Nox 22 02:27:28 host x: a", "Nov 32 02:27:28 host x: a", "Nov 22 24:27:28 host x: a",
-		"Nov 22 02-27:28 host x: a", "2026-11-22T02:27:28 host x: a",
-		"2026-13-22T02:27:28Z host x: a", "2026-11-22T02:27:28.1 host x: a",
-		"2026-11-22 02:27:28Z host x: a", "2026-11-22T02:27:28+0x:00 host x: a",
+		"",
+		"\n",
+		"Nov 22 02:27:28",
+		"Nov 22 02:27:28 ",
+		"Nov 22 02:27:28 host",
+		"Nov 22 02:27:28 host postfix/smtp[136]",
+		"Nov 22 02:27:28 host postfix/smtp[x]: a",
+		"Nov 22 02:27:28 host postfix/smtp[136] a",
+		"Nov 22 02:27:28 host : a",
+		"Nox 22 02:27:28 host x: a",
+		"Nov 32 02:27:28 host x: a",
+		"Nov 22 24:27:28 host x: a",
+		"Nov 22 02-27:28 host x: a",
+		"2026-11-22T02:27:28 host x: a",
+		"2026-13-22T02:27:28Z host x: a",
+		"2026-11-22T02:27:28.1 host x: a",
+		"2026-11-22 02:27:28Z host x: a",
+		"2026-11-22T02:27:28+0x:00 host x: a",
 		"Nov 22 02:27:28 host last message repeated 2 times",
 	};
 	struct maillog_clock clock = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_reader_fixture.h - for the tests of reading Postfix's log: a reader, a daemon that saves what
- * it is told together with the position, and how often each line's recipient was told.
+ * maillog_reader_fixture.h - for the tests of reading Postfix's log: a reader, a daemon that saves
+ * what it is told together with the position, and how often each line's recipient was told.
  */
 #ifndef SMTPL_TEST_MAILLOG_READER_FIXTURE_H
 #define SMTPL_TEST_MAILLOG_READER_FIXTURE_H
@@ -23,8 +23,8 @@
 #include "maillog/maillog_reader.h"
 
 #define LINES_MAX 40000
-#define WAIT_MS 20000
-#define CALLER 1007
+#define WAIT_MS	  20000
+#define CALLER	  1007
 
 /* What a daemon has in memory, and what it has on disk. */
 struct state {
@@ -38,8 +38,8 @@ struct daemon {
 	struct state memory;
 	struct state disk;
 	unsigned int alive;
-	unsigned int lost;   /* the log is missing */
-	unsigned int holes;  /* lines were lost */
+	unsigned int lost;	     /* the log is missing */
+	unsigned int holes;	     /* lines were lost */
 	struct delivery_report last; /* outcome */
 	char where[256];
 	char directory[128];

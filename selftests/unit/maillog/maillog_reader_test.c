@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_reader_test.c - a log file that grows, is rotated, truncated, lost, and read by a child that
- * is killed: each line is told once, as an independent count says.
+ * maillog_reader_test.c - a log file that grows, is rotated, truncated, lost, and read by a child
+ * that is killed: each line is told once, as an independent count says.
  */
 #include <sys/sendfile.h>
 #include "base/clock.h"
 #include "maillog_reader_fixture.h"
 
-#define SEED 20261122u
-#define ROUNDS 150
+#define SEED	    20261122u
+#define ROUNDS	    150
 #define ROTATED_MAX 8
 
 /* Lines written so far; each is told once in the end. */
@@ -38,7 +38,8 @@ static void all_told_once(void)
 	assert_int_equal(host.memory.records, written);
 	for (i = 0; i < written; i++)
 		if (host.memory.told[i] != 1)
-			fail_msg("line %u of %u was told %u times", i, written, host.memory.told[i]);
+			fail_msg("line %u of %u was told %u times", i, written,
+				 host.memory.told[i]);
 }
 
 static struct timespec mtime_of(const char *path)
@@ -311,7 +312,8 @@ static void test_an_empty_log(void **state)
 
 static void test_a_place_that_is_nowhere(void **state)
 {
-	struct maillog_position from = {.kind = MAILLOG_IN_FILE, .inode = 1, .offset = 1000, .mark = 1};
+	struct maillog_position from = {
+		.kind = MAILLOG_IN_FILE, .inode = 1, .offset = 1000, .mark = 1};
 	char line[512], text[256];
 
 	(void)state;

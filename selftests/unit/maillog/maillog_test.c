@@ -44,7 +44,8 @@ static void test_smtp_clients(void **state)
 	assert_int_equal(current.asked_port, 45318);
 	says("postfix/smtp", "C551199: to=<a@far.test>, " MX SENT);
 	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
-	assert_int_equal(r->submission.known, SUBMISSION_HAS_CLIENT | SUBMISSION_HAS_CALLER | SUBMISSION_NO_SENDER);
+	assert_int_equal(r->submission.known,
+			 SUBMISSION_HAS_CLIENT | SUBMISSION_HAS_CALLER | SUBMISSION_NO_SENDER);
 	assert_int_equal(r->submission.caller, CALLER);
 	assert_int_equal(r->submission.client_port, 45318);
 	says("postfix/smtpd", "4jXCgw6bdPz1m: client=unknown[2001:db8::1]");
@@ -73,7 +74,8 @@ static void test_auth(void **state)
 	(void)state;
 	identity_is(", sasl_method=PLAIN, sasl_username=alice@one.test", "alice@one.test");
 	identity_is(", sasl_method=PLAIN, sasl_username=alice@one.test, "
-		    "sasl_sender=<a+2C+20orig_queue_id+3D4XYZ>", "alice@one.test");
+		    "sasl_sender=<a+2C+20orig_queue_id+3D4XYZ>",
+		    "alice@one.test");
 	/* What a client may claim for others says nothing. */
 	identity_is(", sasl_method=PLAIN, sasl_username=al, orig_client=x[1.2.3.4]",
 		    "al, orig_client=x[1.2.3.4]");
@@ -118,13 +120,14 @@ static void test_redirected(void **state)
 	assert_string_equal(r->submission.forwarder, "");
 	/* Completed, not redirected; or saying so of itself. */
 	says("postfix/smtp", "B1B3482: to=<bob@far.test>, orig_to=<bob>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known, SUBMISSION_HAS_UID);
+	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
+			 SUBMISSION_HAS_UID);
 	says("postfix/smtp", "B1B3482: to=<\"a>, orig_to=<b@c.test\"@far.test>, " MX BOUNCED);
 	assert_int_equal(told(REPORT_OUTCOME, SMTP_FAILED)->submission.known, SUBMISSION_HAS_UID);
 	says("postfix/smtp", "B1B3482: to=<a>, orig_to=<b@c.test@far.test>, " MX BOUNCED);
 	assert_int_equal(told(REPORT_OUTCOME, SMTP_FAILED)->submission.known, SUBMISSION_HAS_UID);
-	says("postfix/error", "B1B3482: to=<b@x>, orig_to=<y@z.test>, "
-	     NONE("5.1.3", "bounced", "bad address syntax"));
+	says("postfix/error", "B1B3482: to=<b@x>, orig_to=<y@z.test>, " NONE("5.1.3", "bounced",
+									     "bad address syntax"));
 	assert_int_equal(told(REPORT_OUTCOME, SMTP_FAILED)->submission.known, SUBMISSION_HAS_UID);
 }
 
@@ -146,7 +149,8 @@ static void test_made_by_postfix(void **state)
 	assert_int_equal(r->submission.known, 0);
 	assert_string_equal(r->submission.sender, "bob@two.test");
 	says("postfix/smtp", "AAE1A77: to=<alice@one.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known, SUBMISSION_NO_SENDER);
+	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
+			 SUBMISSION_NO_SENDER);
 	assert_int_equal(maillog_stats(current.p).unknown, 2);
 }
 
@@ -158,7 +162,8 @@ static void made_in_gap(const char *id, uint32_t known)
 	says("postfix/cleanup", text);
 	snprintf(text, sizeof(text), "%s: to=<a@far.test>, " MX SENT, id);
 	says("postfix/smtp", text);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known, SUBMISSION_NO_SENDER | known);
+	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
+			 SUBMISSION_NO_SENDER | known);
 }
 
 /* A slow client's message may have begun before the first line that was read. */
@@ -190,17 +195,18 @@ static void test_forwarded_by_local(void **state)
 	submit("A89F76D", "out@rem.ote");
 	says("postfix/cleanup", "ACE147D: message-id=<20261122022728.A89F76D@host.test>");
 	says("postfix/local", "A89F76D: to=<fwd@host.test>, orig_to=<fwd>, relay=local" TAIL
-	     ", dsn=2.0.0, status=sent (forwarded as ACE147D)");
+			      ", dsn=2.0.0, status=sent (forwarded as ACE147D)");
 	silent();
 	says("postfix/smtp", "ACE147D: to=<out@far.test>, orig_to=<fwd>, " MX SENT);
 	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
-	assert_int_equal(r->submission.known, SUBMISSION_HAS_UID | SUBMISSION_INTERNAL | SUBMISSION_REDIRECTED |
-			 SUBMISSION_NO_SENDER);
+	assert_int_equal(r->submission.known, SUBMISSION_HAS_UID | SUBMISSION_INTERNAL |
+						      SUBMISSION_REDIRECTED | SUBMISSION_NO_SENDER);
 	assert_string_equal(r->submission.forwarder, "host.test");
 	assert_int_equal(r->submission.uid, 1001);
 	/* A remote host's words, and those of a command. */
 	says("postfix/smtpd", "ACE147E: client=localhost[127.0.0.1]:4000");
-	says("postfix/smtp", "A89F76D: to=<x@far.test>, " MX ", dsn=2.0.0, status=sent (forwarded as "
+	says("postfix/smtp",
+	     "A89F76D: to=<x@far.test>, " MX ", dsn=2.0.0, status=sent (forwarded as "
 	     "ACE147E)");
 	told(REPORT_OUTCOME, SMTP_DELIVERED);
 	says("postfix/smtp", "ACE147E: to=<out@far.test>, " MX SENT);
@@ -208,8 +214,8 @@ static void test_forwarded_by_local(void **state)
 }
 
 #define FILTERED(id, relay, tail, new)                                                             \
-	id ": to=<a@filtered.test>, relay=" relay "[" relay "]:10024" TAIL ", dsn=2.0.0, "           \
-	"status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as " new ")"
+	id ": to=<a@filtered.test>, relay=" relay "[" relay "]:10024" TAIL ", dsn=2.0.0, "         \
+	   "status=sent (250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): 250 2.0.0 Ok: queued as " new ")"
 
 static void test_content_filter(void **state)
 {
@@ -260,17 +266,19 @@ static void test_refused_by_cleanup(void **state)
 {
 	(void)state;
 	says("postfix/smtpd", "1C63CCE: client=localhost[127.0.0.1]:45320");
-	says("postfix/cleanup", "1C63CCE: reject: header Received: from x from localhost[127.0.0.1]:45320;"
+	says("postfix/cleanup",
+	     "1C63CCE: reject: header Received: from x from localhost[127.0.0.1]:45320;"
 	     " from=<l@one.test> to=<a@far.test> proto=ESMTP helo=<vm>: 5.7.1 " REFUSAL);
 	assert_int_equal(told(REPORT_REFUSED, 0)->submission.caller, CALLER);
-	says("postfix/cleanup", "1C63CCE: reject: header Subject: : 5.7.1 " REFUSAL " from "
+	says("postfix/cleanup",
+	     "1C63CCE: reject: header Subject: : 5.7.1 " REFUSAL " from "
 	     "localhost[127.0.0.1]:45320; from=<l@one.test> to=<a@far.test> proto=ESMTP helo=<vm>: "
 	     "5.7.1 looks like spam");
 	silent();
 	/* Of sendmail(1): once for each recipient, not once more for all. */
 	says("postfix/pickup", "08F90AB: uid=1001 from=<a@one.test>");
 	says("postfix/cleanup", "08F90AB: reject: header Received: x from local; from=<a@one.test> "
-	     "to=<b@far.test>: 5.7.1 " REFUSAL);
+				"to=<b@far.test>: 5.7.1 " REFUSAL);
 	silent();
 	says("postfix/cleanup", "08F90AB: to=<b@far.test>, " NONE("5.7.1", "bounced", REFUSAL));
 	assert_string_equal(told(REPORT_REFUSED, 0)->rcpt, "b@far.test");
@@ -305,9 +313,11 @@ static void test_the_oldest_makes_room(void **state)
 	set_up_max(100);
 	submit("A00000", "first@one.test");
 	for (i = 0; i < 250; i++) {
-		snprintf(text, sizeof(text), "%06X: uid=%d from=<a@one.test>", 0xB00000 + i, 2000 + i);
+		snprintf(text, sizeof(text), "%06X: uid=%d from=<a@one.test>", 0xB00000 + i,
+			 2000 + i);
 		says("postfix/pickup", text);
-		says("postfix/qmgr", "A00000: from=<first@one.test>, size=2, nrcpt=1 (queue active)");
+		says("postfix/qmgr",
+		     "A00000: from=<first@one.test>, size=2, nrcpt=1 (queue active)");
 	}
 	assert_int_equal(maillog_stats(current.p).messages, 100);
 	assert_int_equal(maillog_stats(current.p).evicted, 151);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * owners_command_test.c - the child that runs the administrator's command: what it printed comes back
- * whole, every way to fail is told, nothing of the caller's reaches the command, nothing of the
- * command is left.
+ * owners_command_test.c - the child that runs the administrator's command: what it printed comes
+ * back whole, every way to fail is told, nothing of the caller's reaches the command, nothing of
+ * the command is left.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -260,7 +260,8 @@ static size_t count_descriptors(pid_t pid)
 	return count;
 }
 
-/* 0 to 2, and the directory that is being listed; no blocked or ignored signal; a group of its own. */
+/* 0 to 2, and the directory that is being listed; no blocked or ignored signal; a group of its own.
+ * */
 static void test_nothing_inherited(void **state)
 {
 	int fds[] = {open("/dev/null", O_RDWR), dup(0), dup(1)};
@@ -285,7 +286,8 @@ static void test_nothing_inherited(void **state)
 	/* Of the child itself: those three and its end. */
 	assert_int_equal(count_descriptors(command.pid), 4);
 	/* Interrupts of the terminal are the daemon's. */
-	assert_int_equal(output_size, strlen("4\n/dev/null\n/\nSigBlk:\t0000000000000000\n2\nnone\n"));
+	assert_int_equal(output_size,
+			 strlen("4\n/dev/null\n/\nSigBlk:\t0000000000000000\n2\nnone\n"));
 	assert_memory_equal(output, "4\n/dev/null\n/\nSigBlk:\t0000000000000000\n2\nnone\n",
 			    output_size);
 	owners_command_done(output, output_size);

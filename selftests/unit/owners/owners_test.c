@@ -101,7 +101,8 @@ static void test_cpanel(void **state)
 	expect_of(CONFIG_SOURCE_CPANEL,
 		  "b_1.example=1001 example.com=1000 shop.example.com=1000 \xc3\xbc.example=1002",
 		  2, "cpanel /etc/userdomains");
-	/* Each user once: alice, bob, root, mail, nobody (for n.example), nfsnobody, deleted, carol. */
+	/* Each user once: alice, bob, root, mail, nobody (for n.example), nfsnobody, deleted,
+	 * carol. */
 	assert_int_equal(users_asked, 8);
 
 	owners = read_good(CONFIG_SOURCE_CPANEL);
@@ -147,7 +148,7 @@ static void test_directadmin(void **state)
 	point("pa.example", "a.example");
 	point("PB.example", "/etc/virtual/b.example/");
 	point("pp.example", "./a.example");
-	point("b.example", "a.example"); /* has a row of its own */
+	point("b.example", "a.example");  /* has a row of its own */
 	point("px.example", "c.example"); /* nobody's */
 	point("py.example", "/home/b.example");
 	point("pz.example", "../b.example");

@@ -285,8 +285,9 @@ static void test_child_gone(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		OWNERS_TEST(test_file),       OWNERS_TEST(test_auto),    OWNERS_TEST(test_settles),
-		OWNERS_TEST(test_dear_looks), OWNERS_TEST(test_command), OWNERS_TEST(test_reload),
+		OWNERS_TEST(test_file),	       OWNERS_TEST(test_auto),
+		OWNERS_TEST(test_settles),     OWNERS_TEST(test_dear_looks),
+		OWNERS_TEST(test_command),     OWNERS_TEST(test_reload),
 		OWNERS_TEST(test_local_users), OWNERS_TEST(test_child_gone),
 	};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * exim_event_test.c - event lines of Exim, each word and each event, and replies as Exim words them.
+ * exim_event_test.c - event lines of Exim, each word and each event, and replies as Exim words
+ * them.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -108,8 +109,8 @@ static void test_empty(void **state)
 	static const uint8_t none[16];
 	struct delivery_report r =
 		record("exim event=msg:fail:internal id= relay= uid= proto= account= "
-		 "auth64= addr= port= to= toport= sender64= rcpt64= orig64= text64= host= "
-		 "time=");
+		       "auth64= addr= port= to= toport= sender64= rcpt64= orig64= text64= host= "
+		       "time=");
 
 	(void)state;
 	assert_int_equal(r.relay_uid, PEER);
@@ -125,9 +126,10 @@ static void test_empty(void **state)
 /* Of mail that came by SMTP the uid is the server's own. */
 static void test_submission(void **state)
 {
-	struct delivery_report r = record("exim event=msg:defer uid=93 proto=esmtpsa addr=192.0.2.1 "
-		 "port=40001 to=192.0.2.2 toport=587 auth64=YWxpY2U= "
-		 "account=domain:a.example");
+	struct delivery_report r =
+		record("exim event=msg:defer uid=93 proto=esmtpsa addr=192.0.2.1 "
+		       "port=40001 to=192.0.2.2 toport=587 auth64=YWxpY2U= "
+		       "account=domain:a.example");
 	static const uint8_t server[16] = {[10] = 0xff, 0xff, 192, 0, 2, 2};
 
 	(void)state;
@@ -137,7 +139,7 @@ static void test_submission(void **state)
 	assert_int_equal(r.submission.server_port, 587);
 	assert_string_equal(r.submission.account.domain, "a.example");
 	assert_int_equal(record("exim event=msg:defer uid=7 proto=local-esmtp").submission.known,
-		 SUBMISSION_HAS_UID);
+			 SUBMISSION_HAS_UID);
 	assert_int_equal(record("exim event=msg:defer uid=7").submission.known, 0);
 }
 
@@ -145,17 +147,19 @@ static void test_redirected(void **state)
 {
 	/* list@A.Example to b@example.net */
 	struct delivery_report r = record("exim event=msg:defer rcpt64=YkBleGFtcGxlLm5ldA== "
-		 "orig64=bGlzdEBBLkV4YW1wbGU=");
+					  "orig64=bGlzdEBBLkV4YW1wbGU=");
 
 	(void)state;
 	assert_int_equal(r.submission.known, SUBMISSION_REDIRECTED);
 	assert_string_equal(r.submission.forwarder, "a.example");
 	/* "@": there was none; "list": no domain; "@a.example": no name. */
-	assert_int_equal(record("exim event=msg:defer rcpt64=YkBj orig64=QA==").submission.known, 0);
-	assert_int_equal(record("exim event=msg:defer rcpt64=YkBj orig64=bGlzdA==").submission.known,
-		 0);
+	assert_int_equal(record("exim event=msg:defer rcpt64=YkBj orig64=QA==").submission.known,
+			 0);
 	assert_int_equal(
-		record("exim event=msg:defer rcpt64=YkBj orig64=QGEuZXhhbXBsZQ==").submission.known, 0);
+		record("exim event=msg:defer rcpt64=YkBj orig64=bGlzdA==").submission.known, 0);
+	assert_int_equal(
+		record("exim event=msg:defer rcpt64=YkBj orig64=QGEuZXhhbXBsZQ==").submission.known,
+		0);
 }
 
 static void test_malformed(void **state)
@@ -176,7 +180,7 @@ static void test_malformed(void **state)
 		"exim event=msg:defer uid=x proto=local",
 		"exim event=msg:defer account=alice",
 		"exim event=msg:defer "
-	        "id=1234567890123456789012345678901234567890123456789012345678901234",
+		"id=1234567890123456789012345678901234567890123456789012345678901234",
 	};
 	struct delivery_report r, untouched;
 	size_t i;
@@ -189,7 +193,7 @@ static void test_malformed(void **state)
 		assert_memory_equal(&r, &untouched, sizeof(r));
 	}
 	assert_int_equal(exim_event_parse((char[]){"exim event=msg:defer\0 x"}, 22, PEER, &r),
-		 -EINVAL);
+			 -EINVAL);
 }
 
 static void test_replies(void **state)
@@ -240,8 +244,7 @@ static void test_replies(void **state)
 static void test_submitted(void **state)
 {
 	(void)state;
-	assert_int_equal(exim_event_submitted_ns("1vMeCd-000000005Hy-0001"),
-			 1763781743 * NS_PER_S);
+	assert_int_equal(exim_event_submitted_ns("1vMeCd-000000005Hy-0001"), 1763781743 * NS_PER_S);
 	assert_int_equal(exim_event_submitted_ns("1vMeCd-0005Hy-01"), 1763781743 * NS_PER_S);
 	assert_int_equal(exim_event_submitted_ns("00000z-0005Hy-01"), 61 * NS_PER_S);
 	assert_int_equal(exim_event_submitted_ns("zzzzzz-0005Hy-01"), 0); /* beyond any time */
@@ -255,9 +258,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_delivery),   cmocka_unit_test(test_events),
-		cmocka_unit_test(test_empty),      cmocka_unit_test(test_submission),
+		cmocka_unit_test(test_empty),	   cmocka_unit_test(test_submission),
 		cmocka_unit_test(test_redirected), cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_replies),    cmocka_unit_test(test_submitted),
+		cmocka_unit_test(test_replies),	   cmocka_unit_test(test_submitted),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * opensmtpd_test.c - the filter protocol: what the server's lines make known of a session, that every
- * question is answered, and that nothing else is taken for one.
+ * opensmtpd_test.c - the filter protocol: what the server's lines make known of a session, that
+ * every question is answered, and that nothing else is taken for one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,9 +13,9 @@
 #include <cmocka.h>
 #include "policy/opensmtpd.h"
 
-#define SESSION "5066755635621e3e"
-#define OTHER   "6fedf785551cc9f1"
-#define TOKEN   "3a8d52051222e3fe"
+#define SESSION		       "5066755635621e3e"
+#define OTHER		       "6fedf785551cc9f1"
+#define TOKEN		       "3a8d52051222e3fe"
 #define REPORT(version, event) "report|" version "|1795314290.829705|smtp-in|" event
 #define FILTER(version, phase) "filter|" version "|1795314290.829705|smtp-in|" phase
 #define CONNECT(session, source)                                                                   \
@@ -102,9 +102,12 @@ static void test_local_socket(void **state)
 static void test_strange_sources(void **state)
 {
 	static const char *const sources[] = {
-		CONNECT(SESSION, ""),           CONNECT(SESSION, "nonsense"),
-		CONNECT(SESSION, "1.2.3.4"),    CONNECT(SESSION, "1.2.3.4:65536"),
-		CONNECT(SESSION, "[]:1"),       CONNECT(SESSION, ":1"),
+		CONNECT(SESSION, ""),
+		CONNECT(SESSION, "nonsense"),
+		CONNECT(SESSION, "1.2.3.4"),
+		CONNECT(SESSION, "1.2.3.4:65536"),
+		CONNECT(SESSION, "[]:1"),
+		CONNECT(SESSION, ":1"),
 		REPORT("0.7", "link-connect") "|" SESSION,
 	};
 
@@ -154,8 +157,8 @@ static void test_sessions_are_bounded(void **state)
 
 	(void)state;
 	for (unsigned int i = 0; i < OPENSMTPD_SESSIONS_MAX + 10; i++) {
-		snprintf(text, sizeof(text), REPORT("0.7", "link-connect") "|%016x|h|pass|1.2.3.4:5|x",
-			 i);
+		snprintf(text, sizeof(text),
+			 REPORT("0.7", "link-connect") "|%016x|h|pass|1.2.3.4:5|x", i);
 		line(text);
 	}
 	assert_int_equal(opensmtpd_sessions(filter), OPENSMTPD_SESSIONS_MAX);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_bounds_test.c - the bounds of the policy server's event loop: on time, on places, and on what is kept
- * for a daemon that is busy. Nobody who is slow delays another.
+ * policy_bounds_test.c - the bounds of the policy server's event loop: on time, on places, and on
+ * what is kept for a daemon that is busy. Nobody who is slow delays another.
  */
 #include "policy_loop.h"
 

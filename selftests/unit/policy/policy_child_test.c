@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_server_test.c - the policy server's event loop over real sockets: each protocol, and who may talk.
- * The test plays the daemon and the mail servers. What takes a second uid is skipped without root.
+ * policy_server_test.c - the policy server's event loop over real sockets: each protocol, and who
+ * may talk. The test plays the daemon and the mail servers. What takes a second uid is skipped
+ * without root.
  */
 #include "policy_loop.h"
 
@@ -41,8 +42,9 @@ static void test_exim_malformed(void **state)
 	int fd = connect_and_say(POLICY_EXIM, "uid=x\n");
 
 	(void)state;
-	hears(fd, "error \"uid=x\": want uid=N, addr=IP, port=N, to=IP, toport=N, auth=X, sender=X (or "
-		  "auth64=, sender64=BASE64), nosender=1, account=uid:N or account=domain:X\n");
+	hears(fd,
+	      "error \"uid=x\": want uid=N, addr=IP, port=N, to=IP, toport=N, auth=X, sender=X (or "
+	      "auth64=, sender64=BASE64), nosender=1, account=uid:N or account=domain:X\n");
 	hears_the_end(fd);
 	memset(line, 'x', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';
@@ -91,8 +93,10 @@ static void test_socketmap(void **state)
 	(void)state;
 	loop_answer(&loop, passed());
 	loop_answer(&loop, refused());
-	hears(fd, NOT_FOUND "174:OK error:5.7.1 " REASON("example.com") ","
-		  "54:PERM no such map: want transport, pickup, users or ask,");
+	hears(fd,
+	      NOT_FOUND "174:OK error:5.7.1 " REASON(
+		      "example.com") ","
+				     "54:PERM no such map: want transport, pickup, users or ask,");
 	says(fd, "73:pickup/h.example Received: by r.example (Postfix, from userid 1001)\n id x,");
 	hears(fd, NOT_FOUND);
 	says(fd, "73:pickup/h.example Received: by h.example (Postfix, from userid 1001)\n id x,");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_serve_test.c - whole conversations on standard input and output: one answer to each request,
- * as many as come, and an end instead of an answer to what is no request.
+ * policy_client_serve_test.c - whole conversations on standard input and output: one answer to each
+ * request, as many as come, and an end instead of an answer to what is no request.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,12 +21,12 @@
 #define DETAIL                                                                                     \
 	"Domain a.test has exceeded the max defers and failures per hour (7/5 (58%)) allowed. "    \
 	"Message discarded. Sending is possible again at 2099-11-21T14:05:00Z."
-#define TEXT    "550 5.7.1 " DETAIL
-#define REQUEST "request=smtpd_access_policy\nprotocol_state=RCPT\n"
-#define REFUSED "action=" TEXT "\n\n"
-#define DUNNO   "action=DUNNO\n\n"
-#define SESSION "5066755635621e3e"
-#define TOKEN   "3a8d52051222e3fe"
+#define TEXT		      "550 5.7.1 " DETAIL
+#define REQUEST		      "request=smtpd_access_policy\nprotocol_state=RCPT\n"
+#define REFUSED		      "action=" TEXT "\n\n"
+#define DUNNO		      "action=DUNNO\n\n"
+#define SESSION		      "5066755635621e3e"
+#define TOKEN		      "3a8d52051222e3fe"
 #define MAIL(session, sender) "filter|0.7|1.2|smtp-in|mail-from|" session "|" TOKEN "|" sender "\n"
 #define RESULT(session, what) "filter-result|" session "|" TOKEN "|" what "\n"
 
@@ -61,7 +61,8 @@ static int remove_run(void **state)
 }
 
 /* What a protocol writes for this input; its exit code. */
-static int serve(int (*protocol)(struct policy_client *a), const char *in, size_t size, char out[65536])
+static int serve(int (*protocol)(struct policy_client *a), const char *in, size_t size,
+		 char out[65536])
 {
 	int from = memfd_create("in", 0), to = memfd_create("out", 0), status;
 	ssize_t n;
@@ -85,7 +86,8 @@ static int serve(int (*protocol)(struct policy_client *a), const char *in, size_
 	return WEXITSTATUS(status);
 }
 
-static void assert_served(int (*protocol)(struct policy_client *a), const char *in, const char *want, int code)
+static void assert_served(int (*protocol)(struct policy_client *a), const char *in,
+			  const char *want, int code)
 {
 	static char out[65536];
 	int got = serve(protocol, in, strlen(in), out);
@@ -98,12 +100,14 @@ static void test_policy(void **state)
 {
 	(void)state;
 	assert_served(policy_client_policy, "", "", CMD_DONE);
-	assert_served(policy_client_policy, REQUEST "sender=x@a.test\n\n" REQUEST "sender=x@b.test\n\n" REQUEST
-		      "sasl_username=alice\nsender=x@b.test\n\n", REFUSED DUNNO REFUSED, CMD_DONE);
+	assert_served(policy_client_policy,
+		      REQUEST "sender=x@a.test\n\n" REQUEST "sender=x@b.test\n\n" REQUEST
+			      "sasl_username=alice\nsender=x@b.test\n\n",
+		      REFUSED DUNNO REFUSED, CMD_DONE);
 	assert_served(policy_client_policy, REQUEST "sender=x@a.test\n", "", CMD_DONE); /* torn */
 	assert_served(policy_client_policy, REQUEST "\n", DUNNO, CMD_DONE);
-	assert_served(policy_client_policy, REQUEST "sender=x@a.test\n\nnonsense\n\n" REQUEST "\n", REFUSED,
-		      CMD_FAILED);
+	assert_served(policy_client_policy, REQUEST "sender=x@a.test\n\nnonsense\n\n" REQUEST "\n",
+		      REFUSED, CMD_FAILED);
 	assert_served(policy_client_policy, "request=other\n\n", "", CMD_FAILED);
 }
 
@@ -133,13 +137,15 @@ static void test_socketmap(void **state)
 	(void)state;
 	snprintf(want, sizeof(want), "%zu:OK error:5.7.1 %s,9:NOTFOUND ,%zu:OK %s,",
 		 strlen("OK error:5.7.1 " DETAIL), DETAIL, strlen("OK " TEXT), TEXT);
-	assert_served(policy_client_socketmap, "18:transport x@a.test,18:transport x@b.test,11:users alice,", want,
+	assert_served(policy_client_socketmap,
+		      "18:transport x@a.test,18:transport x@b.test,11:users alice,", want,
 		      CMD_DONE);
 	snprintf(want, sizeof(want), "%zu:OK REJECT 5.7.1 %s,9:NOTFOUND ,",
 		 strlen("OK REJECT 5.7.1 " DETAIL), DETAIL);
 	assert_served(policy_client_socketmap,
 		      "61:pickup/h.test Received: by h.test (Postfix, from userid 1001),"
-		      "61:pickup/h.test Received: by r.test (Postfix, from userid 1001),", want, CMD_DONE);
+		      "61:pickup/h.test Received: by r.test (Postfix, from userid 1001),",
+		      want, CMD_DONE);
 	assert_served(policy_client_socketmap, "12:ask uid=1001", "", CMD_DONE); /* torn */
 	assert_served(policy_client_socketmap, "5:users,", "", CMD_FAILED);
 	assert_served(policy_client_socketmap, "x", "", CMD_FAILED);
@@ -166,9 +172,10 @@ static void test_opensmtpd(void **state)
 	static char out[65536];
 	static const char in[] =
 		"config|ready\n\n\0garbage\n"
-		"report|0.7|1.2|smtp-in|link-connect|" SESSION "|h|pass|192.0.2.1:5|x\n" MAIL(SESSION, "x@a.test")
-		"report|0.7|1.2|smtp-in|link-auth|" SESSION "|pass|alice\n"
-		MAIL(SESSION, "x@b.test") MAIL(TOKEN, "x@a.test") "filter|torn";
+		"report|0.7|1.2|smtp-in|link-connect|" SESSION "|h|pass|192.0.2.1:5|x\n" MAIL(
+			SESSION, "x@a.test") "report|0.7|1.2|smtp-in|link-auth|" SESSION
+					     "|pass|alice\n" MAIL(SESSION, "x@b.test")
+						     MAIL(TOKEN, "x@a.test") "filter|torn";
 	char *answers;
 
 	(void)state;
@@ -176,7 +183,7 @@ static void test_opensmtpd(void **state)
 	answers = strstr(out, "filter-result");
 	assert_non_null(answers);
 	assert_string_equal(answers, RESULT(SESSION, "proceed") RESULT(SESSION, "reject|" TEXT)
-			    RESULT(TOKEN, "proceed"));
+					     RESULT(TOKEN, "proceed"));
 	assert_int_equal(strncmp(out, "register|", 9), 0);
 }
 
@@ -211,7 +218,7 @@ static void test_sendmail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_policy),    cmocka_unit_test(test_policy_is_bounded),
+		cmocka_unit_test(test_policy),	  cmocka_unit_test(test_policy_is_bounded),
 		cmocka_unit_test(test_socketmap), cmocka_unit_test(test_socketmap_is_bounded),
 		cmocka_unit_test(test_opensmtpd), cmocka_unit_test(test_sendmail),
 	};

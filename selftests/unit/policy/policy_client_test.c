@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_test.c - asking: the word of a stand-in for the daemon, and of the file `suspended` when
- * it is dead, deaf or talks nonsense; who is looked for in the file; Sendmail's keys; and what a
- * locked process can still do.
+ * policy_client_test.c - asking: the word of a stand-in for the daemon, and of the file `suspended`
+ * when it is dead, deaf or talks nonsense; who is looked for in the file; Sendmail's keys; and what
+ * a locked process can still do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -100,8 +100,8 @@ static int make_run(void **state)
 		return -1;
 	snprintf(config.run, sizeof(config.run), "%s", run);
 	config.relays = (struct config_uids){{0, 38}, 2};
-	write_file("alice: " TEXT("a.test") "\n1001: " TEXT("a.test") "\na.test: " TEXT("a.test")
-		   "\nd.test: " TEXT("d.test") "\nover.test: " OVER "\n1002: " OVER "\n");
+	write_file("alice: " TEXT("a.test") "\n1001: " TEXT("a.test") "\na.test: " TEXT(
+		"a.test") "\nd.test: " TEXT("d.test") "\nover.test: " OVER "\n1002: " OVER "\n");
 	return 0;
 }
 
@@ -118,8 +118,10 @@ static int remove_run(void **state)
 	return rmdir(config.run);
 }
 
-static const struct submission from_uid = {.known = SUBMISSION_HAS_UID, .uid = 1001, .sender = "x@free.test"};
-static const struct submission from_free = {.known = SUBMISSION_HAS_UID, .uid = 7, .sender = "x@a.test"};
+static const struct submission from_uid = {
+	.known = SUBMISSION_HAS_UID, .uid = 1001, .sender = "x@free.test"};
+static const struct submission from_free = {
+	.known = SUBMISSION_HAS_UID, .uid = 7, .sender = "x@a.test"};
 
 static int64_t now_ms(void)
 {
@@ -158,8 +160,15 @@ static void test_daemon_decides(void **state)
 static void test_file_where_the_answer_is_none(void **state)
 {
 	static const char *const replies[] = {
-		"", "ok", "ok -", "error what\n", "nonsense\n", "\n", "refused uid:7\n",
-		"refused uid:7 250 fine\n", "refused uid:7 550 cut",
+		"",
+		"ok",
+		"ok -",
+		"error what\n",
+		"nonsense\n",
+		"\n",
+		"refused uid:7\n",
+		"refused uid:7 250 fine\n",
+		"refused uid:7 550 cut",
 	};
 
 	(void)state;
@@ -175,7 +184,8 @@ static void test_no_daemon(void **state)
 	char path[PATH_MAX + 16];
 
 	(void)state;
-	assert_true(policy_client_ask(&answer, &from_uid, text)); /* a socket that nobody listens on */
+	assert_true(
+		policy_client_ask(&answer, &from_uid, text)); /* a socket that nobody listens on */
 	snprintf(path, sizeof(path), "%s/exim", config.run);
 	assert_int_equal(unlink(path), 0);
 	assert_true(policy_client_ask(&answer, &from_uid, text));
@@ -233,9 +243,11 @@ static void test_who_is_looked_for(void **state)
 		{{.sender = ""}, false},
 		{{.known = SUBMISSION_HAS_UID, .uid = 1001, .sender = ""}, false}, /* a bounce */
 		{{.known = SUBMISSION_HAS_UID | SUBMISSION_NO_SENDER, .uid = 1001}, true},
-		{{.known = SUBMISSION_HAS_UID, .uid = 1002, .sender = "x@free.test"}, false}, /* over */
+		{{.known = SUBMISSION_HAS_UID, .uid = 1002, .sender = "x@free.test"},
+		 false},								/* over */
 		{{.known = SUBMISSION_HAS_UID, .uid = 7, .sender = "x@a.test"}, false}, /* forged */
-		{{.known = SUBMISSION_HAS_UID, .uid = 38, .sender = "x@a.test"}, true}, /* a relay */
+		{{.known = SUBMISSION_HAS_UID, .uid = 38, .sender = "x@a.test"},
+		 true}, /* a relay */
 		{{.known = SUBMISSION_HAS_UID, .uid = 0, .sender = "x@a.test"}, true},
 		{{.auth = "alice", .sender = "x@free.test"}, true},
 		{{.auth = "box@a.test", .sender = "x@free.test"}, true},
@@ -243,20 +255,35 @@ static void test_who_is_looked_for(void **state)
 		{{.auth = "box+a.test", .sender = "x@free.test"}, true},
 		{{.auth = "alice@free.test", .sender = "x@free.test"}, false},
 		{{.auth = "bob", .sender = "x@a.test"}, false},
-		{{.auth = "bob", .known = SUBMISSION_HAS_UID, .uid = 1001, .sender = "x@a.test"}, false},
-		{{.known = SUBMISSION_HAS_ACCOUNT, .account = {ACCOUNT_UID, 1001, ""}, .auth = "bob",
-		  .sender = "x@free.test"}, true},
-		{{.known = SUBMISSION_HAS_ACCOUNT, .account = {ACCOUNT_DOMAIN, 0, "d.test"},
-		  .sender = "x@free.test"}, true},
-		{{.known = SUBMISSION_HAS_ACCOUNT, .account = {ACCOUNT_UID, 7, ""},
-		  .sender = "x@a.test"}, false},
+		{{.auth = "bob", .known = SUBMISSION_HAS_UID, .uid = 1001, .sender = "x@a.test"},
+		 false},
+		{{.known = SUBMISSION_HAS_ACCOUNT,
+		  .account = {ACCOUNT_UID, 1001, ""},
+		  .auth = "bob",
+		  .sender = "x@free.test"},
+		 true},
+		{{.known = SUBMISSION_HAS_ACCOUNT,
+		  .account = {ACCOUNT_DOMAIN, 0, "d.test"},
+		  .sender = "x@free.test"},
+		 true},
+		{{.known = SUBMISSION_HAS_ACCOUNT,
+		  .account = {ACCOUNT_UID, 7, ""},
+		  .sender = "x@a.test"},
+		 false},
 		/* Another host's mail, with a sender that anybody can claim. */
-		{{.known = SUBMISSION_HAS_CLIENT, .client = {[10] = 0xff, 0xff, 192, 0, 2, 1},
-		  .client_port = 25, .sender = "x@a.test"}, false},
-		{{.known = SUBMISSION_HAS_CLIENT | SUBMISSION_HAS_CALLER, .caller = 1001,
-		  .sender = "x@free.test"}, true},
-		{{.known = SUBMISSION_HAS_CLIENT | SUBMISSION_HAS_CALLER, .caller = 38,
-		  .sender = "x@a.test"}, true},
+		{{.known = SUBMISSION_HAS_CLIENT,
+		  .client = {[10] = 0xff, 0xff, 192, 0, 2, 1},
+		  .client_port = 25,
+		  .sender = "x@a.test"},
+		 false},
+		{{.known = SUBMISSION_HAS_CLIENT | SUBMISSION_HAS_CALLER,
+		  .caller = 1001,
+		  .sender = "x@free.test"},
+		 true},
+		{{.known = SUBMISSION_HAS_CLIENT | SUBMISSION_HAS_CALLER,
+		  .caller = 38,
+		  .sender = "x@a.test"},
+		 true},
 	};
 
 	(void)state;
@@ -328,7 +355,8 @@ static void test_sendmail_key(void **state)
 
 static void test_sendmail_no_key(void **state)
 {
-	static const char *const keys[] = {"", ",", ",,", ",,<x>", ",,,", ",,,<", ",,,x>", "-c", "<>"};
+	static const char *const keys[] = {"",	   ",",	    ",,", ",,<x>", ",,,",
+					   ",,,<", ",,,x>", "-c", "<>"};
 	char *long_key = malloc(10000);
 	struct submission o;
 
@@ -380,7 +408,10 @@ static int locked(void)
 		return 7;
 	if (!user_here_is_refused("alice"))
 		return 9;
-	return !policy_client_ask(&answer, &from_uid, text) || policy_client_ask(&answer, &from_free, text) ? 8 : 0;
+	return !policy_client_ask(&answer, &from_uid, text) ||
+			       policy_client_ask(&answer, &from_free, text) ?
+		       8 :
+		       0;
 }
 
 static void test_lock(void **state)

@@ -14,8 +14,8 @@
 #include "policy/policy_delegation.h"
 
 #define REQUEST "request=smtpd_access_policy\n"
-#define CLIENT  "client_address=192.0.2.1\nclient_port=40001\n"
-#define SERVER  "server_address=2001:db8::2\nserver_port=587\n"
+#define CLIENT	"client_address=192.0.2.1\nclient_port=40001\n"
+#define SERVER	"server_address=2001:db8::2\nserver_port=587\n"
 
 /* Feed whole lines, the empty one at the end included. The step of the last. */
 static enum policy_step request(struct policy_delegation *p, const char *text)
@@ -41,11 +41,12 @@ static void test_submission(void **state)
 	struct policy_delegation p;
 
 	(void)state;
-	assert_int_equal(request(&p, REQUEST "protocol_state=RCPT\nprotocol_name=ESMTP\n"
-		 "helo_name=a=b=c\nqueue_id=\nsender=a@b.example\n"
-		 "recipient=x@example.net\nrecipient_count=0\n" CLIENT SERVER
-		 "sasl_method=plain\nsasl_username=u@c.example\n\n"),
-		 POLICY_ASK);
+	assert_int_equal(request(&p, REQUEST
+				 "protocol_state=RCPT\nprotocol_name=ESMTP\n"
+				 "helo_name=a=b=c\nqueue_id=\nsender=a@b.example\n"
+				 "recipient=x@example.net\nrecipient_count=0\n" CLIENT SERVER
+				 "sasl_method=plain\nsasl_username=u@c.example\n\n"),
+			 POLICY_ASK);
 	assert_int_equal(p.submission.known, SUBMISSION_HAS_CLIENT);
 	assert_memory_equal(p.submission.client, client, 16);
 	assert_int_equal(p.submission.client_port, 40001);
@@ -70,10 +71,10 @@ static void test_states(void **state)
 		const char *state;
 		enum policy_step step;
 	} states[] = {
-		{"CONNECT", POLICY_SAY}, {"EHLO", POLICY_SAY},  {"HELO", POLICY_SAY},
-		{"ETRN", POLICY_SAY},    {"VRFY", POLICY_SAY},  {"MAIL", POLICY_ASK},
-		{"RCPT", POLICY_ASK},    {"DATA", POLICY_ASK},  {"END-OF-MESSAGE", POLICY_ASK},
-		{"", POLICY_ASK},        {"NEWER", POLICY_ASK},
+		{"CONNECT", POLICY_SAY}, {"EHLO", POLICY_SAY},	{"HELO", POLICY_SAY},
+		{"ETRN", POLICY_SAY},	 {"VRFY", POLICY_SAY},	{"MAIL", POLICY_ASK},
+		{"RCPT", POLICY_ASK},	 {"DATA", POLICY_ASK},	{"END-OF-MESSAGE", POLICY_ASK},
+		{"", POLICY_ASK},	 {"NEWER", POLICY_ASK},
 	};
 	struct policy_delegation p;
 	char text[128];
@@ -93,7 +94,7 @@ static void test_unknown_values(void **state)
 	(void)state;
 	assert_int_equal(
 		request(&p, "client_address=unknown\nclient_port=unknown\nx=\n=\n"
-		 "server_address=unknown\nserver_port=unknown\nx_port=1\n" REQUEST "\n"),
+			    "server_address=unknown\nserver_port=unknown\nx_port=1\n" REQUEST "\n"),
 		POLICY_ASK);
 	assert_int_equal(p.submission.known, 0);
 	assert_int_equal(p.submission.client_port, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_fixture.h - for the tests of the policy server: a directory for its sockets, clients that wait for
- * what they expect, never for a time, and what they may hear.
+ * policy_fixture.h - for the tests of the policy server: a directory for its sockets, clients that
+ * wait for what they expect, never for a time, and what they may hear.
  */
 #ifndef SMTPL_TEST_POLICY_FIXTURE_H
 #define SMTPL_TEST_POLICY_FIXTURE_H
@@ -24,22 +24,22 @@
 #include "policy/policy_server.h"
 #include "policy/policy_talk.h"
 
-#define WAIT_MS 20000
-#define BOB 65433 /* a peer, when the test is root */
+#define WAIT_MS	 20000
+#define BOB	 65433 /* a peer, when the test is root */
 #define STRANGER 65434
 #define REASON(domain)                                                                             \
-	"Domain " domain " has exceeded the max defers and failures per hour (7/5 (58%)) "        \
+	"Domain " domain " has exceeded the max defers and failures per hour (7/5 (58%)) "         \
 	"allowed. Message discarded. Sending is possible again at 2026-11-21T14:05:00Z."
 #define REFUSAL(domain) "550 5.7.1 " REASON(domain)
-#define ASK "uid=1001 sender=a@Example.COM.\n"
-#define PASSED "ok uid:1001\n"
-#define REFUSED "refused uid:1001 " REFUSAL("example.com") "\n"
-#define POLICY "request=smtpd_access_policy\nsender=a@example.com\n\n"
-#define DUNNO "action=DUNNO\n\n"
-#define REJECT "action=" REFUSAL("example.com") "\n\n"
-#define KEY "23:transport a@example.com,"
-#define NOT_FOUND "9:NOTFOUND ,"
-#define EVENT "exim event=msg:delivery relay=101 id="
+#define ASK		"uid=1001 sender=a@Example.COM.\n"
+#define PASSED		"ok uid:1001\n"
+#define REFUSED		"refused uid:1001 " REFUSAL("example.com") "\n"
+#define POLICY		"request=smtpd_access_policy\nsender=a@example.com\n\n"
+#define DUNNO		"action=DUNNO\n\n"
+#define REJECT		"action=" REFUSAL("example.com") "\n\n"
+#define KEY		"23:transport a@example.com,"
+#define NOT_FOUND	"9:NOTFOUND ,"
+#define EVENT		"exim event=msg:delivery relay=101 id="
 
 static char run[] = "/tmp/door_test.XXXXXX";
 
@@ -161,7 +161,10 @@ static inline struct policy_answer refused(void)
 {
 	struct policy_answer answer = passed();
 
-	answer.refusal = (struct responder_answer){.known = 1, .bad = 7, .min = 5, .percent = 58,
+	answer.refusal = (struct responder_answer){.known = 1,
+						   .bad = 7,
+						   .min = 5,
+						   .percent = 58,
 						   .until_wall_s = 1795269900,
 						   .domain = "own.example"};
 	return answer;

@@ -61,15 +61,15 @@ static void test_nothing(void **state)
 
 static void test_every_word(void **state)
 {
-	struct submission o =
-		question("uid=1001 addr=192.0.2.1 port=40001 to=192.0.2.2 toport=587 "
-		 "auth=alice sender=<a@b.example> "
-		 "later=word account=uid:1002");
+	struct submission o = question("uid=1001 addr=192.0.2.1 port=40001 to=192.0.2.2 toport=587 "
+				       "auth=alice sender=<a@b.example> "
+				       "later=word account=uid:1002");
 	static const uint8_t client[16] = {[10] = 0xff, 0xff, 192, 0, 2, 1};
 	static const uint8_t server[16] = {[10] = 0xff, 0xff, 192, 0, 2, 2};
 
 	(void)state;
-	assert_int_equal(o.known, SUBMISSION_HAS_UID | SUBMISSION_HAS_CLIENT | SUBMISSION_HAS_ACCOUNT);
+	assert_int_equal(o.known,
+			 SUBMISSION_HAS_UID | SUBMISSION_HAS_CLIENT | SUBMISSION_HAS_ACCOUNT);
 	assert_memory_equal(o.server, server, 16);
 	assert_int_equal(o.server_port, 587);
 	assert_int_equal(o.uid, 1001);
@@ -84,8 +84,8 @@ static void test_every_word(void **state)
 static void test_other_forms(void **state)
 {
 	struct submission o = question("addr=2001:db8::1 auth64=YWxpY2VAYS5leGFtcGxl "
-		 "sender64=InggeSJAYS5leGFtcGxl account=domain:A.Example. "
-		 "nosender=1");
+				       "sender64=InggeSJAYS5leGFtcGxl account=domain:A.Example. "
+				       "nosender=1");
 	uint8_t client[16];
 
 	(void)state;
@@ -151,7 +151,8 @@ static void test_malformed(void **state)
 		assert_memory_equal(&o, &untouched, sizeof(o));
 		assert_non_null(strstr(why, "want uid=N"));
 	}
-	assert_int_equal(policy_line_parse((char[]){"uid=1\0002"}, 7, &o, why, sizeof(why)), -EINVAL);
+	assert_int_equal(policy_line_parse((char[]){"uid=1\0002"}, 7, &o, why, sizeof(why)),
+			 -EINVAL);
 	assert_int_equal(parse("uid=\x1b[31m\"", &o, why), -EINVAL);
 	assert_non_null(strstr(why, "\"uid=\\x1b[31m\"\": want"));
 }
@@ -291,9 +292,9 @@ static void test_round_trip(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_nothing),      cmocka_unit_test(test_every_word),
+		cmocka_unit_test(test_nothing),	     cmocka_unit_test(test_every_word),
 		cmocka_unit_test(test_other_forms),  cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_base64),       cmocka_unit_test(test_number),
+		cmocka_unit_test(test_base64),	     cmocka_unit_test(test_number),
 		cmocka_unit_test(test_long_address), cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_round_trip),
 	};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_loop.h - the policy server's event loop alone, in a child of the test, which plays the daemon.
+ * policy_loop.h - the policy server's event loop alone, in a child of the test, which plays the
+ * daemon.
  */
 #ifndef SMTPL_TEST_POLICY_LOOP_H
 #define SMTPL_TEST_POLICY_LOOP_H

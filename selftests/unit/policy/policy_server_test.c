@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_test.c - the policy server as the daemon uses it: sockets and their files, the child, questions with
- * answers, records, and what of the child's words is not taken.
+ * policy_test.c - the policy server as the daemon uses it: sockets and their files, the child,
+ * questions with answers, records, and what of the child's words is not taken.
  */
 #include <poll.h>
 #include <signal.h>

@@ -89,7 +89,8 @@ static void test_transport(void **state)
 	(void)state;
 	assert_string_equal(o.sender, "a@b.example");
 	assert_int_equal(o.known, 0);
-	assert_string_equal(asked("transport @b.example", POLICY_MAP_TRANSPORT).sender, "@b.example");
+	assert_string_equal(asked("transport @b.example", POLICY_MAP_TRANSPORT).sender,
+			    "@b.example");
 	assert_not_found("transport <>", POLICY_MAP_TRANSPORT);
 	assert_not_found("transport alice", POLICY_MAP_TRANSPORT);
 	assert_not_found("transport ", POLICY_MAP_TRANSPORT);
@@ -115,7 +116,7 @@ static void test_pickup(void **state)
 	};
 	struct submission o =
 		asked("pickup Received: by h.example (Postfix, from userid 1001)\n\tid 4Xy; Sat",
-		 POLICY_MAP_PICKUP);
+		      POLICY_MAP_PICKUP);
 	size_t i;
 
 	(void)state;
@@ -152,9 +153,13 @@ static void test_pickup_of_a_host(void **state)
 
 	(void)state;
 	assert_int_equal(asked("pickup/mx.example Received: by mx.example (Postfix, from userid 7)",
-			       POLICY_MAP_PICKUP).uid, 7);
+			       POLICY_MAP_PICKUP)
+				 .uid,
+			 7);
 	assert_int_equal(asked("pickup/MX.example received: by mx.EXAMPLE (postfix, from userid 8)",
-			       POLICY_MAP_PICKUP).uid, 8);
+			       POLICY_MAP_PICKUP)
+				 .uid,
+			 8);
 	for (i = 0; i < sizeof(others) / sizeof(*others); i++)
 		assert_not_found(others[i], POLICY_MAP_PICKUP);
 }
@@ -201,7 +206,7 @@ static void test_nul(void **state)
 	assert_int_equal(policy_socketmap_request(key, sizeof(key) - 1, &map, &o), POLICY_SAY);
 	assert_int_equal(map, POLICY_MAP_USERS);
 	assert_int_equal(policy_socketmap_request(map_name, sizeof(map_name) - 1, &map, &o),
-		 POLICY_MALFORMED);
+			 POLICY_MALFORMED);
 }
 
 static void assert_answer(enum policy_map map, const char *refusal, const char *expected)
@@ -221,16 +226,16 @@ static void test_answers(void **state)
 	assert_answer(POLICY_MAP_USERS, REFUSAL, "16:OK 550 5.7.1 No.,");
 	assert_answer(POLICY_MAP_ASK, REFUSAL, "16:OK 550 5.7.1 No.,");
 	assert_answer(POLICY_MAP_NONE, NULL,
-		 "54:PERM no such map: want transport, pickup, users or ask,");
+		      "54:PERM no such map: want transport, pickup, users or ask,");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head),        cmocka_unit_test(test_transport),
-		cmocka_unit_test(test_pickup),      cmocka_unit_test(test_pickup_of_a_host),
+		cmocka_unit_test(test_head),	    cmocka_unit_test(test_transport),
+		cmocka_unit_test(test_pickup),	    cmocka_unit_test(test_pickup_of_a_host),
 		cmocka_unit_test(test_no_such_map), cmocka_unit_test(test_users_and_ask),
-		cmocka_unit_test(test_nul),         cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_nul),	    cmocka_unit_test(test_answers),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

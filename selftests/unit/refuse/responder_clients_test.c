@@ -72,13 +72,11 @@ static void assert_told(const char *program, const char *domain, const char *com
 #define PYTHON(statement)                                                                          \
 	"/usr/bin/python3 -c '\nimport smtplib\ns = smtplib.SMTP(\"127.0.0.1\", '$PORT', \"h\")\n" \
 	"try:\n  " statement "\nexcept Exception as e:\n  print(repr(e))' 2>&1"
-#define SWAKS                                                                                      \
-	"swaks --server 127.0.0.1:$PORT --helo h --from a@example.com --to b@example.net "
+#define SWAKS "swaks --server 127.0.0.1:$PORT --helo h --from a@example.com --to b@example.net "
 #define CURL                                                                                       \
 	"echo x | curl -sv smtp://127.0.0.1:$PORT/h --mail-from a@example.com "                    \
 	"--mail-rcpt b@example.net -T - "
-#define MSMTP                                                                                      \
-	"echo x | msmtp -C /dev/null --host=127.0.0.1 --port=$PORT --from=a@example.com "
+#define MSMTP "echo x | msmtp -C /dev/null --host=127.0.0.1 --port=$PORT --from=a@example.com "
 
 static void test_smtplib(void **state)
 {

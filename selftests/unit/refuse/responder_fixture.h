@@ -22,14 +22,14 @@
 
 #define GREETING "220 smtplimit ESMTP\r\n"
 #define REFUSAL(domain)                                                                            \
-	"5.7.1 Domain " domain " has exceeded the max defers and failures per hour (7/5 (58%)) "  \
+	"5.7.1 Domain " domain " has exceeded the max defers and failures per hour (7/5 (58%)) "   \
 	"allowed. Message discarded. Sending is possible again at 2026-11-21T14:05:00Z."
-#define REFUSED "550 " REFUSAL("example.com") "\r\n"
+#define REFUSED	    "550 " REFUSAL("example.com") "\r\n"
 #define REFUSED_OWN "550 " REFUSAL("own.example") "\r\n"
 #define UNAVAILABLE "421 4.3.2 Service not available, try again later\r\n"
-#define BYE "221 2.0.0 Bye\r\n"
-#define MAIL "MAIL FROM:<a@example.com>\r\n"
-#define WAIT_MS 20000
+#define BYE	    "221 2.0.0 Bye\r\n"
+#define MAIL	    "MAIL FROM:<a@example.com>\r\n"
+#define WAIT_MS	    20000
 
 static const struct responder_answer known = {
 	.known = 1,

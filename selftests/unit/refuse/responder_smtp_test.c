@@ -22,11 +22,11 @@
 	"550 5.7.1 Domain " domain " has exceeded the max defers and failures per hour (7/5 "      \
 	"(58%)) allowed. Message discarded. Sending is possible again at 2026-11-21T14:05:00Z."
 #define REFUSED(domain) REFUSAL(domain) "\r\n"
-#define OWN REFUSED("own.example")
-#define OK "250 2.0.0 OK\r\n"
-#define BYE "221 2.0.0 Bye\r\n"
-#define UNKNOWN "500 5.5.2 Command not recognized\r\n"
-#define UNAVAILABLE "421 4.3.2 Service not available, try again later\r\n"
+#define OWN		REFUSED("own.example")
+#define OK		"250 2.0.0 OK\r\n"
+#define BYE		"221 2.0.0 Bye\r\n"
+#define UNKNOWN		"500 5.5.2 Command not recognized\r\n"
+#define UNAVAILABLE	"421 4.3.2 Service not available, try again later\r\n"
 
 static const struct responder_answer answer = {
 	.known = 1,
@@ -130,7 +130,9 @@ static void test_sender_domain(void **state)
 	assert_said("MAIL FROM:<@relay.example:a@example.com>\r\n", REFUSED("example.com"), false);
 	assert_said("MAIL FROM:<>\r\n", OWN, false);
 	assert_said("MAIL FROM:<alice>\r\n", OWN, false);
-	assert_said("MAIL FROM:<a@b\xc3\xbc" "cher.example>\r\n", OWN, false);
+	assert_said("MAIL FROM:<a@b\xc3\xbc"
+		    "cher.example>\r\n",
+		    OWN, false);
 	assert_said("MAIL FROM:<a@exa\x1b[2Jmple.com>\r\n", OWN, false);
 }
 

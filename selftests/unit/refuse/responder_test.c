@@ -310,8 +310,10 @@ static void test_child_is_locked_in(void **state)
 {
 	static const char *const expected[] = {"Uid:\t65534\t65534\t65534\t65534\n",
 					       "CapBnd:\t0000000000000000\n",
-					       "CapPrm:\t0000000000000000\n", "NoNewPrivs:\t1\n",
-					       "Seccomp:\t2\n", "Groups:\t \n"};
+					       "CapPrm:\t0000000000000000\n",
+					       "NoNewPrivs:\t1\n",
+					       "Seccomp:\t2\n",
+					       "Groups:\t \n"};
 	char path[64], status[8192] = "";
 	struct responder r;
 	size_t i;

@@ -32,7 +32,8 @@ int bpf_maps_each_uid(struct bpf_maps *maps,
 		      void *arg)
 {
 	const uint32_t uids[] = {BOB, ALICE};
-	const struct smtpl_uid values[] = {{.suspension.until_ns = 1}, {.suspension.until_ns = UNTIL}};
+	const struct smtpl_uid values[] = {{.suspension.until_ns = 1},
+					   {.suspension.until_ns = UNTIL}};
 	int err = 0;
 
 	(void)maps;
@@ -72,8 +73,8 @@ static bool refusal(void *arg, const struct account_id *id, struct responder_ans
 	asked++;
 	if (id->kind == ACCOUNT_UID && id->uid != ALICE)
 		return false;
-	*answer = (struct responder_answer){.known = 1, .bad = 7, .min = 5, .percent = 58,
-					    .domain = "own.example"};
+	*answer = (struct responder_answer){
+		.known = 1, .bad = 7, .min = 5, .percent = 58, .domain = "own.example"};
 	return true;
 }
 

@@ -19,7 +19,7 @@
 
 #define END_S 1795269900 /* 2026-11-21T14:05:00Z */
 #define TEXT(domain)                                                                               \
-	"550 5.7.1 Domain " domain " has exceeded the max defers and failures per hour (7/5 "     \
+	"550 5.7.1 Domain " domain " has exceeded the max defers and failures per hour (7/5 "      \
 	"(58%)) allowed. Message discarded. Sending is possible again at 2026-11-21T14:05:00Z."
 
 static char run[] = "/tmp/suspended_test.XXXXXX";
@@ -232,8 +232,7 @@ static void test_long_line(void **state)
 	(void)state;
 	for (at = 1000; at < 1050; at++) {
 		memset(content, 'y', at);
-		snprintf(content + at, sizeof(content) - at,
-			 "x: again at 2026-11-21T14:05:00Z.\n");
+		snprintf(content + at, sizeof(content) - at, "x: again at 2026-11-21T14:05:00Z.\n");
 		write_raw(content);
 		assert_none("x", 0);
 	}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_crash_test.c - the state database after a kill -9 and on a full disk: a commit is kept whole or
- * not at all, and the next one works.
+ * state_crash_test.c - the state database after a kill -9 and on a full disk: a commit is kept
+ * whole or not at all, and the next one works.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +30,7 @@ static void read_recovers_the_log(void **unused)
 	char from[128], to[128];
 	struct state *writer;
 	struct state_suspension s = suspension_sample();
-	static const char *const parts[] = { "", "-wal" };
+	static const char *const parts[] = {"", "-wal"};
 
 	(void)unused;
 	writer = open_at(&first_boot, STATE_WRITE);
@@ -62,7 +62,7 @@ static void write_until_killed(int ready)
 	if (state_open(path, STATE_WRITE, &state))
 		_exit(1);
 	for (uint32_t n = 1;; n++) {
-		struct state_order order = { .account = uid_account(n) };
+		struct state_order order = {.account = uid_account(n)};
 
 		if (state_begin(state))
 			_exit(2);
@@ -107,7 +107,7 @@ static void killed_writer_leaves_whole_commits(void **unused)
 	(void)unused;
 	srand(getpid());
 	for (int round = 0; round < 40; round++) {
-		struct all_equal all = { 0 };
+		struct all_equal all = {0};
 		struct state_order last;
 		struct state *state;
 		char byte;
@@ -137,7 +137,7 @@ static void killed_writer_leaves_whole_commits(void **unused)
 /* In a child with a file system of its own: the number of the step that went wrong, or 0. */
 static int fill_the_disk(void)
 {
-	struct state_count count = { .kernel = { .failed = 1 } };
+	struct state_count count = {.kernel = {.failed = 1}};
 	struct state *state;
 	int filler, r = 0, seen = 0, before = 0;
 	char name[128];

@@ -98,16 +98,27 @@ static void hostile_windows_are_skipped(void **unused)
 {
 	struct account_id alice = uid_account(1000), bob = uid_account(1001);
 	static const char *const damage[] = {
-		"data = NULL", "data = x''", "data = 'text'", "data = zeroblob(12)",
-		"data = x'010000000000000001'", "data = CAST(x'02' || substr(data, 2) AS BLOB)",
-		"data = x'01000000ffffffffffffffff'", "data = substr(data, 1, length(data) - 1)",
+		"data = NULL",
+		"data = x''",
+		"data = 'text'",
+		"data = zeroblob(12)",
+		"data = x'010000000000000001'",
+		"data = CAST(x'02' || substr(data, 2) AS BLOB)",
+		"data = x'01000000ffffffffffffffff'",
+		"data = substr(data, 1, length(data) - 1)",
 		"data = CAST(data || x'00' AS BLOB)",
 		("data = CAST(substr(data, 1, 12) || substr(data, 33, 20)"
 		 " || substr(data, 13, 20) || substr(data, 53) AS BLOB)"),
 		("data = CAST(substr(data, 1, 44) || x'01000000' || substr(data, 49)"
 		 " AS BLOB)"), /* two pending mails, one deferral */
-		"domain = 'a'", "kind = 3", "uid = -1", "uid = 4294967296", "boot = zeroblob(200)",
-		"wall_ns = -1", "boot_ns = -5", "own_domain = NULL",
+		"domain = 'a'",
+		"kind = 3",
+		"uid = -1",
+		"uid = 4294967296",
+		"boot = zeroblob(200)",
+		"wall_ns = -1",
+		"boot_ns = -5",
+		"own_domain = NULL",
 		"own_domain = hex(zeroblob(200))",
 	};
 	struct kept_window kept;
@@ -136,8 +147,8 @@ static void hostile_windows_are_skipped(void **unused)
 static void hostile_times_are_skipped(void **unused)
 {
 	struct state_suspension s = suspension_sample();
-	struct state_count count = { .uid = 1, .domain = "a.example" };
-	struct kept_suspensions kept = { 0 };
+	struct state_count count = {.uid = 1, .domain = "a.example"};
+	struct kept_suspensions kept = {0};
 	struct state *state = open_at(&first_boot, STATE_WRITE);
 
 	(void)unused;
@@ -166,8 +177,10 @@ static void flipped_bytes_are_met(void **unused)
 		char sql[256];
 
 		put_sample(&alice);
-		snprintf(sql, sizeof(sql), "UPDATE windows SET data = CAST(substr(data, 1, %d) || x'ff'"
-			 " || substr(data, %d) AS BLOB)", i - 1, i + 1);
+		snprintf(sql, sizeof(sql),
+			 "UPDATE windows SET data = CAST(substr(data, 1, %d) || x'ff'"
+			 " || substr(data, %d) AS BLOB)",
+			 i - 1, i + 1);
 		run_sql(sql);
 		state = open_at(&first_boot, STATE_READ);
 		memset(&kept, 0, sizeof(kept));
@@ -183,7 +196,7 @@ static void flipped_bytes_are_met(void **unused)
 static void fill(int rows)
 {
 	struct state *state = open_at(&first_boot, STATE_WRITE);
-	struct state_count count = { 0 };
+	struct state_count count = {0};
 
 	assert_int_equal(state_begin(state), 0);
 	for (int i = 0; i < rows; i++) {
@@ -298,12 +311,9 @@ static void scribbled_files_are_met(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STATE_TEST(open_makes_private_files),
-		STATE_TEST(open_refuses_other_schemas),
-		STATE_TEST(hostile_windows_are_skipped),
-		STATE_TEST(hostile_times_are_skipped),
-		STATE_TEST(flipped_bytes_are_met),
-		STATE_TEST(cut_files_are_met),
+		STATE_TEST(open_makes_private_files),	 STATE_TEST(open_refuses_other_schemas),
+		STATE_TEST(hostile_windows_are_skipped), STATE_TEST(hostile_times_are_skipped),
+		STATE_TEST(flipped_bytes_are_met),	 STATE_TEST(cut_files_are_met),
 		STATE_TEST(scribbled_files_are_met),
 	};
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_feeds_test.c - what mail servers told in the state database: added up, bounded, gone with its
- * key, in the next boot, and of a database of before.
+ * state_feeds_test.c - what mail servers told in the state database: added up, bounded, gone with
+ * its key, in the next boot, and of a database of before.
  */
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -46,7 +46,8 @@ static int see_told(void *arg, const struct account_id *account, const char *dom
 	return 0;
 }
 
-static int see_superseded(void *arg, uint32_t uid, const char *domain, const struct smtpl_totals *superseded)
+static int see_superseded(void *arg, uint32_t uid, const char *domain,
+			  const struct smtpl_totals *superseded)
 {
 	struct seen *seen = arg;
 
@@ -68,7 +69,7 @@ static int see_feed(void *arg, const struct state_feed *feed)
 
 static struct seen told_in(struct state *state)
 {
-	struct seen seen = { 0 };
+	struct seen seen = {0};
 
 	assert_int_equal(state_each_relay_count(state, see_told, &seen), 0);
 	return seen;
@@ -76,7 +77,7 @@ static struct seen told_in(struct state *state)
 
 static void told_adds_up(void **unused)
 {
-	const struct relay_count more = { 1, 2, 3, 4, 5, 6 };
+	const struct relay_count more = {1, 2, 3, 4, 5, 6};
 	struct account_id domain = domain_account("b.example"), alice = uid_account(1000);
 	struct state *state;
 	struct seen seen;
@@ -105,7 +106,7 @@ static void told_adds_up(void **unused)
 /* A transaction that failed is put again as it was, and must not have counted. */
 static void rolled_back(void **unused)
 {
-	const struct relay_count one = { .failed = 1 };
+	const struct relay_count one = {.failed = 1};
 	struct account_id alice = uid_account(1000);
 	struct state *state;
 
@@ -126,7 +127,7 @@ static void rolled_back(void **unused)
 /* The 257th domain, and those after it, are counted under "". */
 static void domains_are_bounded(void **unused)
 {
-	const struct relay_count one = { .delivered = 1 };
+	const struct relay_count one = {.delivered = 1};
 	struct account_id alice = uid_account(1000), bob = uid_account(1001);
 	char domain[32];
 	struct state *state;
@@ -151,7 +152,7 @@ static void domains_are_bounded(void **unused)
 /* The bound in all, with rows of a later time to be kept. */
 static void rows_are_bounded(void **unused)
 {
-	const struct relay_count one = { .delivered = 1 };
+	const struct relay_count one = {.delivered = 1};
 	struct account_id alice = uid_account(1000);
 	struct state *state;
 
@@ -169,8 +170,8 @@ static void rows_are_bounded(void **unused)
 
 static void aside_goes_with_its_key(void **unused)
 {
-	const struct smtpl_totals first = { 9, 9, 9, 9 }, then = { 1, 2, 3, 4 };
-	struct seen seen = { 0 };
+	const struct smtpl_totals first = {9, 9, 9, 9}, then = {1, 2, 3, 4};
+	struct seen seen = {0};
 	struct state *state;
 
 	(void)unused;
@@ -191,13 +192,13 @@ static void aside_goes_with_its_key(void **unused)
 
 static void feed_round_trip(void **unused)
 {
-	struct pipeline_feed feed = { .relay_uid = 8,
-				      .mta = FEED_POSTFIX,
-				      .running = true,
-				      .told_ns = 4990 * NS_PER_S,
-				      .changed_ns = 100 * NS_PER_S,
-				      .stats = { .told_delivered = 3, .forgotten = 7 } };
-	struct seen seen = { 0 };
+	struct pipeline_feed feed = {.relay_uid = 8,
+				     .mta = FEED_POSTFIX,
+				     .running = true,
+				     .told_ns = 4990 * NS_PER_S,
+				     .changed_ns = 100 * NS_PER_S,
+				     .stats = {.told_delivered = 3, .forgotten = 7}};
+	struct seen seen = {0};
 	struct state *state;
 
 	(void)unused;
@@ -226,9 +227,9 @@ static void feed_round_trip(void **unused)
 
 static void database_of_before(void **unused)
 {
-	const struct relay_count one = { .delivered = 1 };
+	const struct relay_count one = {.delivered = 1};
 	struct account_id alice = uid_account(1000);
-	struct seen seen = { 0 };
+	struct seen seen = {0};
 	struct state *state;
 
 	(void)unused;
@@ -248,7 +249,7 @@ static void database_of_before(void **unused)
 
 static void bad_rows_are_passed_over(void **unused)
 {
-	struct seen seen = { 0 };
+	struct seen seen = {0};
 	struct state *state;
 
 	(void)unused;

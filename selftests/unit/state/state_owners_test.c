@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * state_owners_test.c - the saved owners are those of the last table put, all or none of it; nothing
- * is written that is the same.
+ * state_owners_test.c - the saved owners are those of the last table put, all or none of it;
+ * nothing is written that is the same.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -204,7 +204,7 @@ static void callback_ends(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STATE_TEST(replaces_all),         STATE_TEST(without_table),
+		STATE_TEST(replaces_all),	  STATE_TEST(without_table),
 		STATE_TEST(same_is_not_written),  STATE_TEST(all_or_nothing),
 		STATE_TEST(bad_rows_are_skipped), STATE_TEST(callback_ends),
 	};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_test.c - the state database: what goes in comes out, in this boot and the next; a transaction
- * is one; what must survive a power cut is synced.
+ * state_test.c - the state database: what goes in comes out, in this boot and the next; a
+ * transaction is one; what must survive a power cut is synced.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -65,7 +65,7 @@ static void window_round_trip(void **unused)
 static void window_empty_deletes(void **unused)
 {
 	struct account_id alice = uid_account(1000), bob = uid_account(1001);
-	struct window none = { 0 };
+	struct window none = {0};
 	struct kept_window kept;
 	struct state *state;
 
@@ -132,8 +132,8 @@ static void count_round_trip(void **unused)
 	struct state_count in = {
 		.uid = UINT32_MAX,
 		.domain = "example.com",
-		.kernel = { 1, 2, 3, 4, 5, 6, 7, 4000 * NS_PER_S, 9 },
-		.accounted = { 10, 11, 12, 13 },
+		.kernel = {1, 2, 3, 4, 5, 6, 7, 4000 * NS_PER_S, 9},
+		.accounted = {10, 11, 12, 13},
 	};
 	struct state_count out;
 	struct state *state = open_at(&first_boot, STATE_WRITE);
@@ -152,7 +152,7 @@ static void count_round_trip(void **unused)
 
 static void count_delete(void **unused)
 {
-	struct state_count in = { .uid = 1000, .domain = "a.example" }, out;
+	struct state_count in = {.uid = 1000, .domain = "a.example"}, out;
 	struct state *state = open_at(&first_boot, STATE_WRITE);
 	int rows = 0;
 
@@ -174,7 +174,7 @@ static void count_delete(void **unused)
 static void suspension_round_trip(void **unused)
 {
 	struct state_suspension in = suspension_sample(), out;
-	struct kept_suspensions kept = { 0 };
+	struct kept_suspensions kept = {0};
 	struct state *state = open_at(&first_boot, STATE_WRITE);
 
 	(void)unused;
@@ -246,11 +246,14 @@ static void orders_queue(void **unused)
 {
 	struct state *cli = open_at(&first_boot, STATE_WRITE);
 	struct state *daemon = open_at(&first_boot, STATE_WRITE);
-	struct state_order one = { .account = uid_account(1000), .suspend = true, .for_s = 60,
-				   .reason = "phish", .created_wall_s = WALL_S };
-	struct state_order two = { .account = domain_account("b.example"),
-				   .created_wall_s = WALL_S + 1 };
-	struct state_order got[3] = { 0 }, *next = got;
+	struct state_order one = {.account = uid_account(1000),
+				  .suspend = true,
+				  .for_s = 60,
+				  .reason = "phish",
+				  .created_wall_s = WALL_S};
+	struct state_order two = {.account = domain_account("b.example"),
+				  .created_wall_s = WALL_S + 1};
+	struct state_order got[3] = {0}, *next = got;
 
 	(void)unused;
 	assert_int_equal(state_put_order(cli, &one, &one.id), 0);
@@ -274,8 +277,8 @@ static void orders_queue(void **unused)
 
 static void old_orders_are_stale(void **unused)
 {
-	const struct state_order order = { .created_wall_s = WALL_S }, never = { 0 };
-	const struct state_order end = { .created_wall_s = INT64_MAX };
+	const struct state_order order = {.created_wall_s = WALL_S}, never = {0};
+	const struct state_order end = {.created_wall_s = INT64_MAX};
 
 	(void)unused;
 	assert_false(state_order_stale(&order, WALL_S));
@@ -294,7 +297,7 @@ static void transaction_is_one(void **unused)
 	struct state *writer = open_at(&first_boot, STATE_WRITE);
 	struct state *reader = open_at(&first_boot, STATE_READ);
 	struct state_suspension s = suspension_sample();
-	struct kept_suspensions kept = { 0 };
+	struct kept_suspensions kept = {0};
 
 	(void)unused;
 	assert_int_equal(state_begin(writer), 0);
@@ -324,7 +327,7 @@ static void transaction_is_one(void **unused)
 static void failed_put_fails_the_commit(void **unused)
 {
 	struct state *state = open_at(&first_boot, STATE_WRITE);
-	struct state_count count = { .uid = 1 };
+	struct state_count count = {.uid = 1};
 	int rows = 0;
 
 	(void)unused;
@@ -350,7 +353,7 @@ static void durable_is_synced(void **unused)
 {
 	struct state *state = open_at(&first_boot, STATE_WRITE);
 	struct state_suspension s = suspension_sample();
-	struct state_order order = { .account = uid_account(1) };
+	struct state_order order = {.account = uid_account(1)};
 	struct window w = window_sample();
 
 	(void)unused;

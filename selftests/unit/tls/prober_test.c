@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_test.c - what the prober reads in /proc, which files it knows, how much it does for whom, and the
- * names of its pins.
+ * prober_test.c - what the prober reads in /proc, which files it knows, how much it does for whom,
+ * and the names of its pins.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include "base/clock.h"
-#include "tls/bpf_tls_link.h"
+#include "kernel/bpf_tls_link.h"
 #include "tls/prober_budget.h"
 #include "tls/prober_child.h"
 #include "tls/prober_files.h"
@@ -136,11 +136,12 @@ static void test_stat(void **state)
 	uint64_t start = 1;
 
 	(void)state;
-	assert_true(prober_stat_line("5 (a) b) c) S 1 5 5 0 -1 4 1 0 0 0 1 1 0 0 20 0 1 0 98765 1 2",
-				     &start));
+	assert_true(prober_stat_line(
+		"5 (a) b) c) S 1 5 5 0 -1 4 1 0 0 0 1 1 0 0 20 0 1 0 98765 1 2", &start));
 	assert_int_equal(start, 98765);
 	assert_false(prober_stat_line("5 (a) S 1 5 5 0 -1 4 1 0 0 0 1 1 0 0 20 0 1 0", &start));
-	assert_false(prober_stat_line("5 (a) S 1 5 5 0 -1 4 1 0 0 0 1 1 0 0 20 0 1 0 -3 1", &start));
+	assert_false(
+		prober_stat_line("5 (a) S 1 5 5 0 -1 4 1 0 0 0 1 1 0 0 20 0 1 0 -3 1", &start));
 	assert_false(prober_stat_line("5 a S 1", &start));
 }
 
@@ -189,8 +190,9 @@ static void test_pin_names(void **state)
 		{"link_tls_12_345_00ff_p63", "12_345_00ff", 63},
 		{"link_tls_lib_00ff_p7", "lib_00ff", 7},
 	};
-	static const char *const bad[] = {"link_tlshook_recv", "link_tls_", "link_tls_a_p",
-					  "link_tls_a_p64", "link_tls_a_p1x", "smtpl_tls", "link_tls__p1"};
+	static const char *const bad[] = {"link_tlshook_recv", "link_tls_",	 "link_tls_a_p",
+					  "link_tls_a_p64",    "link_tls_a_p1x", "smtpl_tls",
+					  "link_tls__p1"};
 	char name[BPF_TLS_NAME_SIZE];
 	int index;
 
@@ -231,7 +233,8 @@ static void test_probe_names(void **state)
 
 static struct prober_file_id id_of(uint64_t ino)
 {
-	return (struct prober_file_id){.dev = 1, .ino = ino, .size_bytes = 2, .mtime_ns = 3, .ctime_ns = 4};
+	return (struct prober_file_id){
+		.dev = 1, .ino = ino, .size_bytes = 2, .mtime_ns = 3, .ctime_ns = 4};
 }
 
 static void test_file_is_all_of_its_id(void **state)
@@ -372,7 +375,8 @@ static void test_budget_of_large_files(void **state)
 	(void)state;
 	prober_budget_init(&budget, SMTPL_TLS_WAY_PERF);
 	for (int i = 0; i < 12; i++)
-		assert_true(prober_budget_attach(&budget, 20001, false, SMTPL_TLS_PROBES_MAX, now_ns));
+		assert_true(
+			prober_budget_attach(&budget, 20001, false, SMTPL_TLS_PROBES_MAX, now_ns));
 	assert_false(prober_budget_attach(&budget, 20001, false, SMTPL_TLS_PROBES_MAX, now_ns));
 	assert_int_equal(take_all(&budget, 20002, false, now_ns), 50 - 12 * 4);
 }
@@ -436,7 +440,8 @@ static void test_times(void **state)
 	(void)state;
 	assert_false(prober_times_note(&times, first));
 	assert_false(prober_times_note(&times, first + 1));
-	assert_false(prober_times_note(&times, first + 600 * NS_PER_S)); /* counts from the second */
+	assert_false(
+		prober_times_note(&times, first + 600 * NS_PER_S)); /* counts from the second */
 	assert_true(prober_times_note(&times, first + 600 * NS_PER_S));
 	assert_true(prober_times_note(&times, first + 1200 * NS_PER_S - 1));
 	assert_false(prober_times_note(&times, first + 1200 * NS_PER_S));

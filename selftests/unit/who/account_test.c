@@ -88,10 +88,10 @@ static void test_users(void **state)
 
 static void test_user_errors(void **state)
 {
-	static const char *const bad_uids[] = {"uid:",           "uid:x",
-					       "uid:-1",         "uid:+1",
-					       "uid: 1",         "uid:1 ",
-					       "uid:0x1",        "uid:4294967295",
+	static const char *const bad_uids[] = {"uid:",		 "uid:x",
+					       "uid:-1",	 "uid:+1",
+					       "uid: 1",	 "uid:1 ",
+					       "uid:0x1",	 "uid:4294967295",
 					       "uid:4294967296", "uid:18446744073709551617"};
 	char expected[256];
 
@@ -262,9 +262,9 @@ static void test_domain_key_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_users),           cmocka_unit_test(test_user_errors),
-		cmocka_unit_test(test_domains),         cmocka_unit_test(test_names),
-		cmocka_unit_test(test_domain_names),    cmocka_unit_test(test_domain_key),
+		cmocka_unit_test(test_users),		cmocka_unit_test(test_user_errors),
+		cmocka_unit_test(test_domains),		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_domain_names),	cmocka_unit_test(test_domain_key),
 		cmocka_unit_test(test_domain_key_form), cmocka_unit_test(test_domain_key_errors),
 	};
 

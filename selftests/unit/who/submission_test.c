@@ -16,19 +16,19 @@
 #include <cmocka.h>
 #include "who/submission.h"
 
-#define ALICE      1001
-#define BOB        1002
-#define EVE        1003
-#define POSTFIX    89
+#define ALICE	   1001
+#define BOB	   1002
+#define EVE	   1003
+#define POSTFIX	   89
 #define BY_ALICE   "127.0.0.1", 40001
 #define BY_POSTFIX "127.0.0.1", 40089
 #define BY_UNKNOWN "127.0.0.1", 40000
-#define OUTSIDE    "198.51.100.7", 40001
-#define NOWHERE    NULL, 0
+#define OUTSIDE	   "198.51.100.7", 40001
+#define NOWHERE	   NULL, 0
 
-#define ACCOUNT    SUBMISSION_HAS_ACCOUNT
-#define UID        SUBMISSION_HAS_UID
-#define CALLER     SUBMISSION_HAS_CALLER
+#define ACCOUNT	   SUBMISSION_HAS_ACCOUNT
+#define UID	   SUBMISSION_HAS_UID
+#define CALLER	   SUBMISSION_HAS_CALLER
 #define REDIRECTED SUBMISSION_REDIRECTED
 #define INTERNAL   SUBMISSION_INTERNAL
 #define NO_SENDER  SUBMISSION_NO_SENDER
@@ -37,9 +37,9 @@ static enum smtpl_role role_of(void *arg, uint32_t uid)
 {
 	(void)arg;
 	/* Not root: that one is nobody's choice. */
-	return uid == EVE       ? SMTPL_ROLE_EXEMPT
-	       : uid == POSTFIX ? SMTPL_ROLE_RELAY
-		                : SMTPL_ROLE_DIRECT;
+	return uid == EVE     ? SMTPL_ROLE_EXEMPT :
+	       uid == POSTFIX ? SMTPL_ROLE_RELAY :
+				SMTPL_ROLE_DIRECT;
 }
 
 static bool find(const char *const *names, const uint32_t *uids, const char *name, uint32_t *uid)
@@ -58,7 +58,7 @@ static bool find(const char *const *names, const uint32_t *uids, const char *nam
 static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 {
 	static const char *const names[] = {"a.example", "list.example",  "b.example",
-		                            "e.example", "relay.example", NULL};
+					    "e.example", "relay.example", NULL};
 	static const uint32_t uids[] = {ALICE, ALICE, BOB, EVE, POSTFIX};
 
 	(void)arg;
@@ -100,18 +100,18 @@ static bool caller_of(void *arg, const struct submission *o, uint32_t *uid)
 }
 
 static const struct submission_ops plain = {.role = role_of,
-                                        .owner = owner_of,
-                                        .user = user_of,
-                                        .own_name = is_own_name,
-                                        .local = is_local,
-                                        .caller = caller_of};
+					    .owner = owner_of,
+					    .user = user_of,
+					    .own_name = is_own_name,
+					    .local = is_local,
+					    .caller = caller_of};
 static const struct submission_ops counting = {.role = role_of,
-                                           .owner = owner_of,
-                                           .user = user_of,
-                                           .own_name = is_own_name,
-                                           .local = is_local,
-                                           .caller = caller_of,
-                                           .count_forwards = true};
+					       .owner = owner_of,
+					       .user = user_of,
+					       .own_name = is_own_name,
+					       .local = is_local,
+					       .caller = caller_of,
+					       .count_forwards = true};
 
 struct row {
 	const char *name;
@@ -124,13 +124,13 @@ struct row {
 	const char *sender;
 	const char *forwarder;
 	const char *expected; /* "uid:N", "domain:X", or why nobody */
-	const char *counted; /* the same with count_forwards; NULL: no difference */
+	const char *counted;  /* the same with count_forwards; NULL: no difference */
 	bool inbound;
 };
 
 /* One charge a name. */
 static const char *charge_name(enum payer_kind charge, const struct account_id *id, char *text,
-                               size_t size)
+			       size_t size)
 {
 	static const char *const names[] = {
 		[PAYER_NULL_SENDER] = "null",
@@ -191,7 +191,7 @@ static void check(const struct row *row, const struct submission_ops *ops, const
 
 	if (strcmp(got, expected))
 		fail_msg("%s%s: %s, not %s", row->name, ops->count_forwards ? " (counting)" : "",
-		         got, expected);
+			 got, expected);
 	if (charge != PAYER_ACCOUNT)
 		assert_memory_equal(&id, &untouched, sizeof(id));
 	if (submission_is_inbound(&o, ops, NULL) != row->inbound)
@@ -208,8 +208,8 @@ static void check_rows(const struct row *rows, size_t count)
 	}
 }
 
-#define CHECK(rows)                 check_rows(rows, sizeof(rows) / sizeof(*(rows)))
-#define ALWAYS(expected)            expected, NULL, false
+#define CHECK(rows)		    check_rows(rows, sizeof(rows) / sizeof(*(rows)))
+#define ALWAYS(expected)	    expected, NULL, false
 #define COUNTING(expected, counted) expected, counted, false
 #define INBOUND(expected, counted)  expected, counted, true
 /* Of bob's, which only counts when nothing better is known. */
@@ -340,8 +340,8 @@ static void test_client(void **state)
 
 static void test_both_ends(void **state)
 {
-	static const struct row row = {"both ends", 0,  NULL, NULL, 0, BY_ALICE,
-		                       "x@o.example", NULL, ALWAYS("uid:1001")};
+	static const struct row row = {
+		"both ends", 0, NULL, NULL, 0, BY_ALICE, "x@o.example", NULL, ALWAYS("uid:1001")};
 	struct submission o = submission_from(&row);
 	struct account_id id;
 
@@ -420,8 +420,8 @@ static void test_forward(void **state)
 		 "x@far.example", "host.example", ALWAYS("uid:1001")},
 		{"an alias of this host", REDIRECTED | UID, NULL, NULL, ALICE, NOWHERE,
 		 "x@far.example", "", ALWAYS("uid:1001")},
-		{"a stranger's mail to this host", REDIRECTED, NULL, NULL, 0, OUTSIDE, "x@far.example",
-		 "host.example", INBOUND("forward", "domain:host.example")},
+		{"a stranger's mail to this host", REDIRECTED, NULL, NULL, 0, OUTSIDE,
+		 "x@far.example", "host.example", INBOUND("forward", "domain:host.example")},
 		{"own list, null sender", REDIRECTED | UID, NULL, NULL, ALICE, NOWHERE, "",
 		 "a.example", COUNTING("null", "uid:1001")},
 	};
@@ -468,10 +468,10 @@ static void test_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_account),  cmocka_unit_test(test_auth),
-		cmocka_unit_test(test_uid),      cmocka_unit_test(test_client),
-		cmocka_unit_test(test_sender),   cmocka_unit_test(test_forward),
-		cmocka_unit_test(test_internal), cmocka_unit_test(test_host),
+		cmocka_unit_test(test_account),	  cmocka_unit_test(test_auth),
+		cmocka_unit_test(test_uid),	  cmocka_unit_test(test_client),
+		cmocka_unit_test(test_sender),	  cmocka_unit_test(test_forward),
+		cmocka_unit_test(test_internal),  cmocka_unit_test(test_host),
 		cmocka_unit_test(test_both_ends),
 	};
 

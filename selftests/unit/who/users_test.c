@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * users_test.c - users of a passwd file are found without asking anybody, as the file is now; others
- * are asked for once a minute each.
+ * users_test.c - users of a passwd file are found without asking anybody, as the file is now;
+ * others are asked for once a minute each.
  */
 #include <errno.h>
 #include <pwd.h>
@@ -18,7 +18,7 @@
 #include "base/clock.h"
 #include "who/users.h"
 
-#define MANY   5000 /* more names than are kept of those asked for */
+#define MANY 5000 /* more names than are kept of those asked for */
 
 static unsigned int asked;
 static bool carol_is_there;

@@ -161,7 +161,7 @@ bool tls_code_next(struct tls_code *code, struct tls_step *step)
 	}
 	if (!cs_disasm_iter(code->engine, &code->at, &code->left, &code->address, code->insn))
 		return false;
-	step->flow = code->machine == EM_X86_64 ? x86_flow(code, &step->target)
-						: aarch64_flow(code, &step->target);
+	step->flow = code->machine == EM_X86_64 ? x86_flow(code, &step->target) :
+						  aarch64_flow(code, &step->target);
 	return true;
 }

@@ -15,37 +15,44 @@ static void test_returns(void **state)
 	/* Padding. */
 	expect_built(FUNCTION("SSL_read", "ret\nnop\nnopw 0x0(%rax,%rax,1)\nint3\nint3"), 2);
 	/* A switch, as shared objects and as fixed executables have it. */
-	expect_built(FUNCTION("SSL_read", "lea 9f(%rip), %rdx\nmovslq (%rdx,%rax,4), %rax\n"
-					  "add %rdx, %rax\nnotrack jmp *%rax\n1: ret\n2: ret")
-		     ".section .rodata\n9: .long 1b-9b, 2b-9b\n", 3);
+	expect_built(
+		FUNCTION(
+			"SSL_read",
+			"lea 9f(%rip), %rdx\nmovslq (%rdx,%rax,4), %rax\n"
+			"add %rdx, %rax\nnotrack jmp *%rax\n1: ret\n2: ret") ".section .rodata\n9: .long 1b-9b, 2b-9b\n",
+		3);
 	expect_built(FUNCTION("SSL_read", "jmp *0x1000(,%rax,8)\nret"), 2);
 	/* No size, but it is known how to unwind it. */
 	expect_built(".globl SSL_read\n.type SSL_read,@function\nSSL_read: .cfi_startproc\n"
-		     "nop\nret\n.cfi_endproc\n" FUNCTION("SSL_write", "ret\nret"), 5);
+		     "nop\nret\n.cfi_endproc\n" FUNCTION("SSL_write", "ret\nret"),
+		     5);
 }
 
 static void test_parts(void **state)
 {
 	(void)state;
 	/* A part elsewhere that jumps back, and one in the middle of another. */
-	expect_built(LOCAL("cold", "nop\nret\njmp back")
-		     FUNCTION("SSL_read", "je cold\nback: ret"), 3);
+	expect_built(LOCAL("cold", "nop\nret\njmp back") FUNCTION("SSL_read", "je cold\nback: ret"),
+		     3);
 	expect_built(LOCAL("cold", "nop\n1: nop\nret") FUNCTION("SSL_read", "je 1b\nret"), 3);
 	/* A last call, shared by two functions, and further calls from there. */
 	expect_built(LOCAL("third", "ret") LOCAL("second", "je third\nret")
-		     FUNCTION("gnutls_record_recv", "jmp second")
-		     FUNCTION("gnutls_record_recv_seq", "jne second\nret"), 5);
+			     FUNCTION("gnutls_record_recv", "jmp second")
+				     FUNCTION("gnutls_record_recv_seq", "jne second\nret"),
+		     5);
 	/* One that has probes of its own, and by way of the linker. */
 	expect_built(FUNCTION("SSL_write", "jmp SSL_write_ex@PLT") FUNCTION("SSL_write_ex", "ret")
-		     FUNCTION("SSL_read", "ret"), 4);
+			     FUNCTION("SSL_read", "ret"),
+		     4);
 	expect_built(FUNCTION("SSL_write_ex", "1: ret") FUNCTION("SSL_write", "jmp 1b"), 2);
 	expect_built(FUNCTION("SSL_write", "je SSL_write_ex@PLT\nret")
-		     FUNCTION("SSL_write_ex", "ret"), 4);
+			     FUNCTION("SSL_write_ex", "ret"),
+		     4);
 	assemble("-shared -nostdlib -Wl,--no-ld-generated-unwind-info",
 		 FUNCTION("SSL_read", "je other@PLT\nret"));
 	expect_tally(built, "--dyn-syms");
 	build(FUNCTION("gnutls_record_send", "jmp *gnutls_record_send2@GOTPCREL(%rip)")
-	      FUNCTION("gnutls_record_send2", "ret"));
+		      FUNCTION("gnutls_record_send2", "ret"));
 	assert_int_equal(count_of(built, SMTPL_TLS_WRITE), 1);
 	assert_int_equal(count_of(built, SMTPL_TLS_WRITE | SMTPL_TLS_RETURN), 1);
 }
@@ -62,13 +69,15 @@ static void test_uncertain(void **state)
 	expect_built_error(FUNCTION("SSL_read", "mov 8(%rdi), %rax\nadd $8, %rsp\njmp *%rax\nret"),
 			   -ENOTSUP);
 	expect_built_error(FUNCTION("SSL_read", "add $8, %rax\n.rept 5\nnop\n.endr\n"
-						"jmp *%rax\nret"), -ENOTSUP);
+						"jmp *%rax\nret"),
+			   -ENOTSUP);
 	/* No instruction, half of one, a jump between two. */
 	expect_built_error(FUNCTION("SSL_read", "nop\n.byte 0x06\nret"), -ENOTSUP);
 	expect_built_error(FUNCTION("SSL_read", "ret\n.byte 0x48, 0xb8"), -ENOTSUP);
 	expect_built_error(FUNCTION("SSL_read", "je 1f+1\n1: movl $0xc3, %eax\nret"), -ENOTSUP);
 	expect_built_error(LOCAL("cold", "1: movl $0xc3, %eax\nret")
-			   FUNCTION("SSL_read", "je 1b+1\nret"), -ENOTSUP);
+				   FUNCTION("SSL_read", "je 1b+1\nret"),
+			   -ENOTSUP);
 	/* Elsewhere, but nobody knows how far. */
 	expect_built_error("cold: ret\n" FUNCTION("SSL_read", "je cold\nret"), -ENOTSUP);
 	expect_built_error(".globl SSL_read\n.type SSL_read,@function\nSSL_read: ret\n", -ENOTSUP);
@@ -157,14 +166,14 @@ static void test_aarch64(void **state)
 
 	(void)state;
 	fill_nops(code);
-	code[2] = 0xd65f03c0; /* ret */
-	code[3] = 0xb4ffffa0; /* cbz x0, -12 */
-	code[4] = 0xd65f0bff; /* retaa */
-	code[5] = 0x54ffffa0; /* b.eq -12 */
-	code[6] = 0xd65f0fff; /* retab */
-	code[7] = 0x94000001; /* bl +4 */
-	code[8] = 0xd63f0000; /* blr x0 */
-	code[9] = 0x8b21c800; /* add x0, x0, w1, sxtw #2 */
+	code[2] = 0xd65f03c0;  /* ret */
+	code[3] = 0xb4ffffa0;  /* cbz x0, -12 */
+	code[4] = 0xd65f0bff;  /* retaa */
+	code[5] = 0x54ffffa0;  /* b.eq -12 */
+	code[6] = 0xd65f0fff;  /* retab */
+	code[7] = 0x94000001;  /* bl +4 */
+	code[8] = 0xd63f0000;  /* blr x0 */
+	code[9] = 0x8b21c800;  /* add x0, x0, w1, sxtw #2 */
 	code[10] = 0xd61f0000; /* br x0 */
 	assert_int_equal(aarch64_plan(code, 16, &plan), 0);
 	assert_int_equal(plan.count, 4);
@@ -186,10 +195,8 @@ static void test_aarch64(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_returns),
-		cmocka_unit_test(test_parts),
-		cmocka_unit_test(test_uncertain),
-		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_returns),	  cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_uncertain), cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_aarch64),
 	};
 

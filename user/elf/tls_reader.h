@@ -12,8 +12,8 @@
 #define TLS_READER_TIMEOUT_MS 2000 /* for one file */
 
 struct tls_reader {
-	pid_t pid; /* 0: none */
-	int fd;    /* -1: none */
+	pid_t pid;   /* 0: none */
+	int fd;	     /* -1: none */
 	uid_t owner; /* of the files that it has read */
 };
 

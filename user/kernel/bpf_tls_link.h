@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * bpf_tls_link.h - shared by the bpf*.c files alone: the ways of putting a program into a file at many
- * places, and the pins of what was put there.
+ * bpf_tls_link.h - shared by the bpf*.c files alone: the ways of putting a program into a file at
+ * many places, and the pins of what was put there.
  *
- * uprobe_multi:  link_tls_NAME
- * perf uprobes:  link_tls_NAME_p0, link_tls_NAME_p1, .. The last of the plan has 0: it is pinned last and
+ * uprobe_multi:  link_tls_NAME perf uprobes:  link_tls_NAME_p0, link_tls_NAME_p1, .. The last of
+ * the plan has 0: it is pinned last and
  *                unpinned first, so where it is there, all are.
  */
 #ifndef SMTPL_BPF_TLS_LINK_H
@@ -14,14 +14,16 @@
 #include <stddef.h>
 #include <sys/types.h>
 #include "headers/tls.h"
-#include "tls_plan.h"
+#include "elf/tls_plan.h"
 
 #define BPF_TLS_NAME_SIZE 65 /* with the NUL */
 
-/* What the program's expected_attach_type has to be; libbpf 1.1 has no name for that of uprobe_multi. */
+/* What the program's expected_attach_type has to be; libbpf 1.1 has no name for that of
+ * uprobe_multi. */
 int bpf_tls_link_type(enum smtpl_tls_way way);
 
-/* Which way this kernel has, by doing it to a function of this program. NONE: with one line in `error`. */
+/* Which way this kernel has, by doing it to a function of this program. NONE: with one line in
+ * `error`. */
 enum smtpl_tls_way bpf_tls_link_way(char *error, size_t error_size);
 
 /* As bpf_tls_probe(). prog: loaded for `way`. dir: where the pins are. */

@@ -32,8 +32,8 @@ static void expect_known(int err, const struct tls_plan *plan, size_t size)
 static void build_small(void)
 {
 	build(LOCAL("cold", "nop\nret\njmp back") FUNCTION("SSL_read", "je cold\nback: ret")
-	      FUNCTION("SSL_write", "je gnutls_record_send@PLT\nret")
-	      FUNCTION("gnutls_record_send", "ret") FUNCTION("SSL_free", "ret"));
+		      FUNCTION("SSL_write", "je gnutls_record_send@PLT\nret")
+			      FUNCTION("gnutls_record_send", "ret") FUNCTION("SSL_free", "ret"));
 }
 
 static void test_cut(void **state)

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/child.h"
 #include "tls_plan_fixture.h"
-#include "tls/tls_reader.h"
+#include "elf/tls_reader.h"
 
 static struct tls_reader reader = {.fd = -1};
 
@@ -262,12 +262,9 @@ static void test_owners(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plans),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_hangs),
-		cmocka_unit_test(test_died_before),
-		cmocka_unit_test(test_dies_of_it),
-		cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_plans),	   cmocka_unit_test(test_many),
+		cmocka_unit_test(test_hangs),	   cmocka_unit_test(test_died_before),
+		cmocka_unit_test(test_dies_of_it), cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_owners),
 	};
 

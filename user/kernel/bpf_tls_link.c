@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_tls_link.c - puts a program into a file: by one uprobe_multi link, or by a perf uprobe for each
- * place. The links live by their pins alone: closing the last descriptor of one would wait until it is
- * detached, unlinking its pin does not.
+ * bpf_tls_link.c - puts a program into a file: by one uprobe_multi link, or by a perf uprobe for
+ * each place. The links live by their pins alone: closing the last descriptor of one would wait
+ * until it is detached, unlinking its pin does not.
  */
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -20,9 +20,9 @@
 #include "headers/maps.h"
 #include "bpf_tls_link.h"
 
-#define UPROBE_MULTI 48 /* enum bpf_attach_type BPF_TRACE_UPROBE_MULTI (6.6) */
+#define UPROBE_MULTI   48 /* enum bpf_attach_type BPF_TRACE_UPROBE_MULTI (6.6) */
 #define PERF_TYPE_FILE "/sys/bus/event_source/devices/uprobe/type"
-#define PIN_PREFIX "link_tls_"
+#define PIN_PREFIX     "link_tls_"
 
 /* The part of union bpf_attr that BPF_LINK_CREATE takes for it. */
 struct multi_attr {
@@ -175,7 +175,8 @@ int bpf_tls_link_make(enum smtpl_tls_way way, int prog, int file, pid_t pid,
 		return -EINVAL;
 	/* The very file that was looked into, wherever its name leads to by now. */
 	snprintf(job.path, sizeof(job.path), "/proc/self/fd/%d", file);
-	return way == SMTPL_TLS_WAY_MULTI ? multi_make(&job, dir, name) : perf_make(&job, dir, name);
+	return way == SMTPL_TLS_WAY_MULTI ? multi_make(&job, dir, name) :
+					    perf_make(&job, dir, name);
 }
 
 int bpf_tls_link_remove(const char *dir, const char *name)
@@ -282,7 +283,8 @@ static int64_t file_offset(uint64_t at)
 	while (maps && found < 0 && fgets(line, sizeof(line), maps)) {
 		unsigned long from, to, offset;
 
-		if (sscanf(line, "%lx-%lx %*s %lx", &from, &to, &offset) == 3 && at >= from && at < to)
+		if (sscanf(line, "%lx-%lx %*s %lx", &from, &to, &offset) == 3 && at >= from &&
+		    at < to)
 			found = at - from + offset;
 	}
 	if (maps)
@@ -303,8 +305,8 @@ static int trial_program(enum smtpl_tls_way way)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The first uprobe_multi took a process for its first thread; since that was put right (6.10) -1 is no
- * process. On one that still does, perf uprobes are right. */
+/* The first uprobe_multi took a process for its first thread; since that was put right (6.10) -1 is
+ * no process. On one that still does, perf uprobes are right. */
 static bool multi_knows_processes(const struct job *job)
 {
 	struct job none = *job;
@@ -360,7 +362,8 @@ enum smtpl_tls_way bpf_tls_link_way(char *error, size_t error_size)
 	perf = try_way(SMTPL_TLS_WAY_PERF, "perf");
 	if (!perf)
 		return SMTPL_TLS_WAY_PERF;
-	snprintf(error, error_size, "the kernel takes no probes: uprobe_multi: %s; perf uprobes: %s",
-		 strerror(-multi), strerror(-perf));
+	snprintf(error, error_size,
+		 "the kernel takes no probes: uprobe_multi: %s; perf uprobes: %s", strerror(-multi),
+		 strerror(-perf));
 	return SMTPL_TLS_WAY_NONE;
 }

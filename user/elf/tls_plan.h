@@ -27,8 +27,8 @@ struct tls_probe {
 struct tls_plan {
 	uint32_t libraries; /* enum smtpl_tls_library, or-ed */
 	uint32_t count;
-	/* In the order to attach them: reading and writing first, and the RETs of each function before its
-	 * entry, so that no call is seen to begin whose return is not. */
+	/* In the order to attach them: reading and writing first, and the RETs of each function
+	 * before its entry, so that no call is seen to begin whose return is not. */
 	struct tls_probe probes[SMTPL_TLS_PROBES_MAX];
 };
 

@@ -23,9 +23,9 @@
 
 /* sysinfo: of qsort() in capstone, which asks how much memory there is. */
 static const int reader_syscalls[] = {
-	SCMP_SYS(brk),        SCMP_SYS(close),   SCMP_SYS(fstat),  SCMP_SYS(madvise),
-	SCMP_SYS(mmap),       SCMP_SYS(mremap),  SCMP_SYS(munmap), SCMP_SYS(newfstatat),
-	SCMP_SYS(recvmsg),    SCMP_SYS(sendto),  SCMP_SYS(sysinfo),
+	SCMP_SYS(brk),	   SCMP_SYS(close),  SCMP_SYS(fstat),	SCMP_SYS(madvise),
+	SCMP_SYS(mmap),	   SCMP_SYS(mremap), SCMP_SYS(munmap),	SCMP_SYS(newfstatat),
+	SCMP_SYS(recvmsg), SCMP_SYS(sendto), SCMP_SYS(sysinfo),
 };
 
 /* From the child. */

@@ -64,10 +64,12 @@ static void test_symbols(void **state)
 	expect_built(FUNCTION("SSL_do_handshake",
 			      ".globl SSL_connect\n.type SSL_connect,@function\n"
 			      "SSL_connect: ret\n.size SSL_connect,.-SSL_connect")
-		     FUNCTION("SSL_read", "ret"), 3);
+			     FUNCTION("SSL_read", "ret"),
+		     3);
 	/* Inside of a program that does not export them. */
-	assemble("-nostdlib -pie -Wl,-e,SSL_read", FUNCTION("SSL_read", "je 1f\nret\n1: ret")
-		 LOCAL("SSL_write", "ret") FUNCTION("SSL_free", "ret"));
+	assemble("-nostdlib -pie -Wl,-e,SSL_read",
+		 FUNCTION("SSL_read", "je 1f\nret\n1: ret") LOCAL("SSL_write", "ret")
+			 FUNCTION("SSL_free", "ret"));
 	expect_tally(built, "--syms");
 	assert_int_equal(count_of(built, SMTPL_TLS_WRITE), 1);
 	/* At a place in the file that is not the address. */
@@ -76,9 +78,11 @@ static void test_symbols(void **state)
 	/* Called, data, others. */
 	expect_built_error(FUNCTION("mine", "call SSL_read@PLT\nret"), -ENOENT);
 	expect_built_error(".globl SSL_read\n.data\n.type SSL_read,@object\nSSL_read: ret\n"
-			   ".size SSL_read,1\n", -ENOENT);
+			   ".size SSL_read,1\n",
+			   -ENOENT);
 	expect_built_error(FUNCTION("SSL_read2", "ret") FUNCTION("SSL_rea", "ret")
-			   FUNCTION("gnutls_record_send3", "ret") FUNCTION("S", "ret"), -ENOENT);
+				   FUNCTION("gnutls_record_send3", "ret") FUNCTION("S", "ret"),
+			   -ENOENT);
 	/* Nothing to be read or written. */
 	expect_built_error(FUNCTION("SSL_connect", "ret") FUNCTION("SSL_free", "ret"), -ENOENT);
 }
@@ -134,12 +138,9 @@ static void test_probed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_openssl),
-		cmocka_unit_test(test_gnutls),
-		cmocka_unit_test(test_node),
-		cmocka_unit_test(test_without),
-		cmocka_unit_test(test_symbols),
-		cmocka_unit_test(test_probed),
+		cmocka_unit_test(test_openssl), cmocka_unit_test(test_gnutls),
+		cmocka_unit_test(test_node),	cmocka_unit_test(test_without),
+		cmocka_unit_test(test_symbols), cmocka_unit_test(test_probed),
 	};
 
 	return cmocka_run_group_tests(tests, plan_setup, plan_teardown);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * bpf_tls.h - the TLS side of the border to the kernel (bpf.h): loads bpf/tls.bpf.c with the maps that
- * bpf_load() pinned, and attaches its program to functions of TLS libraries.
+ * bpf_tls.h - the TLS side of the border to the kernel (bpf.h): loads bpf/tls.bpf.c with the maps
+ * that bpf_load() pinned, and attaches its program to functions of TLS libraries.
  *
- * Every link is pinned below <bpffs>/v1 as link_tls_*, so probes outlive the daemon. Unlinking the pin
- * detaches in the background, by the kernel's own worker: nobody waits for it.
+ * Every link is pinned below <bpffs>/v1 as link_tls_*, so probes outlive the daemon. Unlinking the
+ * pin detaches in the background, by the kernel's own worker: nobody waits for it.
  */
 #ifndef SMTPL_BPF_TLS_H
 #define SMTPL_BPF_TLS_H
@@ -15,12 +15,12 @@
 #include <sys/types.h>
 #include "headers/tls.h"
 #include "config/config.h"
-#include "tls_plan.h"
+#include "elf/tls_plan.h"
 
 struct bpf_tls;
 
-/* Load the programs, and find out which way of attaching this kernel has by trying. Nothing is attached.
- * 0 or -errno, with one line in `error`. bpf_tls_free(NULL) does nothing. */
+/* Load the programs, and find out which way of attaching this kernel has by trying. Nothing is
+ * attached. 0 or -errno, with one line in `error`. bpf_tls_free(NULL) does nothing. */
 int bpf_tls_load(const struct config *config, struct bpf_tls **tls, char *error, size_t error_size);
 void bpf_tls_free(struct bpf_tls *tls);
 enum smtpl_tls_way bpf_tls_way(const struct bpf_tls *tls);
@@ -28,23 +28,24 @@ enum smtpl_tls_way bpf_tls_way(const struct bpf_tls *tls);
 /* The same with maps of their own, and let go of everything again. For check. */
 int bpf_tls_try(enum smtpl_tls_way *way, char *error, size_t error_size);
 
-/* Attach the hooks that know the sockets (trace points), pinned; those of an earlier start are replaced. */
+/* Attach the hooks that know the sockets (trace points), pinned; those of an earlier start are
+ * replaced. */
 int bpf_tls_attach(struct bpf_tls *tls, char *error, size_t error_size);
 
 /* As bpf_set_watch(). */
 void bpf_tls_set_watch(struct bpf_tls *tls, const struct config *config);
 
-/* For how long the kernel will be busy when the probes of an earlier start have been unlinked; 0: there are
- * none. */
+/* For how long the kernel will be busy when the probes of an earlier start have been unlinked; 0:
+ * there are none. */
 uint32_t bpf_tls_remove_ms(const char *bpffs);
 /* Remove the hooks and every probe of an earlier start: [watch] tls = off. Guard it (guard.h). */
 int bpf_tls_remove(const char *bpffs);
 
 /*
- * Put the probes of `plan` into the file open as `file` (O_PATH will do), in process `pid` or, with 0, for
- * all who map it. `name`: of the pin behind "link_tls_", at most 64 characters of [a-z0-9_] without "_p";
- * with perf uprobes there is one pin for each probe, NAME_p0 and so on. 0 or -errno; on failure nothing of
- * it is left.
+ * Put the probes of `plan` into the file open as `file` (O_PATH will do), in process `pid` or, with
+ * 0, for all who map it. `name`: of the pin behind "link_tls_", at most 64 characters of [a-z0-9_]
+ * without "_p"; with perf uprobes there is one pin for each probe, NAME_p0 and so on. 0 or -errno;
+ * on failure nothing of it is left.
  */
 int bpf_tls_probe(struct bpf_tls *tls, int file, pid_t pid, const struct tls_plan *plan,
 		  const char *name);
@@ -70,8 +71,8 @@ int bpf_tls_take_files(struct bpf_tls *tls,
 		       void (*each)(void *arg, const struct smtpl_tls_file *file), void *arg);
 int bpf_tls_get_state(struct bpf_tls *tls, struct smtpl_tls_state *state);
 int bpf_tls_set_state(struct bpf_tls *tls, const struct smtpl_tls_state *state);
-/* The process of each session that is under way and whose plaintext is followed. 0 or -errno; -EAGAIN: too
- * much changed meanwhile to see all. */
+/* The process of each session that is under way and whose plaintext is followed. 0 or -errno;
+ * -EAGAIN: too much changed meanwhile to see all. */
 int bpf_tls_each_session(struct bpf_tls *tls, void (*each)(void *arg, uint32_t pid), void *arg);
 
 #endif

@@ -12,23 +12,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "kernel/bpf.h"
-#include "kernel/bpf_link.h"
-#include "kernel/bpf_pin.h"
+#include "bpf.h"
+#include "bpf_link.h"
+#include "bpf_pin.h"
 #include "bpf_tls.h"
 #include "bpf_tls_link.h"
-#include "kernel/bpf_log.h"
-#include "kernel/bpf_watch.h"
+#include "bpf_log.h"
+#include "bpf_watch.h"
 #include "tls.skel.h"
 
-#define HOOKS_MAX 8
-#define PROGRAM_PREFIX "smtpl_tls_"
+#define HOOKS_MAX	8
+#define PROGRAM_PREFIX	"smtpl_tls_"
 #define HOOK_PIN_PREFIX "link_tlshook_"
 
-/* What is unlinked goes after RCU's grace periods; each perf uprobe then keeps the kernel's worker busy. */
-#define REMOVE_MS 2000
+/* What is unlinked goes after RCU's grace periods; each perf uprobe then keeps the kernel's worker
+ * busy. */
+#define REMOVE_MS      2000
 #define REMOVE_PERF_MS 110
-#define REMOVE_MAX_MS 15000
+#define REMOVE_MAX_MS  15000
 
 struct bpf_tls {
 	struct tls_bpf *skel;
@@ -50,8 +51,8 @@ static int map_fd(const struct bpf_map *map)
 
 /* --- loading -------------------------------------------------------------------------------- */
 
-/* Where a session in smtpl_tls has its `end`, in bytes. To be asked before the load: a map that was pinned
- * has another's types. */
+/* Where a session in smtpl_tls has its `end`, in bytes. To be asked before the load: a map that was
+ * pinned has another's types. */
 static long end_offset(const struct bpf_tls *tls)
 {
 	uint32_t id = bpf_map__btf_value_type_id(tls->skel->maps.smtpl_tls);
@@ -114,7 +115,8 @@ int bpf_tls_load(const struct config *config, struct bpf_tls **tls, char *error,
 	}
 	t->mode = config->tls;
 	snprintf(t->bpffs, sizeof(t->bpffs), "%s", config->bpffs);
-	snprintf(t->pin_root, sizeof(t->pin_root), "%.*s/" SMTPL_PIN_DIR, PATH_MAX - 8, config->bpffs);
+	snprintf(t->pin_root, sizeof(t->pin_root), "%.*s/" SMTPL_PIN_DIR, PATH_MAX - 8,
+		 config->bpffs);
 	err = load_steps(t, error, error_size);
 	if (err)
 		bpf_tls_free(t);
@@ -140,8 +142,7 @@ int bpf_tls_try(enum smtpl_tls_way *way, char *error, size_t error_size)
 
 	if (err)
 		return err;
-	bpf_object__for_each_map(map, tls.skel->obj)
-		bpf_map__set_pin_path(map, NULL);
+	bpf_object__for_each_map(map, tls.skel->obj) bpf_map__set_pin_path(map, NULL);
 	err = skel_load(&tls, error, error_size);
 	if (!err)
 		*way = tls.way;
@@ -164,7 +165,8 @@ int bpf_tls_attach(struct bpf_tls *tls, char *error, size_t error_size)
 	struct bpf_program *prog;
 	size_t count = 0;
 
-	bpf_object__for_each_program(prog, tls->skel->obj) {
+	bpf_object__for_each_program(prog, tls->skel->obj)
+	{
 		if (prog == tls->skel->progs.smtpl_tls_probe || !bpf_program__autoload(prog) ||
 		    count == HOOKS_MAX)
 			continue;
@@ -215,8 +217,8 @@ int bpf_tls_remove(const char *bpffs)
 int bpf_tls_probe(struct bpf_tls *tls, int file, pid_t pid, const struct tls_plan *plan,
 		  const char *name)
 {
-	return bpf_tls_link_make(tls->way, bpf_program__fd(tls->skel->progs.smtpl_tls_probe), file, pid,
-				 plan, tls->pin_root, name);
+	return bpf_tls_link_make(tls->way, bpf_program__fd(tls->skel->progs.smtpl_tls_probe), file,
+				 pid, plan, tls->pin_root, name);
 }
 
 int bpf_tls_unprobe(struct bpf_tls *tls, const char *name)
@@ -231,8 +233,8 @@ int bpf_tls_each_name(struct bpf_tls *tls, int (*each)(void *arg, const char *na
 
 /* --- maps ----------------------------------------------------------------------------------- */
 
-/* libbpf takes it out of the ring and stops: what comes of it must not come again, to the next prober, should
- * it be the end of this one. */
+/* libbpf takes it out of the ring and stops: what comes of it must not come again, to the next
+ * prober, should it be the end of this one. */
 static int ask_one(void *arg, void *data, size_t size)
 {
 	struct bpf_tls *tls = arg;
@@ -277,7 +279,8 @@ int bpf_tls_set_pid(struct bpf_tls *tls, uint32_t pid, const struct smtpl_tls_pi
 
 int bpf_tls_get_pid(struct bpf_tls *tls, uint32_t pid, struct smtpl_tls_pid *value)
 {
-	return bpf_map_lookup_elem(map_fd(tls->skel->maps.smtpl_tls_pids), &pid, value) ? -errno : 0;
+	return bpf_map_lookup_elem(map_fd(tls->skel->maps.smtpl_tls_pids), &pid, value) ? -errno :
+											  0;
 }
 
 int bpf_tls_next_pid(struct bpf_tls *tls, const uint32_t *pid, uint32_t *next)
@@ -313,7 +316,8 @@ int bpf_tls_get_state(struct bpf_tls *tls, struct smtpl_tls_state *state)
 {
 	uint32_t zero = 0;
 
-	return bpf_map_lookup_elem(map_fd(tls->skel->maps.smtpl_tls_state), &zero, state) ? -errno : 0;
+	return bpf_map_lookup_elem(map_fd(tls->skel->maps.smtpl_tls_state), &zero, state) ? -errno :
+											    0;
 }
 
 int bpf_tls_set_state(struct bpf_tls *tls, const struct smtpl_tls_state *state)
@@ -337,7 +341,8 @@ static bool is_open(const struct smtpl_tls_session *value, long end)
 int bpf_tls_each_session(struct bpf_tls *tls, void (*each)(void *arg, uint32_t pid), void *arg)
 {
 	const struct bpf_map *map = tls->skel->maps.smtpl_tls;
-	struct smtpl_tls_session *value = malloc(bpf_map__value_size(map)); /* what it begins with */
+	struct smtpl_tls_session *value =
+		malloc(bpf_map__value_size(map)); /* what it begins with */
 	int fd = map_fd(map), err = value ? -EAGAIN : -ENOMEM;
 	uint64_t at, next;
 

@@ -12,9 +12,9 @@
 #include "tls_plan.h"
 #include "tls_returns.h"
 
-#define FILE_BYTES_MAX	 (512u << 20)
-#define FUNCTIONS_MAX	 32 /* of one file: a name may have several versions */
-#define NAME_SIZE	 32
+#define FILE_BYTES_MAX (512u << 20)
+#define FUNCTIONS_MAX  32 /* of one file: a name may have several versions */
+#define NAME_SIZE      32
 
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64

@@ -19,8 +19,8 @@
 /* A function; the second is not exported. */
 #define FUNCTION(name, code) ".globl " name "\n" LOCAL(name, code)
 #define LOCAL(name, code)                                                                          \
-	".type " name ",@function\n" name ":\n.cfi_startproc\n" code                               \
-	"\n.cfi_endproc\n.size " name ",.-" name "\n"
+	".type " name ",@function\n" name ":\n.cfi_startproc\n" code "\n.cfi_endproc\n.size " name \
+	",.-" name "\n"
 
 static char dir[] = "/tmp/smtplimit-plan-XXXXXX";
 static char built[64]; /* in it: what build() makes */

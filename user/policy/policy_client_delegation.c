@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_policy.c - `smtplimit answer policy`: Postfix's spawn(8) runs it, one for each smtpd(8),
- * which asks one question after the other. On what is no question the connection ends, as
+ * policy_client_policy.c - `smtplimit answer policy`: Postfix's spawn(8) runs it, one for each
+ * smtpd(8), which asks one question after the other. On what is no question the connection ends, as
  * SMTPD_POLICY_README wants it: Postfix then goes by its default_action.
  */
 #include "policy_client.h"
@@ -19,8 +19,8 @@ static enum policy_step read_request(struct policy_delegation *p)
 	while (step == POLICY_MORE) {
 		if (!policy_client_line_read(&line))
 			return POLICY_CLOSE;
-		step = line.cut ? policy_delegation_skip(p, line.bytes)
-				: policy_delegation_line(p, line.text, line.length);
+		step = line.cut ? policy_delegation_skip(p, line.bytes) :
+				  policy_delegation_line(p, line.text, line.length);
 	}
 	return step;
 }
@@ -32,7 +32,8 @@ int policy_client_policy(struct policy_client *a)
 	enum policy_step step;
 
 	while ((step = read_request(&request)) == POLICY_ASK || step == POLICY_SAY) {
-		bool refused = step == POLICY_ASK && policy_client_ask(a, &request.submission, text);
+		bool refused =
+			step == POLICY_ASK && policy_client_ask(a, &request.submission, text);
 		size_t length = policy_delegation_answer(refused ? text : NULL, reply);
 
 		if (policy_client_write(reply, length))

@@ -13,10 +13,10 @@
 enum tls_flow {
 	TLS_FLOW_ON = 0, /* to the next one, calls included; or, behind a trap, nowhere */
 	TLS_FLOW_RETURN,
-	TLS_FLOW_JUMP,   /* to `target`, perhaps on a condition */
-	TLS_FLOW_TABLE,  /* by a table of places in the same function (switch) */
+	TLS_FLOW_JUMP,	 /* to `target`, perhaps on a condition */
+	TLS_FLOW_TABLE,	 /* by a table of places in the same function (switch) */
 	TLS_FLOW_LINKED, /* to a function of another file, as the linker found it */
-	TLS_FLOW_LOST,   /* a jump to where only the running program knows */
+	TLS_FLOW_LOST,	 /* a jump to where only the running program knows */
 };
 
 struct tls_step {
@@ -32,7 +32,7 @@ struct tls_code {
 	const uint8_t *at;
 	size_t left; /* bytes that were not decoded yet */
 	uint64_t address;
-	unsigned int added;       /* register that the last addition went to */
+	unsigned int added;	  /* register that the last addition went to */
 	unsigned int since_added; /* instructions */
 };
 
