@@ -71,16 +71,15 @@ check: all
 	$(Q)$(MAKE) --no-print-directory -C selftests check O=$(abspath $(O)) V=$(V)
 .PHONY: check
 
+MANPAGES := $(notdir $(wildcard scripts/*.[1-9]))
 install: all
 	$(INSTALL) -D -m 0755 $(O)/smtplimit $(DESTDIR)$(SBINDIR)/smtplimit
-	$(INSTALL) -D -m 0644 scripts/smtplimit.8 $(DESTDIR)$(MANDIR)/man8/smtplimit.8
-	$(INSTALL) -D -m 0644 scripts/smtplimit.conf.5 $(DESTDIR)$(MANDIR)/man5/smtplimit.conf.5
-	$(INSTALL) -D -m 0644 scripts/smtplimit-json.5 $(DESTDIR)$(MANDIR)/man5/smtplimit-json.5
+	for page in $(MANPAGES); do \
+		$(INSTALL) -D -m 0644 scripts/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit 1; done
 	$(INSTALL) -D -m 0644 scripts/smtplimit.service $(DESTDIR)$(PREFIX)/lib/systemd/system/smtplimit.service
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/smtplimit $(DESTDIR)$(MANDIR)/man8/smtplimit.8 \
-		$(DESTDIR)$(MANDIR)/man5/smtplimit.conf.5 $(DESTDIR)$(MANDIR)/man5/smtplimit-json.5 \
-		$(DESTDIR)$(PREFIX)/lib/systemd/system/smtplimit.service
+	rm -f $(DESTDIR)$(SBINDIR)/smtplimit $(DESTDIR)$(PREFIX)/lib/systemd/system/smtplimit.service
+	for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 clean:
 	rm -rf $(O)
 .PHONY: install uninstall clean

@@ -7,13 +7,13 @@
 #include "config/config.h"
 #include "base/log.h"
 
-#define WANTED "want status, run, suspend, release, check, config, answer, hook, unload, or --help"
+#define WANTED "want status, run, suspend, release, check, config, hook, unload, or --help"
 
 static const struct command {
 	const char *name;
 	int (*function)(struct cli *cli, int argc, char **argv);
 	const char *usage;
-	const char *what;
+	const char *what; /* NULL: mail servers run it, and people need not know of it */
 } commands[] = {
 	{"status", cmd_status, "", "accounts: counts, percent, suspension (the default)"},
 	{"run", cmd_run, "", "the daemon, in the foreground"},
@@ -21,10 +21,9 @@ static const struct command {
 	{"release", cmd_release, " ACCOUNT", "end its suspension"},
 	{"check", cmd_check, "", "can this host run smtplimit, and why not"},
 	{"config", cmd_config, "", "the effective settings, and where each came from"},
-	{"answer", cmd_answer, " policy|socketmap|opensmtpd|sendmail KEY",
-	 "may a message be sent: run by a mail server, speaks its protocol"},
+	{"answer", cmd_answer, " policy|socketmap|opensmtpd|sendmail KEY", NULL},
 	{"hook", cmd_hook, " MTA [--install|--remove] [--root DIR] [--dir DIR]",
-	 "what makes a mail server ask and tell: exim, postfix, opensmtpd, sendmail"},
+	 "what makes a mail server ask and report: exim, postfix, opensmtpd, sendmail"},
 	{"unload", cmd_unload, "", "remove every program, link, map and pin"},
 };
 #define COMMANDS_END (commands + sizeof(commands) / sizeof(commands[0]))
@@ -33,7 +32,8 @@ static void usage(void)
 {
 	printf("usage: smtplimit [-c FILE] [-j] [COMMAND]\n");
 	for (const struct command *c = commands; c < COMMANDS_END; c++)
-		printf("  %s%s\n        %s\n", c->name, c->usage, c->what);
+		if (c->what)
+			printf("  %s%s\n        %s\n", c->name, c->usage, c->what);
 	puts("  -c FILE\n        instead of " CONFIG_FILE_DEFAULT "\n  -j\n        JSON\n"
 	     "An ACCOUNT is a user name, uid:N or domain:NAME. See smtplimit(8).");
 }
@@ -80,6 +80,11 @@ static int take_options(struct cli *cli, int *argc, char **argv)
 	return CMD_DONE;
 }
 
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
 static int run_command(struct cli *cli, int argc, char **argv)
 {
 	const struct command *command = commands;
@@ -88,7 +93,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
 		command++;
 	if (command == COMMANDS_END)
 		return usage_error(argv[0], WANTED);
-	if (argc < 2 || strcmp(argv[1], "--help"))
+	if (argc < 2 || !is_help(argv[1]))
 		return command->function(cli, argc, argv);
 	return printf("usage: smtplimit %s%s\n", command->name, command->usage) < 0;
 }
@@ -101,7 +106,7 @@ int main(int argc, char **argv)
 
 	argc--;
 	result = take_options(&cli, &argc, ++argv);
-	if (result == CMD_DONE && argc && !strcmp(argv[0], "--help"))
+	if (result == CMD_DONE && argc && (is_help(argv[0]) || !strcmp(argv[0], "help")))
 		usage();
 	else if (result == CMD_DONE && argc && !strcmp(argv[0], "--version"))
 		printf("smtplimit %s\n", SMTPLIMIT_VERSION);

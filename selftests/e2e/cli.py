@@ -126,7 +126,22 @@ def test_usage_errors(host):
     fails(host, 2, "suspend", "games", "--nonsense")
     fails(host, 2, "suspend", "games", "root")
     fails(host, 2, "status", "games")
-    true("usage" in ok(host, "--help"), "--help shows no usage")
+
+
+def test_help(host):
+    text = ok(host, "--help")
+    shown = re.findall(r"^  ([a-z]+)", text, re.M)
+    equal(shown, ["status", "run", "suspend", "release", "check", "config", "hook", "unload"],
+          "commands for people")
+    for word in ("-h", "help"):
+        equal(ok(host, word), text, word)
+        equal(ok(host, "-j", word), text, f"-j {word}")
+    for command in (*shown, "answer"):
+        text = ok(host, command, "--help")
+        true(text.startswith(f"usage: smtplimit {command}"), f"{command} --help: {text}")
+        equal(ok(host, command, "-h"), text, f"{command} -h")
+    equal(host.cli("answer").returncode, 2, "answer, which is there all the same, without a protocol")
+    fails(host, 1, "suspend", "help", words=['"help"'])
 
 
 def test_wrong_accounts(host):
