@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * domains.bpf.c - changes how many domains a uid has in smtpl_counts, in one instruction. Attached
- * nowhere: the daemon runs it after it removed some (user/bpf_domains.c). An entry written by a
+ * nowhere: the daemon runs it after it removed some (kernel/bpf_domains.c). An entry written by a
  * system call is written whole, which takes back what the hooks count in it meanwhile. An object of
  * its own, for it is loaded when it is needed, which is seldom.
  */

@@ -61,7 +61,7 @@ def test_layout_is_checked():
     breach("a.c", SPDX + "/*" + "x" * 97 + "*/\n", "a.c:2: 101 columns, more than 100")
 
 
-ROOMS = "| `low` | - | a |\n| `high` | low | b |\n"
+ROOMS = "## Rooms\n| `low` | - | a |\n| `high` | low | b |\n"
 
 
 def test_rooms_include_downward():
@@ -72,7 +72,7 @@ def test_rooms_include_downward():
     ktap.equal(report({**rooms, low: SPDX + '#include "high/b.h"\n'}),
                (1, ["user/low/a.h:2: `low` may not include `high`"]))
     ktap.equal(report({**rooms, "user/README.md": ROOMS.replace("-", "high")}),
-               (1, ["user/README.md:1: `low` includes `high`, which is not above it"]))
+               (1, ["user/README.md:2: `low` includes `high`, which is not above it"]))
     ktap.equal(report({**rooms, "user/c.c": SPDX}), (1, ["user/c.c:1: a file without a room"]))
     ktap.equal(report({**rooms, "user/new/c.c": SPDX}),
                (1, ["user/new/c.c:1: `new` is no room of user/README.md"]))
