@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Probes on TLS libraries come and go in the same way where the kernel, as those before 6.10, takes
 a perf uprobe for each place."""
+# SECONDS: 180
 import sys
 from pathlib import Path
 

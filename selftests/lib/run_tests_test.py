@@ -134,6 +134,14 @@ def test_long_ones_start_first():
     ktap.equal(got[::2], ["+c", "+b", "+a"], "the order")
 
 
+def test_fuzzers_fill_one_lane():
+    """They come first, but not beside each other."""
+    one, other, busy = (run_tests.Test(name, ["x"], "# SECONDS: 100") for name in ("fuzz/a", "fuzz/b", "e2e/a"))
+    ktap.equal(run_tests.ordered([busy, one, other]), [one, other, busy], "the order")
+    ktap.true(run_tests.may_start(busy, [one]) and not run_tests.may_start(other, [one]), "two at once")
+    ktap.true(run_tests.may_start(other, [busy]), "none beside another test")
+
+
 def test_marks_are_comments_of_their_own():
     for text in ("# ALONE: why", "a = 1\n    #  ALONE: why\n", " * ALONE: why\n */", "/* ALONE: why */"):
         ktap.equal(run_tests.Test("e2e/x", ["x"], text).alone, "why", text)
