@@ -3,7 +3,7 @@
 """smtplimit passes its smoke test (selftests/lib/vm_smoke.sh) on the kernels of Debian 12 and
 Debian 13, booted in virtual machines. One result a kernel. Needs no root and touches nothing of
 this machine."""
-# SECONDS: 240
+# SECONDS: 300
 import os
 import pathlib
 import re

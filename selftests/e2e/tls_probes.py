@@ -2,7 +2,7 @@
 """Probes on TLS libraries come with a session and go with its process, whatever becomes of the
 library or of the daemon. They are put into the library itself where that is wanted, or by itself
 where many short processes send and nobody else maps it."""
-# SECONDS: 90
+# SECONDS: 120
 import contextlib
 import itertools
 import os
