@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every command gives the right text, JSON and exit status with and without a daemon; what is wrong
 in a configuration is named, and a reload takes effect."""
+# SECONDS: 70
 import concurrent.futures
 import json
 import os

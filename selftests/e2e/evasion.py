@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Ways of sending that escape tools which watch less than every packet are counted exactly, and are
-refused when their user is suspended."""
+"""Ways of sending that escape tools which watch less than every packet are counted exactly, and
+refused while their user is suspended."""
 import shutil
 import sys
 from pathlib import Path

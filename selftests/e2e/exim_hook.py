@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`smtplimit hook exim` edits every layout of a real Exim's configuration, which Exim then takes
 and delivers with, and takes its lines out again to the byte. Exim delivers without a daemon, too."""
+# SECONDS: 70
 import contextlib
 import sys
 from pathlib import Path

@@ -2,6 +2,7 @@
 """Real Exim refuses a suspended customer's mail by every way in and from its queue, with the text
 that says why, while others' mail flows. Without the daemon a suspension holds until its end, and no
 mail waits longer than 2 seconds."""
+# ALONE: it measures how long mail waits for a daemon that hangs
 import calendar
 import contextlib
 import os

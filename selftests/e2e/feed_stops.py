@@ -3,6 +3,7 @@
 instead, and nothing is charged twice or not at all. `status` says so, and the reports count again
 when they come back. Mail of a suspended account that leaves through a server without a hook is
 counted as a bypass."""
+# SECONDS: 180
 import sys
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A sender who uses domains without end is bounded and still judged, and the process that speaks
-with senders has no rights and nothing that it could write to."""
+"""A sender who uses ever more domains is kept within a bound and still judged; the process that
+speaks with senders has no rights, and shares no memory to write to."""
 import contextlib
 import os
 import re

@@ -2,6 +2,7 @@
 """The suspended stay suspended and counting goes on when the daemon is killed at any moment,
 restarted, upgraded or gone with a reboot; unload leaves nothing. The daemon that comes next takes
 up both."""
+# SECONDS: 120
 import json
 import random
 import shutil

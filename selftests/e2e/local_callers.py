@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A mail server on this host that looks up who connected to it finds the user that the client
+"""A mail server on this host can look up who connected to it, and finds the user that the client
 itself tells, by every way there is to connect. It looks each caller up right behind accept()."""
 import json
 import subprocess

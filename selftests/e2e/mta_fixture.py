@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Each mail server that tests use starts in its own tree, takes mail in by every way, delivers it
 or bounces it, and leaves nothing behind. They are those of lib/mta.py. Needs no smtplimit."""
+# SECONDS: 60
 import sys
 from pathlib import Path
 

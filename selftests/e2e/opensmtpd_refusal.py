@@ -4,6 +4,7 @@ the text that says why, while others' mail flows. The ways are sendmail(1), PHP'
 loopback SMTP, whatever name he writes. With a dead or stopped daemon it refuses whom it had
 suspended until the end, and nobody else. (Debian 12's OpenSMTPD has no working TLS, and without TLS
 no SMTP AUTH.)"""
+# ALONE: it measures how long mail waits for a daemon that hangs
 import contextlib
 import os
 import signal

@@ -2,6 +2,7 @@
 """Real Postfix with smtplimit's hook refuses a suspended customer's mail by every way in and from
 its queue, with the text that says why, while others' mail flows. Nothing is left in the queue. With
 a dead or stopped daemon it refuses whom it had suspended until the end, and nobody else."""
+# ALONE: it measures how long mail waits for a daemon that hangs
 import email
 import math
 import signal

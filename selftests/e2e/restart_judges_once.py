@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A daemon that starts judges nobody by what was counted before the end of a suspension or what was
-judged already, however the last one ended. That holds at whatever point a start failed."""
+"""A daemon that starts judges nobody by mail from before the end of a suspension, nor by mail that
+was judged already, however the last daemon ended. That holds at whatever point a start failed."""
+# SECONDS: 150
 import contextlib
 import fcntl
 import os

@@ -3,6 +3,7 @@
 text that says why, while others' mail flows. The ways are sendmail(1), PHP's mail(), SMTP AUTH and
 loopback SMTP, whatever name he writes. With a dead or stopped daemon it refuses whom it had
 suspended until the end, and nobody else."""
+# ALONE: it measures how long mail waits for a daemon that hangs
 import os
 import re
 import signal

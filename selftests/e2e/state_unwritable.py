@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The limit holds while the state database cannot be written: somebody has locked it, its disk is
 full, or an order in it cannot be deleted."""
+# SECONDS: 80
 import contextlib
 import itertools
 import signal

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""An account is suspended when five mails and half of its mails within the hour have failed, not
-before, and only until the end that it was given."""
+"""An account is suspended once five of its mails and half of them all have failed within the hour,
+not before, and only until the end that it was given."""
 import signal
 import sys
 import time

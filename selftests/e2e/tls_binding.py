@@ -2,6 +2,7 @@
 """What is sent within TLS is charged to the session that it belongs to, however a program uses its
 TLS library. Every session has a uid of its own here, so that what is charged to another one shows.
 Counts equal the server's tally."""
+# SECONDS: 70
 import sys
 from pathlib import Path
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What every common mail client sends within TLS is counted exactly, with probes in the processes
 that send."""
+# ALONE: what it counts has to get its probes while the server keeps its greeting back
 import sys
 from pathlib import Path
 

@@ -5,6 +5,7 @@ follows is exact, and nothing is misread. And: who is suspended is cut inside TL
 Which session a TLS object belongs to shows when the program reads: so the first command that is
 written with probes in place is not seen yet, its reply is.
 """
+# SECONDS: 60
 import contextlib
 import sys
 from pathlib import Path

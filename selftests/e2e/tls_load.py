@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""TLS is seen under load: fifty sessions in one event loop, twenty short processes a second, and a
-process that any forbidden system call would kill."""
+"""TLS is seen under load: fifty sessions in one event loop, twenty short processes a second, and
+whoever sends behind a customer with files that take long to look into. And in a process that any
+forbidden system call would kill."""
 # ALONE: it counts what is seen of processes that begin and end by the clock
+import contextlib
+import itertools
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -10,11 +14,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import ktap  # noqa: E402
+import probe_scenes  # noqa: E402
 import scenes  # noqa: E402
 import tls_script  # noqa: E402
 from host import LIB, PYTHON, REMOTE4, REMOTE6, Host  # noqa: E402
 from ktap import equal, true  # noqa: E402
-from system import wait_for  # noqa: E402
+from probe_scenes import Held, is_idle, probed  # noqa: E402
+from system import wait_for, within  # noqa: E402
 from tls_script import Client, Watch  # noqa: E402
 
 OPTIONS = {"limit": {"mode": "observe"}}
@@ -23,6 +29,15 @@ CUSTOMERS = 21200, 8    # the first; probes are put into so many processes of on
 A_SECOND, SECONDS = 20, 6
 COUNT = A_SECOND * SECONDS
 LATE_S = 0.05
+SLOW = ("SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex", "SSL_write_ex2", "gnutls_record_recv",
+        "gnutls_record_recv_seq", "gnutls_record_send", "gnutls_record_send2",
+        "gnutls_record_send_range", "gnutls_record_uncork")
+_numbers = itertools.count()
+LOADS = """
+import ctypes, glob, os
+libraries = [ctypes.CDLL(name) for name in glob.glob(os.environ["LD_LIBRARY_PATH"] + "/*.so")]
+"""
+
 
 def server(greeting_ms):
     return {**tls_script.SERVER, "greeting_ms": greeting_ms}
@@ -148,7 +163,41 @@ def accounted_for(watch, customers):
                   f"{json.dumps(watch.added())}")
 
 
+def slow_libraries(host, count):
+    """Directory of files that take long to look into: a lot of code, all of it functions of TLS."""
+    where = host.dir / f"slow{next(_numbers)}"
+    where.mkdir(mode=0o755)
+    parts = [f"part{n}" for n in range(7)]
+    jumps = "".join(f"jne {part}\n" for part in parts)
+    (where / "slow.s").write_text("".join(
+        [f".globl {name}\n.type {name},@function\n{name}: {jumps} .skip 65000, 0x90\nret\n"
+         f".size {name}, .-{name}\n" for name in SLOW] +
+        [f"{part}: .cfi_startproc\n.skip 65000, 0x90\njmp {part}\n.cfi_endproc\n"
+         for part in parts]))
+    subprocess.run(["gcc", "-shared", "-nostdlib", "-o", where / "0.so", where / "slow.s"],
+                   check=True)
+    for n in range(1, count):
+        shutil.copy(where / "0.so", where / f"{n}.so")
+    return where
+
+
+def test_files_that_take_long():
+    """One customer's do not keep the others waiting."""
+    def slow():
+        where = slow_libraries(host, 15)
+        stack.enter_context(Held(host, text=LOADS + probe_scenes.PLAIN, library=where))
+
+    def other():
+        with Held(host, "tls") as client:
+            probed(host, client.pid)
+    with probe_scenes.fixture("multi") as host, contextlib.ExitStack() as stack:
+        slow()
+        within(4, other, between=slow)
+        stack.close()
+        is_idle(host)
+
+
 if __name__ == "__main__":
-    alone = [test_short_processes_and_no_wait]
+    alone = [test_short_processes_and_no_wait, test_files_that_take_long]
     ktap.main([f for f in ktap.tests(globals()) if f not in alone],
               scenes.running(OPTIONS, server=server(100)), alone)

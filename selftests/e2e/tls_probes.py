@@ -2,10 +2,10 @@
 """Probes on TLS libraries come with a session and go with its process, whatever becomes of the
 library or of the daemon. They are put into the library itself where that is wanted, or by itself
 where many short processes send and nobody else maps it."""
+# SECONDS: 120
 import contextlib
 import itertools
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,49 +19,9 @@ from host import LIB, PYTHON  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from probe_scenes import Held, is_idle, many, pins, probed, tls_files, tls_pid, told  # noqa: E402
 from probe_scenes import whole_pins  # noqa: E402
-from system import wait_for, within  # noqa: E402
+from system import wait_for  # noqa: E402
 
-SLOW = ("SSL_read", "SSL_read_ex", "SSL_write", "SSL_write_ex", "SSL_write_ex2", "gnutls_record_recv",
-        "gnutls_record_recv_seq", "gnutls_record_send", "gnutls_record_send2",
-        "gnutls_record_send_range", "gnutls_record_uncork")
 _numbers = itertools.count()
-LOADS = """
-import ctypes, glob, os
-libraries = [ctypes.CDLL(name) for name in glob.glob(os.environ["LD_LIBRARY_PATH"] + "/*.so")]
-"""
-
-
-def slow_libraries(host, count):
-    """Directory of files that take long to look into: a lot of code, all of it functions of TLS."""
-    where = host.dir / f"slow{next(_numbers)}"
-    where.mkdir(mode=0o755)
-    parts = [f"part{n}" for n in range(7)]
-    jumps = "".join(f"jne {part}\n" for part in parts)
-    (where / "slow.s").write_text("".join(
-        [f".globl {name}\n.type {name},@function\n{name}: {jumps} .skip 65000, 0x90\nret\n"
-         f".size {name}, .-{name}\n" for name in SLOW] +
-        [f"{part}: .cfi_startproc\n.skip 65000, 0x90\njmp {part}\n.cfi_endproc\n"
-         for part in parts]))
-    subprocess.run(["gcc", "-shared", "-nostdlib", "-o", where / "0.so", where / "slow.s"],
-                   check=True)
-    for n in range(1, count):
-        shutil.copy(where / "0.so", where / f"{n}.so")
-    return where
-
-
-def test_files_that_take_long(host):
-    """One customer's do not keep the others waiting."""
-    def slow():
-        where = slow_libraries(host, 15)
-        stack.enter_context(Held(host, text=LOADS + probe_scenes.PLAIN, library=where))
-
-    def other():
-        with Held(host, "tls") as client:
-            probed(host, client.pid)
-    with contextlib.ExitStack() as stack:
-        slow()
-        within(4, other, between=slow)
-    is_idle(host)
 
 
 def test_file_of_many_senders_alone(host):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Probes on TLS libraries come and go in the same way where the kernel, as those before 6.10, takes
-a perf uprobe for each place."""
+"""Probes on TLS libraries come and go in the same way as perf uprobes, one for each place, which is
+how kernels before 6.10 take them."""
+# SECONDS: 180
 import sys
 from pathlib import Path
 

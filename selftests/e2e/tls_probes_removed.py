@@ -3,6 +3,7 @@
 that is open and silent stay. Of no use are those in a process that has once sent a mail and lives
 on, and those in a library that other programs have come to map. A prober that could not be started
 again is tried again as slowly."""
+# SECONDS: 150
 import os
 import resource
 import sys

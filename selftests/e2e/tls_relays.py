@@ -2,6 +2,7 @@
 """Real Postfix and Exim deliver in plain text and by every kind of TLS, and what the kernel counts
 for each sender domain is what the server tallied. The kinds are STARTTLS, TLS from the first byte,
 and several messages over one TLS session. Prints the rows of the table that README shows."""
+# ALONE: what it counts has to get its probes while the server keeps its greeting back
 import contextlib
 import sys
 from pathlib import Path

@@ -3,6 +3,7 @@
 secrets are searched for in everything that can be read. They are in AUTH, headers and bodies, in
 the middle of a session and after it; pieces of them are searched for. Addresses and reply texts
 must be found, or the search is none."""
+# SECONDS: 130
 import base64
 import itertools
 import os

@@ -7,9 +7,11 @@ passed, 1 something failed, 4 nothing could be run.
 """
 import signal
 import sys
+import time
 import traceback
 
 EXIT_SKIP = 4
+LONG_S = 10     # what takes longer says how long
 
 
 class Skip(Exception):
@@ -44,6 +46,7 @@ def _name(function):
 
 
 def _run_one(number, function, arguments):
+    begun = time.monotonic()
     try:
         function(*arguments)
     except Skip as why:
@@ -53,6 +56,9 @@ def _run_one(number, function, arguments):
         diagnose(traceback.format_exc())
         print(f"not ok {number} {_name(function)}", flush=True)
         return "fail"
+    took_s = time.monotonic() - begun
+    if took_s > LONG_S:
+        diagnose(f"took {took_s:.0f} s:")
     print(f"ok {number} {_name(function)}", flush=True)
     return "pass"
 

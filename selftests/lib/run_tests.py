@@ -127,10 +127,14 @@ def chosen(tests, names):
 
 
 def ordered(tests):
-    """Quick ones that show at once what is broken, long ones before short ones, those that run alone."""
-    quick = ("unit/", "lib/", "style")
-    return sorted(tests, key=lambda test: (bool(test.alone), not test.name.startswith(quick),
-                                           -test.seconds))
+    """Quick ones that show at once what is broken; fuzzers, which fill one lane; long ones before short
+    ones; those that run alone."""
+    kinds = ("unit/", "lib/", "style"), ("fuzz/",), ("",)
+
+    def rank(test):
+        kind = next(n for n, names in enumerate(kinds) if test.name.startswith(names))
+        return bool(test.alone), kind, -test.seconds
+    return sorted(tests, key=rank)
 
 
 def may_start(test, running):

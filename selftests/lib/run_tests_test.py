@@ -103,7 +103,7 @@ def test_results_of_all_are_added_up():
 SPAN = """
 import sys, time
 with open({path!r}, "a", buffering=1) as out:
-    out.write("+{name}\\n"); time.sleep(0.3); out.write("-{name}\\n")
+    out.write("+{name}\\n"); time.sleep(0.1); out.write("-{name}\\n")
 """
 
 
@@ -119,8 +119,20 @@ def spans(lanes, **tests):
         return out.read().split()
 
 
+# Ends when the other one has begun.
+MEETS = """
+import time
+with open({path!r}, "a") as out:
+    out.write("x")
+while open({path!r}).read() != "xx":
+    time.sleep(0.01)
+"""
+
+
 def test_beside_each_other():
-    ktap.equal(sorted(spans(2, a="", b="", c="")[:2]), ["+a", "+b"], "what began before any had ended")
+    with tempfile.NamedTemporaryFile("r") as out:
+        programs = {f"e2e/{name}": MEETS.format(path=out.name) for name in "ab"}
+        ktap.equal(results_of(programs)[0], [2, 0, 0], "two that wait for each other")
     ktap.equal(spans(1, a="", b=""), ["+a", "-a", "+b", "-b"], "what runs in one lane")
 
 
@@ -132,6 +144,15 @@ def test_alone_and_behind_all_others():
 def test_long_ones_start_first():
     got = spans(1, a="", b="# SECONDS: 30", c="# SECONDS: 100")
     ktap.equal(got[::2], ["+c", "+b", "+a"], "the order")
+
+
+def test_fuzzers_fill_one_lane():
+    """They come first, but not beside each other."""
+    one, other, busy = (run_tests.Test(name, ["x"], "# SECONDS: 100")
+                        for name in ("fuzz/a", "fuzz/b", "e2e/a"))
+    ktap.equal(run_tests.ordered([busy, one, other]), [one, other, busy], "the order")
+    ktap.true(run_tests.may_start(busy, [one]) and not run_tests.may_start(other, [one]), "two at once")
+    ktap.true(run_tests.may_start(other, [busy]), "none beside another test")
 
 
 def test_marks_are_comments_of_their_own():
