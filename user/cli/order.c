@@ -19,6 +19,8 @@
 #include "status.h"
 #include "refuse/suspended.h"
 #include "core/verdict.h"
+#include "who/payer.h"
+#include "config/config_value.h"
 
 #define POLL_MS 20
 
@@ -83,30 +85,42 @@ int order_begin(struct order *o, const struct cli *cli, const char *command, con
 
 void order_end(struct order *o)
 {
+	owners_free(o->owners);
 	state_close(o->state);
 	bpf_maps_close(o->maps);
 }
 
-static bool has_uid(const struct config_uids *uids, uint32_t uid)
+enum smtpl_role order_role(void *arg, uint32_t uid)
 {
-	for (size_t i = 0; i < uids->count; i++)
-		if (uids->uid[i] == uid)
-			return true;
-	return false;
+	struct smtpl_uid value = {0};
+	const struct order *o = arg;
+
+	if (o->maps)
+		bpf_maps_get_uid(o->maps, uid, &value);
+	if (value.role == SMTPL_ROLE_RELAY || config_uids_has(&o->config.relays, uid))
+		return SMTPL_ROLE_RELAY;
+	if (value.role == SMTPL_ROLE_EXEMPT || config_uids_has(&o->config.exempts, uid))
+		return SMTPL_ROLE_EXEMPT;
+	return SMTPL_ROLE_DIRECT;
 }
 
-/* Mail of a domain that somebody owns is its owner's: nobody would look at the domain. */
-static const char *owned(struct order *o)
+static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 {
-	struct owners *owners = order_owners(o);
-	struct account_id owner = {.kind = ACCOUNT_UID};
-	char name[ACCOUNT_NAME_SIZE];
-	bool found = owners && owners_find(owners, o->what.account.domain, &owner.uid);
+	return owners_find(order_owners(arg), domain, uid);
+}
 
-	owners_free(owners);
-	if (!found)
+static const struct payer_ops payer_ops = {.role = order_role, .owner = owner_of};
+
+/* Mail of a domain that a user answers for is that user's: nobody would look at the domain. */
+static const char *domain_never_refused(struct order *o)
+{
+	struct account_id payer = o->what.account;
+	char name[ACCOUNT_NAME_SIZE];
+
+	payer_of_domain(&payer_ops, o, o->what.account.domain, &payer);
+	if (payer.kind == ACCOUNT_DOMAIN)
 		return NULL;
-	account_name(&owner, name, sizeof(name));
+	account_name(&payer, name, sizeof(name));
 	snprintf(o->why, sizeof(o->why), "it belongs to %s: suspend that account", name);
 	return o->why;
 }
@@ -115,20 +129,21 @@ static const char *owned(struct order *o)
 static const char *never_refused(struct order *o)
 {
 	const struct account_id *account = &o->what.account;
-	struct smtpl_uid value = {0};
+	struct account_id payer;
 
 	if (account->kind == ACCOUNT_DOMAIN)
-		return owned(o);
+		return domain_never_refused(o);
 	if (account->uid == 0)
 		return "root is never refused";
-	if (o->maps)
-		bpf_maps_get_uid(o->maps, account->uid, &value);
-	if (value.role == SMTPL_ROLE_RELAY || has_uid(&o->config.relays, account->uid))
+	switch (payer_of_user(&payer_ops, o, account->uid, &payer)) {
+	case PAYER_ACCOUNT:
+		return NULL;
+	case PAYER_EXEMPT:
+		return "a user of exempt_users is never refused: take it out of the configuration first";
+	default:
 		return "a relay user is never refused, its mail belongs to others: suspend the sender's "
 		       "account, or domain:NAME";
-	if (value.role == SMTPL_ROLE_EXEMPT || has_uid(&o->config.exempts, account->uid))
-		return "a user of exempt_users is never refused: take it out of the configuration first";
-	return NULL;
+	}
 }
 
 static int find_suspension(void *arg, const struct state_suspension *s)

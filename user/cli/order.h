@@ -22,6 +22,7 @@ struct order {
 	char name[ACCOUNT_NAME_SIZE];
 	struct bpf_maps *maps; /* NULL: there are none */
 	struct state *state;   /* NULL: it cannot be opened, which is said only where it matters */
+	struct owners *owners; /* of order_owners() */
 	struct verdict_rule rule;	  /* in force */
 	bool loaded;			  /* maps and hooks: what is in the maps is in force */
 	char why[ACCOUNT_NAME_SIZE + 64]; /* text of a refusal to carry it out */
@@ -39,8 +40,11 @@ int order_run(struct order *o);
 /* Is the account suspended now, by the maps or as it is saved, for the next start? */
 bool order_suspended(struct order *o, struct state_suspension *suspension);
 
-/* order_names.c - who owns what, as it was saved; NULL: not known. For owners_free(). */
-struct owners *order_owners(struct order *o);
+/* Relay or exempt by the maps or by the configuration. arg: the order. */
+enum smtpl_role order_role(void *arg, uint32_t uid);
+
+/* order_names.c - who owns what, as it was saved; the order's, NULL: not known. */
+const struct owners *order_owners(struct order *o);
 /* Carried out here: the names that the account goes by at mail servers follow. NULL: released. 0 or
  * -errno */
 int order_names(struct order *o, const struct smtpl_suspension *suspension);

@@ -13,20 +13,15 @@
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 
-static int add_owner(void *arg, const char *domain, uint32_t uid)
+const struct owners *order_owners(struct order *o)
 {
-	int err = owners_add(arg, domain, uid);
-
-	return err == -EEXIST ? 0 : err;
-}
-
-struct owners *order_owners(struct order *o)
-{
-	struct owners *owners = owners_new();
-
-	if (owners && o->state && state_each_owner(o->state, add_owner, owners) == 0)
-		return owners;
-	owners_free(owners);
+	if (o->owners || !o->state)
+		return o->owners;
+	o->owners = owners_new();
+	if (!o->owners || state_get_owners(o->state, o->owners) == 0)
+		return o->owners;
+	owners_free(o->owners);
+	o->owners = NULL;
 	return NULL;
 }
 
@@ -65,9 +60,12 @@ static bool refusal(void *arg, const struct account_id *id, struct responder_ans
 
 int order_names(struct order *o, const struct smtpl_suspension *suspension)
 {
-	struct suspended_list list = {
-		.run = o->config.run, .maps = o->maps, .refusal = refusal, .arg = o};
-	struct owners *owners;
+	struct suspended_list list = {.run = o->config.run,
+				      .maps = o->maps,
+				      .role = order_role,
+				      .refusal = refusal,
+				      .arg = o};
+	const struct owners *owners;
 	struct state_clock now;
 	int err = 0;
 
@@ -82,6 +80,5 @@ int order_names(struct order *o, const struct smtpl_suspension *suspension)
 		err = enforce_domains(o->maps, owners, o->what.account.uid, suspension);
 	if (!err)
 		err = suspended_list_write(&list);
-	owners_free(owners);
 	return err;
 }

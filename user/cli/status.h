@@ -21,6 +21,7 @@
 #include "who/account.h"
 #include "config/config.h"
 #include "core/delivery_report.h"
+#include "owners/owners.h"
 #include "state/state.h"
 #include "state/state_feeds.h"
 #include "core/verdict.h"
@@ -54,11 +55,6 @@ struct status_role {
 	enum smtpl_role role;
 };
 
-struct status_owner {
-	char *domain;
-	uint32_t uid;
-};
-
 struct status {
 	const struct config *config;
 	int64_t boot_ns;
@@ -78,10 +74,7 @@ struct status {
 	size_t accounts_room;
 	struct status_role *roles;
 	size_t roles_count;
-	struct status_owner *owners;
-	size_t owners_count;
-	size_t owners_room;
-	bool owners_sorted;
+	struct owners *owners; /* NULL: nobody owns anything */
 	struct state_feed *feeds;
 	size_t feeds_count;
 	struct smtpl_tls_state tls; /* nobody looks into TLS: all 0 */

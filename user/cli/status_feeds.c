@@ -7,63 +7,43 @@
 #include <stdlib.h>
 #include <string.h>
 #include "status.h"
+#include "who/payer.h"
 
 int status_owner(struct status *s, const char *domain, uint32_t uid)
 {
-	size_t room = s->owners_room ? 2 * s->owners_room : 64;
-	struct status_owner *grown;
+	int r;
 
-	if (s->owners_count == s->owners_room) {
-		grown = reallocarray(s->owners, room, sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		s->owners = grown;
-		s->owners_room = room;
-	}
-	s->owners[s->owners_count].domain = strdup(domain);
-	if (!s->owners[s->owners_count].domain)
-		return -ENOMEM;
-	s->owners[s->owners_count++].uid = uid;
-	s->owners_sorted = false;
-	return 0;
+	if (!s->owners)
+		s->owners = owners_new();
+	r = s->owners ? owners_add(s->owners, domain, uid) : -ENOMEM;
+	return r == -ENOMEM ? r : 0;
 }
 
-static int owner_compare(const void *a, const void *b)
+static enum smtpl_role role_of(void *arg, uint32_t uid)
 {
-	return strcmp(((const struct status_owner *)a)->domain,
-		      ((const struct status_owner *)b)->domain);
+	return status_role(arg, uid);
 }
 
-static const struct status_owner *owner_of(struct status *s, const char *domain)
+static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 {
-	char name[SMTPL_DOMAIN_SIZE];
-	struct status_owner wanted = {.domain = name};
+	const struct status *s = arg;
 
-	snprintf(name, sizeof(name), "%.*s", SMTPL_DOMAIN_SIZE - 1, domain);
-	if (!s->owners_count)
-		return NULL;
-	if (!s->owners_sorted)
-		qsort(s->owners, s->owners_count, sizeof(*s->owners), owner_compare);
-	s->owners_sorted = true;
-	return bsearch(&wanted, s->owners, s->owners_count, sizeof(*s->owners), owner_compare);
+	return owners_find(s->owners, domain, uid);
 }
+
+static const struct payer_ops payer_ops = {.role = role_of, .owner = owner_of};
 
 struct account_id status_domain_payer(struct status *s, const char *domain)
 {
-	const struct status_owner *owner = owner_of(s, domain);
 	struct account_id id = {.kind = ACCOUNT_DOMAIN};
 
-	if (owner && status_role(s, owner->uid) != SMTPL_ROLE_RELAY)
-		return (struct account_id){.kind = ACCOUNT_UID, .uid = owner->uid};
-	memcpy(id.domain, domain, strnlen(domain, sizeof(id.domain) - 1));
+	payer_of_domain(&payer_ops, s, domain, &id);
 	return id;
 }
 
 struct account_id status_payer(struct status *s, uint32_t uid, const char *domain)
 {
-	if (status_role(s, uid) == SMTPL_ROLE_RELAY && domain[0])
-		return status_domain_payer(s, domain);
-	return (struct account_id){.kind = ACCOUNT_UID, .uid = uid};
+	return payer_of_mail(&payer_ops, s, uid, domain).id;
 }
 
 int status_superseded(struct status *s, uint32_t uid, const char *domain,
@@ -122,9 +102,7 @@ void status_replace(struct status_account *a)
 
 void status_feeds_end(struct status *s)
 {
-	for (size_t i = 0; i < s->owners_count; i++)
-		free(s->owners[i].domain);
-	free(s->owners);
+	owners_free(s->owners);
 	free(s->feeds);
 }
 

@@ -10,50 +10,11 @@
 /* Accounts looked at in one tick; the others come first in the next. */
 #define TICK_CHECKS 8192
 
-static void pay_by_domain(struct payer *payer, const char *domain)
-{
-	payer->id = (struct account_id){.kind = ACCOUNT_DOMAIN};
-	memcpy(payer->id.domain, domain, strnlen(domain, sizeof(payer->id.domain) - 1));
-	payer->pays = payer->id.domain[0] != '\0';
-}
-
-static void pay_for_relay(const struct judge *j, const char *domain, struct payer *payer)
-{
-	uint32_t owner;
-
-	if (!j->ops.owner || !domain[0] || !j->ops.owner(j->arg, domain, &owner)) {
-		pay_by_domain(payer, domain);
-		return;
-	}
-	switch (j->ops.role(j->arg, owner)) {
-	case SMTPL_ROLE_DIRECT:
-		payer->id = (struct account_id){.kind = ACCOUNT_UID, .uid = owner};
-		payer->pays = true;
-		break;
-	case SMTPL_ROLE_RELAY:
-		pay_by_domain(payer, domain);
-		break;
-	case SMTPL_ROLE_EXEMPT:
-		break;
-	}
-}
-
 struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain)
 {
-	struct payer payer = {.id = {.kind = ACCOUNT_UID, .uid = uid}};
+	const struct payer_ops ops = {.role = j->ops.role, .owner = j->ops.owner};
 
-	switch (j->ops.role(j->arg, uid)) {
-	case SMTPL_ROLE_DIRECT:
-		payer.pays = true;
-		break;
-	case SMTPL_ROLE_RELAY:
-		payer.relay = true;
-		pay_for_relay(j, domain, &payer);
-		break;
-	case SMTPL_ROLE_EXEMPT:
-		break;
-	}
-	return payer;
+	return payer_of_mail(&ops, j->arg, uid, domain);
 }
 
 void judge_soon(struct judge *j, struct account *a)

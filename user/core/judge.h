@@ -8,6 +8,7 @@
 
 #include "pipeline.h"
 #include "relay_counts.h"
+#include "who/payer.h"
 
 struct judge {
 	struct pipeline_ops ops;
@@ -17,13 +18,6 @@ struct judge {
 	struct accounts *accounts;
 	struct relay_counts *told;
 	struct pipeline_stats stats;
-};
-
-/* Who pays for what a uid sends with a sender domain. */
-struct payer {
-	struct account_id id; /* pays */
-	bool pays;	      /* false: nobody does */
-	bool relay;	      /* it goes through a mail server */
 };
 
 /* Attempts that became one outcome, charged together. */
@@ -36,6 +30,7 @@ struct attempts {
 	uint64_t time_ns;
 };
 
+/* Who pays for what a uid sends from a domain. */
 struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain);
 
 /* Put attempts into the window where they count. Returns how many are done with, counted or not;

@@ -340,6 +340,7 @@ void daemon_list_suspended(struct daemon *a)
 		.run = a->config.run,
 		.maps = a->maps,
 		.owners = a->owners.owners,
+		.role = daemon_role,
 		.refusal = daemon_refusal,
 		.arg = a,
 		.now_ns = clock_boot_ns(),

@@ -8,7 +8,6 @@
 #include <string.h>
 #include "base/clock.h"
 #include "daemon.h"
-#include "config/config_value.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 #include "state/state_owners.h"
@@ -70,23 +69,12 @@ void daemon_owners_poll(struct daemon *a)
 	save(a);
 }
 
-/* A user may have become a relay since. */
-static int restore_row(void *arg, const char *domain, uint32_t uid)
-{
-	struct daemon *a = arg;
-	int err = 0;
-
-	if (!config_uids_has(&a->config.relays, uid))
-		err = owners_add(a->owners.owners, domain, uid);
-	return err == -EEXIST ? 0 : err;
-}
-
 static void restore(struct daemon *a)
 {
 	if (a->config.source == CONFIG_SOURCE_NONE)
 		return;
 	a->owners.owners = owners_new();
-	if (!a->owners.owners || state_each_owner(a->state, restore_row, a))
+	if (!a->owners.owners || state_get_owners(a->state, a->owners.owners))
 		log_warning("saved owners of domains are not all known");
 }
 

@@ -17,6 +17,7 @@ struct suspended_list {
 	const char *run;
 	struct bpf_maps *maps;
 	const struct owners *owners; /* NULL: nobody owns anything */
+	enum smtpl_role (*role)(void *arg, uint32_t uid);
 	/* The figures of an account's text; false: it is not suspended. */
 	bool (*refusal)(void *arg, const struct account_id *id, struct responder_answer *answer);
 	void *arg;

@@ -122,3 +122,15 @@ int state_put_owners(struct state *state, const struct owners *owners)
 	state_rollback(state);
 	return r;
 }
+
+static int add_row(void *arg, const char *domain, uint32_t uid)
+{
+	int err = owners_add(arg, domain, uid);
+
+	return err == -EEXIST ? 0 : err;
+}
+
+int state_get_owners(struct state *state, struct owners *owners)
+{
+	return state_each_owner(state, add_row, owners);
+}

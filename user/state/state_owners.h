@@ -16,4 +16,7 @@ int state_put_owners(struct state *state, const struct owners *owners);
 int state_each_owner(struct state *state, int (*each)(void *arg, const char *domain, uint32_t uid),
 		     void *arg);
 
+/* Add the saved rows to a table. 0 or -errno: then a part of them is there. */
+int state_get_owners(struct state *state, struct owners *owners);
+
 #endif

@@ -10,36 +10,40 @@
 struct asked {
 	const struct submission *o;
 	const struct submission_ops *ops;
+	struct payer_ops payer; /* of `ops` */
 	void *arg;
 };
 
-/* Root is a relay whatever the configuration says: no rule may ever refuse it. */
-static enum smtpl_role role_of(const struct asked *a, uint32_t uid)
+static struct asked asked(const struct submission *o, const struct submission_ops *ops, void *arg)
 {
-	return uid == 0 ? SMTPL_ROLE_RELAY : a->ops->role(a->arg, uid);
+	return (struct asked){
+		.o = o, .ops = ops, .payer = {.role = ops->role, .owner = ops->owner}, .arg = arg};
 }
 
 /* A mail server's uid says nothing of whose mail it is. */
 static bool take_uid(const struct asked *a, uint32_t uid, struct account_id *id)
 {
-	if (role_of(a, uid) == SMTPL_ROLE_RELAY)
-		return false;
-	*id = (struct account_id){.kind = ACCOUNT_UID, .uid = uid};
-	return true;
+	return payer_of_user(&a->payer, a->arg, uid, id) != PAYER_NOBODY;
 }
 
-/* The domain's owner; the domain itself where nobody owns it, or a user who cannot be charged. */
 static bool take_domain(const struct asked *a, const char *domain, struct account_id *id)
 {
-	struct account_id found = {.kind = ACCOUNT_DOMAIN};
-	uint32_t uid;
+	char key[SMTPL_DOMAIN_SIZE];
 
-	if (account_domain_key(domain, found.domain))
-		return false;
-	if (a->ops->owner(a->arg, found.domain, &uid) && take_uid(a, uid, id))
-		return true;
-	*id = found;
-	return true;
+	return !account_domain_key(domain, key) &&
+	       payer_of_domain(&a->payer, a->arg, key, id) != PAYER_NOBODY;
+}
+
+/* Is the domain this host's own name, and no user's who would pay for its mail? */
+static bool is_own_name(const struct asked *a, const char *domain)
+{
+	struct account_id id;
+	char key[SMTPL_DOMAIN_SIZE];
+
+	return a->ops->own_name && !account_domain_key(domain, key) &&
+	       a->ops->own_name(a->arg, key) &&
+	       payer_of_domain(&a->payer, a->arg, key, &id) == PAYER_ACCOUNT &&
+	       id.kind == ACCOUNT_DOMAIN;
 }
 
 static bool take_account(const struct asked *a, struct account_id *id)
@@ -77,12 +81,11 @@ const char *submission_identity_domain(const char *auth)
  * customer stop the others. */
 static bool take_user_here(const struct asked *a, const char *domain, struct account_id *id)
 {
-	char key[SMTPL_DOMAIN_SIZE], user[SMTPL_ADDR_SIZE] = "";
+	char user[SMTPL_ADDR_SIZE] = "";
 	const char *auth = a->o->auth;
 	uint32_t uid;
 
-	if (!a->ops->own_name || account_domain_key(domain, key) ||
-	    !a->ops->own_name(a->arg, key) || a->ops->owner(a->arg, key, &uid))
+	if (!is_own_name(a, domain))
 		return false;
 	memcpy(user, auth, domain - 1 - auth);
 	return a->ops->user(a->arg, user, &uid) && take_uid(a, uid, id);
@@ -133,13 +136,7 @@ static bool take_sender(const struct asked *a, struct account_id *id)
  * be the submitter's own, and free of charge. */
 static bool is_this_host(const struct asked *a)
 {
-	char key[SMTPL_DOMAIN_SIZE];
-	uint32_t uid;
-
-	if (!a->o->forwarder[0])
-		return true;
-	return a->ops->own_name && !account_domain_key(a->o->forwarder, key) &&
-	       a->ops->own_name(a->arg, key) && !a->ops->owner(a->arg, key, &uid);
+	return !a->o->forwarder[0] || is_own_name(a, a->o->forwarder);
 }
 
 /*
@@ -170,7 +167,7 @@ static bool is_null(const struct submission *o)
 enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops,
 				 void *arg, struct account_id *id)
 {
-	const struct asked a = {o, ops, arg};
+	const struct asked a = asked(o, ops, arg);
 	struct account_id payer;
 	bool known;
 
@@ -186,7 +183,8 @@ enum payer_kind submission_payer(const struct submission *o, const struct submis
 	}
 	if (!known)
 		return is_null(o) ? PAYER_NULL_SENDER : PAYER_NOBODY;
-	if (payer.kind == ACCOUNT_UID && role_of(&a, payer.uid) == SMTPL_ROLE_EXEMPT)
+	if (payer.kind == ACCOUNT_UID &&
+	    payer_of_user(&a.payer, arg, payer.uid, &payer) == PAYER_EXEMPT)
 		return PAYER_EXEMPT;
 	*id = payer;
 	return PAYER_ACCOUNT;
@@ -194,14 +192,15 @@ enum payer_kind submission_payer(const struct submission *o, const struct submis
 
 bool submission_is_inbound(const struct submission *o, const struct submission_ops *ops, void *arg)
 {
-	const struct asked a = {o, ops, arg};
+	const struct asked a = asked(o, ops, arg);
+	struct account_id id;
 
 	if (!(o->known & SUBMISSION_HAS_CLIENT) || o->auth[0])
 		return false;
 	if (o->known & (SUBMISSION_HAS_ACCOUNT | SUBMISSION_HAS_CALLER))
 		return false;
 	/* A server names its own uid with what it took in over the network. */
-	if ((o->known & SUBMISSION_HAS_UID) && role_of(&a, o->uid) != SMTPL_ROLE_RELAY)
+	if ((o->known & SUBMISSION_HAS_UID) && take_uid(&a, o->uid, &id))
 		return false;
 	return !ops->local(arg, o->client);
 }

@@ -12,15 +12,14 @@
  *	sender	the envelope sender's domain: its owner, or the domain itself
  * A mail server's own uid, and root's, say nothing: the next one is asked. Mail that is only passed
  * on (a forward) is nobody's, unless forwards count, then the forwarder's; but what somebody sends
- * to a list of his own is his. A domain that root or a mail server owns pays for itself.
+ * to a list of his own is his. What a uid or a domain comes to is payer.h's.
  */
 #ifndef SMTPL_SUBMISSION_H
 #define SMTPL_SUBMISSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include "headers/maps.h"
-#include "account.h"
+#include "payer.h"
 
 enum submission_known {
 	SUBMISSION_HAS_ACCOUNT = 1 << 0,
@@ -61,14 +60,6 @@ struct submission_ops {
 	/* Who on this host opened the connection from `client` to `server`; false: not known. */
 	bool (*caller)(void *arg, const struct submission *o, uint32_t *uid);
 	bool count_forwards; /* null senders and forwards pay, too */
-};
-
-enum payer_kind {
-	PAYER_ACCOUNT = 0, /* *id pays */
-	PAYER_NULL_SENDER, /* the null sender: nobody */
-	PAYER_FORWARD,	   /* nobody */
-	PAYER_EXEMPT,	   /* an exempt user: nobody */
-	PAYER_NOBODY,	   /* no domain, nothing known */
 };
 
 /* *id is set with PAYER_ACCOUNT alone. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * order_test.c - an order that the command carries out by itself, with nothing loaded: it is saved
- * for the next start, unless it was given too long ago.
+ * for the next start, unless it was given too long ago or its account can never be refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,8 +10,12 @@
 #include <cmocka.h>
 #include "lib/state_fixture.h"
 #include "cli/order.h"
+#include "state/state_owners.h"
 
-#define ALICE 4000001 /* without a passwd entry */
+/* Without a passwd entry. */
+#define ALICE  4000001
+#define RELAY  4000010
+#define EXEMPT 4000020
 
 static struct order order_sample(bool suspend, time_t created_wall_s)
 {
@@ -54,11 +58,60 @@ static void not_when_it_is_old(void **unused)
 	expect(false, time(NULL) - 2 * STATE_ORDER_FRESH_S, CMD_FAILED, true);
 }
 
+/* The owners of the last time that they were saved; who is a relay or exempt is of now. */
+static void save_owners(void)
+{
+	struct owners *owners = owners_new();
+	struct state *state = NULL;
+
+	assert_int_equal(state_open(path, STATE_WRITE, &state), 0);
+	assert_int_equal(owners_add(owners, "a.example", ALICE), 0);
+	assert_int_equal(owners_add(owners, "relay.example", RELAY), 0);
+	assert_int_equal(owners_add(owners, "exempt.example", EXEMPT), 0);
+	assert_int_equal(state_put_owners(state, owners), 0);
+	owners_free(owners);
+	state_close(state);
+}
+
+static void expect_suspend(struct account_id account, enum cmd_exit exit, const char *why)
+{
+	static struct order o;
+	struct state_suspension s;
+
+	o = order_sample(true, time(NULL));
+	o.what.account = account;
+	o.config.relays = (struct config_uids){.uid = {RELAY}, .count = 1};
+	o.config.exempts = (struct config_uids){.uid = {EXEMPT}, .count = 1};
+	assert_int_equal(order_run(&o), exit);
+	assert_string_equal(o.why, why);
+	assert_int_equal(order_suspended(&o, &s), exit == CMD_DONE);
+	order_end(&o);
+}
+
+/* A domain is suspended by its own name where it pays for itself. */
+static void domains_of_others(void **unused)
+{
+	(void)unused;
+	save_owners();
+	expect_suspend(domain_account("o.example"), CMD_DONE, "");
+	expect_suspend(domain_account("a.example"), CMD_FAILED,
+		       "it belongs to uid:4000001: suspend that account");
+	expect_suspend(domain_account("exempt.example"), CMD_FAILED,
+		       "it belongs to uid:4000020: suspend that account");
+	/* Its owner has become a relay since, who can't be suspended in its place. */
+	expect_suspend(domain_account("relay.example"), CMD_DONE, "");
+	expect_suspend(uid_account(RELAY), CMD_FAILED, "");
+	expect_suspend(uid_account(EXEMPT), CMD_FAILED, "");
+	expect_suspend(uid_account(0), CMD_FAILED, "");
+	expect_suspend(uid_account(ALICE), CMD_DONE, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STATE_TEST(carried_out_without_a_daemon),
 		STATE_TEST(not_when_it_is_old),
+		STATE_TEST(domains_of_others),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

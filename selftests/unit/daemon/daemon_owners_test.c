@@ -13,7 +13,9 @@
 
 #include "lib/owners_fixture.h"
 #include "daemon/daemon.h"
+#include "config/config_value.h"
 #include "state/state_owners.h"
+#include "who/payer.h"
 
 static struct daemon the_daemon;
 static char file[600];
@@ -168,7 +170,25 @@ static void test_broken(void **state)
 	end();
 }
 
-/* What was saved holds until the source can be read; but nobody's who is a relay by now. */
+/* As the maps have it, once the daemon has written them. */
+static enum smtpl_role role_of(void *arg, uint32_t uid)
+{
+	const struct daemon *a = arg;
+
+	return config_uids_has(&a->config.relays, uid) ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
+}
+
+static void expect_payer(const char *domain, enum account_kind kind, uint32_t uid)
+{
+	const struct payer_ops ops = {.role = role_of, .owner = daemon_owner};
+	struct account_id id;
+
+	assert_int_equal(payer_of_domain(&ops, &the_daemon, domain, &id), PAYER_ACCOUNT);
+	assert_int_equal(id.kind, kind);
+	assert_int_equal(id.uid, uid);
+}
+
+/* What was saved holds until the source can be read; but nobody pays who is a relay by now. */
 static void test_start_from_saved(void **state)
 {
 	uint32_t uid;
@@ -184,8 +204,8 @@ static void test_start_from_saved(void **state)
 	begin(CONFIG_SOURCE_FILE);
 	start();
 	assert_non_null(strstr(logged, "; the owners known before stay"));
-	expect_owner("a.example", 1000);
-	assert_false(daemon_owner(&the_daemon, "b.example", &uid));
+	expect_payer("a.example", ACCOUNT_UID, 1000);
+	expect_payer("b.example", ACCOUNT_DOMAIN, 0);
 	expect_saved("a.example=1000 b.example=1001");
 	end();
 

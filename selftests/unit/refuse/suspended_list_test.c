@@ -20,6 +20,7 @@
 
 #define ALICE 4000001
 #define BOB   4000002
+#define RELAY 4000010
 #define UNTIL 1000
 
 /* In place of the kernel's maps: alice is suspended, bob was, and `domains` are. */
@@ -67,6 +68,12 @@ struct passwd *getpwuid(uid_t uid)
 	return uid == ALICE ? &alice : NULL;
 }
 
+static enum smtpl_role role_of(void *arg, uint32_t uid)
+{
+	(void)arg;
+	return uid == RELAY ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
+}
+
 static bool refusal(void *arg, const struct account_id *id, struct responder_answer *answer)
 {
 	(void)arg;
@@ -98,8 +105,11 @@ static const char *names(void)
 
 static void write_list(const struct owners *owners)
 {
-	const struct suspended_list list = {
-		.run = directory, .owners = owners, .refusal = refusal, .now_ns = UNTIL - 1};
+	const struct suspended_list list = {.run = directory,
+					    .owners = owners,
+					    .role = role_of,
+					    .refusal = refusal,
+					    .now_ns = UNTIL - 1};
 
 	asked = 0;
 	assert_int_equal(suspended_list_write(&list), 0);
@@ -134,6 +144,21 @@ static void every_name_of_the_suspended(void **unused)
 	assert_int_equal(owners_add(owners, "b.example", BOB), 0);
 	write_list(owners);
 	assert_string_equal(names(), "alice 4000001 x.example a.example ");
+	owners_free(owners);
+}
+
+/* It pays for itself, so nobody else's line would name it. */
+static void domains_that_a_relay_owns(void **unused)
+{
+	struct owners *owners = owners_new();
+
+	(void)unused;
+	domains[0] = "relay.example";
+	domains[1] = "b.example"; /* bob's, who is not suspended any more */
+	assert_int_equal(owners_add(owners, "relay.example", RELAY), 0);
+	assert_int_equal(owners_add(owners, "b.example", BOB), 0);
+	write_list(owners);
+	assert_string_equal(names(), "alice 4000001 relay.example ");
 	owners_free(owners);
 }
 
@@ -182,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(every_name_of_the_suspended, begin, end),
+		cmocka_unit_test_setup_teardown(domains_that_a_relay_owns, begin, end),
 		cmocka_unit_test_setup_teardown(names_that_cannot_be_listed, begin, end),
 		cmocka_unit_test_setup_teardown(domains_that_look_like_users, begin, end),
 		cmocka_unit_test_setup_teardown(others_domains_are_not_asked_for, begin, end),
