@@ -17,8 +17,6 @@
 #include "base/log.h"
 #include "order.h"
 #include "status.h"
-#include "refuse/suspended.h"
-#include "core/verdict.h"
 #include "who/payer.h"
 #include "config/config_value.h"
 
@@ -111,7 +109,7 @@ static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 
 static const struct payer_ops payer_ops = {.role = order_role, .owner = owner_of};
 
-/* Mail of a domain that a user answers for is that user's: nobody would look at the domain. */
+/* A domain that a user pays for is refused with that user, and never by itself. */
 static const char *domain_never_refused(struct order *o)
 {
 	struct account_id payer = o->what.account;
@@ -167,110 +165,6 @@ bool order_suspended(struct order *o, struct state_suspension *suspension)
 	if (o->maps && !enforce_lookup(o->maps, &o->what.account, now.boot_ns, &suspension->kernel))
 		return true;
 	return saved && suspension->kernel.until_ns > (uint64_t)now.boot_ns;
-}
-
-struct figures {
-	const struct order *order;
-	struct state_suspension *suspension;
-	int64_t now_s;
-};
-
-/* The figures as they stand, and the domain for the text. */
-static int find_window(void *arg, const struct account_id *account, const char *own_domain,
-		       struct window *window)
-{
-	const struct figures *f = arg;
-	struct state_suspension *s = f->suspension;
-	const struct verdict_rule *rule = &f->order->rule;
-	bool found = account_equal(account, &s->account);
-
-	if (found) {
-		struct window_counts counts;
-		struct verdict v;
-
-		window_slide(window, f->now_s, rule->window_s);
-		counts = window_counts(window);
-		v = verdict_decide(&counts, rule);
-		s->kernel.bad = v.bad;
-		s->kernel.percent = v.percent;
-		snprintf(s->domain, sizeof(s->domain), "%s", own_domain);
-	}
-	window_clear(window);
-	return found;
-}
-
-/* What is in the maps holds at once; what is not saved is lost at the next boot, and is told. */
-static int not_saved(const struct order *o)
-{
-	if (o->what.suspend)
-		log_error("%s is suspended, but that is not saved and ends with this boot: %s",
-			  o->name, state_error(o->state));
-	else
-		log_error(
-			"%s is released, but that is not saved and may come back at the next start: "
-			"%s",
-			o->name, state_error(o->state));
-	return CMD_FAILED;
-}
-
-/* Mail servers that find no daemon go by the file. */
-static int name_table_failed(const struct order *o, int err)
-{
-	log_error(
-		"%s: in the kernel it is done, but mail servers are not told: \"%s/" SUSPENDED_FILE
-		"\": %s",
-		o->name, o->config.run, strerror(-err));
-	return CMD_FAILED;
-}
-
-static int suspend_here(struct order *o)
-{
-	struct state_suspension s = {.account = o->what.account};
-	struct figures figures = {.order = o, .suspension = &s};
-	struct state_clock now;
-	int r = 0;
-
-	state_clock_read(&now);
-	figures.now_s = now.boot_ns / (int64_t)NS_PER_S;
-	if (o->state)
-		state_each_window(o->state, find_window, &figures);
-	s.kernel.since_ns = now.boot_ns;
-	s.kernel.until_ns = now.boot_ns + o->what.for_s * NS_PER_S;
-	s.kernel.min = o->rule.min_failures;
-	s.kernel.by_hand = 1;
-	snprintf(s.reason, sizeof(s.reason), "%s", o->what.reason[0] ? o->what.reason : "by hand");
-	if (o->maps)
-		r = enforce_suspend(o->maps, &s.account, &s.kernel);
-	if (r)
-		return fail(o->name, strerror(-r));
-	if (!o->state || state_put_suspension(o->state, &s))
-		return not_saved(o);
-	r = order_names(o, &s.kernel);
-	return r ? name_table_failed(o, r) : CMD_DONE;
-}
-
-static int save_release(struct order *o)
-{
-	const struct window none = {0};
-	int r = o->state ? state_begin(o->state) : -EIO;
-
-	if (r)
-		return r;
-	state_delete_suspension(o->state, &o->what.account);
-	state_put_window(o->state, &o->what.account, "", &none);
-	return state_commit(o->state);
-}
-
-static int release_here(struct order *o)
-{
-	int r = o->maps ? enforce_release(o->maps, &o->what.account) : 0;
-
-	if (r)
-		return fail(o->name, strerror(-r));
-	if (save_release(o))
-		return not_saved(o);
-	r = order_names(o, NULL);
-	return r ? name_table_failed(o, r) : CMD_DONE;
 }
 
 /* 0: carried out, -ETIME: not within the time, -ESRCH: the daemon is gone; another of state_*() */
@@ -336,8 +230,7 @@ static int run_here(struct order *o)
 {
 	if (state_order_stale(&o->what, time(NULL)))
 		return fail(o->name, "this was asked for more than a minute ago: ask again");
-	o->by_itself = true;
-	return o->what.suspend ? suspend_here(o) : release_here(o);
+	return order_here(o);
 }
 
 static int run_here_or_there(struct order *o)

@@ -25,7 +25,7 @@ struct order {
 	struct owners *owners; /* of order_owners() */
 	struct verdict_rule rule;	  /* in force */
 	bool loaded;			  /* maps and hooks: what is in the maps is in force */
-	char why[ACCOUNT_NAME_SIZE + 64]; /* text of a refusal to carry it out */
+	char why[ACCOUNT_NAME_SIZE + 64]; /* it is not carried out, or not saved */
 	bool by_itself;			  /* carried out by the command: no daemon runs */
 };
 
@@ -43,11 +43,10 @@ bool order_suspended(struct order *o, struct state_suspension *suspension);
 /* Relay or exempt by the maps or by the configuration. arg: the order. */
 enum smtpl_role order_role(void *arg, uint32_t uid);
 
-/* order_names.c - who owns what, as it was saved; the order's, NULL: not known. */
+/* order_here.c - without a daemon. Carry it out: CMD_DONE, or what to exit with, said on stderr. */
+int order_here(struct order *o);
+/* Who owns what, as it was saved; the order's, NULL: not known. */
 const struct owners *order_owners(struct order *o);
-/* Carried out here: the names that the account goes by at mail servers follow. NULL: released. 0 or
- * -errno */
-int order_names(struct order *o, const struct smtpl_suspension *suspension);
 
 /* How it stands now, for people or as JSON. */
 void order_print(struct order *o, bool changed);

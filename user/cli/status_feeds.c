@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * status_feeds.c - mail through mail servers in `smtplimit status`: whose it is, and what the
- * servers told of it in place of the kernel's counts.
+ * servers reported of it in place of the kernel's counts.
  */
 #include <errno.h>
 #include <stdlib.h>

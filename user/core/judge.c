@@ -173,7 +173,7 @@ uint64_t judge_take(struct judge *j, const struct payer *payer, const struct att
 	}
 	account_expire(j, a, now_ns);
 	accounts_set_own_domain(a, in->domain);
-	/* The second: it came late, and is of a time before the suspension's end. */
+	/* The second: it is of a time before the suspension's end, and came after that. */
 	if (a->state == ACCOUNT_SUSPENDED || in->time_ns < a->begins_ns) {
 		j->stats.while_suspended += in->count;
 		note_bypass(j, a, payer, in);

@@ -38,8 +38,8 @@ struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain
 uint64_t judge_take(struct judge *j, const struct payer *payer, const struct attempts *attempts,
 		    uint64_t now_ns);
 
-/* What a mail server told of one mail: into the window of who pays, into the counts, and judged. 0
- * or -ENOMEM with nothing done. */
+/* Put a delivery report into its payer's window and into the counts, and judge the account. 0, or
+ * -ENOMEM with nothing done. */
 int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail,
 		 uint64_t now_ns);
 

@@ -84,6 +84,10 @@ int daemon_state_open(struct daemon *a);
 int daemon_restore(struct daemon *a);
 /* On failure everything stays to be saved by the next one. */
 int daemon_save(struct daemon *a);
+/* Leave a suspension to the next save, which comes with the next tick, or take it back. 0 or
+ * -ENOMEM. arg: the daemon. */
+int daemon_save_suspension(void *arg, const struct state_suspension *s);
+void daemon_unsave_suspension(struct daemon *a, const struct account_id *id);
 /* Read the map of counts when events were lost, or it is due; healing follows once the ring was
  * read up to where it stood then. True: it was read. */
 bool daemon_snapshot(struct daemon *a, bool due);
@@ -110,8 +114,6 @@ void daemon_sweep(struct daemon *a);
 void daemon_lift(struct daemon *a, const struct account_id *id, const char *why);
 /* Write the file `suspended` as the maps are now. */
 void daemon_list_suspended(struct daemon *a);
-/* Put the suspensions that are not in the database yet. Within a transaction. 0 or -errno */
-int daemon_put_unsaved(struct daemon *a);
 
 /* daemon_owners.c - which user owns a domain. start: with the privileges of root and the database
  * open; 0, also when nothing could be read. poll: about once a second. reload: the settings have

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * daemon_judge.c - carries out what was decided: verdicts of the pipeline, orders of the command
- * line, and the end of suspensions. The kernel's maps come first, the database and the log after
- * them.
+ * line, and the end of suspensions. suspension.h has the order of steps; here the database's part
+ * of a beginning is left to the next save, and the file's to the next tick.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
+#include "refuse/suspension.h"
 
 enum smtpl_role daemon_role(void *arg, uint32_t uid)
 {
@@ -26,32 +27,49 @@ enum smtpl_role daemon_role(void *arg, uint32_t uid)
 	return uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
 }
 
-/* With relay = reset the kernel ends relays' sessions by their sender domain: it must know those
- * that the account owns. NULL: the suspension is over. */
-static void judge_domains(struct daemon *a, const struct account_id *id,
-			  const struct smtpl_suspension *suspension)
+static int list_soon(void *arg)
 {
-	int err = 0;
+	struct daemon *a = arg;
 
-	if (id->kind == ACCOUNT_UID && (!suspension || a->config.relay == CONFIG_RELAY_RESET))
-		err = enforce_domains(a->maps, a->owners.owners, id->uid, suspension);
+	a->list_stale = true;
+	return 0;
+}
+
+/* forget: NULL, or how the end of a suspension gets into the database. */
+static struct suspension_place here(struct daemon *a,
+				    int (*forget)(void *arg, const struct account_id *id))
+{
+	return (struct suspension_place){
+		.maps = a->maps,
+		.owners = a->owners.owners,
+		.reset_relays = a->config.relay == CONFIG_RELAY_RESET,
+		.save = daemon_save_suspension,
+		.forget = forget,
+		.list = list_soon,
+		.arg = a,
+	};
+}
+
+static void say_domains(const struct account_id *id, int err)
+{
 	if (err)
 		log_error("relays' sessions of uid %u are not all reset: %s", id->uid,
 			  strerror(-err));
 }
 
-static int judge_uid_domains(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
+static int apply_relay_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
 {
 	const struct account_id id = {.kind = ACCOUNT_UID, .uid = *uid};
+	const struct suspension_place place = here(arg, NULL);
 
 	if (value->suspension.until_ns > clock_boot_ns())
-		judge_domains(arg, &id, &value->suspension);
+		say_domains(&id, suspension_domains(&place, &id, &value->suspension));
 	return 0;
 }
 
 void daemon_apply_relay(struct daemon *a)
 {
-	bpf_maps_each_uid(a->maps, judge_uid_domains, a);
+	bpf_maps_each_uid(a->maps, apply_relay_uid, a);
 }
 
 static void cut_sessions(struct daemon *a, const struct account_id *id, const char *name)
@@ -66,60 +84,24 @@ static void cut_sessions(struct daemon *a, const struct account_id *id, const ch
 			    name, strerror(-err));
 }
 
-/* Many accounts may cross the line at once: they are written together, by the next save. */
-static int unsaved_add(struct daemon *a, const struct state_suspension *s)
-{
-	if (a->unsaved_count == a->unsaved_room) {
-		size_t room = a->unsaved_room ? 2 * a->unsaved_room : 16;
-		void *grown = reallocarray(a->unsaved, room, sizeof(*a->unsaved));
-
-		if (!grown)
-			return -ENOMEM;
-		a->unsaved = grown;
-		a->unsaved_room = room;
-	}
-	a->unsaved[a->unsaved_count++] = *s;
-	return 0;
-}
-
-static void unsaved_remove(struct daemon *a, const struct account_id *id)
-{
-	for (size_t i = 0; i < a->unsaved_count; i++)
-		if (account_equal(&a->unsaved[i].account, id))
-			a->unsaved[i--] = a->unsaved[--a->unsaved_count];
-}
-
-int daemon_put_unsaved(struct daemon *a)
-{
-	int err = 0;
-
-	for (size_t i = 0; i < a->unsaved_count && !err; i++)
-		err = state_put_suspension(a->state, &a->unsaved[i]);
-	return err;
-}
-
 /* 0 or -errno, logged */
 static int judge_suspend(struct daemon *a, const struct state_suspension *s)
 {
+	const struct suspension_place place = here(a, NULL);
+	const struct suspension_result r = suspension_begin(&place, s);
 	char name[ACCOUNT_NAME_SIZE];
-	int err;
 
 	account_name(&s->account, name, sizeof(name));
-	err = enforce_suspend(a->maps, &s->account, &s->kernel);
-	if (err == -EPERM) {
+	if (r.maps == -EPERM)
 		log_warning("%s is not suspended: it is root, a relay or an exempt user", name);
-		return err;
-	}
-	if (err) {
-		log_error("%s cannot be suspended: %s", name, strerror(-err));
-		return err;
-	}
-	judge_domains(a, &s->account, &s->kernel);
-	a->list_stale = true;
+	else if (r.maps)
+		log_error("%s cannot be suspended: %s", name, strerror(-r.maps));
+	if (r.maps)
+		return r.maps;
 	cut_sessions(a, &s->account, name);
-	if (unsaved_add(a, s))
+	say_domains(&s->account, r.domains);
+	if (r.saved)
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
-	a->save_tick = 0;
 	log_notice("%s is suspended for %llu s: %s", name,
 		   (unsigned long long)((s->kernel.until_ns - s->kernel.since_ns) / NS_PER_S),
 		   s->reason);
@@ -152,50 +134,24 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 		   (long long)a->config.rule.suspend_s, s.reason);
 }
 
-static void order_suspend(struct daemon *a, const struct state_order *order, uint64_t now_ns)
+static void order_suspend(struct daemon *a, const struct state_order *order)
 {
-	struct state_suspension s = {
-		.account = order->account,
-		.kernel = {.since_ns = now_ns,
-			   .until_ns = now_ns + order->for_s * NS_PER_S,
-			   .min = a->config.rule.min_failures,
-			   .by_hand = 1},
-	};
+	struct state_suspension s = suspension_by_hand(order, &a->config.rule, clock_boot_ns());
 	const struct account *account =
 		accounts_find(pipeline_accounts(a->pipeline), &order->account);
 
 	if (account) {
 		struct window_counts counts = window_counts(&account->window);
-		struct verdict v = verdict_decide(&counts, &a->config.rule);
 
-		s.kernel.bad = v.bad;
-		s.kernel.percent = v.percent;
-		snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
+		suspension_figures(&s, &counts, &a->config.rule, accounts_own_domain(account));
 	}
-	snprintf(s.reason, sizeof(s.reason), "%s", order->reason[0] ? order->reason : "by hand");
 	if (judge_suspend(a, &s) == 0)
 		pipeline_suspend(a->pipeline, &order->account, s.kernel.until_ns);
 }
 
-/* Out of the maps: the account may send again. 0 or -errno, logged */
-static int judge_open(struct daemon *a, const struct account_id *id, const char *why)
-{
-	char name[ACCOUNT_NAME_SIZE];
-	int err = enforce_release(a->maps, id);
-
-	judge_domains(a, id, NULL);
-	a->list_stale = true;
-	account_name(id, name, sizeof(name));
-	if (err)
-		log_error("%s cannot be released: %s", name, strerror(-err));
-	else
-		log_notice("%s may send again: %s", name, why);
-	return err;
-}
-
 /* Out of the database, once the window that begins empty is in it: a crash in between must not
  * judge the account by the old one. */
-static void judge_forget(struct daemon *a, const struct account_id *ids, size_t count)
+static int judge_forget(struct daemon *a, const struct account_id *ids, size_t count)
 {
 	int err = daemon_save(a);
 
@@ -206,18 +162,40 @@ static void judge_forget(struct daemon *a, const struct account_id *ids, size_t 
 		err = err == -ENOENT ? 0 : err;
 	}
 	if (!err)
-		err = state_commit(a->state);
+		return state_commit(a->state);
+	state_rollback(a->state);
+	return err;
+}
+
+static int forget_now(void *arg, const struct account_id *id)
+{
+	struct daemon *a = arg;
+
+	pipeline_release(a->pipeline, id);
+	daemon_unsave_suspension(a, id);
+	return judge_forget(a, id, 1);
+}
+
+/* The account may send again, also when the database cannot be written: daemon_expire() finds the
+ * row each second, and deletes it once that works. */
+static void judge_release(struct daemon *a, const struct account_id *id, const char *why,
+			  int (*forget)(void *arg, const struct account_id *id))
+{
+	const struct suspension_place place = here(a, forget);
+	const struct suspension_result r = suspension_end(&place, id);
+	char name[ACCOUNT_NAME_SIZE];
+
+	account_name(id, name, sizeof(name));
+	say_domains(id, r.domains);
+	if (r.maps)
+		log_error("%s cannot be released: %s", name, strerror(-r.maps));
 	else
-		state_rollback(a->state);
+		log_notice("%s may send again: %s", name, why);
 }
 
 void daemon_lift(struct daemon *a, const struct account_id *id, const char *why)
 {
-	if (judge_open(a, id, why))
-		return;
-	pipeline_release(a->pipeline, id);
-	unsaved_remove(a, id);
-	judge_forget(a, id, 1);
+	judge_release(a, id, why, forget_now);
 }
 
 static int order_carry_out(void *arg, const struct state_order *order)
@@ -229,7 +207,7 @@ static int order_carry_out(void *arg, const struct state_order *order)
 	} else if (order->id > a->order_done) {
 		a->order_done = order->id;
 		if (order->suspend)
-			order_suspend(a, order, clock_boot_ns());
+			order_suspend(a, order);
 		else
 			daemon_lift(a, &order->account, "released by hand");
 		daemon_save(a);
@@ -262,7 +240,7 @@ static int ended_note(struct ended *e, const struct account_id *id, uint64_t unt
 	return 0;
 }
 
-/* The row alone does not tell: it may be of a suspension before the one in force, which could not
+/* The row alone does not decide: it may be of a suspension before the one in force, which could not
  * be saved yet, or of one that was lifted when the database could not be written. */
 static int ended_row(void *arg, const struct state_suspension *s)
 {
@@ -274,15 +252,16 @@ static int ended_row(void *arg, const struct state_suspension *s)
 	return 0;
 }
 
-/* Said once, however often it takes to get it out of the database. */
-static void ended_open(struct daemon *a, const struct account_id *id)
+/* Said once, however often it takes to get it out of the database, which follows for all together.
+ */
+static void ended_release(struct daemon *a, const struct account_id *id)
 {
 	struct smtpl_suspension over = {};
 
 	enforce_lookup(a->maps, id, clock_boot_ns(), &over);
 	if (over.until_ns)
-		judge_open(a, id, "the suspension is over");
-	unsaved_remove(a, id);
+		judge_release(a, id, "the suspension is over", NULL);
+	daemon_unsave_suspension(a, id);
 }
 
 /* The kernel lets the account through since then, and the pipeline begins a new window by itself:
@@ -299,7 +278,7 @@ void daemon_expire(struct daemon *a)
 	if (err && err != -EBUSY)
 		log_error("cannot read the suspensions: %s", state_error(a->state));
 	for (size_t i = 0; i < ended.count; i++)
-		ended_open(a, &ended.id[i]);
+		ended_release(a, &ended.id[i]);
 	if (ended.count)
 		judge_forget(a, ended.id, ended.count);
 }

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include "base/clock.h"
@@ -272,6 +273,41 @@ int daemon_restore(struct daemon *a)
 
 /* --- saving --------------------------------------------------------------------------------- */
 
+/* Many accounts may cross the line at once: they are written together, by the next save. */
+int daemon_save_suspension(void *arg, const struct state_suspension *s)
+{
+	struct daemon *a = arg;
+
+	a->save_tick = 0;
+	if (a->unsaved_count == a->unsaved_room) {
+		size_t room = a->unsaved_room ? 2 * a->unsaved_room : 16;
+		void *grown = reallocarray(a->unsaved, room, sizeof(*a->unsaved));
+
+		if (!grown)
+			return -ENOMEM;
+		a->unsaved = grown;
+		a->unsaved_room = room;
+	}
+	a->unsaved[a->unsaved_count++] = *s;
+	return 0;
+}
+
+void daemon_unsave_suspension(struct daemon *a, const struct account_id *id)
+{
+	for (size_t i = 0; i < a->unsaved_count; i++)
+		if (account_equal(&a->unsaved[i].account, id))
+			a->unsaved[i--] = a->unsaved[--a->unsaved_count];
+}
+
+static int save_suspensions(struct daemon *a)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < a->unsaved_count && !err; i++)
+		err = state_put_suspension(a->state, &a->unsaved[i]);
+	return err;
+}
+
 static int save_key(void *arg, uint32_t uid, const char *domain,
 		    const struct smtpl_totals *accounted)
 {
@@ -336,7 +372,7 @@ static int save_all(struct daemon *a)
 
 	if (err)
 		return err;
-	err = daemon_put_unsaved(a);
+	err = save_suspensions(a);
 	if (!err)
 		err = pipeline_each_dirty_key(a->pipeline, save_key, a);
 	if (!err)

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * order_here.c - an order that the command carries out in the daemon's place. Windows and owners of
+ * domains, which the daemon has in memory, are taken as they were saved.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "kernel/enforce.h"
+#include "order.h"
+#include "state/state_owners.h"
+#include "refuse/suspended.h"
+#include "refuse/suspended_list.h"
+#include "refuse/suspension.h"
+
+const struct owners *order_owners(struct order *o)
+{
+	if (o->owners || !o->state)
+		return o->owners;
+	o->owners = owners_new();
+	if (!o->owners || state_get_owners(o->state, o->owners) == 0)
+		return o->owners;
+	owners_free(o->owners);
+	o->owners = NULL;
+	return NULL;
+}
+
+struct figures {
+	const struct order *order;
+	struct state_suspension *suspension;
+	int64_t now_s;
+};
+
+static int find_window(void *arg, const struct account_id *account, const char *own_domain,
+		       struct window *window)
+{
+	const struct figures *f = arg;
+	bool found = account_equal(account, &f->suspension->account);
+
+	if (found) {
+		struct window_counts counts;
+
+		window_slide(window, f->now_s, f->order->rule.window_s);
+		counts = window_counts(window);
+		suspension_figures(f->suspension, &counts, &f->order->rule, own_domain);
+	}
+	window_clear(window);
+	return found;
+}
+
+static int find_domain(void *arg, const struct state_suspension *s)
+{
+	struct state_suspension *wanted = arg;
+
+	if (!account_equal(&s->account, &wanted->account))
+		return 0;
+	snprintf(wanted->domain, sizeof(wanted->domain), "%s", s->domain);
+	return 1;
+}
+
+static bool refusal(void *arg, const struct account_id *id, struct responder_answer *answer)
+{
+	struct state_suspension s = {.account = *id};
+	struct order *o = arg;
+
+	if (enforce_lookup(o->maps, id, clock_boot_ns(), &s.kernel))
+		return false;
+	if (o->state)
+		state_each_suspension(o->state, find_domain, &s);
+	suspended_figures(id, &s.kernel, s.domain, clock_wall_of(s.kernel.until_ns) / NS_PER_S,
+			  answer);
+	return true;
+}
+
+static int write_list(void *arg)
+{
+	struct order *o = arg;
+	const struct suspended_list list = {.run = o->config.run,
+					    .maps = o->maps,
+					    .owners = order_owners(o),
+					    .role = order_role,
+					    .refusal = refusal,
+					    .arg = o,
+					    .now_ns = clock_boot_ns()};
+
+	return suspended_list_write(&list);
+}
+
+/* The text is of this failure: other steps ask the database, too. */
+static int saved(struct order *o, int err)
+{
+	if (err)
+		snprintf(o->why, sizeof(o->why), "%s", state_error(o->state));
+	return err;
+}
+
+static int save(void *arg, const struct state_suspension *s)
+{
+	struct order *o = arg;
+
+	return saved(o, o->state ? state_put_suspension(o->state, s) : -EIO);
+}
+
+static int forget(void *arg, const struct account_id *id)
+{
+	const struct window none = {0};
+	struct order *o = arg;
+	int err = o->state ? state_begin(o->state) : -EIO;
+
+	if (err)
+		return saved(o, err);
+	state_delete_suspension(o->state, id);
+	state_put_window(o->state, id, "", &none);
+	return saved(o, state_commit(o->state));
+}
+
+static struct suspension_result suspend(const struct order *o, const struct suspension_place *here)
+{
+	uint64_t now_ns = clock_boot_ns();
+	struct state_suspension s = suspension_by_hand(&o->what, &o->rule, now_ns);
+	struct figures figures = {.order = o, .suspension = &s, .now_s = now_ns / NS_PER_S};
+
+	if (o->state)
+		state_each_window(o->state, find_window, &figures);
+	return suspension_begin(here, &s);
+}
+
+/* What is in the maps holds at once; what is not saved is lost at the next boot, and mail servers
+ * that find no daemon go by the file. */
+static void say_failure(const struct order *o, const struct suspension_result *r)
+{
+	if (r->maps)
+		log_error("%s: %s", o->name, strerror(-r->maps));
+	else if (r->saved && o->what.suspend)
+		log_error("%s is suspended, but that is not saved and ends with this boot: %s",
+			  o->name, o->why);
+	else if (r->saved)
+		log_error(
+			"%s is released, but that is not saved and may come back at the next start: "
+			"%s",
+			o->name, o->why);
+	else if (r->listed)
+		log_error(
+			"%s: in the kernel it is done, but mail servers are not told: \"%s/" SUSPENDED_FILE
+			"\": %s",
+			o->name, o->config.run, strerror(-r->listed));
+	else
+		log_error("%s: in the kernel it is done, but not for all relays' sessions: %s",
+			  o->name, strerror(-r->domains));
+}
+
+int order_here(struct order *o)
+{
+	const struct suspension_place here = {
+		.maps = o->maps,
+		.owners = o->maps ? order_owners(o) : NULL,
+		.reset_relays = o->config.relay == CONFIG_RELAY_RESET,
+		.save = save,
+		.forget = forget,
+		.list = write_list,
+		.arg = o,
+	};
+	const struct suspension_result r =
+		o->what.suspend ? suspend(o, &here) : suspension_end(&here, &o->what.account);
+
+	o->by_itself = true;
+	if (!r.maps && !r.saved && !r.listed && !r.domains)
+		return CMD_DONE;
+	say_failure(o, &r);
+	return CMD_FAILED;
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * suspension.c - the order of steps of a suspension and of its end.
+ */
+#include <stdio.h>
+#include "base/clock.h"
+#include "kernel/enforce.h"
+#include "suspension.h"
+
+int suspension_domains(const struct suspension_place *place, const struct account_id *id,
+		       const struct smtpl_suspension *suspension)
+{
+	if (!place->maps || id->kind != ACCOUNT_UID || (suspension && !place->reset_relays))
+		return 0;
+	return enforce_domains(place->maps, place->owners, id->uid, suspension);
+}
+
+/* s: NULL, its end */
+static struct suspension_result carry_out(const struct suspension_place *place,
+					  const struct account_id *id,
+					  const struct state_suspension *s)
+{
+	struct suspension_result r = {0};
+
+	if (place->maps)
+		r.maps = s ? enforce_suspend(place->maps, id, &s->kernel) :
+			     enforce_release(place->maps, id);
+	if (r.maps)
+		return r;
+	r.domains = suspension_domains(place, id, s ? &s->kernel : NULL);
+	if (s && place->save)
+		r.saved = place->save(place->arg, s);
+	else if (!s && place->forget)
+		r.saved = place->forget(place->arg, id);
+	if (place->maps)
+		r.listed = place->list(place->arg);
+	return r;
+}
+
+struct suspension_result suspension_begin(const struct suspension_place *place,
+					  const struct state_suspension *s)
+{
+	return carry_out(place, &s->account, s);
+}
+
+struct suspension_result suspension_end(const struct suspension_place *place,
+					const struct account_id *id)
+{
+	return carry_out(place, id, NULL);
+}
+
+struct state_suspension suspension_by_hand(const struct state_order *order,
+					   const struct verdict_rule *rule, uint64_t now_ns)
+{
+	struct state_suspension s = {
+		.account = order->account,
+		.kernel = {.since_ns = now_ns,
+			   .until_ns = now_ns + order->for_s * NS_PER_S,
+			   .min = rule->min_failures,
+			   .by_hand = 1},
+	};
+
+	snprintf(s.reason, sizeof(s.reason), "%s", order->reason[0] ? order->reason : "by hand");
+	return s;
+}
+
+void suspension_figures(struct state_suspension *s, const struct window_counts *counts,
+			const struct verdict_rule *rule, const char *own_domain)
+{
+	const struct verdict v = verdict_decide(counts, rule);
+
+	s->kernel.bad = v.bad;
+	s->kernel.percent = v.percent;
+	snprintf(s->domain, sizeof(s->domain), "%s", own_domain);
+}
