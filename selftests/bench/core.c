@@ -36,7 +36,7 @@ static void suspend(void *arg, struct account *a, const struct verdict *v, uint6
 
 static struct pipeline *pipeline_make(unsigned long *suspended)
 {
-	static const struct pipeline_ops ops = {.role = role, .suspend = suspend, .seed = 42};
+	static const struct pipeline_ops ops = {.payer.role = role, .suspend = suspend, .seed = 42};
 	static const struct verdict_rule rule = {3600, 3600, 50, 5};
 	struct pipeline *p = pipeline_new(&ops, suspended, &rule, VERDICT_ENFORCE);
 

@@ -17,7 +17,6 @@
 #include "base/log.h"
 #include "order.h"
 #include "status.h"
-#include "who/payer.h"
 #include "config/config_value.h"
 
 #define POLL_MS 20
@@ -88,7 +87,7 @@ void order_end(struct order *o)
 	bpf_maps_close(o->maps);
 }
 
-enum smtpl_role order_role(void *arg, uint32_t uid)
+static enum smtpl_role role_of(void *arg, uint32_t uid)
 {
 	struct smtpl_uid value = {0};
 	const struct order *o = arg;
@@ -107,7 +106,7 @@ static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 	return owners_find(order_owners(arg), domain, uid);
 }
 
-static const struct payer_ops payer_ops = {.role = order_role, .owner = owner_of};
+const struct payer_ops order_payer_ops = {.role = role_of, .owner = owner_of};
 
 /* A domain that a user pays for is refused with that user, and never by itself. */
 static const char *domain_never_refused(struct order *o)
@@ -115,7 +114,7 @@ static const char *domain_never_refused(struct order *o)
 	struct account_id payer = o->what.account;
 	char name[ACCOUNT_NAME_SIZE];
 
-	payer_of_domain(&payer_ops, o, o->what.account.domain, &payer);
+	payer_of_domain(&order_payer_ops, o, o->what.account.domain, &payer);
 	if (payer.kind == ACCOUNT_DOMAIN)
 		return NULL;
 	account_name(&payer, name, sizeof(name));
@@ -133,7 +132,7 @@ static const char *never_refused(struct order *o)
 		return domain_never_refused(o);
 	if (account->uid == 0)
 		return "root is never refused";
-	switch (payer_of_user(&payer_ops, o, account->uid, &payer)) {
+	switch (payer_of_user(&order_payer_ops, o, account->uid, &payer)) {
 	case PAYER_ACCOUNT:
 		return NULL;
 	case PAYER_EXEMPT:

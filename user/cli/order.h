@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "owners/owners.h"
 #include "state/state.h"
+#include "who/payer.h"
 
 /* Longest wait for the daemon. */
 #define ORDER_WAIT_S 10
@@ -40,8 +41,8 @@ int order_run(struct order *o);
 /* Is the account suspended now, by the maps or as it is saved, for the next start? */
 bool order_suspended(struct order *o, struct state_suspension *suspension);
 
-/* Relay or exempt by the maps or by the configuration. arg: the order. */
-enum smtpl_role order_role(void *arg, uint32_t uid);
+/* Roles by the maps and the configuration, owners as saved. arg: the order. */
+extern const struct payer_ops order_payer_ops;
 
 /* order_here.c - without a daemon. Carry it out: CMD_DONE, or what to exit with, said on stderr. */
 int order_here(struct order *o);

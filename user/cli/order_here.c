@@ -80,7 +80,7 @@ static int write_list(void *arg)
 	const struct suspended_list list = {.run = o->config.run,
 					    .maps = o->maps,
 					    .owners = order_owners(o),
-					    .role = order_role,
+					    .payer = order_payer_ops,
 					    .refusal = refusal,
 					    .arg = o,
 					    .now_ns = clock_boot_ns()};

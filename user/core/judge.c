@@ -12,9 +12,7 @@
 
 struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain)
 {
-	const struct payer_ops ops = {.role = j->ops.role, .owner = j->ops.owner};
-
-	return payer_of_mail(&ops, j->arg, uid, domain);
+	return payer_of_mail(&j->ops.payer, j->arg, uid, domain);
 }
 
 void judge_soon(struct judge *j, struct account *a)

@@ -8,7 +8,6 @@
 
 #include "pipeline.h"
 #include "relay_counts.h"
-#include "who/payer.h"
 
 struct judge {
 	struct pipeline_ops ops;

@@ -22,6 +22,7 @@
 #include "accounts.h"
 #include "relay_counts.h"
 #include "verdict.h"
+#include "who/payer.h"
 
 struct pipeline;
 
@@ -41,9 +42,7 @@ struct pipeline_report {
 };
 
 struct pipeline_ops {
-	/* The uid that owns a sender domain; false: nobody known. */
-	bool (*owner)(void *arg, const char *domain, uint32_t *uid);
-	enum smtpl_role (*role)(void *arg, uint32_t uid);
+	struct payer_ops payer;
 	/* The account has crossed the line. Called once a crossing: it is already marked, until
 	 * a->until_ns, as suspended (in observe mode: as seen). May call pipeline_release(). */
 	void (*suspend)(void *arg, struct account *a, const struct verdict *v, uint64_t now_ns);

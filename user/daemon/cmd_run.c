@@ -111,8 +111,7 @@ static int start_loop(struct daemon *a)
 static int start_pipeline(struct daemon *a)
 {
 	struct pipeline_ops ops = {
-		.role = daemon_role,
-		.owner = daemon_owner,
+		.payer = daemon_payer_ops,
 		.suspend = daemon_on_suspend,
 	};
 

@@ -125,7 +125,8 @@ void daemon_owners_stop(struct daemon *a);
 /* arg: the daemon. domain: key form. */
 bool daemon_owner(void *arg, const char *domain, uint32_t *uid);
 
-/* daemon_payer.c - who pays for a message of a relay. */
+/* daemon_submission.c - who pays for a mail, and for a message of a relay. arg: the daemon. */
+extern const struct payer_ops daemon_payer_ops;
 enum payer_kind daemon_payer(struct daemon *a, const struct submission *o, struct account_id *id);
 /* At submission: it comes from outside, unauthenticated. */
 bool daemon_is_inbound(struct daemon *a, const struct submission *o);

@@ -319,7 +319,7 @@ void daemon_list_suspended(struct daemon *a)
 		.run = a->config.run,
 		.maps = a->maps,
 		.owners = a->owners.owners,
-		.role = daemon_role,
+		.payer = daemon_payer_ops,
 		.refusal = daemon_refusal,
 		.arg = a,
 		.now_ns = clock_boot_ns(),

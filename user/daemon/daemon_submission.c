@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_payer.c - who pays for a message of a relay user: the daemon's answers to what
+ * daemon_submission.c - who pays for a message of a relay user: the daemon's answers to what
  * submission.h asks. The policy server and the feeds take them from here, so that both charge the
  * same account.
  */
@@ -13,6 +13,8 @@
 /* How far a log's clock may lie behind the kernel's: syslog's traditional form has whole seconds.
  * */
 #define CALLER_LATER_NS 1500000000ull
+
+const struct payer_ops daemon_payer_ops = {.role = daemon_role, .owner = daemon_owner};
 
 static bool submission_user(void *arg, const char *name, uint32_t *uid)
 {
@@ -71,8 +73,7 @@ bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wa
 static struct submission_ops submission_ops(const struct daemon *a)
 {
 	return (struct submission_ops){
-		.role = daemon_role,
-		.owner = daemon_owner,
+		.payer = daemon_payer_ops,
 		.user = submission_user,
 		.own_name = submission_own_name,
 		.local = daemon_is_local,

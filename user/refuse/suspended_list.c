@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "who/account.h"
-#include "who/payer.h"
 #include "base/log.h"
 #include "suspended.h"
 #include "suspended_list.h"
@@ -77,31 +76,16 @@ static int list_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *valu
 	return err ? err : list_name(l, &id, number, "");
 }
 
-static enum smtpl_role role_of(void *arg, uint32_t uid)
-{
-	const struct listing *l = arg;
-
-	return l->list->role(l->list->arg, uid);
-}
-
-static bool owner_of(void *arg, const char *domain, uint32_t *uid)
-{
-	const struct listing *l = arg;
-
-	return owners_find(l->list->owners, domain, uid);
-}
-
 /* One that a user pays for is listed with that user. One without a dot would be taken for the user,
  * or the uid, of that name. */
 static int list_domain(void *arg, const struct smtpl_domain_key *key,
 		       const struct smtpl_suspension *suspension)
 {
-	static const struct payer_ops ops = {.role = role_of, .owner = owner_of};
 	struct listing *l = arg;
 	struct account_id id;
 
 	if (suspension->until_ns <= l->list->now_ns ||
-	    payer_of_domain(&ops, l, key->domain, &id) != PAYER_ACCOUNT ||
+	    payer_of_domain(&l->list->payer, l->list->arg, key->domain, &id) != PAYER_ACCOUNT ||
 	    id.kind != ACCOUNT_DOMAIN || !strchr(id.domain, '.'))
 		return 0;
 	return list_name(l, &id, id.domain, id.domain);

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include "who/account.h"
+#include "who/payer.h"
 #include "kernel/bpf.h"
 #include "owners/owners.h"
 #include "responder.h"
@@ -17,7 +18,7 @@ struct suspended_list {
 	const char *run;
 	struct bpf_maps *maps;
 	const struct owners *owners; /* NULL: nobody owns anything */
-	enum smtpl_role (*role)(void *arg, uint32_t uid);
+	struct payer_ops payer;
 	/* The figures of an account's text; false: it is not suspended. */
 	bool (*refusal)(void *arg, const struct account_id *id, struct responder_answer *answer);
 	void *arg;

@@ -10,20 +10,13 @@
 struct asked {
 	const struct submission *o;
 	const struct submission_ops *ops;
-	struct payer_ops payer; /* of `ops` */
 	void *arg;
 };
-
-static struct asked asked(const struct submission *o, const struct submission_ops *ops, void *arg)
-{
-	return (struct asked){
-		.o = o, .ops = ops, .payer = {.role = ops->role, .owner = ops->owner}, .arg = arg};
-}
 
 /* A mail server's uid says nothing of whose mail it is. */
 static bool take_uid(const struct asked *a, uint32_t uid, struct account_id *id)
 {
-	return payer_of_user(&a->payer, a->arg, uid, id) != PAYER_NOBODY;
+	return payer_of_user(&a->ops->payer, a->arg, uid, id) != PAYER_NOBODY;
 }
 
 static bool take_domain(const struct asked *a, const char *domain, struct account_id *id)
@@ -31,7 +24,7 @@ static bool take_domain(const struct asked *a, const char *domain, struct accoun
 	char key[SMTPL_DOMAIN_SIZE];
 
 	return !account_domain_key(domain, key) &&
-	       payer_of_domain(&a->payer, a->arg, key, id) != PAYER_NOBODY;
+	       payer_of_domain(&a->ops->payer, a->arg, key, id) != PAYER_NOBODY;
 }
 
 /* Is the domain this host's own name, and no user's who would pay for its mail? */
@@ -42,7 +35,7 @@ static bool is_own_name(const struct asked *a, const char *domain)
 
 	return a->ops->own_name && !account_domain_key(domain, key) &&
 	       a->ops->own_name(a->arg, key) &&
-	       payer_of_domain(&a->payer, a->arg, key, &id) == PAYER_ACCOUNT &&
+	       payer_of_domain(&a->ops->payer, a->arg, key, &id) == PAYER_ACCOUNT &&
 	       id.kind == ACCOUNT_DOMAIN;
 }
 
@@ -167,7 +160,7 @@ static bool is_null(const struct submission *o)
 enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops,
 				 void *arg, struct account_id *id)
 {
-	const struct asked a = asked(o, ops, arg);
+	const struct asked a = {o, ops, arg};
 	struct account_id payer;
 	bool known;
 
@@ -184,7 +177,7 @@ enum payer_kind submission_payer(const struct submission *o, const struct submis
 	if (!known)
 		return is_null(o) ? PAYER_NULL_SENDER : PAYER_NOBODY;
 	if (payer.kind == ACCOUNT_UID &&
-	    payer_of_user(&a.payer, arg, payer.uid, &payer) == PAYER_EXEMPT)
+	    payer_of_user(&ops->payer, arg, payer.uid, &payer) == PAYER_EXEMPT)
 		return PAYER_EXEMPT;
 	*id = payer;
 	return PAYER_ACCOUNT;
@@ -192,7 +185,7 @@ enum payer_kind submission_payer(const struct submission *o, const struct submis
 
 bool submission_is_inbound(const struct submission *o, const struct submission_ops *ops, void *arg)
 {
-	const struct asked a = asked(o, ops, arg);
+	const struct asked a = {o, ops, arg};
 	struct account_id id;
 
 	if (!(o->known & SUBMISSION_HAS_CLIENT) || o->auth[0])

@@ -48,9 +48,7 @@ struct submission {
 };
 
 struct submission_ops {
-	enum smtpl_role (*role)(void *arg, uint32_t uid);
-	/* The uid that owns a domain (key form); false: nobody known. */
-	bool (*owner)(void *arg, const char *domain, uint32_t *uid);
+	struct payer_ops payer;
 	/* The uid of a user of this host; false: there is none. */
 	bool (*user)(void *arg, const char *name, uint32_t *uid);
 	/* Is the domain (key form) this host's own name? NULL: no domain is. */

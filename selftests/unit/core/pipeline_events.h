@@ -68,8 +68,7 @@ static inline bool fixture_owner(void *arg, const char *domain, uint32_t *uid)
 }
 
 static const struct pipeline_ops fixture_ops = {
-	.owner = fixture_owner,
-	.role = fixture_role,
+	.payer = {.role = fixture_role, .owner = fixture_owner},
 	.suspend = fixture_suspend,
 	.seed = 42,
 };

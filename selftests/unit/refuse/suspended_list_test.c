@@ -74,6 +74,12 @@ static enum smtpl_role role_of(void *arg, uint32_t uid)
 	return uid == RELAY ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
 }
 
+/* arg: the list's, its owners. */
+static bool owner_of(void *arg, const char *domain, uint32_t *uid)
+{
+	return owners_find(arg, domain, uid);
+}
+
 static bool refusal(void *arg, const struct account_id *id, struct responder_answer *answer)
 {
 	(void)arg;
@@ -107,8 +113,9 @@ static void write_list(const struct owners *owners)
 {
 	const struct suspended_list list = {.run = directory,
 					    .owners = owners,
-					    .role = role_of,
+					    .payer = {role_of, owner_of},
 					    .refusal = refusal,
+					    .arg = (void *)(uintptr_t)owners,
 					    .now_ns = UNTIL - 1};
 
 	asked = 0;

@@ -99,14 +99,12 @@ static bool caller_of(void *arg, const struct submission *o, uint32_t *uid)
 	return true;
 }
 
-static const struct submission_ops plain = {.role = role_of,
-					    .owner = owner_of,
+static const struct submission_ops plain = {.payer = {role_of, owner_of},
 					    .user = user_of,
 					    .own_name = is_own_name,
 					    .local = is_local,
 					    .caller = caller_of};
-static const struct submission_ops counting = {.role = role_of,
-					       .owner = owner_of,
+static const struct submission_ops counting = {.payer = {role_of, owner_of},
 					       .user = user_of,
 					       .own_name = is_own_name,
 					       .local = is_local,
