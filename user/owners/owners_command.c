@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "owners_command.h"
@@ -246,7 +247,7 @@ static void serve(const char *command, const struct owners_command_limits *limit
 	char ask;
 	int err = 0;
 
-	while (!err && recv(CHILD_FD, &ask, sizeof(ask), 0) == sizeof(ask)) {
+	while (!err && child_await(CHILD_FD, &ask, sizeof(ask))) {
 		struct run run = {.limits = limits, .out = -1, .err = -1, .memory = -1};
 
 		run_command(&run, command);
@@ -274,14 +275,24 @@ static int make_clean(int fd)
 	return close_range(CHILD_FD + 1, ~0U, 0) || chdir("/") ? -errno : 0;
 }
 
-static void __attribute__((noreturn))
-child(const char *command, const struct owners_command_limits *limits, int fd, pid_t parent)
+struct child_args {
+	const char *command;
+	const struct owners_command_limits *limits;
+};
+
+static int child_run(void *arg, int fd, pid_t parent)
 {
+	const struct child_args *args = arg;
+	int err = 0;
+
 	prctl(PR_SET_NAME, "smtpl-owners");
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent || make_clean(fd))
-		_exit(1);
-	serve(command, limits);
-	_exit(0);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		err = -errno;
+	if (!err)
+		err = getppid() == parent ? make_clean(fd) : -ESRCH;
+	if (child_locked_in(err ? fd : CHILD_FD, err))
+		serve(args->command, args->limits);
+	return err ? 1 : 0;
 }
 
 /* --- in the daemon -------------------------------------------------------------------------- */
@@ -289,23 +300,9 @@ child(const char *command, const struct owners_command_limits *limits, int fd, p
 int owners_command_start(struct owners_command *c, const char *command,
 			 const struct owners_command_limits *limits)
 {
-	pid_t parent = getpid(), pid = -1;
-	int pair[2], err = 0;
+	struct child_args args = {.command = command, .limits = limits};
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) || (pid = fork()) < 0)
-		err = -errno;
-	if (pid == 0)
-		child(command, limits, pair[1], parent);
-	close(pair[1]);
-	if (err) {
-		close(pair[0]);
-		return err;
-	}
-	c->pid = pid;
-	c->fd = pair[0];
-	return 0;
+	return child_start(child_run, &args, &c->pid, &c->fd);
 }
 
 int owners_command_ask(const struct owners_command *c)
@@ -405,12 +402,8 @@ void owners_command_done(const char *output, size_t output_size)
 		munmap((void *)(uintptr_t)output, output_size);
 }
 
+/* The child may be waiting for the command, which dies with it. */
 void owners_command_stop(struct owners_command *c)
 {
-	if (!c->pid)
-		return;
-	close(c->fd);
-	kill(c->pid, SIGKILL); /* it may be waiting for the command */
-	waitpid(c->pid, NULL, 0);
-	c->pid = 0;
+	child_stop(&c->pid, &c->fd);
 }
