@@ -16,16 +16,6 @@
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 
-enum smtpl_role daemon_role(void *arg, uint32_t uid)
-{
-	struct daemon *a = arg;
-	struct smtpl_uid value;
-
-	if (bpf_maps_get_uid(a->maps, uid, &value) == 0)
-		return value.role;
-	return uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
-}
-
 /* With relay = reset the kernel ends relays' sessions by their sender domain: it must know those
  * that the account owns. NULL: the suspension is over. */
 static void judge_domains(struct daemon *a, const struct account_id *id,
@@ -119,7 +109,7 @@ static int judge_suspend(struct daemon *a, const struct state_suspension *s)
 	cut_sessions(a, &s->account, name);
 	if (unsaved_add(a, s))
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
-	a->save_tick = 0;
+	a->save.tick = 0;
 	log_notice("%s is suspended for %llu s: %s", name,
 		   (unsigned long long)((s->kernel.until_ns - s->kernel.since_ns) / NS_PER_S),
 		   s->reason);

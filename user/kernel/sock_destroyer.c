@@ -164,7 +164,7 @@ int sock_destroyer_end_session(const struct sock_destroyer *c, uint32_t uid, uin
 {
 	const struct sock_destroyer_order order = {.cookie = cookie, .uid = uid};
 
-	if (c->fd < 0)
+	if (c->pid <= 0)
 		return -ENOTCONN;
 	return send(c->fd, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order) ? 0 : -errno;
 }

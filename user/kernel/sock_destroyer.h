@@ -13,8 +13,8 @@
 #include "bpf.h"
 
 struct sock_destroyer {
-	pid_t pid;
-	int fd; /* the parent's end, non-blocking; -1: no child */
+	pid_t pid; /* 0: no child, also in a struct that is all zero */
+	int fd;	   /* the parent's end, non-blocking */
 };
 
 /* Start the child. It shares the loaded programs. 0 or -errno. */
@@ -27,6 +27,7 @@ int sock_destroyer_end_uid(const struct sock_destroyer *c, uint32_t uid);
 /* Have a mail server's session ended that was cut (smtpl_event_cut). The same. */
 int sock_destroyer_end_session(const struct sock_destroyer *c, uint32_t uid, uint64_t cookie);
 
+/* It may carry out what it was ordered before, for a few seconds. */
 void sock_destroyer_stop(struct sock_destroyer *c);
 
 #endif
