@@ -69,7 +69,7 @@ static int netns_of(struct netns_seen *seen, const char *pid)
 	return -1;
 }
 
-static int cut_here(struct bpf *bpf, const struct sock_destroyer_work *work)
+static int end_here(struct bpf *bpf, const struct sock_destroyer_work *work)
 {
 	int count = work->count ? bpf_destroy_cut(bpf, work->uid, work->cookies, work->count) :
 				  bpf_destroy_sessions(bpf, work->uid);
@@ -81,7 +81,7 @@ static int cut_here(struct bpf *bpf, const struct sock_destroyer_work *work)
 	return count > 0 ? count : 0;
 }
 
-static void cut_everywhere(struct bpf *bpf, const struct sock_destroyer_work *work)
+static void end_everywhere(struct bpf *bpf, const struct sock_destroyer_work *work)
 {
 	static struct netns_seen seen; /* too large for the stack */
 	int count;
@@ -90,14 +90,14 @@ static void cut_everywhere(struct bpf *bpf, const struct sock_destroyer_work *wo
 
 	seen.count = 0;
 	close(netns_of(&seen, "self"));
-	count = cut_here(bpf, work);
+	count = end_here(bpf, work);
 	proc = opendir("/proc");
 	while (proc && (entry = readdir(proc))) {
 		int fd = isdigit((unsigned char)entry->d_name[0]) ? netns_of(&seen, entry->d_name) :
 								    -1;
 
 		if (fd >= 0 && setns(fd, CLONE_NEWNET) == 0)
-			count += cut_here(bpf, work);
+			count += end_here(bpf, work);
 		if (fd >= 0)
 			close(fd);
 	}
@@ -135,7 +135,7 @@ static void sock_destroyer_loop(struct bpf *bpf, int fd)
 	struct sock_destroyer_work work;
 
 	while (work_next(fd, &work)) {
-		cut_everywhere(bpf, &work);
+		end_everywhere(bpf, &work);
 		if (setns(home, CLONE_NEWNET))
 			return;
 	}

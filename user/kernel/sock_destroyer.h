@@ -2,8 +2,8 @@
 /*
  * sock_destroyer.h - the child process that ends the open sessions of a suspended account, in every
  * network namespace of the host. Sockets can only be walked from inside their namespace, so it
- * keeps the privilege to enter them, which the daemon gives up; all that it ever hears is numbers.
- * And a walk over the sockets of a large host takes time that the daemon has not.
+ * keeps the privilege to enter them, which the daemon gives up; all that it ever gets is numbers.
+ * And a walk over the sockets of a large host takes longer than the daemon can wait.
  */
 #ifndef SMTPL_SOCK_DESTROYER_H
 #define SMTPL_SOCK_DESTROYER_H

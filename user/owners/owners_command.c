@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * owners_command.c - the child that runs the administrator's command for the owners of domains, and
- * the daemon's end of the talk. The output comes back as a sealed memfd.
+ * the daemon's end of the socket pair. The output comes back as a sealed memfd.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -56,7 +56,8 @@ struct run {
 
 /* --- in the grandchild: the command --------------------------------------------------------- */
 
-/* A group of its own, so that all of it can be ended. The environment of a service has neither. */
+/* It gets a group of its own, so that all of it can be ended. The environment of a service has
+ * neither PATH nor HOME. */
 static void __attribute__((noreturn)) exec_command(const char *command, int out, int err)
 {
 	int null = open("/dev/null", O_RDONLY);
@@ -95,7 +96,7 @@ static int begin(struct run *run, const char *command)
 	close(err[1]);
 	if (run->pid < 0)
 		return -errno;
-	setpgid(run->pid, run->pid); /* whoever comes first */
+	setpgid(run->pid, run->pid); /* the child or we, whoever comes first */
 	return 0;
 }
 
@@ -257,7 +258,7 @@ static void serve(const char *command, const struct owners_command_limits *limit
 	}
 }
 
-/* Nothing of the daemon's is left but the log: no descriptor, no signal mask. */
+/* Nothing of the daemon's stays but the log: no other descriptor, no signal mask. */
 static int make_clean(int fd)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -334,7 +335,7 @@ static int receive(int fd, struct answer *answer, int *memory)
 	return n == sizeof(*answer) ? 0 : -EPIPE;
 }
 
-static void tell_ending(const struct answer *answer, char *error, size_t error_size)
+static void describe_ending(const struct answer *answer, char *error, size_t error_size)
 {
 	char said[4 * SAID_SIZE], how[128];
 
@@ -385,7 +386,7 @@ int owners_command_answer(const struct owners_command *c, const char **output, s
 	if (err)
 		return err;
 	if (answer.ending != ENDED || answer.status || memory < 0) {
-		tell_ending(&answer, error, error_size);
+		describe_ending(&answer, error, error_size);
 		err = -ECHILD;
 	} else if ((err = map_output(memory, output, output_size))) {
 		snprintf(error, error_size, "the command's output: %s", strerror(-err));

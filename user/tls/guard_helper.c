@@ -89,8 +89,8 @@ static void each_number(const char *path, void (*each)(const char *path, pid_t n
 		closedir(dir);
 }
 
-/* To read this takes the lock of the memory; not so cmdline, of a process that has made its own
- * empty (PR_SET_MM_MAP). False: it has no memory. */
+/* A read of pagemap takes the lock of the memory; one of cmdline does not, where a process has made
+ * its own empty (PR_SET_MM_MAP). False: it has no memory. */
 static bool touch(const char *tasks, pid_t pid)
 {
 	char path[64], entry[8];
@@ -126,8 +126,8 @@ static void touch_process(const char *proc, pid_t pid)
 	each_number(path, touch_thread);
 }
 
-/* Root's last: one of them may wait for something else, and those that must not be dumped look like
- * root's. */
+/* Root's come last: one of them may wait for something else, and processes that must not be dumped
+ * seem to be root's. */
 static void scout_once(void)
 {
 	scout_roots = false;
