@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * child.c - the start and the end of the daemon's sandboxed children.
+ * child.c - how each process beside the daemon starts, takes orders and ends.
  */
 #include "child.h"
 
@@ -17,9 +17,9 @@
 #define START_GRACE_MS	 1000
 #define END_TIMEOUT_MS	 5000
 
-static int await(int fd, int ms)
+static int await(int fd, short events, int ms)
 {
-	struct pollfd ready = {.fd = fd, .events = POLLIN};
+	struct pollfd ready = {.fd = fd, .events = events};
 	int n;
 
 	do
@@ -32,11 +32,11 @@ static int await(int fd, int ms)
 static int await_child(int fd)
 {
 	int err;
-	int n = await(fd, START_TIMEOUT_MS);
+	int n = await(fd, POLLIN, START_TIMEOUT_MS);
 
 	/* The whole machine may have stood still, and so the child. */
 	if (n == 0)
-		n = await(fd, START_GRACE_MS);
+		n = await(fd, POLLIN, START_GRACE_MS);
 	if (n <= 0)
 		return n < 0 ? -errno : -ETIMEDOUT;
 	return recv(fd, &err, sizeof(err), MSG_DONTWAIT) == sizeof(err) ? err : -ECHILD;
@@ -46,13 +46,10 @@ static int await_child(int fd)
  * end. */
 static void end(pid_t pid, int fd)
 {
-	struct pollfd other = {.fd = fd};
-
 	kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	while (poll(&other, 1, END_TIMEOUT_MS) < 0 && errno == EINTR)
-		;
+	await(fd, 0, END_TIMEOUT_MS);
 	close(fd);
 }
 
@@ -64,8 +61,10 @@ int child_start(child_main run, void *arg, pid_t *pid, int *fd)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair))
 		return -errno;
 	child = fork();
-	if (child == 0)
+	if (child == 0) {
+		close(pair[0]);
 		_exit(run(arg, pair[1], self));
+	}
 	err = child < 0 ? -errno : 0;
 	close(pair[1]);
 	if (err) {
@@ -94,6 +93,18 @@ void child_stop(pid_t *pid, int *fd)
 	end(*pid, *fd);
 	*pid = 0;
 	*fd = -1;
+}
+
+void child_finish(pid_t *pid, int *fd)
+{
+	if (*pid > 0 && shutdown(*fd, SHUT_WR) == 0)
+		await(*fd, 0, END_TIMEOUT_MS);
+	child_stop(pid, fd);
+}
+
+bool child_await(int fd, void *record, size_t size)
+{
+	return await(fd, POLLIN, -1) == 1 && child_take(fd, record, size) == 1;
 }
 
 int child_take(int fd, void *record, size_t size)

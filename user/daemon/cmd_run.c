@@ -1,38 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * cmd_run.c - `smtplimit run`, the daemon: takes up what the kernel and the database hold,
- * attaches, drops its privileges and loops over the ring, timers, signals and the responder.
- * SIGTERM leaves the kernel side as it is: counting goes on and the suspended stay refused.
+ * attaches, drops its privileges and loops (daemon_loop.c). SIGTERM leaves the kernel side as it
+ * is: counting goes on and the suspended stay refused.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <systemd/sd-daemon.h>
-#include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "daemon.h"
 #include "cmd.h"
 #include "base/daemon_lock.h"
-#include "kernel/host_addresses.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 
-#define TICK_NS	     (100 * 1000000)
-#define TICKS_SECOND 10
+/* --- the socket destroyer ------------------------------------------------------------------- */
 
-/* --- starting ------------------------------------------------------------------------------- */
-
-static void on_cut(struct daemon *a, const struct smtpl_event *head)
+static int destroyer_start(struct daemon *d)
 {
-	int err = sock_destroyer_end_session(&a->sock_destroyer, head->uid, head->cookie);
+	int err = sock_destroyer_start(&d->sock_destroyer, d->bpf);
+
+	if (err)
+		log_error("cannot start a child: %s", strerror(-err));
+	return err ? err : d->sock_destroyer.fd;
+}
+
+static void destroyer_stop(struct daemon *d)
+{
+	sock_destroyer_stop(&d->sock_destroyer);
+}
+
+const struct daemon_child_kind daemon_destroyer_kind = {
+	.what = "the child that ends open sessions",
+	.once = true,
+	.start = destroyer_start,
+	.stop = destroyer_stop,
+};
+
+/* --- the ring ------------------------------------------------------------------------------- */
+
+static void on_cut(struct daemon *d, const struct smtpl_event *head)
+{
+	int err = sock_destroyer_end_session(&d->sock_destroyer, head->uid, head->cookie);
 
 	if (err)
 		log_warning("a session of uid %u is not ended, its packets are dropped: %s",
@@ -43,21 +58,34 @@ static int on_ring(void *arg, void *data, size_t size)
 {
 	const struct smtpl_event *head = data;
 	uint64_t now_ns = clock_boot_ns();
-	struct daemon *a = arg;
+	struct daemon *d = arg;
 
-	if (pipeline_event(a->pipeline, data, size, now_ns) == 0 && head->type == SMTPL_EVENT_CUT)
-		on_cut(a, head);
+	if (pipeline_event(d->pipeline, data, size, now_ns) == 0 && head->type == SMTPL_EVENT_CUT)
+		on_cut(d, head);
 	return 0;
 }
 
-static int watch(struct daemon *a, int fd, void *tag)
+static void read_ring(struct daemon *d, struct daemon_source *source)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = tag};
-
-	if (fd < 0)
-		return -errno;
-	return epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+	(void)source;
+	bpf_ring_read(d->bpf);
 }
+
+static int start_ring(struct daemon *d)
+{
+	int err = bpf_ring_open(d->bpf, on_ring, d);
+
+	if (!err) {
+		d->loop.ring =
+			(struct daemon_source){.fd = bpf_ring_fd(d->bpf), .serve = read_ring};
+		err = daemon_watch(d, &d->loop.ring);
+	}
+	if (err)
+		log_error("cannot read the ring buffer: %s", strerror(-err));
+	return err;
+}
+
+/* --- starting ------------------------------------------------------------------------------- */
 
 /* Blocked before the lock is taken: whoever finds the lock held may send one at once. */
 static void block_signals(sigset_t *set)
@@ -71,44 +99,7 @@ static void block_signals(sigset_t *set)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static int open_timer(void)
-{
-	const struct itimerspec every = {.it_interval.tv_nsec = TICK_NS,
-					 .it_value.tv_nsec = TICK_NS};
-	int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
-
-	if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL)) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int start_loop(struct daemon *a)
-{
-	int err = 0;
-
-	a->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	a->signal_fd = signalfd(-1, &a->signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	a->timer_fd = open_timer();
-	a->host_addresses_fd = host_addresses_open();
-	if (a->epoll_fd < 0)
-		err = -errno;
-	if (!err)
-		err = watch(a, a->signal_fd, &a->signal_fd);
-	if (!err)
-		err = watch(a, a->timer_fd, &a->timer_fd);
-	if (!err && a->host_addresses_fd >= 0)
-		err = watch(a, a->host_addresses_fd, &a->host_addresses_fd);
-	else if (!err)
-		log_warning("new addresses of this host will not be noticed: %s",
-			    strerror(-a->host_addresses_fd));
-	if (err)
-		log_error("cannot start: %s", strerror(-err));
-	return err;
-}
-
-static int start_pipeline(struct daemon *a)
+static int start_pipeline(struct daemon *d)
 {
 	struct pipeline_ops ops = {
 		.payer = daemon_payer_ops,
@@ -117,32 +108,27 @@ static int start_pipeline(struct daemon *a)
 
 	if (getrandom(&ops.seed, sizeof(ops.seed), 0) < 0)
 		return -errno;
-	a->pipeline = pipeline_new(&ops, a, &a->config.rule, a->config.mode);
-	return a->pipeline ? 0 : -ENOMEM;
+	d->pipeline = pipeline_new(&ops, d, &d->config.rule, d->config.mode);
+	return d->pipeline ? 0 : -ENOMEM;
 }
 
-static int start_kernel(struct daemon *a)
+static int start_kernel(struct daemon *d)
 {
 	char error[1024] = "";
-	int err = bpf_load(&a->config, &a->bpf, error, sizeof(error));
+	int err = bpf_load(&d->config, &d->bpf, error, sizeof(error));
 
 	if (err) {
 		log_error("%s", error);
 		return err;
 	}
-	a->maps = bpf_get_maps(a->bpf);
+	d->maps = bpf_get_maps(d->bpf);
 	return 0;
 }
 
-/* It needs the programs' mappings, which are kept out of later children; and no other may hold the
- * descriptor whose end it waits for. */
-static int start_sock_destroyer(struct daemon *a)
+/* It needs the mappings of the programs, which are kept out of later children. */
+static int start_destroyer(struct daemon *d)
 {
-	int err = sock_destroyer_start(&a->sock_destroyer, a->bpf);
-
-	if (err)
-		log_error("cannot start a child: %s", strerror(-err));
-	return err;
+	return daemon_child_start(d, DAEMON_DESTROYER);
 }
 
 /* The responder can be reached from this network namespace alone. 0: not known, nothing is
@@ -163,27 +149,26 @@ static uint64_t netns_cookie(void)
 }
 
 /* The map's schema is written last: a start that was killed before begins anew. */
-static int start_meta(struct daemon *a)
+static int start_meta(struct daemon *d)
 {
-	a->meta.schema = SMTPL_SCHEMA;
-	a->meta.pid = getpid();
-	a->meta.started_ns = clock_boot_ns();
-	a->meta.netns_cookie = netns_cookie();
-	snprintf(a->meta.version, sizeof(a->meta.version), "%s", SMTPLIMIT_VERSION);
-	daemon_heartbeat(a);
+	d->meta.schema = SMTPL_SCHEMA;
+	d->meta.pid = getpid();
+	d->meta.started_ns = clock_boot_ns();
+	d->meta.netns_cookie = netns_cookie();
+	snprintf(d->meta.version, sizeof(d->meta.version), "%s", SMTPLIMIT_VERSION);
+	daemon_heartbeat(d);
 	return 0;
 }
 
-static int start_attach(struct daemon *a)
+static int start_attach(struct daemon *d)
 {
 	char error[1024] = "";
-	int err = bpf_ring_open(a->bpf, on_ring, a);
+	int err = start_ring(d);
 
-	if (!err)
-		err = watch(a, bpf_ring_fd(a->bpf), &a->bpf);
 	if (err)
-		log_error("cannot read the ring buffer: %s", strerror(-err));
-	else if ((err = bpf_attach(a->bpf, error, sizeof(error))))
+		return err;
+	err = bpf_attach(d->bpf, error, sizeof(error));
+	if (err)
 		log_error("%s", error);
 	return err;
 }
@@ -205,219 +190,82 @@ static int drop_privileges(void)
 	return err;
 }
 
-static int start(struct daemon *a)
+static int start(struct daemon *d)
 {
 	int (*const steps[])(struct daemon *) = {
-		start_loop,	      start_pipeline,	      start_kernel,	   daemon_tls_start,
-		start_sock_destroyer, daemon_state_open,      daemon_owners_start, daemon_restore,
-		daemon_apply_roles,   daemon_apply_addresses,
+		daemon_loop_start,  start_pipeline,	    start_kernel,	 daemon_tls_start,
+		start_destroyer,    daemon_state_open,	    daemon_owners_start, daemon_restore,
+		daemon_apply_roles, daemon_apply_addresses,
 	};
 	int err = 0;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !err; i++)
-		err = steps[i](a);
+		err = steps[i](d);
 	if (err)
 		return err;
-	daemon_responder_start(a);
-	daemon_policy_start(a);
-	daemon_maillog_start(a);
-	daemon_tls_attach(a);
-	err = start_meta(a);
+	daemon_child_start(d, DAEMON_RESPONDER);
+	daemon_child_start(d, DAEMON_POLICY);
+	daemon_child_start(d, DAEMON_MAILLOG);
+	daemon_tls_attach(d);
+	err = start_meta(d);
 	if (!err)
-		err = start_attach(a);
+		err = start_attach(d);
 	if (!err)
 		err = drop_privileges();
 	if (err)
 		return err;
-	daemon_snapshot(a, true);
-	bpf_ring_read(a->bpf);
-	daemon_snapshot_finish(a);
-	daemon_orders(a);
-	daemon_list_suspended(a);
+	daemon_snapshot(d, true);
+	bpf_ring_read(d->bpf);
+	daemon_snapshot_finish(d);
+	daemon_orders(d);
+	daemon_list_suspended(d);
 	return 0;
 }
 
-static void finish(struct daemon *a)
+static void finish(struct daemon *d)
 {
-	daemon_responder_stop(a);
-	daemon_policy_stop(a);
-	daemon_maillog_stop(a);
-	daemon_owners_stop(a);
-	sock_destroyer_stop(&a->sock_destroyer);
-	daemon_tls_stop(a);
-	if (a->pipeline && a->state && a->bpf && a->meta.schema) {
-		a->meta.heartbeat_ns = 0;
-		bpf_maps_set_meta(a->maps, &a->meta);
-		daemon_save(a);
+	daemon_children_stop(d);
+	daemon_owners_stop(d);
+	daemon_tls_stop(d);
+	if (d->pipeline && d->state && d->bpf && d->meta.schema) {
+		d->meta.heartbeat_ns = 0;
+		bpf_maps_set_meta(d->maps, &d->meta);
+		daemon_save(d);
 	}
-	free(a->unsaved);
-	prune_free(&a->prune);
-	users_free(&a->users);
-	pipeline_free(a->pipeline);
-	state_close(a->state);
-	bpf_free(a->bpf);
+	free(d->unsaved);
+	prune_free(&d->prune);
+	users_free(&d->users);
+	pipeline_free(d->pipeline);
+	state_close(d->state);
+	bpf_free(d->bpf);
 }
 
-/* --- the loop ------------------------------------------------------------------------------- */
-
-static void say_if_later(const char *what, bool differs)
+static int run_locked(struct daemon *d)
 {
-	if (differs)
-		log_warning("the new %s is taken up by a restart", what);
-}
-
-/* Read the file again and apply what differs; on an error everything stays as it is. */
-static void reload(struct daemon *a)
-{
-	static struct config fresh, before; /* too large for the stack */
-	char error[1024] = "";
-
-	sd_notify(0, "RELOADING=1");
-	if (config_read(a->config_file, &fresh, error, sizeof(error))) {
-		log_error("%s; the settings in force stay", error);
-		sd_notify(0, "READY=1");
-		return;
-	}
-	say_if_later("cgroup", strcmp(fresh.cgroup, a->config.cgroup) != 0);
-	say_if_later("ring size", fresh.ring_bytes != a->config.ring_bytes);
-	say_if_later("way of looking into TLS", fresh.tls != a->config.tls);
-	say_if_later("log of Postfix", strcmp(fresh.feed_postfix, a->config.feed_postfix) != 0);
-	say_if_later("[paths]", strcmp(fresh.state, a->config.state) != 0 ||
-					strcmp(fresh.run, a->config.run) != 0 ||
-					strcmp(fresh.bpffs, a->config.bpffs) != 0);
-	before = a->config;
-	a->config = fresh;
-	daemon_owners_reload(a, &before);
-	if (memcmp(&before.relays, &a->config.relays, sizeof(before.relays))) {
-		daemon_policy_stop(a);
-		daemon_policy_start(a);
-	}
-	pipeline_set_rule(a->pipeline, &a->config.rule, a->config.mode);
-	bpf_set_watch(a->bpf, &a->config);
-	if (a->tls)
-		bpf_tls_set_watch(a->tls, &a->config);
-	daemon_apply_roles(a);
-	daemon_apply_relay(a);
-	daemon_heartbeat(a);
-	log_notice("settings read again");
-	sd_notify(0, "READY=1");
-}
-
-static void on_signal(struct daemon *a)
-{
-	struct signalfd_siginfo info;
-
-	while (read(a->signal_fd, &info, sizeof(info)) == sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
-			reload(a);
-		else if (info.ssi_signo == SIGUSR1)
-			daemon_orders(a);
-		else
-			a->stop = true;
-	}
-}
-
-static void on_second(struct daemon *a)
-{
-	daemon_heartbeat(a);
-	daemon_owners_poll(a);
-	daemon_policy_tend(a);
-	daemon_maillog_tend(a);
-	pipeline_tick(a->pipeline, clock_boot_ns());
-	daemon_expire(a);
-	daemon_orders(a);
-	if (daemon_snapshot(a, false)) {
-		daemon_sweep(a);
-		daemon_prune(a);
-	}
-}
-
-/* Events of delivered mail wake nobody: they are read here. */
-static void on_timer(struct daemon *a)
-{
-	uint64_t expired;
-
-	if (read(a->timer_fd, &expired, sizeof(expired)) != sizeof(expired))
-		return;
-	a->ticks++;
-	bpf_ring_read(a->bpf);
-	/* After a halt the heartbeat is old: no second more. */
-	a->second_ticks += expired;
-	if (a->second_ticks >= TICKS_SECOND) {
-		a->second_ticks %= TICKS_SECOND;
-		on_second(a);
-	}
-	daemon_snapshot_finish(a);
-	if (a->list_stale)
-		daemon_list_suspended(a);
-	if (a->ticks >= a->save_tick)
-		daemon_save(a);
-}
-
-static void on_event(struct daemon *a, const void *tag)
-{
-	if (tag == &a->signal_fd)
-		on_signal(a);
-	else if (tag == &a->timer_fd)
-		on_timer(a);
-	else if (tag == &a->responder)
-		daemon_responder_serve(a);
-	else if (tag == &a->policy)
-		daemon_policy_serve(a);
-	else if (tag == &a->maillog)
-		daemon_maillog_serve(a);
-	else if (tag == &a->prober)
-		daemon_tls_serve(a);
-	else if (tag == &a->bpf)
-		bpf_ring_read(a->bpf);
-	else if (tag == &a->host_addresses_fd && host_addresses_drain(a->host_addresses_fd) != 0)
-		daemon_apply_addresses(a);
-}
-
-static void loop(struct daemon *a)
-{
-	struct epoll_event events[8];
-
-	while (!a->stop) {
-		int n = epoll_wait(a->epoll_fd, events, 8, -1);
-
-		for (int i = 0; i < n && !a->stop; i++)
-			on_event(a, events[i].data.ptr);
-	}
-}
-
-static int run_locked(struct daemon *a)
-{
-	int err = start(a);
+	int err = start(d);
 
 	if (!err) {
 		log_notice("smtplimit " SMTPLIMIT_VERSION
 			   ", mode = %s, %u %% and at least %u failures in %lld s",
-			   a->config.mode == VERDICT_ENFORCE ? "enforce" : "observe",
-			   a->config.rule.percent, a->config.rule.min_failures,
-			   (long long)a->config.rule.window_s);
+			   d->config.mode == VERDICT_ENFORCE ? "enforce" : "observe",
+			   d->config.rule.percent, d->config.rule.min_failures,
+			   (long long)d->config.rule.window_s);
 		log_notice("ready");
 		sd_notify(0, "READY=1");
-		loop(a);
+		daemon_loop(d);
 		sd_notify(0, "STOPPING=1");
 		log_notice(
 			"stopped; counting and refusals go on in the kernel (`smtplimit unload` ends them)");
 	}
-	finish(a);
+	finish(d);
 	return err ? CMD_FAILED : CMD_DONE;
 }
 
 int cmd_run(struct cli *cli, int argc, char **argv)
 {
-	static struct daemon a = {.lock_fd = -1,
-				  .host_addresses_fd = -1,
-				  .responder.fd = -1,
-				  .sock_destroyer.fd = -1,
-				  .policy.fd = -1,
-				  .maillog.fd = -1,
-				  .prober.fd = -1};
+	static struct daemon d;
 	char error[1024] = "";
-	int err;
+	int lock_fd, err;
 
 	if (argc > 1) {
 		log_error("run takes no argument, not \"%s\"", argv[1]);
@@ -427,20 +275,21 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		log_error("run must be started by root");
 		return CMD_FAILED;
 	}
-	a.config_file = cli->config_file;
-	if (config_read(a.config_file, &a.config, error, sizeof(error))) {
+	d.config_file = cli->config_file;
+	if (config_read(d.config_file, &d.config, error, sizeof(error))) {
 		log_error("%s", error);
 		return CMD_FAILED;
 	}
-	block_signals(&a.signals);
-	err = daemon_lock_take(a.config.run, &a.lock_fd);
+	daemon_children_init(&d);
+	block_signals(&d.loop.signals);
+	err = daemon_lock_take(d.config.run, &lock_fd);
 	if (err) {
 		if (err == -EBUSY)
 			log_error("another smtplimit runs already, pid %d",
-				  (int)daemon_lock_pid(a.config.run));
+				  (int)daemon_lock_pid(d.config.run));
 		else
-			log_error("\"%s\": %s", a.config.run, strerror(-err));
+			log_error("\"%s\": %s", d.config.run, strerror(-err));
 		return CMD_FAILED;
 	}
-	return run_locked(&a);
+	return run_locked(&d);
 }

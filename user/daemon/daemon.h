@@ -22,153 +22,178 @@
 #include "refuse/responder.h"
 #include "state/state.h"
 #include "who/users.h"
+#include "daemon_children.h"
+
+struct daemon_loop {
+	int epoll_fd;
+	struct daemon_source signal;
+	struct daemon_source timer;
+	struct daemon_source ring;
+	struct daemon_source addresses;
+	sigset_t signals;
+	bool stop;
+	uint64_t ticks;	       /* that were served */
+	uint64_t second_ticks; /* that are over of this second */
+};
+
+/* The reading of the map of counts. */
+struct daemon_snapshot {
+	bool under_way; /* the ring is read up to the mark */
+	uint64_t mark;
+	uint64_t taken_ns;  /* when the map was last read */
+	uint64_t cost_ns;   /* what that took */
+	uint64_t ring_full; /* as of then: more of it means lost events */
+};
+
+struct daemon_save {
+	uint64_t tick;	    /* when to save next */
+	size_t bytes;	    /* of windows, in the last save */
+	uint64_t failed_ns; /* when a failed save was last logged */
+	bool failed;	    /* logged, and none was good since */
+};
+
+struct daemon_policy {
+	struct policy_server server;
+	uint64_t strangers; /* turned away from its sockets, and logged */
+	uint64_t logged_ns;
+};
+
+struct daemon_maillog {
+	struct maillog_reader reader;
+	bool restored;		    /* `at` is what was saved, or newer */
+	struct maillog_position at; /* read up to here */
+	bool unsaved;
+};
+
+/* This host's, but for loopback, as of the last reading. */
+struct daemon_addresses {
+	struct smtpl_local_key key[SMTPL_LOCALS_MAX];
+	size_t count;
+};
 
 struct daemon {
 	const char *config_file;
 	struct config config;
 	struct bpf *bpf;
 	struct bpf_maps *maps; /* the daemon's own of bpf */
+	struct bpf_tls *tls;   /* NULL: sessions in TLS are opaque */
 	struct state *state;
 	struct pipeline *pipeline;
-	struct responder responder;
-	struct sock_destroyer sock_destroyer;
-	struct bpf_tls *tls; /* NULL: sessions in TLS are opaque */
-	struct prober prober;
 	struct smtpl_meta meta;
+	struct users users;
+	struct daemon_loop loop;
+	struct daemon_child children[DAEMON_CHILDREN];
+	struct prober prober;
+	struct sock_destroyer sock_destroyer;
+	struct responder responder;
+	struct daemon_policy policy;
+	struct daemon_maillog maillog;
+	struct daemon_addresses addresses;
+	struct daemon_snapshot snapshot;
+	struct daemon_save save;
+	struct prune prune; /* as of the last reading of the map */
+	uint64_t prune_ns;
 	struct state_suspension
 		*unsaved; /* suspensions in force that are not in the database yet */
 	size_t unsaved_count;
 	size_t unsaved_room;
 	int64_t order_done; /* the newest order carried out: never twice */
-	sigset_t signals;
-	int lock_fd;
-	int epoll_fd;
-	int signal_fd;
-	int timer_fd;
-	int host_addresses_fd;
-	bool stop;
-	uint64_t ticks;		   /* that were served */
-	uint64_t second_ticks;	   /* that are over of this second */
-	uint64_t ring_full;	   /* as of the last look: more of it means lost events */
-	uint64_t snapshot_cost_ns; /* what the last reading of the map took */
-	uint64_t snapshot_ns;	   /* when the map was last read */
-	size_t unseeded;	   /* saved counts that found no room at the start */
-	size_t save_bytes;	   /* of windows, in the last save */
-	uint64_t save_tick;	   /* when to save next */
-	uint64_t save_failed_ns;   /* when a failed save was last logged */
-	bool save_failed;	   /* logged, and none was good since */
-	uint64_t responder_ns;	   /* when the responder was last started */
-	bool snapshot;		   /* being taken: the ring is read up to the mark */
-	uint64_t snapshot_mark;
-	struct prune prune; /* as of the last reading of the map */
-	uint64_t prune_ns;
+	bool list_stale;    /* the file `suspended` is to be written anew */
 	struct owners_watch owners;
 	char owners_error
 		[OWNERS_WATCH_ERROR_SIZE]; /* logged, and nothing was read since; "": none */
 	bool owners_unsaved;
 	uint64_t owners_save_ns; /* when to try to save them next */
-	struct users users;
-	struct policy_server policy;
-	uint64_t policy_ns;	   /* when it was last started */
-	uint64_t policy_strangers; /* turned away from its sockets, and said so */
-	uint64_t policy_said_ns;
-	struct maillog_reader maillog;
-	uint64_t maillog_ns;		    /* when it was last started; 0: never */
-	struct maillog_position maillog_at; /* told up to here */
-	bool maillog_unsaved;
-	bool list_stale; /* the file `suspended` is to be written anew */
 };
 
+/* What the children are (daemon_children.h), each in the file of its own. */
+extern const struct daemon_child_kind daemon_prober_kind;    /* daemon_tls.c */
+extern const struct daemon_child_kind daemon_destroyer_kind; /* cmd_run.c */
+extern const struct daemon_child_kind daemon_responder_kind;
+extern const struct daemon_child_kind daemon_policy_kind;
+extern const struct daemon_child_kind daemon_maillog_kind;
+
+/* daemon_loop.c. start: before anything else is watched. watch: from now on. 0 or -errno. */
+int daemon_loop_start(struct daemon *d);
+int daemon_watch(struct daemon *d, struct daemon_source *source);
+/* Until a signal ends it. */
+void daemon_loop(struct daemon *d);
+
 /* daemon_state.c - what was saved, and saving. 0 or -errno, having logged why. */
-int daemon_state_open(struct daemon *a);
-int daemon_restore(struct daemon *a);
+int daemon_state_open(struct daemon *d);
+int daemon_restore(struct daemon *d);
 /* On failure everything stays to be saved by the next one. */
-int daemon_save(struct daemon *a);
+int daemon_save(struct daemon *d);
 /* Leave a suspension to the next save, which comes with the next tick, or take it back. 0 or
  * -ENOMEM. arg: the daemon. */
 int daemon_save_suspension(void *arg, const struct state_suspension *s);
-void daemon_unsave_suspension(struct daemon *a, const struct account_id *id);
+void daemon_unsave_suspension(struct daemon *d, const struct account_id *id);
 /* Read the map of counts when events were lost, or it is due; healing follows once the ring was
  * read up to where it stood then. True: it was read. */
-bool daemon_snapshot(struct daemon *a, bool due);
-void daemon_snapshot_finish(struct daemon *a);
+bool daemon_snapshot(struct daemon *d, bool due);
+void daemon_snapshot_finish(struct daemon *d);
 
 /* daemon_hosts.c - who is a relay or exempt, and which addresses are this host's. */
-int daemon_apply_roles(struct daemon *a);
-int daemon_apply_addresses(struct daemon *a);
+int daemon_apply_roles(struct daemon *d);
+enum smtpl_role daemon_role(void *arg, uint32_t uid);
+int daemon_apply_addresses(struct daemon *d);
 /* Loopback, or an address of this host. */
 bool daemon_is_local(void *arg, const uint8_t addr[16]);
 
 /* daemon_judge.c - carrying out verdicts and orders, and their end. */
 void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v,
 		       uint64_t now_ns);
-enum smtpl_role daemon_role(void *arg, uint32_t uid);
-void daemon_orders(struct daemon *a);
+void daemon_orders(struct daemon *d);
 /* [refuse] relay has changed: for the suspensions in force as well. */
-void daemon_apply_relay(struct daemon *a);
+void daemon_apply_relay(struct daemon *d);
 /* Note what ended by itself. */
-void daemon_expire(struct daemon *a);
+void daemon_expire(struct daemon *d);
 /* Clear ended suspensions out of the kernel's maps that the database does not know. */
-void daemon_sweep(struct daemon *a);
+void daemon_sweep(struct daemon *d);
 /* End a suspension before its time; the account's window begins empty. */
-void daemon_lift(struct daemon *a, const struct account_id *id, const char *why);
+void daemon_lift(struct daemon *d, const struct account_id *id, const char *why);
 /* Write the file `suspended` as the maps are now. */
-void daemon_list_suspended(struct daemon *a);
+void daemon_list_suspended(struct daemon *d);
 
 /* daemon_owners.c - which user owns a domain. start: with the privileges of root and the database
  * open; 0, also when nothing could be read. poll: about once a second. reload: the settings have
  * changed. */
-int daemon_owners_start(struct daemon *a);
-void daemon_owners_poll(struct daemon *a);
-void daemon_owners_reload(struct daemon *a, const struct config *before);
-void daemon_owners_stop(struct daemon *a);
+int daemon_owners_start(struct daemon *d);
+void daemon_owners_poll(struct daemon *d);
+void daemon_owners_reload(struct daemon *d, const struct config *before);
+void daemon_owners_stop(struct daemon *d);
 /* arg: the daemon. domain: key form. */
 bool daemon_owner(void *arg, const char *domain, uint32_t *uid);
 
 /* daemon_submission.c - who pays for a mail, and for a message of a relay. arg: the daemon. */
 extern const struct payer_ops daemon_payer_ops;
-enum payer_kind daemon_payer(struct daemon *a, const struct submission *o, struct account_id *id);
+enum payer_kind daemon_payer(struct daemon *d, const struct submission *o, struct account_id *id);
 /* At submission: it comes from outside, unauthenticated. */
-bool daemon_is_inbound(struct daemon *a, const struct submission *o);
+bool daemon_is_inbound(struct daemon *d, const struct submission *o);
 /* Who on this host had the connection of the submission's client at that time. */
-bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wall_ns,
+bool daemon_caller_then(struct daemon *d, const struct submission *o, int64_t wall_ns,
 			uint32_t *uid);
 
-/* daemon_feed.c - what mail servers tell. arg: the daemon. */
+/* daemon_reports.c - what mail servers report. arg: the daemon. */
 void daemon_on_record(void *arg, const struct delivery_report *record);
 
-/* daemon_policy.c - the child that mail servers ask. tend: start one where there is none. */
-void daemon_policy_start(struct daemon *a);
-void daemon_policy_serve(struct daemon *a);
-void daemon_policy_tend(struct daemon *a);
-void daemon_policy_stop(struct daemon *a);
-
-/* daemon_maillog.c - the child that reads Postfix's log, if there is a Postfix. */
-void daemon_maillog_start(struct daemon *a);
-void daemon_maillog_serve(struct daemon *a);
-void daemon_maillog_tend(struct daemon *a);
-void daemon_maillog_stop(struct daemon *a);
-/* Put how far it was told. Within a transaction. 0 or -errno */
-int daemon_maillog_save(struct daemon *a);
+/* daemon_maillog.c - put into the database how far the log was read. Within a transaction. 0 or
+ * -errno */
+int daemon_maillog_save(struct daemon *d);
 
 /* daemon_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are
- * hidden; 0, also where it can't be done. attach: before the hooks on sockets. serve: the child is
- * gone. */
-int daemon_tls_start(struct daemon *a);
-void daemon_tls_attach(struct daemon *a);
-void daemon_tls_serve(struct daemon *a);
-void daemon_tls_stop(struct daemon *a);
+ * hidden; 0, also where it can't be done. attach: before the programs on sockets. */
+int daemon_tls_start(struct daemon *d);
+void daemon_tls_attach(struct daemon *d);
+void daemon_tls_stop(struct daemon *d);
 
 /* daemon_prune.c - after a reading of the map: when room in it is short, forget what is idle. */
-void daemon_prune(struct daemon *a);
+void daemon_prune(struct daemon *d);
 
-/* daemon_responder.c - the child that speaks the refusal. */
-void daemon_responder_start(struct daemon *a);
-void daemon_responder_serve(struct daemon *a);
-void daemon_responder_stop(struct daemon *a);
-/* Is the account suspended? Then the figures of the text, and its own domain. arg: the daemon. */
+/* daemon_responder.c - is the account suspended? Then the figures of the text, and its own domain.
+ * arg: the daemon. */
 bool daemon_refusal(void *arg, const struct account_id *id, struct responder_answer *answer);
-/* Tell the kernel side that we are alive, and where the responder is. */
-void daemon_heartbeat(struct daemon *a);
+/* Write for the kernel side that the daemon is alive, and where the responder is. */
+void daemon_heartbeat(struct daemon *d);
 
 #endif

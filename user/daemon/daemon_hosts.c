@@ -45,60 +45,63 @@ static int collect_stale(void *arg, const uint32_t *uid, const struct smtpl_uid 
 	return 0;
 }
 
-static int role_set(struct daemon *a, uint32_t uid)
+static int role_set(struct daemon *d, uint32_t uid)
 {
 	const struct account_id id = {.kind = ACCOUNT_UID, .uid = uid};
 	struct smtpl_uid value = {};
-	int err = bpf_maps_get_uid(a->maps, uid, &value);
+	int err = bpf_maps_get_uid(d->maps, uid, &value);
 
 	if (err && err != -ENOENT)
 		return err;
-	value.role = role_wanted(&a->config, uid);
+	value.role = role_wanted(&d->config, uid);
 	if (value.role != SMTPL_ROLE_DIRECT && value.suspension.until_ns) {
-		daemon_lift(a, &id, "a relay or exempt user now");
+		daemon_lift(d, &id, "a relay or exempt user now");
 		memset(&value.suspension, 0, sizeof(value.suspension));
 	}
 	if (value.role == SMTPL_ROLE_DIRECT && !value.suspension.until_ns)
-		return bpf_maps_set_uid(a->maps, uid, NULL);
-	return bpf_maps_set_uid(a->maps, uid, &value);
+		return bpf_maps_set_uid(d->maps, uid, NULL);
+	return bpf_maps_set_uid(d->maps, uid, &value);
 }
 
-static int roles_set(struct daemon *a, const uint32_t *uids, size_t count)
+static int roles_set(struct daemon *d, const uint32_t *uids, size_t count)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < count && !err; i++)
-		err = role_set(a, uids[i]);
+		err = role_set(d, uids[i]);
 	return err;
 }
 
-int daemon_apply_roles(struct daemon *a)
+int daemon_apply_roles(struct daemon *d)
 {
 	const uint32_t root = 0;
-	struct stale stale = {.daemon = a};
-	int err = bpf_maps_each_uid(a->maps, collect_stale, &stale);
+	struct stale stale = {.daemon = d};
+	int err = bpf_maps_each_uid(d->maps, collect_stale, &stale);
 
 	if (!err)
-		err = roles_set(a, stale.list.uid, stale.list.count);
+		err = roles_set(d, stale.list.uid, stale.list.count);
 	if (!err)
-		err = roles_set(a, a->config.relays.uid, a->config.relays.count);
+		err = roles_set(d, d->config.relays.uid, d->config.relays.count);
 	if (!err)
-		err = roles_set(a, a->config.exempts.uid, a->config.exempts.count);
+		err = roles_set(d, d->config.exempts.uid, d->config.exempts.count);
 	if (!err)
-		err = roles_set(a, &root, 1);
+		err = roles_set(d, &root, 1);
 	if (err)
 		log_error("cannot write the roles of users: %s", strerror(-err));
 	return err;
 }
 
-struct local_set {
-	struct daemon *daemon;
-	struct smtpl_local_key key[SMTPL_LOCALS_MAX];
-	size_t count;
-	int err;
-};
+enum smtpl_role daemon_role(void *arg, uint32_t uid)
+{
+	struct daemon *d = arg;
+	struct smtpl_uid value;
 
-static bool host_addresses_hold(const struct local_set *set, const struct smtpl_local_key *key)
+	if (bpf_maps_get_uid(d->maps, uid, &value) == 0)
+		return value.role;
+	return uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
+}
+
+static bool addresses_hold(const struct daemon_addresses *set, const struct smtpl_local_key *key)
 {
 	for (size_t i = 0; i < set->count; i++)
 		if (memcmp(&set->key[i], key, sizeof(*key)) == 0)
@@ -106,58 +109,60 @@ static bool host_addresses_hold(const struct local_set *set, const struct smtpl_
 	return false;
 }
 
-static int local_add(void *arg, const struct smtpl_local_key *key)
+static int address_add(void *arg, const struct smtpl_local_key *key)
 {
-	struct local_set *set = arg;
+	struct daemon *d = arg;
+	struct daemon_addresses *set = &d->addresses;
 
-	if (host_addresses_hold(set, key))
+	if (addresses_hold(set, key))
 		return 0;
 	if (set->count == sizeof(set->key) / sizeof(set->key[0]))
 		return -E2BIG;
 	set->key[set->count++] = *key;
-	return bpf_maps_set_local(set->daemon->maps, key, true);
+	return bpf_maps_set_local(d->maps, key, true);
 }
+
+struct gone {
+	const struct daemon_addresses *now;
+	struct daemon_addresses list;
+};
 
 /* Deleting while walking would start the walk anew: note what is gone, delete it afterwards. */
-static int local_gone(void *arg, const struct smtpl_local_key *key)
+static int address_gone(void *arg, const struct smtpl_local_key *key)
 {
-	struct local_set **sets = arg;
-	struct local_set *now = sets[0], *gone = sets[1];
+	struct gone *gone = arg;
 
-	if (!host_addresses_hold(now, key) &&
-	    gone->count < sizeof(gone->key) / sizeof(gone->key[0]))
-		gone->key[gone->count++] = *key;
+	if (!addresses_hold(gone->now, key) &&
+	    gone->list.count < sizeof(gone->list.key) / sizeof(gone->list.key[0]))
+		gone->list.key[gone->list.count++] = *key;
 	return 0;
 }
-
-static struct local_set local_now; /* as of the last reading */
 
 bool daemon_is_local(void *arg, const uint8_t addr[16])
 {
 	static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff}, loopback6[16] = {[15] = 1};
+	const struct daemon *d = arg;
 	struct smtpl_local_key key;
 
-	(void)arg;
 	memcpy(key.addr, addr, sizeof(key.addr));
 	if (memcmp(addr, v4_mapped, sizeof(v4_mapped)) == 0 && addr[12] == 127)
 		return true;
 	return memcmp(addr, loopback6, sizeof(loopback6)) == 0 ||
-	       host_addresses_hold(&local_now, &key);
+	       addresses_hold(&d->addresses, &key);
 }
 
-int daemon_apply_addresses(struct daemon *a)
+int daemon_apply_addresses(struct daemon *d)
 {
-	static struct local_set gone; /* too large for the stack */
-	struct local_set *sets[2] = {&local_now, &gone};
+	static struct gone gone; /* too large for the stack */
 	int err;
 
-	local_now.daemon = a;
-	local_now.count = gone.count = 0;
-	err = host_addresses_read(local_add, &local_now);
+	gone.now = &d->addresses;
+	d->addresses.count = gone.list.count = 0;
+	err = host_addresses_read(address_add, d);
 	if (!err)
-		err = bpf_maps_each_local(a->maps, local_gone, sets);
-	for (size_t i = 0; i < gone.count && !err; i++)
-		err = bpf_maps_set_local(a->maps, &gone.key[i], false);
+		err = bpf_maps_each_local(d->maps, address_gone, &gone);
+	for (size_t i = 0; i < gone.list.count && !err; i++)
+		err = bpf_maps_set_local(d->maps, &gone.list.key[i], false);
 	if (err)
 		log_error("cannot note the addresses of this host: %s", strerror(-err));
 	return err;

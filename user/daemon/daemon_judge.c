@@ -17,36 +17,26 @@
 #include "refuse/suspended_list.h"
 #include "refuse/suspension.h"
 
-enum smtpl_role daemon_role(void *arg, uint32_t uid)
-{
-	struct daemon *a = arg;
-	struct smtpl_uid value;
-
-	if (bpf_maps_get_uid(a->maps, uid, &value) == 0)
-		return value.role;
-	return uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
-}
-
 static int list_soon(void *arg)
 {
-	struct daemon *a = arg;
+	struct daemon *d = arg;
 
-	a->list_stale = true;
+	d->list_stale = true;
 	return 0;
 }
 
 /* forget: NULL, or how the end of a suspension gets into the database. */
-static struct suspension_place here(struct daemon *a,
+static struct suspension_place here(struct daemon *d,
 				    int (*forget)(void *arg, const struct account_id *id))
 {
 	return (struct suspension_place){
-		.maps = a->maps,
-		.owners = a->owners.owners,
-		.reset_relays = a->config.relay == CONFIG_RELAY_RESET,
+		.maps = d->maps,
+		.owners = d->owners.owners,
+		.reset_relays = d->config.relay == CONFIG_RELAY_RESET,
 		.save = daemon_save_suspension,
 		.forget = forget,
 		.list = list_soon,
-		.arg = a,
+		.arg = d,
 	};
 }
 
@@ -67,27 +57,27 @@ static int apply_relay_uid(void *arg, const uint32_t *uid, const struct smtpl_ui
 	return 0;
 }
 
-void daemon_apply_relay(struct daemon *a)
+void daemon_apply_relay(struct daemon *d)
 {
-	bpf_maps_each_uid(a->maps, apply_relay_uid, a);
+	bpf_maps_each_uid(d->maps, apply_relay_uid, d);
 }
 
-static void cut_sessions(struct daemon *a, const struct account_id *id, const char *name)
+static void cut_sessions(struct daemon *d, const struct account_id *id, const char *name)
 {
 	int err;
 
 	if (id->kind != ACCOUNT_UID)
 		return;
-	err = sock_destroyer_end_uid(&a->sock_destroyer, id->uid);
+	err = sock_destroyer_end_uid(&d->sock_destroyer, id->uid);
 	if (err)
 		log_warning("open sessions of %s are not ended, their packets are dropped: %s",
 			    name, strerror(-err));
 }
 
 /* 0 or -errno, logged */
-static int judge_suspend(struct daemon *a, const struct state_suspension *s)
+static int judge_suspend(struct daemon *d, const struct state_suspension *s)
 {
-	const struct suspension_place place = here(a, NULL);
+	const struct suspension_place place = here(d, NULL);
 	const struct suspension_result r = suspension_begin(&place, s);
 	char name[ACCOUNT_NAME_SIZE];
 
@@ -98,7 +88,7 @@ static int judge_suspend(struct daemon *a, const struct state_suspension *s)
 		log_error("%s cannot be suspended: %s", name, strerror(-r.maps));
 	if (r.maps)
 		return r.maps;
-	cut_sessions(a, &s->account, name);
+	cut_sessions(d, &s->account, name);
 	say_domains(&s->account, r.domains);
 	if (r.saved)
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
@@ -110,78 +100,78 @@ static int judge_suspend(struct daemon *a, const struct state_suspension *s)
 
 void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns)
 {
-	struct daemon *a = arg;
+	struct daemon *d = arg;
 	struct state_suspension s = {
 		.account = accounts_id(account),
 		.kernel = {.since_ns = now_ns,
 			   .until_ns = account->until_ns,
 			   .bad = v->bad,
-			   .min = a->config.rule.min_failures,
+			   .min = d->config.rule.min_failures,
 			   .percent = v->percent},
 	};
 	char name[ACCOUNT_NAME_SIZE];
 
 	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
-		 (unsigned long long)v->bad, a->config.rule.min_failures, v->percent);
-	if (a->config.mode == VERDICT_ENFORCE) {
-		if (judge_suspend(a, &s))
-			pipeline_release(a->pipeline, &s.account);
+		 (unsigned long long)v->bad, d->config.rule.min_failures, v->percent);
+	if (d->config.mode == VERDICT_ENFORCE) {
+		if (judge_suspend(d, &s))
+			pipeline_release(d->pipeline, &s.account);
 		return;
 	}
 	account_name(&s.account, name, sizeof(name));
 	log_notice("would suspend %s for %lld s: %s (mode = observe)", name,
-		   (long long)a->config.rule.suspend_s, s.reason);
+		   (long long)d->config.rule.suspend_s, s.reason);
 }
 
-static void order_suspend(struct daemon *a, const struct state_order *order)
+static void order_suspend(struct daemon *d, const struct state_order *order)
 {
-	struct state_suspension s = suspension_by_hand(order, &a->config.rule, clock_boot_ns());
+	struct state_suspension s = suspension_by_hand(order, &d->config.rule, clock_boot_ns());
 	const struct account *account =
-		accounts_find(pipeline_accounts(a->pipeline), &order->account);
+		accounts_find(pipeline_accounts(d->pipeline), &order->account);
 
 	if (account) {
 		struct window_counts counts = window_counts(&account->window);
 
-		suspension_figures(&s, &counts, &a->config.rule, accounts_own_domain(account));
+		suspension_figures(&s, &counts, &d->config.rule, accounts_own_domain(account));
 	}
-	if (judge_suspend(a, &s) == 0)
-		pipeline_suspend(a->pipeline, &order->account, s.kernel.until_ns);
+	if (judge_suspend(d, &s) == 0)
+		pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
 }
 
 /* Out of the database, once the window that begins empty is in it: a crash in between must not
  * judge the account by the old one. */
-static int judge_forget(struct daemon *a, const struct account_id *ids, size_t count)
+static int judge_forget(struct daemon *d, const struct account_id *ids, size_t count)
 {
-	int err = daemon_save(a);
+	int err = daemon_save(d);
 
 	if (!err)
-		err = state_begin(a->state);
+		err = state_begin(d->state);
 	for (size_t i = 0; i < count && !err; i++) {
-		err = state_delete_suspension(a->state, &ids[i]);
+		err = state_delete_suspension(d->state, &ids[i]);
 		err = err == -ENOENT ? 0 : err;
 	}
 	if (!err)
-		return state_commit(a->state);
-	state_rollback(a->state);
+		return state_commit(d->state);
+	state_rollback(d->state);
 	return err;
 }
 
 static int forget_now(void *arg, const struct account_id *id)
 {
-	struct daemon *a = arg;
+	struct daemon *d = arg;
 
-	pipeline_release(a->pipeline, id);
-	daemon_unsave_suspension(a, id);
-	return judge_forget(a, id, 1);
+	pipeline_release(d->pipeline, id);
+	daemon_unsave_suspension(d, id);
+	return judge_forget(d, id, 1);
 }
 
 /* The account may send again, also when the database cannot be written: daemon_expire() finds the
  * row each second, and deletes it once that works. */
-static void judge_release(struct daemon *a, const struct account_id *id, const char *why,
+static void judge_release(struct daemon *d, const struct account_id *id, const char *why,
 			  int (*forget)(void *arg, const struct account_id *id))
 {
-	const struct suspension_place place = here(a, forget);
+	const struct suspension_place place = here(d, forget);
 	const struct suspension_result r = suspension_end(&place, id);
 	char name[ACCOUNT_NAME_SIZE];
 
@@ -193,35 +183,35 @@ static void judge_release(struct daemon *a, const struct account_id *id, const c
 		log_notice("%s may send again: %s", name, why);
 }
 
-void daemon_lift(struct daemon *a, const struct account_id *id, const char *why)
+void daemon_lift(struct daemon *d, const struct account_id *id, const char *why)
 {
-	judge_release(a, id, why, forget_now);
+	judge_release(d, id, why, forget_now);
 }
 
 static int order_carry_out(void *arg, const struct state_order *order)
 {
-	struct daemon *a = arg;
+	struct daemon *d = arg;
 
 	if (state_order_stale(order, time(NULL))) {
 		log_warning("an order from before the daemon's time is not carried out");
-	} else if (order->id > a->order_done) {
-		a->order_done = order->id;
+	} else if (order->id > d->order_done) {
+		d->order_done = order->id;
 		if (order->suspend)
-			order_suspend(a, order);
+			order_suspend(d, order);
 		else
-			daemon_lift(a, &order->account, "released by hand");
-		daemon_save(a);
+			daemon_lift(d, &order->account, "released by hand");
+		daemon_save(d);
 	}
-	state_delete_order(a->state, order->id);
+	state_delete_order(d->state, order->id);
 	return 0;
 }
 
-void daemon_orders(struct daemon *a)
+void daemon_orders(struct daemon *d)
 {
-	int err = state_each_order(a->state, order_carry_out, a);
+	int err = state_each_order(d->state, order_carry_out, d);
 
 	if (err && err != -EBUSY)
-		log_error("cannot read the orders: %s", state_error(a->state));
+		log_error("cannot read the orders: %s", state_error(d->state));
 }
 
 #define ENDED_MAX 256 /* handled at once; the rest in a second */
@@ -254,33 +244,33 @@ static int ended_row(void *arg, const struct state_suspension *s)
 
 /* Said once, however often it takes to get it out of the database, which follows for all together.
  */
-static void ended_release(struct daemon *a, const struct account_id *id)
+static void ended_release(struct daemon *d, const struct account_id *id)
 {
 	struct smtpl_suspension over = {};
 
-	enforce_lookup(a->maps, id, clock_boot_ns(), &over);
+	enforce_lookup(d->maps, id, clock_boot_ns(), &over);
 	if (over.until_ns)
-		judge_release(a, id, "the suspension is over", NULL);
-	daemon_unsave_suspension(a, id);
+		judge_release(d, id, "the suspension is over", NULL);
+	daemon_unsave_suspension(d, id);
 }
 
 /* The kernel lets the account through since then, and the pipeline begins a new window by itself:
  * mail may be in it already. */
-void daemon_expire(struct daemon *a)
+void daemon_expire(struct daemon *d)
 {
 	static struct ended ended; /* too large for the stack */
 	int err;
 
 	ended.count = 0;
 	ended.now_ns = clock_boot_ns();
-	ended.daemon = a;
-	err = state_each_suspension(a->state, ended_row, &ended);
+	ended.daemon = d;
+	err = state_each_suspension(d->state, ended_row, &ended);
 	if (err && err != -EBUSY)
-		log_error("cannot read the suspensions: %s", state_error(a->state));
+		log_error("cannot read the suspensions: %s", state_error(d->state));
 	for (size_t i = 0; i < ended.count; i++)
-		ended_release(a, &ended.id[i]);
+		ended_release(d, &ended.id[i]);
 	if (ended.count)
-		judge_forget(a, ended.id, ended.count);
+		judge_forget(d, ended.id, ended.count);
 }
 
 static int ended_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
@@ -300,34 +290,34 @@ static int ended_domain(void *arg, const struct smtpl_domain_key *key,
 	return ended_note(arg, &id, value->until_ns);
 }
 
-void daemon_sweep(struct daemon *a)
+void daemon_sweep(struct daemon *d)
 {
 	static struct ended ended; /* too large for the stack */
 
 	ended.count = 0;
 	ended.now_ns = clock_boot_ns();
-	bpf_maps_each_uid(a->maps, ended_uid, &ended);
-	bpf_maps_each_domain(a->maps, ended_domain, &ended);
+	bpf_maps_each_uid(d->maps, ended_uid, &ended);
+	bpf_maps_each_domain(d->maps, ended_domain, &ended);
 	for (size_t i = 0; i < ended.count; i++)
-		enforce_release(a->maps, &ended.id[i]);
-	a->list_stale |= ended.count > 0;
+		enforce_release(d->maps, &ended.id[i]);
+	d->list_stale |= ended.count > 0;
 }
 
-void daemon_list_suspended(struct daemon *a)
+void daemon_list_suspended(struct daemon *d)
 {
 	const struct suspended_list list = {
-		.run = a->config.run,
-		.maps = a->maps,
-		.owners = a->owners.owners,
+		.run = d->config.run,
+		.maps = d->maps,
+		.owners = d->owners.owners,
 		.payer = daemon_payer_ops,
 		.refusal = daemon_refusal,
-		.arg = a,
+		.arg = d,
 		.now_ns = clock_boot_ns(),
 	};
 	int err = suspended_list_write(&list);
 
-	a->list_stale = false;
+	d->list_stale = false;
 	if (err)
-		log_error("cannot write \"%s/" SUSPENDED_FILE "\": %s", a->config.run,
+		log_error("cannot write \"%s/" SUSPENDED_FILE "\": %s", d->config.run,
 			  strerror(-err));
 }

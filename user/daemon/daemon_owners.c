@@ -14,21 +14,21 @@
 
 #define SAVE_AGAIN_NS (60 * NS_PER_S)
 
-static void say_error(struct daemon *a, const char *error)
+static void say_error(struct daemon *d, const char *error)
 {
-	if (!strcmp(error, a->owners_error))
+	if (!strcmp(error, d->owners_error))
 		return;
-	snprintf(a->owners_error, sizeof(a->owners_error), "%s", error);
+	snprintf(d->owners_error, sizeof(d->owners_error), "%s", error);
 	log_warning("%s; the owners known before stay", error);
 }
 
-static void say_read(struct daemon *a, size_t count_before, size_t unknown_before)
+static void say_read(struct daemon *d, size_t count_before, size_t unknown_before)
 {
-	const struct owners *owners = a->owners.owners;
+	const struct owners *owners = d->owners.owners;
 
-	if (a->owners_error[0])
+	if (d->owners_error[0])
 		log_notice("owners of domains can be read again");
-	a->owners_error[0] = '\0';
+	d->owners_error[0] = '\0';
 	if (owners_count(owners) != count_before)
 		log_info("domains with an owner: %zu (%s)", owners_count(owners),
 			 owners_source(owners));
@@ -37,76 +37,76 @@ static void say_read(struct daemon *a, size_t count_before, size_t unknown_befor
 			 owners_unknown(owners));
 }
 
-static void save(struct daemon *a)
+static void save(struct daemon *d)
 {
 	int err;
 
-	if (!a->owners_unsaved || clock_boot_ns() < a->owners_save_ns)
+	if (!d->owners_unsaved || clock_boot_ns() < d->owners_save_ns)
 		return;
-	err = state_put_owners(a->state, a->owners.owners);
-	a->owners_unsaved = err != 0;
+	err = state_put_owners(d->state, d->owners.owners);
+	d->owners_unsaved = err != 0;
 	if (!err)
 		return;
-	log_warning("owners of domains are not saved: %s", state_error(a->state));
-	a->owners_save_ns = clock_boot_ns() + SAVE_AGAIN_NS;
+	log_warning("owners of domains are not saved: %s", state_error(d->state));
+	d->owners_save_ns = clock_boot_ns() + SAVE_AGAIN_NS;
 }
 
-void daemon_owners_poll(struct daemon *a)
+void daemon_owners_poll(struct daemon *d)
 {
-	size_t count_before = owners_count(a->owners.owners);
-	size_t unknown_before = owners_unknown(a->owners.owners);
+	size_t count_before = owners_count(d->owners.owners);
+	size_t unknown_before = owners_unknown(d->owners.owners);
 	char error[OWNERS_WATCH_ERROR_SIZE] = "";
 	int result =
-		owners_watch_poll(&a->owners, &a->config, clock_boot_ns(), error, sizeof(error));
+		owners_watch_poll(&d->owners, &d->config, clock_boot_ns(), error, sizeof(error));
 
 	if (result < 0)
-		say_error(a, error);
+		say_error(d, error);
 	if (result > 0) {
-		say_read(a, count_before, unknown_before);
-		a->owners_unsaved |= !a->owners.same;
-		a->list_stale |= !a->owners.same;
+		say_read(d, count_before, unknown_before);
+		d->owners_unsaved |= !d->owners.same;
+		d->list_stale |= !d->owners.same;
 	}
-	save(a);
+	save(d);
 }
 
-static void restore(struct daemon *a)
+static void restore(struct daemon *d)
 {
-	if (a->config.source == CONFIG_SOURCE_NONE)
+	if (d->config.source == CONFIG_SOURCE_NONE)
 		return;
-	a->owners.owners = owners_new();
-	if (!a->owners.owners || state_get_owners(a->state, a->owners.owners))
+	d->owners.owners = owners_new();
+	if (!d->owners.owners || state_get_owners(d->state, d->owners.owners))
 		log_warning("saved owners of domains are not all known");
 }
 
-int daemon_owners_start(struct daemon *a)
+int daemon_owners_start(struct daemon *d)
 {
 	int err;
 
 	sandbox_hide_mappings();
-	err = owners_watch_start(&a->owners, &a->config, "", &OWNERS_COMMAND_LIMITS);
+	err = owners_watch_start(&d->owners, &d->config, "", &OWNERS_COMMAND_LIMITS);
 	if (err)
 		log_warning("no process for the command that prints owners: %s", strerror(-err));
-	restore(a);
-	daemon_owners_poll(a);
+	restore(d);
+	daemon_owners_poll(d);
 	return 0;
 }
 
-void daemon_owners_reload(struct daemon *a, const struct config *before)
+void daemon_owners_reload(struct daemon *d, const struct config *before)
 {
-	if (strcmp(before->owners_command, a->config.owners_command))
+	if (strcmp(before->owners_command, d->config.owners_command))
 		log_warning("the new command for owners is taken up by a restart");
-	a->owners_error[0] = '\0';
-	owners_watch_reload(&a->owners);
+	d->owners_error[0] = '\0';
+	owners_watch_reload(&d->owners);
 }
 
-void daemon_owners_stop(struct daemon *a)
+void daemon_owners_stop(struct daemon *d)
 {
-	owners_watch_stop(&a->owners);
+	owners_watch_stop(&d->owners);
 }
 
 bool daemon_owner(void *arg, const char *domain, uint32_t *uid)
 {
-	const struct daemon *a = arg;
+	const struct daemon *d = arg;
 
-	return owners_find(a->owners.owners, domain, uid);
+	return owners_find(d->owners.owners, domain, uid);
 }

@@ -1,77 +1,59 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_policy.c - the child that mail servers ask: started, answered, and started again when it
- * dies. While there is none, they find nobody and let mail pass, but for what the file `suspended`
- * holds.
+ * daemon_policy.c - the policy server's child, and the daemon's answers to its questions. While
+ * there is none, mail servers find nobody to ask and let mail pass, but for what the file
+ * `suspended` holds.
  */
-#include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include "base/clock.h"
 #include "daemon.h"
 #include "base/log.h"
-#include "base/sandbox.h"
 
-#define POLICY_RESTART_NS (5 * NS_PER_S)
-#define POLICY_SAY_NS	  (60 * NS_PER_S)
+#define POLICY_LOG_NS (60 * NS_PER_S)
 
 static void policy_ask(void *arg, const struct policy_question *question,
 		       struct policy_answer *answer)
 {
-	struct daemon *a = arg;
+	struct daemon *d = arg;
 
 	answer->charge = PAYER_NOBODY;
-	if (daemon_is_inbound(a, &question->submission))
+	if (daemon_is_inbound(d, &question->submission))
 		return;
-	answer->charge = daemon_payer(a, &question->submission, &answer->account);
+	answer->charge = daemon_payer(d, &question->submission, &answer->account);
 	if (answer->charge == PAYER_ACCOUNT)
-		daemon_refusal(a, &answer->account, &answer->refusal);
+		daemon_refusal(d, &answer->account, &answer->refusal);
 }
 
 /* A mail server that is kept out refuses nobody, and says nothing about it. */
 static void policy_counted(void *arg, const struct policy_stats *stats)
 {
-	struct daemon *a = arg;
+	struct daemon *d = arg;
 	uint64_t now = clock_boot_ns();
 
-	if (stats->strangers > a->policy_strangers && now - a->policy_said_ns > POLICY_SAY_NS) {
+	if (stats->strangers > d->policy.strangers && now - d->policy.logged_ns > POLICY_LOG_NS) {
 		log_warning(
 			"%llu connections to the sockets in \"%s\" were closed: their users are not "
 			"in relay_users",
-			(unsigned long long)(stats->strangers - a->policy_strangers),
-			a->config.run);
-		a->policy_strangers = stats->strangers;
-		a->policy_said_ns = now;
+			(unsigned long long)(stats->strangers - d->policy.strangers),
+			d->config.run);
+		d->policy.strangers = stats->strangers;
+		d->policy.logged_ns = now;
 	}
 }
 
-void daemon_policy_start(struct daemon *a)
+static int policy_start(struct daemon *d)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.ptr = &a->policy};
-	int err;
+	int err = policy_server_start(&d->policy.server, d->config.run, &d->config.relays);
 
-	sandbox_hide_mappings();
-	err = policy_server_start(&a->policy, a->config.run, &a->config.relays);
-	a->policy_ns = clock_boot_ns();
-	a->policy_strangers = 0;
-	if (err) {
-		a->policy = (struct policy_server){.fd = -1};
-		log_warning("mail servers cannot ask: no sockets in \"%s\": %s", a->config.run,
-			    strerror(-err));
-		return;
-	}
-	epoll_ctl(a->epoll_fd, EPOLL_CTL_ADD, a->policy.fd, &event);
+	d->policy.strangers = 0;
+	if (!err)
+		return d->policy.server.fd;
+	log_warning("mail servers cannot ask: no sockets in \"%s\": %s", d->config.run,
+		    strerror(-err));
+	return err;
 }
 
-void daemon_policy_stop(struct daemon *a)
-{
-	if (!a->policy.pid)
-		return;
-	policy_server_stop(&a->policy);
-	a->policy = (struct policy_server){.fd = -1};
-}
-
-void daemon_policy_serve(struct daemon *a)
+static int policy_serve(struct daemon *d)
 {
 	static const struct policy_ops ops = {
 		.ask = policy_ask,
@@ -79,15 +61,17 @@ void daemon_policy_serve(struct daemon *a)
 		.counted = policy_counted,
 	};
 
-	if (policy_server_serve(&a->policy, &ops, a) != -EPIPE)
-		return;
-	log_warning("the child that mail servers ask is gone; it is started again in %lld s",
-		    POLICY_RESTART_NS / NS_PER_S);
-	daemon_policy_stop(a);
+	return policy_server_serve(&d->policy.server, &ops, d);
 }
 
-void daemon_policy_tend(struct daemon *a)
+static void policy_stop(struct daemon *d)
 {
-	if (!a->policy.pid && clock_boot_ns() - a->policy_ns > POLICY_RESTART_NS)
-		daemon_policy_start(a);
+	policy_server_stop(&d->policy.server);
 }
+
+const struct daemon_child_kind daemon_policy_kind = {
+	.what = "the child that mail servers ask",
+	.start = policy_start,
+	.serve = policy_serve,
+	.stop = policy_stop,
+};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_feed.c - what mail servers tell of their deliveries: whose mail it was, then into the
- * pipeline.
+ * daemon_reports.c - what mail servers report of their deliveries: whose mail it was is found out,
+ * then the pipeline takes it.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static void address_domain(const char *address, char key[SMTPL_DOMAIN_SIZE])
 }
 
 /* Who has the client's port by now may be another than who submitted the message, hours ago. */
-static struct submission feed_submission(struct daemon *a, const struct delivery_report *r)
+static struct submission report_submission(struct daemon *d, const struct delivery_report *r)
 {
 	int64_t submitted_ns = r->mta == FEED_EXIM ? exim_event_submitted_ns(r->id) : 0;
 	struct submission o = r->submission;
@@ -31,29 +31,29 @@ static struct submission feed_submission(struct daemon *a, const struct delivery
 	if (!submitted_ns || (o.known & SUBMISSION_HAS_CALLER) ||
 	    !(o.known & SUBMISSION_HAS_CLIENT))
 		return o;
-	if (daemon_caller_then(a, &o, submitted_ns, &o.caller))
+	if (daemon_caller_then(d, &o, submitted_ns, &o.caller))
 		o.known |= SUBMISSION_HAS_CALLER;
 	o.client_port = 0;
 	return o;
 }
 
-/* A log that is read on after a reboot tells of times that boot time does not have. */
-static bool is_past(const struct daemon *a, int64_t wall_ns)
+/* A log that is read on after a reboot has lines of times before the boot clock began. */
+static bool is_past(const struct daemon *d, int64_t wall_ns)
 {
-	return wall_ns && wall_ns / NS_PER_S + a->config.rule.window_s <= time(NULL);
+	return wall_ns && wall_ns / NS_PER_S + d->config.rule.window_s <= time(NULL);
 }
 
-static void feed_tell(struct daemon *a, const struct delivery_report *r)
+static void take_outcome(struct daemon *d, const struct delivery_report *r)
 {
 	uint64_t now = clock_boot_ns();
 	char domain[SMTPL_DOMAIN_SIZE];
-	struct submission submission = feed_submission(a, r);
-	struct pipeline_report told = {
+	struct submission submission = report_submission(d, r);
+	struct pipeline_report report = {
 		.relay_uid = r->relay_uid,
 		.mta = r->mta,
 		.outcome = r->outcome,
 		.refused = r->kind == REPORT_REFUSED,
-		.past = is_past(a, r->wall_ns),
+		.past = is_past(d, r->wall_ns),
 		.domain = domain,
 		.sender_hash = sessions_address_hash(r->submission.sender),
 		.rcpt_hash = sessions_address_hash(r->rcpt),
@@ -61,12 +61,12 @@ static void feed_tell(struct daemon *a, const struct delivery_report *r)
 	};
 
 	address_domain(r->submission.sender, domain);
-	told.charged = daemon_payer(a, &submission, &told.account) == PAYER_ACCOUNT;
-	if (pipeline_report(a->pipeline, &told, now))
+	report.charged = daemon_payer(d, &submission, &report.account) == PAYER_ACCOUNT;
+	if (pipeline_report(d->pipeline, &report, now))
 		log_warning("an outcome that a mail server told is lost: no memory");
 }
 
-static void feed_lost(struct daemon *a, const struct delivery_report *r)
+static void take_loss(struct daemon *d, const struct delivery_report *r)
 {
 	static const char *const names[] = {[FEED_EXIM] = "Exim", [FEED_POSTFIX] = "Postfix"};
 	const char *name = r->mta == FEED_EXIM || r->mta == FEED_POSTFIX ? names[r->mta] : "?";
@@ -76,28 +76,28 @@ static void feed_lost(struct daemon *a, const struct delivery_report *r)
 		return;
 	}
 	log_warning("%s's log cannot be read: what the kernel sees is charged instead", name);
-	pipeline_feed_end(a->pipeline, r->relay_uid, clock_boot_ns());
+	pipeline_feed_end(d->pipeline, r->relay_uid, clock_boot_ns());
 }
 
 void daemon_on_record(void *arg, const struct delivery_report *r)
 {
-	struct daemon *a = arg;
+	struct daemon *d = arg;
 
-	/* Whoever may tell is root or a mail server; it tells of mail servers alone. */
-	if (daemon_role(a, r->relay_uid) != SMTPL_ROLE_RELAY)
+	/* Reporters are root and mail servers, and they report of mail servers alone. */
+	if (daemon_role(d, r->relay_uid) != SMTPL_ROLE_RELAY)
 		return;
 	switch (r->kind) {
 	case REPORT_OUTCOME:
 	case REPORT_REFUSED:
-		feed_tell(a, r);
+		take_outcome(d, r);
 		break;
 	case REPORT_ALIVE:
-		/* A log that is read on from where it was left tells all. */
+		/* A log that is read on from where reading stopped leaves nothing out. */
 		if (r->mta == FEED_POSTFIX)
-			pipeline_feed_begin(a->pipeline, r->relay_uid, r->mta, clock_boot_ns());
+			pipeline_feed_begin(d->pipeline, r->relay_uid, r->mta, clock_boot_ns());
 		break;
 	case REPORT_LOST:
-		feed_lost(a, r);
+		take_loss(d, r);
 		break;
 	}
 }

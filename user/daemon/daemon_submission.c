@@ -18,9 +18,9 @@ const struct payer_ops daemon_payer_ops = {.role = daemon_role, .owner = daemon_
 
 static bool submission_user(void *arg, const char *name, uint32_t *uid)
 {
-	struct daemon *a = arg;
+	struct daemon *d = arg;
 
-	return users_find(&a->users, USERS_FILE, name, clock_boot_ns(), uid);
+	return users_find(&d->users, USERS_FILE, name, clock_boot_ns(), uid);
 }
 
 static bool submission_own_name(void *arg, const char *domain)
@@ -32,11 +32,11 @@ static bool submission_own_name(void *arg, const char *domain)
 }
 
 /* Without the server's end: whoever spoke last from the client's, to whichever server. */
-static bool find_caller(const struct daemon *a, const struct submission *o,
+static bool find_caller(const struct daemon *d, const struct submission *o,
 			struct smtpl_caller *caller)
 {
 	struct smtpl_caller_key key = {
-		.netns_cookie = a->meta.netns_cookie,
+		.netns_cookie = d->meta.netns_cookie,
 		.client.port = o->client_port,
 		.server.port = o->server_port,
 	};
@@ -44,7 +44,7 @@ static bool find_caller(const struct daemon *a, const struct submission *o,
 	memcpy(key.client.addr, o->client, sizeof(key.client.addr));
 	if (o->server_port)
 		memcpy(key.server.addr, o->server, sizeof(key.server.addr));
-	return bpf_maps_get_caller(a->maps, &key, caller) == 0;
+	return bpf_maps_get_caller(d->maps, &key, caller) == 0;
 }
 
 static bool submission_caller(void *arg, const struct submission *o, uint32_t *uid)
@@ -58,19 +58,19 @@ static bool submission_caller(void *arg, const struct submission *o, uint32_t *u
 }
 
 /* The port may have been used again since: what is younger than the line is somebody else's. */
-bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wall_ns,
+bool daemon_caller_then(struct daemon *d, const struct submission *o, int64_t wall_ns,
 			uint32_t *uid)
 {
 	struct smtpl_caller caller;
 
-	if (!find_caller(a, o, &caller) ||
+	if (!find_caller(d, o, &caller) ||
 	    caller.time_ns > clock_boot_of(wall_ns) + CALLER_LATER_NS)
 		return false;
 	*uid = caller.uid;
 	return true;
 }
 
-static struct submission_ops submission_ops(const struct daemon *a)
+static struct submission_ops submission_ops(const struct daemon *d)
 {
 	return (struct submission_ops){
 		.payer = daemon_payer_ops,
@@ -78,20 +78,20 @@ static struct submission_ops submission_ops(const struct daemon *a)
 		.own_name = submission_own_name,
 		.local = daemon_is_local,
 		.caller = submission_caller,
-		.count_forwards = a->config.count_forwards,
+		.count_forwards = d->config.count_forwards,
 	};
 }
 
-enum payer_kind daemon_payer(struct daemon *a, const struct submission *o, struct account_id *id)
+enum payer_kind daemon_payer(struct daemon *d, const struct submission *o, struct account_id *id)
 {
-	const struct submission_ops ops = submission_ops(a);
+	const struct submission_ops ops = submission_ops(d);
 
-	return submission_payer(o, &ops, a, id);
+	return submission_payer(o, &ops, d, id);
 }
 
-bool daemon_is_inbound(struct daemon *a, const struct submission *o)
+bool daemon_is_inbound(struct daemon *d, const struct submission *o)
 {
-	const struct submission_ops ops = submission_ops(a);
+	const struct submission_ops ops = submission_ops(d);
 
-	return submission_is_inbound(o, &ops, a);
+	return submission_is_inbound(o, &ops, d);
 }

@@ -10,17 +10,15 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "sock_destroyer.h"
+#include "base/child.h"
 #include "base/log.h"
 #include "base/sandbox.h"
 
@@ -71,7 +69,7 @@ static int netns_of(struct netns_seen *seen, const char *pid)
 	return -1;
 }
 
-static int cut_here(struct bpf *bpf, const struct sock_destroyer_work *work)
+static int end_here(struct bpf *bpf, const struct sock_destroyer_work *work)
 {
 	int count = work->count ? bpf_destroy_cut(bpf, work->uid, work->cookies, work->count) :
 				  bpf_destroy_sessions(bpf, work->uid);
@@ -83,7 +81,7 @@ static int cut_here(struct bpf *bpf, const struct sock_destroyer_work *work)
 	return count > 0 ? count : 0;
 }
 
-static void cut_everywhere(struct bpf *bpf, const struct sock_destroyer_work *work)
+static void end_everywhere(struct bpf *bpf, const struct sock_destroyer_work *work)
 {
 	static struct netns_seen seen; /* too large for the stack */
 	int count;
@@ -92,14 +90,14 @@ static void cut_everywhere(struct bpf *bpf, const struct sock_destroyer_work *wo
 
 	seen.count = 0;
 	close(netns_of(&seen, "self"));
-	count = cut_here(bpf, work);
+	count = end_here(bpf, work);
 	proc = opendir("/proc");
 	while (proc && (entry = readdir(proc))) {
 		int fd = isdigit((unsigned char)entry->d_name[0]) ? netns_of(&seen, entry->d_name) :
 								    -1;
 
 		if (fd >= 0 && setns(fd, CLONE_NEWNET) == 0)
-			count += cut_here(bpf, work);
+			count += end_here(bpf, work);
 		if (fd >= 0)
 			close(fd);
 	}
@@ -114,7 +112,7 @@ static bool work_next(int fd, struct sock_destroyer_work *work)
 {
 	struct sock_destroyer_order order;
 
-	if (recv(fd, &order, sizeof(order), 0) != sizeof(order))
+	if (!child_await(fd, &order, sizeof(order)))
 		return false;
 	work->uid = order.uid;
 	work->count = 0;
@@ -126,7 +124,7 @@ static bool work_next(int fd, struct sock_destroyer_work *work)
 	       recv(fd, &order, sizeof(order), MSG_DONTWAIT | MSG_PEEK) == sizeof(order) &&
 	       order.uid == work->uid && order.cookie) {
 		work->cookies[work->count++] = order.cookie;
-		recv(fd, &order, sizeof(order), MSG_DONTWAIT);
+		child_take(fd, &order, sizeof(order));
 	}
 	return true;
 }
@@ -137,56 +135,36 @@ static void sock_destroyer_loop(struct bpf *bpf, int fd)
 	struct sock_destroyer_work work;
 
 	while (work_next(fd, &work)) {
-		cut_everywhere(bpf, &work);
+		end_everywhere(bpf, &work);
 		if (setns(home, CLONE_NEWNET))
 			return;
 	}
 }
 
-static void sock_destroyer_child(struct bpf *bpf, int fd, pid_t parent)
+static int sock_destroyer_main(void *arg, int fd, pid_t parent)
 {
 	static const unsigned int keep[] = {CAP_SYS_ADMIN, CAP_SYS_PTRACE, CAP_BPF, CAP_PERFMON,
 					    CAP_NET_ADMIN};
+	struct bpf *bpf = arg;
+	int err;
 
 	bpf_after_fork(bpf);
-	prctl(PR_SET_NAME, "smtpl-destroyer");
-	signal(SIGINT, SIG_IGN);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent ||
-	    sandbox_daemon(keep, sizeof(keep) / sizeof(keep[0])))
-		_exit(1);
-	sock_destroyer_loop(bpf, fd);
-	_exit(0);
+	err = sandbox_helper("smtpl-destroyer", parent, keep, sizeof(keep) / sizeof(keep[0]));
+	if (child_locked_in(fd, err))
+		sock_destroyer_loop(bpf, fd);
+	return err ? 1 : 0;
 }
 
 int sock_destroyer_start(struct sock_destroyer *c, struct bpf *bpf)
 {
-	pid_t parent = getpid();
-	int pair[2];
-
-	c->fd = -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	c->pid = fork();
-	if (c->pid == 0) {
-		close(pair[0]);
-		sock_destroyer_child(bpf, pair[1], parent);
-	}
-	close(pair[1]);
-	if (c->pid < 0) {
-		int err = -errno;
-
-		close(pair[0]);
-		return err;
-	}
-	c->fd = pair[0];
-	return fcntl(c->fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
+	return child_start(sock_destroyer_main, bpf, &c->pid, &c->fd);
 }
 
 int sock_destroyer_end_session(const struct sock_destroyer *c, uint32_t uid, uint64_t cookie)
 {
 	const struct sock_destroyer_order order = {.cookie = cookie, .uid = uid};
 
-	if (c->fd < 0)
+	if (c->pid <= 0)
 		return -ENOTCONN;
 	return send(c->fd, &order, sizeof(order), MSG_NOSIGNAL) == sizeof(order) ? 0 : -errno;
 }
@@ -198,9 +176,5 @@ int sock_destroyer_end_uid(const struct sock_destroyer *c, uint32_t uid)
 
 void sock_destroyer_stop(struct sock_destroyer *c)
 {
-	if (c->fd < 0)
-		return;
-	close(c->fd);
-	c->fd = -1;
-	waitpid(c->pid, NULL, 0);
+	child_finish(&c->pid, &c->fd);
 }

@@ -2,8 +2,8 @@
 /*
  * sock_destroyer.h - the child process that ends the open sessions of a suspended account, in every
  * network namespace of the host. Sockets can only be walked from inside their namespace, so it
- * keeps the privilege to enter them, which the daemon gives up; all that it ever hears is numbers.
- * And a walk over the sockets of a large host takes time that the daemon has not.
+ * keeps the privilege to enter them, which the daemon gives up; all that it ever gets is numbers.
+ * And a walk over the sockets of a large host takes longer than the daemon can wait.
  */
 #ifndef SMTPL_SOCK_DESTROYER_H
 #define SMTPL_SOCK_DESTROYER_H
@@ -13,8 +13,8 @@
 #include "bpf.h"
 
 struct sock_destroyer {
-	pid_t pid;
-	int fd; /* the parent's end, non-blocking; -1: no child */
+	pid_t pid; /* 0: no child, also in a struct that is all zero */
+	int fd;	   /* the parent's end, non-blocking */
 };
 
 /* Start the child. It shares the loaded programs. 0 or -errno. */
@@ -27,6 +27,7 @@ int sock_destroyer_end_uid(const struct sock_destroyer *c, uint32_t uid);
 /* Have a mail server's session ended that was cut (smtpl_event_cut). The same. */
 int sock_destroyer_end_session(const struct sock_destroyer *c, uint32_t uid, uint64_t cookie);
 
+/* It may carry out what it was ordered before, for a few seconds. */
 void sock_destroyer_stop(struct sock_destroyer *c);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * owners_command.c - the child that runs the administrator's command for the owners of domains, and
- * the daemon's end of the talk. The output comes back as a sealed memfd.
+ * the daemon's end of the socket pair. The output comes back as a sealed memfd.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "owners_command.h"
@@ -55,7 +56,8 @@ struct run {
 
 /* --- in the grandchild: the command --------------------------------------------------------- */
 
-/* A group of its own, so that all of it can be ended. The environment of a service has neither. */
+/* It gets a group of its own, so that all of it can be ended. The environment of a service has
+ * neither PATH nor HOME. */
 static void __attribute__((noreturn)) exec_command(const char *command, int out, int err)
 {
 	int null = open("/dev/null", O_RDONLY);
@@ -94,7 +96,7 @@ static int begin(struct run *run, const char *command)
 	close(err[1]);
 	if (run->pid < 0)
 		return -errno;
-	setpgid(run->pid, run->pid); /* whoever comes first */
+	setpgid(run->pid, run->pid); /* the child or we, whoever comes first */
 	return 0;
 }
 
@@ -246,7 +248,7 @@ static void serve(const char *command, const struct owners_command_limits *limit
 	char ask;
 	int err = 0;
 
-	while (!err && recv(CHILD_FD, &ask, sizeof(ask), 0) == sizeof(ask)) {
+	while (!err && child_await(CHILD_FD, &ask, sizeof(ask))) {
 		struct run run = {.limits = limits, .out = -1, .err = -1, .memory = -1};
 
 		run_command(&run, command);
@@ -256,7 +258,7 @@ static void serve(const char *command, const struct owners_command_limits *limit
 	}
 }
 
-/* Nothing of the daemon's is left but the log: no descriptor, no signal mask. */
+/* Nothing of the daemon's stays but the log: no other descriptor, no signal mask. */
 static int make_clean(int fd)
 {
 	int null = open("/dev/null", O_RDWR);
@@ -274,14 +276,24 @@ static int make_clean(int fd)
 	return close_range(CHILD_FD + 1, ~0U, 0) || chdir("/") ? -errno : 0;
 }
 
-static void __attribute__((noreturn))
-child(const char *command, const struct owners_command_limits *limits, int fd, pid_t parent)
+struct child_args {
+	const char *command;
+	const struct owners_command_limits *limits;
+};
+
+static int child_run(void *arg, int fd, pid_t parent)
 {
+	const struct child_args *args = arg;
+	int err = 0;
+
 	prctl(PR_SET_NAME, "smtpl-owners");
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent || make_clean(fd))
-		_exit(1);
-	serve(command, limits);
-	_exit(0);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		err = -errno;
+	if (!err)
+		err = getppid() == parent ? make_clean(fd) : -ESRCH;
+	if (child_locked_in(err ? fd : CHILD_FD, err))
+		serve(args->command, args->limits);
+	return err ? 1 : 0;
 }
 
 /* --- in the daemon -------------------------------------------------------------------------- */
@@ -289,23 +301,9 @@ child(const char *command, const struct owners_command_limits *limits, int fd, p
 int owners_command_start(struct owners_command *c, const char *command,
 			 const struct owners_command_limits *limits)
 {
-	pid_t parent = getpid(), pid = -1;
-	int pair[2], err = 0;
+	struct child_args args = {.command = command, .limits = limits};
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-		return -errno;
-	if (fcntl(pair[0], F_SETFL, O_NONBLOCK) || (pid = fork()) < 0)
-		err = -errno;
-	if (pid == 0)
-		child(command, limits, pair[1], parent);
-	close(pair[1]);
-	if (err) {
-		close(pair[0]);
-		return err;
-	}
-	c->pid = pid;
-	c->fd = pair[0];
-	return 0;
+	return child_start(child_run, &args, &c->pid, &c->fd);
 }
 
 int owners_command_ask(const struct owners_command *c)
@@ -337,7 +335,7 @@ static int receive(int fd, struct answer *answer, int *memory)
 	return n == sizeof(*answer) ? 0 : -EPIPE;
 }
 
-static void tell_ending(const struct answer *answer, char *error, size_t error_size)
+static void describe_ending(const struct answer *answer, char *error, size_t error_size)
 {
 	char said[4 * SAID_SIZE], how[128];
 
@@ -388,7 +386,7 @@ int owners_command_answer(const struct owners_command *c, const char **output, s
 	if (err)
 		return err;
 	if (answer.ending != ENDED || answer.status || memory < 0) {
-		tell_ending(&answer, error, error_size);
+		describe_ending(&answer, error, error_size);
 		err = -ECHILD;
 	} else if ((err = map_output(memory, output, output_size))) {
 		snprintf(error, error_size, "the command's output: %s", strerror(-err));
@@ -405,12 +403,8 @@ void owners_command_done(const char *output, size_t output_size)
 		munmap((void *)(uintptr_t)output, output_size);
 }
 
+/* The child may be waiting for the command, which dies with it. */
 void owners_command_stop(struct owners_command *c)
 {
-	if (!c->pid)
-		return;
-	close(c->fd);
-	kill(c->pid, SIGKILL); /* it may be waiting for the command */
-	waitpid(c->pid, NULL, 0);
-	c->pid = 0;
+	child_stop(&c->pid, &c->fd);
 }

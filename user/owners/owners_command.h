@@ -2,8 +2,8 @@
 /*
  * owners_command.h - the child process that runs the administrator's command, which prints the
  * owners of domains. A panel's database opens to root with all its privileges alone, which the
- * daemon gives up; so the child is made before, knows its one command already, and hears nothing
- * but "run it".
+ * daemon gives up; so the child is made before, knows its one command already, and takes no
+ * order but to run it.
  */
 #ifndef SMTPL_OWNERS_COMMAND_H
 #define SMTPL_OWNERS_COMMAND_H

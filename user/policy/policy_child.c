@@ -5,21 +5,16 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <seccomp.h>
-#include "base/clock.h"
-#include "base/child.h"
+#include "base/serve_loop.h"
 #include "policy_link.h"
 #include "policy_place.h"
 #include "policy_child.h"
-#include "base/sandbox.h"
 
-#define WAKE_EVENTS	 128
 #define ACCEPTS_PER_WAKE 64
-#define SPARE_FILES	 10 /* stderr, the fixed sockets, epoll, one more than fits */
 #define MEMORY_BYTES	 (96u << 20)
 
 static const int loop_syscalls[] = {
@@ -31,33 +26,16 @@ static const int loop_syscalls[] = {
 };
 
 struct server {
-	const struct policy_sockets *sockets;
 	const struct policy_bounds *bounds;
 	struct policy_places places;
 	struct policy_link link;
-	int epoll;
-	int64_t now_ms;
-	int64_t sweep_ms; /* when bounds of time are looked at next */
+	struct serve_loop loop;
 	bool link_watched_out;
 };
 
-/* What epoll gives back: a connection's place below its generation, so that an event of the one who
- * had the place before is known as such; the fixed sockets lie behind the places. */
-static uint64_t place_data(const struct server *s, const struct policy_place *c)
+static uint32_t place_of(const struct server *s, const struct policy_place *c)
 {
-	return (uint64_t)c->generation << 32 | (uint32_t)(c - s->places.all);
-}
-
-static uint64_t fixed_data(const struct server *s, int fd)
-{
-	return s->bounds->clients + (uint32_t)fd;
-}
-
-static int watch_fixed(const struct server *s, int fd, int operation, uint32_t events)
-{
-	struct epoll_event event = {.events = events, .data.u64 = fixed_data(s, fd)};
-
-	return epoll_ctl(s->epoll, operation, fd, &event) ? -errno : 0;
+	return (uint32_t)(c - s->places.all);
 }
 
 static void client_drop(struct server *s, struct policy_place *c)
@@ -65,19 +43,16 @@ static void client_drop(struct server *s, struct policy_place *c)
 	if (c->slot)
 		policy_link_forget(&s->link, c->slot);
 	c->slot = NULL;
-	close(c->fd);
+	serve_loop_close(&s->loop, place_of(s, c), c->fd);
 	policy_places_drop(&s->places, c);
 }
 
-/* Most connections are served without epoll ever hearing of them. False: dropped. */
+/* Most connections are served before epoll has to watch them. False: it was dropped. */
 static bool client_watch(struct server *s, struct policy_place *c, uint32_t events)
 {
-	struct epoll_event event = {.events = events, .data.u64 = place_data(s, c)};
-	int operation = c->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-
 	if (c->watched && c->events == events)
 		return true;
-	if (epoll_ctl(s->epoll, operation, c->fd, &event)) {
+	if (serve_loop_watch(&s->loop, place_of(s, c), c->fd, events, c->watched)) {
 		client_drop(s, c);
 		return false;
 	}
@@ -89,9 +64,9 @@ static bool client_watch(struct server *s, struct policy_place *c, uint32_t even
 static void client_turn(struct server *s, struct policy_place *c, enum policy_state state, int ms)
 {
 	policy_places_turn(&s->places, c, state);
-	c->until_ms = s->now_ms + ms;
-	if (c->until_ms < s->sweep_ms)
-		s->sweep_ms = c->until_ms;
+	c->until_ms = s->loop.now_ms + ms;
+	if (c->until_ms < s->loop.sweep_ms)
+		s->loop.sweep_ms = c->until_ms;
 }
 
 /* A request in pieces has no more time than one that comes at once. */
@@ -131,7 +106,7 @@ static bool client_flush(struct server *s, struct policy_place *c)
 	return false;
 }
 
-static void client_tell(struct server *s, struct policy_place *c)
+static void client_report(struct server *s, struct policy_place *c)
 {
 	struct delivery_report record;
 	int err = policy_talk_record(c->talk, c->peer->uid, &record);
@@ -153,7 +128,7 @@ static void client_end(struct server *s, struct policy_place *c)
 	client_drop(s, c);
 }
 
-/* Go as far as what the peer has said and takes allows. */
+/* Go on until the peer has to send, or to read, or the parent to answer. */
 static void client_advance(struct server *s, struct policy_place *c, enum policy_step step)
 {
 	for (;; step = policy_talk_next(c->talk)) {
@@ -170,7 +145,7 @@ static void client_advance(struct server *s, struct policy_place *c, enum policy
 				return;
 			break;
 		case POLICY_TELL:
-			client_tell(s, c);
+			client_report(s, c);
 			return;
 		case POLICY_MALFORMED:
 			s->link.stats.malformed++;
@@ -203,9 +178,12 @@ static void client_read(struct server *s, struct policy_place *c)
 	client_advance(s, c, got < 0 ? POLICY_MORE : policy_talk_next(c->talk));
 }
 
-static void client_event(struct server *s, struct policy_place *c, uint32_t events)
+static void client_ready(void *arg, uint32_t place, uint32_t events)
 {
-	/* Nobody is left to be told anything. But what was said counts. */
+	struct server *s = arg;
+	struct policy_place *c = &s->places.all[place];
+
+	/* Nobody reads an answer any more, but a request that was sent whole is taken. */
 	if ((events & (EPOLLERR | EPOLLHUP)) && c->state != POLICY_READING)
 		client_drop(s, c);
 	else if (c->state == POLICY_READING)
@@ -213,7 +191,7 @@ static void client_event(struct server *s, struct policy_place *c, uint32_t even
 	else if (c->state == POLICY_WRITING)
 		client_advance(s, c, POLICY_SAY);
 	else
-		client_watch(s, c, 0); /* not now; its turn comes after the answer */
+		client_watch(s, c, 0); /* it is read on after the answer */
 }
 
 static void client_answered(void *arg, void *client, const struct policy_answer *answer)
@@ -237,7 +215,7 @@ static void ask_waiting(struct server *s)
 	}
 }
 
-/* NULL: a stranger, or it cannot be told. */
+/* NULL: a user that may not talk, or who it is cannot be found out. */
 static struct policy_peer *peer_of(struct server *s, int fd)
 {
 	struct ucred peer;
@@ -248,11 +226,13 @@ static struct policy_peer *peer_of(struct server *s, int fd)
 	return policy_places_peer(&s->places, peer.uid);
 }
 
-static void client_begin(struct server *s, int fd, enum policy_socket socket)
+static void client_begin(void *arg, size_t socket, int fd, const struct sockaddr_storage *address)
 {
+	struct server *s = arg;
 	struct policy_peer *peer = peer_of(s, fd);
 	struct policy_place *c;
 
+	(void)address;
 	if (!peer) {
 		s->link.stats.strangers++;
 		close(fd);
@@ -263,22 +243,7 @@ static void client_begin(struct server *s, int fd, enum policy_socket socket)
 		s->link.stats.crowded++;
 		client_drop(s, c);
 	}
-	client_read(s, policy_places_take(&s->places, peer, fd, socket));
-}
-
-static void accept_clients(struct server *s, int listener)
-{
-	int socket = 0;
-	int fd, i;
-
-	while (s->sockets->listen[socket] != listener)
-		socket++;
-	for (i = 0; i < ACCEPTS_PER_WAKE; i++) {
-		fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0)
-			return;
-		client_begin(s, fd, (enum policy_socket)socket);
-	}
+	client_read(s, policy_places_take(&s->places, peer, fd, (enum policy_socket)socket));
 }
 
 static void client_late(struct server *s, struct policy_place *c)
@@ -294,130 +259,81 @@ static void client_late(struct server *s, struct policy_place *c)
 	client_advance(s, c, policy_talk_answer(c->talk, NULL));
 }
 
-static void sweep(struct server *s)
+static void sweep(void *arg)
 {
 	struct policy_place *c, *next;
+	struct server *s = arg;
 
-	s->sweep_ms = INT64_MAX;
+	s->loop.sweep_ms = INT64_MAX;
 	for (c = TAILQ_FIRST(&s->places.open); c; c = next) {
 		next = TAILQ_NEXT(c, link);
-		if (c->until_ms <= s->now_ms)
+		if (c->until_ms <= s->loop.now_ms)
 			client_late(s, c);
-		else if (c->until_ms < s->sweep_ms)
-			s->sweep_ms = c->until_ms;
+		else if (c->until_ms < s->loop.sweep_ms)
+			s->loop.sweep_ms = c->until_ms;
 	}
 }
 
-/* False: the parent is gone. */
-static bool handle(struct server *s, const struct epoll_event *event)
+static bool take_answers(void *arg, uint32_t events)
 {
-	uint32_t at = (uint32_t)event->data.u64;
+	struct server *s = arg;
 
-	if (at < s->bounds->clients) {
-		struct policy_place *c = &s->places.all[at];
-
-		if (c->state != POLICY_FREE && event->data.u64 == place_data(s, c))
-			client_event(s, c, event->events);
-	} else if (at != fixed_data(s, s->link.fd)) {
-		accept_clients(s, (int)(at - s->bounds->clients));
-	} else if (event->events & ~(uint32_t)EPOLLOUT) {
-		return policy_link_answers(&s->link, client_answered, s);
-	}
-	return true;
+	return !(events & ~(uint32_t)EPOLLOUT) || policy_link_answers(&s->link, client_answered, s);
 }
 
-/* What the parent is asked and told after each wake, all at once. */
+/* After each wake, everything for the parent is sent at once. */
 static void talk_to_parent(struct server *s)
 {
 	bool out;
 
 	ask_waiting(s);
-	policy_link_flush(&s->link, s->now_ms);
+	policy_link_flush(&s->link, s->loop.now_ms);
 	out = s->link.blocked;
 	if (out != s->link_watched_out &&
-	    watch_fixed(s, s->link.fd, EPOLL_CTL_MOD, EPOLLIN | (out ? EPOLLOUT : 0)) == 0)
+	    serve_loop_watch_parent(&s->loop, EPOLLIN | (out ? EPOLLOUT : 0)) == 0)
 		s->link_watched_out = out;
 }
 
-static int wait_ms(const struct server *s, int64_t expire_ms)
+static int64_t until_ms(void *arg)
 {
-	int64_t next = policy_link_tell_ms(&s->link);
+	struct server *s = arg;
+	int64_t next = policy_link_expire(&s->link, s->loop.now_ms);
+	int64_t report_ms;
 
-	next = next < s->sweep_ms ? next : s->sweep_ms;
-	next = next < expire_ms ? next : expire_ms;
-	if (next == INT64_MAX)
-		return -1;
-	return next > s->now_ms ? (int)(next - s->now_ms) : 0;
+	talk_to_parent(s);
+	report_ms = policy_link_report_ms(&s->link);
+	next = next < report_ms ? next : report_ms;
+	return next < s->loop.sweep_ms ? next : s->loop.sweep_ms;
 }
 
-static int serve(struct server *s)
-{
-	struct epoll_event events[WAKE_EVENTS];
-	int n, i;
-
-	for (;;) {
-		int64_t expire_ms = policy_link_expire(&s->link, s->now_ms);
-
-		talk_to_parent(s);
-		n = epoll_wait(s->epoll, events, WAKE_EVENTS, wait_ms(s, expire_ms));
-		if (n < 0 && errno != EINTR)
-			return 1;
-		s->now_ms = clock_mono_ms();
-		for (i = 0; i < n; i++)
-			if (!handle(s, &events[i]))
-				return 0;
-		if (s->now_ms >= s->sweep_ms)
-			sweep(s);
-	}
-}
-
-static int server_setup(struct server *s, const struct config_uids *peers, int parent_fd)
-{
-	int err = policy_link_init(&s->link, parent_fd, s->bounds->records);
-	size_t i;
-
-	if (!err)
-		err = policy_places_init(&s->places, s->bounds->clients, s->bounds->per_uid, peers);
-	if (err)
-		return err;
-	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (s->epoll < 0)
-		return -errno;
-	err = watch_fixed(s, parent_fd, EPOLL_CTL_ADD, EPOLLIN);
-	for (i = 0; i < POLICY_SOCKETS && !err; i++)
-		err = watch_fixed(s, s->sockets->listen[i], EPOLL_CTL_ADD, EPOLLIN);
-	s->now_ms = clock_mono_ms();
-	s->sweep_ms = INT64_MAX;
-	tzset(); /* else gmtime_r() reads the time zone's file, when it is too late for that */
-	return err;
-}
-
-static int lock_in(const struct server *s, pid_t parent)
-{
-	int fds[POLICY_SOCKETS + 2] = {s->link.fd, s->epoll};
-	const struct sandbox sandbox = {
-		.parent = parent,
-		.name = "smtpl-policy",
-		.user = "nobody",
-		.fds = fds,
-		.fds_count = POLICY_SOCKETS + 2,
-		.syscalls = loop_syscalls,
-		.syscalls_count = sizeof(loop_syscalls) / sizeof(*loop_syscalls),
-		.files = s->bounds->clients + SPARE_FILES,
-		.memory_bytes = MEMORY_BYTES,
-	};
-
-	memcpy(fds + 2, s->sockets->listen, sizeof(s->sockets->listen));
-	return sandbox_enter(&sandbox);
-}
+static const struct serve_ops ops = {
+	.accepts = ACCEPTS_PER_WAKE,
+	.begin = client_begin,
+	.ready = client_ready,
+	.parent = take_answers,
+	.sweep = sweep,
+	.until_ms = until_ms,
+};
 
 int policy_child(const struct policy_sockets *sockets, const struct policy_bounds *bounds,
 		 const struct config_uids *peers, int parent_fd, pid_t parent)
 {
-	struct server s = {.sockets = sockets, .bounds = bounds};
-	int err = server_setup(&s, peers, parent_fd);
+	const struct sandbox sandbox = {
+		.parent = parent,
+		.name = "smtpl-policy",
+		.user = "nobody",
+		.syscalls = loop_syscalls,
+		.syscalls_count = sizeof(loop_syscalls) / sizeof(*loop_syscalls),
+		.memory_bytes = MEMORY_BYTES,
+	};
+	struct server s = {.bounds = bounds,
+			   .loop = {.ops = &ops, .arg = &s, .sweep_ms = INT64_MAX}};
+	int err = serve_loop_init(&s.loop, bounds->clients, parent_fd, sockets->listen,
+				  POLICY_SOCKETS);
 
 	if (!err)
-		err = lock_in(&s, parent);
-	return child_locked_in(parent_fd, err) ? serve(&s) : 1;
+		err = policy_link_init(&s.link, parent_fd, bounds->records);
+	if (!err)
+		err = policy_places_init(&s.places, bounds->clients, bounds->per_uid, peers);
+	return serve_loop_run(&s.loop, &sandbox, err);
 }

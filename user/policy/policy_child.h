@@ -27,8 +27,8 @@ struct policy_sockets {
 };
 
 /*
- * Go into the sandbox, tell the parent so (child.h), and serve until the parent is gone. Sockets
- * are non-blocking. Returns the process's exit status.
+ * Go into the sandbox, report that to the parent (child.h), and serve until the parent is gone.
+ * Sockets are non-blocking. Returns the process's exit status.
  */
 int policy_child(const struct policy_sockets *sockets, const struct policy_bounds *bounds,
 		 const struct config_uids *peers, int parent_fd, pid_t parent);

@@ -9,14 +9,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BATCH	32
-#define TELL_MS 1000
+#define BATCH	  32
+#define REPORT_MS 1000
 
 _Static_assert(offsetof(struct policy_message, record) == 2 * sizeof(uint32_t),
 	       "a record follows the two words of the message");
 _Static_assert(sizeof(struct policy_question) ==
 		       offsetof(struct policy_question, submission) + sizeof(struct submission),
-	       "a question ends with its origin");
+	       "a question ends with its submission");
 _Static_assert(BATCH >= POLICY_LINK_QUESTIONS, "all questions at once");
 
 int policy_link_init(struct policy_link *l, int fd, size_t records_max)
@@ -169,7 +169,7 @@ static void send_records(struct policy_link *l)
 	}
 }
 
-/* Behind all that were kept. */
+/* After all reports that were kept. */
 static void send_lost(struct policy_link *l)
 {
 	while (l->lost_count > 0 && l->records_count == 0 && !l->blocked) {
@@ -191,10 +191,10 @@ static void send_stats(struct policy_link *l, int64_t now_ms)
 	uint32_t head[2] = {POLICY_COUNTED, 0};
 	struct iovec parts[1][2] = {{{head, sizeof(head)}, {&l->stats, sizeof(l->stats)}}};
 
-	if (policy_link_tell_ms(l) > now_ms || send_batch(l, parts, 1) == 0)
+	if (policy_link_report_ms(l) > now_ms || send_batch(l, parts, 1) == 0)
 		return;
-	l->told = l->stats;
-	l->told_ms = now_ms;
+	l->reported = l->stats;
+	l->reported_ms = now_ms;
 }
 
 void policy_link_flush(struct policy_link *l, int64_t now_ms)
@@ -206,11 +206,11 @@ void policy_link_flush(struct policy_link *l, int64_t now_ms)
 	send_stats(l, now_ms);
 }
 
-int64_t policy_link_tell_ms(const struct policy_link *l)
+int64_t policy_link_report_ms(const struct policy_link *l)
 {
-	if (l->blocked || memcmp(&l->stats, &l->told, sizeof(l->stats)) == 0)
+	if (l->blocked || memcmp(&l->stats, &l->reported, sizeof(l->stats)) == 0)
 		return INT64_MAX;
-	return l->told_ms + TELL_MS;
+	return l->reported_ms + REPORT_MS;
 }
 
 static void take_answer(struct policy_link *l, const struct policy_answer *answer,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_link.h - the child's end of the socket pair to the daemon: questions, few at a time so
- * that no answer is lost; records, kept for a while when the daemon does not take them; and what
- * was counted. Nothing waits; what can be sent together is.
+ * policy_link.h - the child's end of the socket pair to the daemon. It sends questions, few at a
+ * time so that no answer is lost; delivery reports, which it keeps for a while when the daemon does
+ * not take them; and what was counted. It never waits, and sends together what it can.
  */
 #ifndef SMTPL_POLICY_LINK_H
 #define SMTPL_POLICY_LINK_H
@@ -14,16 +14,16 @@
 
 /* So few that neither side's socket buffer can fill up with them. */
 #define POLICY_LINK_QUESTIONS 32
-/* Relays whose lost records are counted apart. */
+/* Relays whose lost reports are counted, each for itself. */
 #define POLICY_LINK_RELAYS 16
 
 struct policy_slot {
 	uint32_t id;
 	bool taken;
 	bool sent;
-	void *client;			     /* NULL: does not care any more */
+	void *client;			     /* NULL: it does not want the answer any more */
 	const struct submission *submission; /* must stay until the answer */
-	int64_t until_ms;		     /* then the place is another's */
+	int64_t until_ms;		     /* then the slot is free for another */
 };
 
 struct policy_link {
@@ -42,8 +42,8 @@ struct policy_link {
 	} lost[POLICY_LINK_RELAYS];
 	size_t lost_count;
 	struct policy_stats stats;
-	struct policy_stats told;
-	int64_t told_ms;
+	struct policy_stats reported;
+	int64_t reported_ms;
 };
 
 /* 0 or -ENOMEM. The memory is never given back. */
@@ -52,18 +52,18 @@ int policy_link_init(struct policy_link *l, int fd, size_t records_max);
 /* Put a question in line. NULL: as many as may be are out. */
 struct policy_slot *policy_link_ask(struct policy_link *l, void *client,
 				    const struct submission *submission, int64_t until_ms);
-/* Nobody cares for the answer any more. */
+/* The client does not want the answer any more. */
 void policy_link_forget(struct policy_link *l, struct policy_slot *slot);
-/* Give places up whose answer is overdue. The time of the next, or INT64_MAX. */
+/* Give up the slots whose answer is overdue. Returns when the next will be, or INT64_MAX. */
 int64_t policy_link_expire(struct policy_link *l, int64_t now_ms);
 
-/* Put a record in line; where there is no room, count it as lost. */
+/* Put a delivery report in line; where there is no room, count it as lost. */
 void policy_link_record(struct policy_link *l, const struct delivery_report *record);
 
 /* Send what there is. */
 void policy_link_flush(struct policy_link *l, int64_t now_ms);
 /* When to flush for what was counted; INT64_MAX: nothing new, or it is blocked. */
-int64_t policy_link_tell_ms(const struct policy_link *l);
+int64_t policy_link_report_ms(const struct policy_link *l);
 
 /* Take the answers that have come. False: the daemon is gone. */
 bool policy_link_answers(struct policy_link *l,

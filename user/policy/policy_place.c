@@ -81,7 +81,6 @@ struct policy_place *policy_places_take(struct policy_places *p, struct policy_p
 	place->events = 0;
 	place->watched = false;
 	place->midway = false;
-	place->generation++;
 	place->peer = peer;
 	place->slot = NULL;
 	policy_talk_begin(place->talk, socket);

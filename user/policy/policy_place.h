@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * policy_place.h - places for the connections at the policy server: bounded for all, and for each
- * uid, so that a flood of one mail server leaves room for the others. When there is no room, who
- * has been still for the longest goes. No I/O.
+ * uid, so that a flood of one mail server leaves room for the others. When there is no room, the
+ * connection that has been still for the longest is closed. No I/O.
  */
 #ifndef SMTPL_POLICY_PLACE_H
 #define SMTPL_POLICY_PLACE_H
@@ -17,7 +17,7 @@
 
 enum policy_state {
 	POLICY_FREE = 0,
-	POLICY_READING, /* waits for the peer to say something */
+	POLICY_READING, /* waits for the peer to send */
 	POLICY_WAITING, /* wants to ask, but enough questions are out */
 	POLICY_ASKING,
 	POLICY_WRITING, /* waits for the peer to read */
@@ -31,11 +31,10 @@ struct policy_peer {
 struct policy_place {
 	enum policy_state state;
 	int fd;
-	uint32_t events;     /* that epoll watches */
-	bool watched;	     /* epoll knows the descriptor */
-	bool midway;	     /* READING: until_ms is that of a request that has begun */
-	uint32_t generation; /* tells a connection from the ones that had the place before */
-	int64_t until_ms;    /* what is awaited must come before */
+	uint32_t events;  /* that epoll watches */
+	bool watched;	  /* epoll knows the descriptor */
+	bool midway;	  /* READING: until_ms is that of a request that has begun */
+	int64_t until_ms; /* what is awaited must come before */
 	struct policy_peer *peer;
 	struct policy_slot *slot; /* ASKING */
 	struct policy_talk *talk;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * door.c - the daemon's side of the policy server: the sockets, the child's start and end, and the
- * answers to its questions. The child reads what anybody may write: nothing that it says is trusted
- * to be whole.
+ * policy_server.c - the daemon's side of the policy server: the sockets, the child's start and end,
+ * and the answers to its questions. The child reads what strangers write: whatever comes from it is
+ * checked here again.
  */
 #include "policy_server.h"
 

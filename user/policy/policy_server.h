@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * policy_server.h - the sockets below the run directory where mail servers ask whether a message
- * may be sent, and tell what became of it, served by a child process without privileges, under
+ * may be sent, and report what became of it. A child process without privileges serves them, under
  * seccomp:
  *
  *	exim		one line in, one line out (policy_line.h); also what `smtplimit answer` asks
@@ -13,7 +13,7 @@
  * the peer's uid (SO_PEERCRED): root and the relay users; everybody else is closed at once.
  *
  * The child knows no account. It asks its parent over a socket pair, with fixed-size records, and
- * hands over what was fed.
+ * hands delivery reports over.
  */
 #ifndef SMTPL_POLICY_SERVER_H
 #define SMTPL_POLICY_SERVER_H

@@ -9,26 +9,21 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <seccomp.h>
-#include "base/clock.h"
-#include "base/child.h"
+#include "base/serve_loop.h"
 #include "responder.h"
 #include "responder_server.h"
 #include "responder_smtp.h"
-#include "base/sandbox.h"
 
 #define IN_BYTES	 512
 #define OUT_BYTES	 2048
-#define WAKE_EVENTS	 64
 #define ACCEPTS_PER_WAKE 16
 #define SWEEPS_PER_BOUND 8
-#define SPARE_FILES	 8 /* stderr, the fixed sockets, epoll, one more than fits */
 /* So few that neither side's socket buffer can fill up, and no answer is lost. */
 #define QUESTIONS_IN_FLIGHT 32
 #define MEMORY_BYTES	    (64u << 20)
@@ -50,7 +45,7 @@ enum client_state {
 struct client {
 	enum client_state state;
 	int fd;
-	uint32_t events; /* epoll is told to watch these */
+	uint32_t events; /* that epoll watches */
 	int64_t born_ms;
 	int64_t active_ms; /* last sign of life; LEAVING: since then */
 	uint64_t active;   /* the same as a number: many fall into one millisecond */
@@ -70,9 +65,7 @@ struct server {
 	const struct responder_sockets *sockets;
 	const struct responder_bounds *bounds;
 	struct client *clients;
-	int epoll;
-	int64_t now_ms;
-	int64_t sweep_ms;  /* when bounds of time are looked at next */
+	struct serve_loop loop;
 	unsigned int open; /* clients that are not free */
 	uint32_t questions;
 	uint64_t signs_of_life;
@@ -80,28 +73,14 @@ struct server {
 	unsigned int in_flight; /* questions without an answer yet */
 };
 
-/* What epoll gives back: a client's place below its question's id, so that an event of the one
- * who had the place before is known as such; the three fixed sockets lie behind the places. */
-static uint64_t client_data(const struct server *s, const struct client *c)
+static uint32_t place_of(const struct server *s, const struct client *c)
 {
-	return (uint64_t)c->question.id << 32 | (uint32_t)(c - s->clients);
-}
-
-static uint64_t fixed_data(const struct server *s, int fd)
-{
-	return s->bounds->clients + (uint32_t)fd;
-}
-
-static int watch_fixed(const struct server *s, int fd)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.u64 = fixed_data(s, fd)};
-
-	return epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
+	return (uint32_t)(c - s->clients);
 }
 
 static void client_alive(struct server *s, struct client *c)
 {
-	c->active_ms = s->now_ms;
+	c->active_ms = s->loop.now_ms;
 	c->active = ++s->signs_of_life;
 }
 
@@ -114,7 +93,7 @@ static void client_turn(struct server *s, struct client *c, enum client_state st
 
 static void client_drop(struct server *s, struct client *c)
 {
-	close(c->fd);
+	serve_loop_close(&s->loop, place_of(s, c), c->fd);
 	client_turn(s, c, CLIENT_FREE);
 	s->open--;
 }
@@ -122,15 +101,15 @@ static void client_drop(struct server *s, struct client *c)
 /* Watch what the client's state can make use of: no input while replies wait for room. */
 static void client_watch(struct server *s, struct client *c)
 {
-	struct epoll_event event = {.data.u64 = client_data(s, c)};
+	uint32_t events;
 	bool reads = c->state == CLIENT_LEAVING ||
 		     (c->state == CLIENT_TALKING && !c->eof && c->in_used == c->in_length);
 
-	event.events = (reads ? EPOLLIN : 0) | (c->out_length ? EPOLLOUT : 0);
-	if (c->events == event.events)
+	events = (reads ? EPOLLIN : 0) | (c->out_length ? EPOLLOUT : 0);
+	if (c->events == events)
 		return;
-	c->events = event.events;
-	if (epoll_ctl(s->epoll, EPOLL_CTL_MOD, c->fd, &event))
+	c->events = events;
+	if (serve_loop_watch(&s->loop, place_of(s, c), c->fd, events, true))
 		client_drop(s, c);
 }
 
@@ -226,11 +205,12 @@ static void client_read(struct server *s, struct client *c)
 		client_advance(s, c);
 }
 
-static void client_event(struct server *s, struct client *c, uint32_t events)
+static void client_ready(void *arg, uint32_t place, uint32_t events)
 {
-	if (c->state == CLIENT_FREE)
-		return;
-	/* Both directions are closed, or reset: nobody is left to be told anything. */
+	struct server *s = arg;
+	struct client *c = &s->clients[place];
+
+	/* Both directions are closed, or reset: nobody is left to read a reply. */
 	if (events & (EPOLLERR | EPOLLHUP))
 		client_drop(s, c);
 	else if (c->state == CLIENT_LEAVING)
@@ -296,52 +276,38 @@ static void question_from(struct responder_question *q, const struct sockaddr_st
 	}
 }
 
-static void client_begin(struct server *s, int fd, const struct sockaddr_storage *peer)
+static void client_begin(void *arg, size_t listener, int fd, const struct sockaddr_storage *peer)
 {
+	struct server *s = arg;
 	struct client *c = free_place(s);
-	struct epoll_event event = {0};
+	uint32_t place = place_of(s, c);
 
+	(void)listener;
 	memset(c, 0, offsetof(struct client, in));
-	/* The place is found in the id again; the rest tells this client from an earlier one. */
-	c->question.id = s->questions++ * s->bounds->clients + (uint32_t)(c - s->clients);
+	/* The place is found in the id again; the rest differs from those of earlier clients. */
+	c->question.id = s->questions++ * s->bounds->clients + place;
 	question_from(&c->question, peer);
-	event.data.u64 = client_data(s, c);
-	if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &event)) {
+	if (serve_loop_watch(&s->loop, place, fd, 0, false)) {
 		close(fd);
 		return;
 	}
 	c->state = CLIENT_NEW;
 	c->fd = fd;
-	c->born_ms = s->now_ms;
+	c->born_ms = s->loop.now_ms;
 	client_alive(s, c);
 	s->open++;
 	s->waiting++;
 	client_ask(s, c);
 }
 
-static void accept_clients(struct server *s, int listener)
-{
-	struct sockaddr_storage peer;
-	socklen_t length;
-	int fd, i;
-
-	for (i = 0; i < ACCEPTS_PER_WAKE; i++) {
-		length = sizeof(peer);
-		fd = accept4(listener, (struct sockaddr *)&peer, &length,
-			     SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0)
-			return;
-		client_begin(s, fd, &peer);
-	}
-}
-
-/* False: the parent is gone. */
-static bool take_answer(struct server *s)
+static bool take_answer(void *arg, uint32_t events)
 {
 	struct responder_answer answer;
+	struct server *s = arg;
 	ssize_t got = recv(s->sockets->parent, &answer, sizeof(answer), MSG_DONTWAIT);
 	struct client *c;
 
+	(void)events;
 	if (got < 0)
 		return errno == EAGAIN || errno == EINTR;
 	if (got == 0)
@@ -360,8 +326,8 @@ static bool take_answer(struct server *s)
 static bool client_is_late(const struct server *s, const struct client *c)
 {
 	const struct responder_bounds *b = s->bounds;
-	int64_t still_ms = s->now_ms - c->active_ms;
-	int64_t age_ms = s->now_ms - c->born_ms;
+	int64_t still_ms = s->loop.now_ms - c->active_ms;
+	int64_t age_ms = s->loop.now_ms - c->born_ms;
 
 	switch (c->state) {
 	case CLIENT_NEW:
@@ -377,8 +343,9 @@ static bool client_is_late(const struct server *s, const struct client *c)
 	return false;
 }
 
-static void sweep(struct server *s)
+static void sweep(void *arg)
 {
+	struct server *s = arg;
 	const struct responder_bounds *b = s->bounds;
 	int shortest = b->ask_ms < b->leave_ms ? b->ask_ms : b->leave_ms;
 	unsigned int i;
@@ -394,90 +361,44 @@ static void sweep(struct server *s)
 	ask_waiting(s);
 	if (b->idle_ms < shortest)
 		shortest = b->idle_ms;
-	s->sweep_ms = s->now_ms + shortest / SWEEPS_PER_BOUND + 1;
+	s->loop.sweep_ms = s->loop.now_ms + shortest / SWEEPS_PER_BOUND + 1;
 }
 
-/* False: the parent is gone. */
-static bool handle(struct server *s, const struct epoll_event *event)
+/* Without clients no bound of time matters. */
+static int64_t until_ms(void *arg)
 {
-	const struct responder_sockets *k = s->sockets;
-	uint32_t place = (uint32_t)event->data.u64;
+	const struct server *s = arg;
 
-	if (place < s->bounds->clients) {
-		if (event->data.u64 == client_data(s, &s->clients[place]))
-			client_event(s, &s->clients[place], event->events);
-	} else if (place != fixed_data(s, k->parent)) {
-		accept_clients(s, (int)(place - s->bounds->clients));
-	} else {
-		return take_answer(s);
-	}
-	return true;
+	return s->open ? s->loop.sweep_ms : INT64_MAX;
 }
 
-static int serve(struct server *s)
-{
-	struct epoll_event events[WAKE_EVENTS];
-	int64_t wait_ms;
-	int n, i;
-
-	for (;;) {
-		wait_ms = s->sweep_ms > s->now_ms ? s->sweep_ms - s->now_ms : 0;
-		n = epoll_wait(s->epoll, events, WAKE_EVENTS, s->open ? (int)wait_ms : -1);
-		if (n < 0 && errno != EINTR)
-			return 1;
-		s->now_ms = clock_mono_ms();
-		for (i = 0; i < n; i++)
-			if (!handle(s, &events[i]))
-				return 0;
-		if (s->now_ms >= s->sweep_ms)
-			sweep(s);
-	}
-}
-
-static int server_setup(struct server *s)
-{
-	const struct responder_sockets *k = s->sockets;
-	int err;
-
-	s->clients = calloc(s->bounds->clients, sizeof(*s->clients));
-	s->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (!s->clients || s->epoll < 0)
-		return -errno;
-	err = watch_fixed(s, k->parent);
-	if (!err)
-		err = watch_fixed(s, k->listen4);
-	if (!err && k->listen6 >= 0)
-		err = watch_fixed(s, k->listen6);
-	tzset(); /* else gmtime_r() reads the time zone's file, when it is too late for that */
-	return err;
-}
-
-static int lock_in(const struct server *s, pid_t parent)
-{
-	const struct responder_sockets *k = s->sockets;
-	const int fds[] = {k->parent, k->listen4, s->epoll, k->listen6};
-	const struct sandbox sandbox = {
-		.parent = parent,
-		.name = "smtpl-responder",
-		.user = "nobody",
-		.fds = fds,
-		.fds_count = k->listen6 < 0 ? 3 : 4,
-		.syscalls = loop_syscalls,
-		.syscalls_count = sizeof(loop_syscalls) / sizeof(*loop_syscalls),
-		.files = s->bounds->clients + SPARE_FILES,
-		.memory_bytes = MEMORY_BYTES,
-	};
-
-	return sandbox_enter(&sandbox);
-}
+static const struct serve_ops ops = {
+	.accepts = ACCEPTS_PER_WAKE,
+	.begin = client_begin,
+	.ready = client_ready,
+	.parent = take_answer,
+	.sweep = sweep,
+	.until_ms = until_ms,
+};
 
 int responder_server(const struct responder_sockets *sockets, const struct responder_bounds *bounds,
 		     pid_t parent)
 {
-	struct server s = {.sockets = sockets, .bounds = bounds};
-	int err = server_setup(&s);
+	const int listeners[] = {sockets->listen4, sockets->listen6};
+	const struct sandbox sandbox = {
+		.parent = parent,
+		.name = "smtpl-responder",
+		.user = "nobody",
+		.syscalls = loop_syscalls,
+		.syscalls_count = sizeof(loop_syscalls) / sizeof(*loop_syscalls),
+		.memory_bytes = MEMORY_BYTES,
+	};
+	struct server s = {.sockets = sockets, .bounds = bounds, .loop = {.ops = &ops, .arg = &s}};
+	int err = serve_loop_init(&s.loop, bounds->clients, sockets->parent, listeners,
+				  sockets->listen6 < 0 ? 1 : 2);
 
-	if (!err)
-		err = lock_in(&s, parent);
-	return child_locked_in(sockets->parent, err) ? serve(&s) : 1;
+	s.clients = calloc(bounds->clients, sizeof(*s.clients));
+	if (!err && !s.clients)
+		err = -ENOMEM;
+	return serve_loop_run(&s.loop, &sandbox, err);
 }

@@ -27,8 +27,8 @@ struct responder_sockets {
 };
 
 /*
- * Go into the sandbox, tell the parent so by one int (0, or -errno of what failed), and serve until
- * the parent is gone. Sockets are non-blocking. Returns the process's exit status.
+ * Go into the sandbox, report that to the parent (child.h), and serve until the parent is gone.
+ * Sockets are non-blocking. Returns the process's exit status.
  */
 int responder_server(const struct responder_sockets *sockets, const struct responder_bounds *bounds,
 		     pid_t parent);

@@ -10,7 +10,8 @@
 #include "responder_smtp.h"
 
 /* The fixed words of the text and its figures take less than 200 of the 510 octets of a line. A
- * name of RFC 1035 has at most 253; of a longer one the end is shown, which tells whose it is. */
+ * name of RFC 1035 has at most 253; of a longer one the end is shown, where the registered name
+ * stands. */
 #define DOMAIN_SHOWN_MAX 253
 
 #define LAST_SECOND 253402300799 /* 9999-12-31T23:59:59Z: what the date's format can hold */
@@ -143,7 +144,7 @@ static size_t answer_command(struct responder_smtp *rs, enum smtp_verb verb,
 }
 
 /* The parser has to see the replies too: whether a body follows DATA is the server's word. */
-static size_t tell_parser(struct responder_smtp *rs, const char *reply, size_t length)
+static size_t parse_reply(struct responder_smtp *rs, const char *reply, size_t length)
 {
 	size_t i;
 
@@ -170,7 +171,7 @@ size_t responder_smtp_greet(struct responder_smtp *rs, const struct responder_an
 		return responder_smtp_stop(rs, reply);
 	rs->answer = *answer;
 	rs->answer.domain[sizeof(rs->answer.domain) - 1] = '\0';
-	return tell_parser(rs, reply, say("220 smtplimit ESMTP\r\n", reply));
+	return parse_reply(rs, reply, say("220 smtplimit ESMTP\r\n", reply));
 }
 
 size_t responder_smtp_byte(struct responder_smtp *rs, uint8_t byte,
@@ -192,7 +193,7 @@ size_t responder_smtp_byte(struct responder_smtp *rs, uint8_t byte,
 	if (c->pushed != pushed)
 		length = answer_command(rs, c->fifo[pushed % SMTP_FIFO_DEPTH], reply);
 	note_line(rs, byte);
-	return tell_parser(rs, reply, length);
+	return parse_reply(rs, reply, length);
 }
 
 size_t responder_smtp_stop(struct responder_smtp *rs, char reply[RESPONDER_REPLY_SIZE])

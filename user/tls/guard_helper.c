@@ -9,47 +9,51 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "guard_helper.h"
+#include "base/child.h"
 #include "base/sandbox.h"
 
 static volatile pid_t *scout_at;
 static bool scout_roots;
 
+struct helper {
+	const char *name;
+	const unsigned int *keep; /* capabilities */
+	size_t keep_count;
+	void (*once)(void);
+};
+
+/* Whoever stood still for long has many orders, and does it once for all of them. */
 static void serve(int fd, void (*once)(void))
 {
-	char orders[64];
+	char order;
 
-	while (read(fd, orders, sizeof(orders)) > 0)
+	while (child_await(fd, &order, sizeof(order))) {
+		while (child_take(fd, &order, sizeof(order)) == 1)
+			;
 		once();
+	}
 }
 
-static int start(struct guard_helper *h, const char *name, const unsigned int *keep, size_t count,
-		 void (*once)(void))
+static int helper_main(void *arg, int fd, pid_t parent)
 {
-	pid_t self = getpid();
-	int ends[2];
+	const struct helper *helper = arg;
+	int err = sandbox_close_others(&fd, 1);
 
-	if (pipe2(ends, O_CLOEXEC))
-		return -errno;
-	h->fd = ends[1];
-	h->pid = fork();
-	if (h->pid < 0)
-		return -errno;
-	if (h->pid == 0) {
-		if (!sandbox_close_others(ends, 1) && !sandbox_helper(name, self, keep, count))
-			serve(ends[0], once);
-		_exit(1);
-	}
-	close(ends[0]);
-	return fcntl(h->fd, F_SETFL, O_NONBLOCK) ? -errno : 0;
+	if (!err)
+		err = sandbox_helper(helper->name, parent, helper->keep, helper->keep_count);
+	if (child_locked_in(fd, err))
+		serve(fd, helper->once);
+	return 1;
 }
 
 bool guard_helper_order(const struct guard_helper *h)
 {
-	return write(h->fd, "o", 1) == 1 || errno == EAGAIN;
+	return send(h->fd, "o", 1, MSG_NOSIGNAL) == 1 || errno == EAGAIN;
 }
 
 static void fork_once(void)
@@ -64,7 +68,9 @@ static void fork_once(void)
 
 int guard_canary_start(struct guard_helper *h)
 {
-	return start(h, "smtpl-canary", NULL, 0, fork_once);
+	struct helper canary = {.name = "smtpl-canary", .once = fork_once};
+
+	return child_start(helper_main, &canary, &h->pid, &h->fd);
 }
 
 static void each_number(const char *path, void (*each)(const char *path, pid_t number))
@@ -83,8 +89,8 @@ static void each_number(const char *path, void (*each)(const char *path, pid_t n
 		closedir(dir);
 }
 
-/* To read this takes the lock of the memory; not so cmdline, of a process that has made its own
- * empty (PR_SET_MM_MAP). False: it has no memory. */
+/* A read of pagemap takes the lock of the memory; one of cmdline does not, where a process has made
+ * its own empty (PR_SET_MM_MAP). False: it has no memory. */
 static bool touch(const char *tasks, pid_t pid)
 {
 	char path[64], entry[8];
@@ -120,8 +126,8 @@ static void touch_process(const char *proc, pid_t pid)
 	each_number(path, touch_thread);
 }
 
-/* Root's last: one of them may wait for something else, and those that must not be dumped look like
- * root's. */
+/* Root's come last: one of them may wait for something else, and processes that must not be dumped
+ * seem to be root's. */
 static void scout_once(void)
 {
 	scout_roots = false;
@@ -134,11 +140,15 @@ static void scout_once(void)
 int guard_scout_start(struct guard_helper *h, volatile pid_t **at)
 {
 	static const unsigned int keep[] = {CAP_SYS_PTRACE, CAP_DAC_OVERRIDE};
+	struct helper scout = {.name = "smtpl-scout",
+			       .keep = keep,
+			       .keep_count = sizeof(keep) / sizeof(*keep),
+			       .once = scout_once};
 	void *page = mmap(NULL, sizeof(*scout_at), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
 		return -errno;
 	*at = scout_at = page;
-	return start(h, "smtpl-scout", keep, sizeof(keep) / sizeof(*keep), scout_once);
+	return child_start(helper_main, &scout, &h->pid, &h->fd);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * guard_helper.h - the guard's own children, forked before anything stands still: each does one
- * thing, as often as it is told to, and may stand still at it.
+ * thing, as often as it is ordered to, and may stand still at it.
  */
 #ifndef SMTPL_GUARD_HELPER_H
 #define SMTPL_GUARD_HELPER_H

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -260,6 +261,16 @@ static size_t count_descriptors(pid_t pid)
 	return count;
 }
 
+/* The child closes what it has handed over only behind its answer. */
+static void await_descriptors(pid_t pid, size_t count)
+{
+	int64_t until_ms = now_ms() + 10000;
+
+	while (count_descriptors(pid) != count && now_ms() < until_ms)
+		sched_yield();
+	assert_int_equal(count_descriptors(pid), count);
+}
+
 /* 0 to 2, and the directory that is being listed; no blocked or ignored signal; a group of its own.
  * */
 static void test_nothing_inherited(void **state)
@@ -284,7 +295,7 @@ static void test_nothing_inherited(void **state)
 	unsetenv("NOTIFY_SOCKET");
 	assert_int_equal(ask(), 0);
 	/* Of the child itself: those three and its end. */
-	assert_int_equal(count_descriptors(command.pid), 4);
+	await_descriptors(command.pid, 4);
 	/* Interrupts of the terminal are the daemon's. */
 	assert_int_equal(output_size,
 			 strlen("4\n/dev/null\n/\nSigBlk:\t0000000000000000\n2\nnone\n"));

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * daemon_loop.c - the daemon's loop: signals, a timer, new addresses of the host, and whoever else
+ * wants to be watched (daemon_children.h).
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+#include "base/clock.h"
+#include "daemon.h"
+#include "kernel/host_addresses.h"
+#include "base/log.h"
+
+#define TICK_NS	     (100 * 1000000)
+#define TICKS_SECOND 10
+#define WAKE_EVENTS  8
+
+static void warn_if_later(const char *what, bool differs)
+{
+	if (differs)
+		log_warning("the new %s is taken up by a restart", what);
+}
+
+/* Read the file again and apply what differs; on an error everything stays as it is. */
+static void reload(struct daemon *d)
+{
+	static struct config fresh, before; /* too large for the stack */
+	char error[1024] = "";
+
+	sd_notify(0, "RELOADING=1");
+	if (config_read(d->config_file, &fresh, error, sizeof(error))) {
+		log_error("%s; the settings in force stay", error);
+		sd_notify(0, "READY=1");
+		return;
+	}
+	warn_if_later("cgroup", strcmp(fresh.cgroup, d->config.cgroup) != 0);
+	warn_if_later("ring size", fresh.ring_bytes != d->config.ring_bytes);
+	warn_if_later("way of looking into TLS", fresh.tls != d->config.tls);
+	warn_if_later("log of Postfix", strcmp(fresh.feed_postfix, d->config.feed_postfix) != 0);
+	warn_if_later("[paths]", strcmp(fresh.state, d->config.state) != 0 ||
+					 strcmp(fresh.run, d->config.run) != 0 ||
+					 strcmp(fresh.bpffs, d->config.bpffs) != 0);
+	before = d->config;
+	d->config = fresh;
+	daemon_owners_reload(d, &before);
+	if (memcmp(&before.relays, &d->config.relays, sizeof(before.relays))) {
+		daemon_child_stop(d, DAEMON_POLICY);
+		daemon_child_start(d, DAEMON_POLICY);
+	}
+	pipeline_set_rule(d->pipeline, &d->config.rule, d->config.mode);
+	bpf_set_watch(d->bpf, &d->config);
+	if (d->tls)
+		bpf_tls_set_watch(d->tls, &d->config);
+	daemon_apply_roles(d);
+	daemon_apply_relay(d);
+	daemon_heartbeat(d);
+	log_notice("settings read again");
+	sd_notify(0, "READY=1");
+}
+
+static void on_signal(struct daemon *d, struct daemon_source *source)
+{
+	struct signalfd_siginfo info;
+
+	while (read(source->fd, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGHUP)
+			reload(d);
+		else if (info.ssi_signo == SIGUSR1)
+			daemon_orders(d);
+		else
+			d->loop.stop = true;
+	}
+}
+
+static void on_second(struct daemon *d)
+{
+	daemon_heartbeat(d);
+	daemon_owners_poll(d);
+	daemon_children_tend(d);
+	pipeline_tick(d->pipeline, clock_boot_ns());
+	daemon_expire(d);
+	daemon_orders(d);
+	if (daemon_snapshot(d, false)) {
+		daemon_sweep(d);
+		daemon_prune(d);
+	}
+}
+
+/* Events of delivered mail wake nobody: they are read here. */
+static void on_timer(struct daemon *d, struct daemon_source *source)
+{
+	uint64_t expired;
+
+	if (read(source->fd, &expired, sizeof(expired)) != sizeof(expired))
+		return;
+	d->loop.ticks++;
+	bpf_ring_read(d->bpf);
+	/* After a halt the heartbeat is old: no second more. */
+	d->loop.second_ticks += expired;
+	if (d->loop.second_ticks >= TICKS_SECOND) {
+		d->loop.second_ticks %= TICKS_SECOND;
+		on_second(d);
+	}
+	daemon_snapshot_finish(d);
+	if (d->list_stale)
+		daemon_list_suspended(d);
+	if (d->loop.ticks >= d->save.tick)
+		daemon_save(d);
+}
+
+static void on_addresses(struct daemon *d, struct daemon_source *source)
+{
+	if (host_addresses_drain(source->fd) != 0)
+		daemon_apply_addresses(d);
+}
+
+static int open_timer(void)
+{
+	const struct itimerspec every = {.it_interval.tv_nsec = TICK_NS,
+					 .it_value.tv_nsec = TICK_NS};
+	int fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd >= 0 && timerfd_settime(fd, 0, &every, NULL)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int daemon_watch(struct daemon *d, struct daemon_source *source)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.ptr = source};
+
+	return epoll_ctl(d->loop.epoll_fd, EPOLL_CTL_ADD, source->fd, &event) ? -errno : 0;
+}
+
+/* errno is of the call that made the descriptor. */
+static int open_source(struct daemon *d, struct daemon_source *source, int fd,
+		       void (*serve)(struct daemon *d, struct daemon_source *source))
+{
+	if (fd < 0)
+		return -errno;
+	*source = (struct daemon_source){.fd = fd, .serve = serve};
+	return daemon_watch(d, source);
+}
+
+int daemon_loop_start(struct daemon *d)
+{
+	struct daemon_loop *l = &d->loop;
+	int addresses = host_addresses_open();
+	int err = 0;
+
+	l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0)
+		err = -errno;
+	if (!err)
+		err = open_source(d, &l->signal,
+				  signalfd(-1, &l->signals, SFD_CLOEXEC | SFD_NONBLOCK), on_signal);
+	if (!err)
+		err = open_source(d, &l->timer, open_timer(), on_timer);
+	if (!err && addresses >= 0)
+		err = open_source(d, &l->addresses, addresses, on_addresses);
+	else if (!err)
+		log_warning("new addresses of this host will not be noticed: %s",
+			    strerror(-addresses));
+	if (err)
+		log_error("cannot start: %s", strerror(-err));
+	return err;
+}
+
+void daemon_loop(struct daemon *d)
+{
+	struct epoll_event events[WAKE_EVENTS];
+
+	while (!d->loop.stop) {
+		int n = epoll_wait(d->loop.epoll_fd, events, WAKE_EVENTS, -1);
+
+		for (int i = 0; i < n && !d->loop.stop; i++) {
+			struct daemon_source *source = events[i].data.ptr;
+
+			source->serve(d, source);
+		}
+	}
+}
