@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * accounts.h - the table of accounts: their windows, whether they are suspended, which of them are
- * to be saved, and when each is to be looked at again because time alone may change its verdict.
+ * to be saved, and when each is to be judged again because time alone may change its verdict.
  * Pure: time is an argument.
  *
  * An account is made by its first outcome and removed by accounts_collect() once nothing is known
@@ -13,28 +13,28 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
+#include "base/table.h"
 #include "who/account.h"
 #include "window.h"
 
 enum account_state {
 	ACCOUNT_FREE = 0,
 	ACCOUNT_SUSPENDED,
-	ACCOUNT_OBSERVED, /* over the line in observe mode: said once, until `until_ns` */
+	ACCOUNT_OBSERVED, /* over the line in observe mode: reported once, until `until_ns` */
 };
 
 struct account {
+	struct table_node node; /* accounts.c, as the next two */
+	LIST_ENTRY(account) check;
+	int64_t check_s; /* on the check list for this second; 0: not on it */
 	struct window window;
 	uint64_t since_ns;  /* boot time; not ACCOUNT_FREE: when that began */
 	uint64_t until_ns;  /* boot time; not ACCOUNT_FREE: when that ends */
 	uint64_t begins_ns; /* the window knows nothing before: when the last suspension ended */
-	int64_t check_s;    /* accounts.c: on the check list for this second; 0: not on it */
-	struct account *chain;
 	struct account *dirty_next; /* of the list that accounts_dirty() begins */
-	struct account *check_prev;
-	struct account *check_next;
-	char *own_domain; /* see accounts_own_domain() */
+	char *own_domain;	    /* see accounts_own_domain() */
 	uint32_t uid;
-	uint32_t hash;
 	uint8_t state; /* enum account_state */
 	bool dirty;    /* changed since it was saved */
 	bool stored;   /* was not empty when it was saved: the state database has a row of it */

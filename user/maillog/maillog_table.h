@@ -9,22 +9,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
+#include "base/table.h"
 #include "maillog_line.h"
 
 #define MAILLOG_KEY_SIZE 64
 
 struct maillog_message {
-	uint64_t hash;
-	uint32_t next;	/* in its bucket */
-	uint32_t older; /* in its list */
-	uint32_t newer;
+	struct table_node node;
+	TAILQ_ENTRY(maillog_message) queue;
 	uint32_t known; /* of enum submission_known */
 	uint32_t uid;
 	uint32_t caller;
 	uint32_t client_port;
 	uint8_t client[16];
 	bool begun;   /* its beginning was seen, or where it came from */
-	bool removed; /* kept for lines that are late */
+	bool removed; /* from the queue; kept for lines that come late */
 	int64_t removed_ns;
 	char *auth;   /* NULL: none */
 	char *sender; /* NULL: not known */
