@@ -73,11 +73,28 @@ struct hook_mta {
 
 extern const struct hook_mta hook_exim, hook_postfix, hook_opensmtpd, hook_sendmail;
 
+/* Behind the line at `at`. */
+size_t hook_line_end(const struct hook_text *text, size_t at);
+/* Put other bytes in place of those from begin to end. 0 or -ENOMEM. */
+int hook_text_splice(struct hook_text *text, size_t begin, size_t end, const char *with,
+		     size_t size);
+
+/* Where a block begins and ends, its marker lines included. */
+struct hook_block {
+	size_t begin;
+	size_t end;
+};
+
+/* Find the first block of this name, or of any if it is NULL, at or behind `from`. */
+bool hook_block_find(const struct hook_text *text, const char *name, const char *comment,
+		     size_t from, struct hook_block *found);
+/* Take out a block; exactly what hook_block_put() has added. */
+void hook_block_cut(struct hook_text *text, struct hook_block block);
 /* Put a block with these lines into text: in place of the block of that name, or where `at` points
  * (an offset). `comment` is "#" or "dnl" .... 0 or -ENOMEM. */
 int hook_block_put(struct hook_text *text, const char *name, const char *mta, const char *comment,
 		   const char *lines, size_t at);
-/* Take out the block; exactly what put has added. True: there was one. */
+/* Find the block of this name and cut it. True: there was one. */
 bool hook_block_remove(struct hook_text *text, const char *name, const char *comment);
 bool hook_block_present(const struct hook_text *text, const char *name, const char *comment);
 
