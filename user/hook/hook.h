@@ -127,6 +127,11 @@ void hook_find_binary(struct hook_context *context, char binary[PATH_MAX]);
 int hook_run(const struct hook_context *context, const char *const *argv, char *output,
 	     size_t output_size);
 
+/* Run a program that checks a configuration. 0; -EINVAL, with its output; another -errno, with the
+ * reason why it did not run in `output`. */
+int hook_run_check(const struct hook_context *context, const char *const *argv, char *output,
+		   size_t output_size);
+
 /* All of them, NULL at the end. */
 extern const struct hook_mta *const hook_mtas[];
 

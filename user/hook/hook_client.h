@@ -14,9 +14,8 @@
 int hook_client_command(const struct hook_context *context, const char *protocol,
 			char command[HOOK_COMMAND_SIZE], char *error, size_t error_size);
 
-/* Write what a plan comes to: "NAME: installed", or the file that lacks it. As hook_mta.check, with
- * `result` what its install() returned, and its error. */
-int hook_client_check(const char *name, int result, const char *error, struct hook_plan *plan,
-		      char *line, size_t line_size);
+/* As hook_mta.check: write "NAME: installed", or the file that an installation would change. */
+int hook_client_check(const struct hook_mta *mta, const struct hook_context *context, char *line,
+		      size_t line_size);
 
 #endif

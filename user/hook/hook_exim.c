@@ -389,32 +389,27 @@ static int hook_exim_syntax(const struct hook_context *context, char *error, siz
 {
 	struct exim_layout layout;
 	const char *exim = program(context);
-	int status = exim_layout_find(context, &layout);
+	int err = exim_layout_find(context, &layout);
 	char said[2048] = "";
 
-	if (status)
-		return status;
+	if (err)
+		return err;
 	if (layout.kind != EXIM_LAYOUT_FILE) {
 		const char *argv[] = {"update-exim4.conf", "--check", "-d", layout.directory, NULL};
 
-		status = hook_run(context, argv, said, sizeof(said));
-	} else if (exim) {
-		const char *argv[] = {exim, "-C", layout.path, "-bV", NULL};
-
-		status = hook_run(context, argv, said, sizeof(said));
+		err = hook_run_check(context, argv, said, sizeof(said));
 	} else {
-		status = -ENOENT;
+		const char *argv[] = {exim ? exim : "/usr/sbin/exim", "-C", layout.path, "-bV",
+				      NULL};
+
+		err = hook_run_check(context, argv, said, sizeof(said));
 	}
-	if (status == 0)
-		return 0;
-	if (status < 0)
-		snprintf(error, error_size,
-			 "the syntax of Exim's configuration cannot be checked: %s",
-			 strerror(-status));
-	else
-		snprintf(error, error_size, "Exim does not take the changed configuration: %s",
+	if (err)
+		snprintf(error, error_size, "%s: %s",
+			 err == -EINVAL ? "Exim does not take the changed configuration" :
+					  "the syntax of Exim's configuration cannot be checked",
 			 said);
-	return status < 0 ? status : -EINVAL;
+	return err;
 }
 
 static bool is_built(const struct hook_context *context, const struct exim_layout *layout)

@@ -339,3 +339,13 @@ int hook_run(const struct hook_context *context, const char *const *argv, char *
 		return -EINTR;
 	return WEXITSTATUS(status) == 127 ? -ENOENT : WEXITSTATUS(status);
 }
+
+int hook_run_check(const struct hook_context *context, const char *const *argv, char *output,
+		   size_t output_size)
+{
+	int status = hook_run(context, argv, output, output_size);
+
+	if (status < 0)
+		snprintf(output, output_size, "%s", strerror(-status));
+	return status > 0 ? -EINVAL : status;
+}

@@ -176,12 +176,12 @@ static int take_out(const struct hook_context *context, struct hook_plan *plan, 
 
 static int print(const struct hook_context *context, FILE *out)
 {
-	char error[512];
+	char error[512] = "out of memory";
 	char *block = NULL;
 	int err = make_block(context, false, &block, error, sizeof(error));
 
 	if (err) {
-		fprintf(out, "# %s\n", err == -ENOMEM ? "out of memory" : error);
+		fprintf(out, "# %s\n", error);
 		return err;
 	}
 	fprintf(out,
@@ -207,23 +207,16 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 
 	if (r)
 		return r;
-	r = hook_run(context, argv, said, sizeof(said));
-	if (r == 0)
-		return 0;
+	r = hook_run_check(context, argv, said, sizeof(said));
 	said[strcspn(said, "\n")] = '\0';
-	snprintf(error, error_size, "smtpd -n -f %s: %s", path, r < 0 ? strerror(-r) : said);
-	return r < 0 ? r : -EINVAL;
+	if (r)
+		snprintf(error, error_size, "smtpd -n -f %s: %s", path, said);
+	return r;
 }
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	struct hook_plan plan = {0};
-	char error[512];
-	int r = install(context, &plan, error, sizeof(error));
-
-	r = hook_client_check(MTA, r, error, &plan, line, line_size);
-	hook_plan_free(&plan);
-	return r;
+	return hook_client_check(&hook_opensmtpd, context, line, line_size);
 }
 
 const struct hook_mta hook_opensmtpd = {

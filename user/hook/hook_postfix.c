@@ -87,15 +87,12 @@ static int print(const struct hook_context *context, FILE *out)
 static int run(const struct hook_context *context, const char *const *argv, char *error,
 	       size_t error_size)
 {
-	char output[OUTPUT_SIZE];
-	int status = hook_run(context, argv, output, sizeof(output));
+	char said[OUTPUT_SIZE];
+	int err = hook_run_check(context, argv, said, sizeof(said));
 
-	if (status == 0)
-		return 0;
-	if (status < 0)
-		snprintf(output, sizeof(output), "%s", strerror(-status));
-	log_escape(output, strlen(output), 1, error, error_size);
-	return status < 0 ? status : -EINVAL;
+	if (err)
+		log_escape(said, strlen(said), 1, error, error_size);
+	return err;
 }
 
 static int check_version(const struct hook_context *context, char *error, size_t error_size)
@@ -127,13 +124,7 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	struct hook_plan plan = {0};
-	char error[512];
-	int err = install(context, &plan, error, sizeof(error));
-
-	err = hook_client_check("postfix", err, error, &plan, line, line_size);
-	hook_plan_free(&plan);
-	return err;
+	return hook_client_check(&hook_postfix, context, line, line_size);
 }
 
 const struct hook_mta hook_postfix = {

@@ -117,32 +117,27 @@ static int put_mc(struct hook_text *text, const char *command)
 	return put(text, MTA, MC_COMMENT, make_mc(command));
 }
 
-static int take_out_cf(struct hook_text *text, const char *command)
-{
-	(void)command;
-	hook_block_remove_all(text, CF_COMMENT);
-	return 0;
-}
+/* sendmail.mc first: make(1) makes sendmail.cf anew when it is the older one. */
+static const struct file {
+	const char *name;
+	const char *comment;
+	int (*put)(struct hook_text *text, const char *command);
+} files[] = {{"sendmail.mc", MC_COMMENT, put_mc}, {"sendmail.cf", CF_COMMENT, put_cf}};
 
-static int take_out_mc(struct hook_text *text, const char *command)
-{
-	(void)command;
-	hook_block_remove_all(text, MC_COMMENT);
-	return 0;
-}
-
-/* -ENOENT: there is no such file. */
-static int plan_file(const struct hook_context *context, struct hook_plan *plan, const char *name,
-		     int (*change)(struct hook_text *text, const char *command),
-		     const char *command)
+/* command NULL: take out what is ours. -ENOENT: there is no such file. */
+static int plan_file(const struct hook_context *context, struct hook_plan *plan,
+		     const struct file *file, const char *command)
 {
 	struct hook_text old = {0}, changed = {0};
 	char path[PATH_MAX];
-	int err = file_path(context, name, path);
+	int err = file_path(context, file->name, path);
 
 	err = err ? err : hook_read(context, path, &old);
 	err = err ? err : hook_text_copy(&changed, &old);
-	err = err ? err : change(&changed, command);
+	if (!err && command)
+		err = file->put(&changed, command);
+	else if (!err)
+		hook_block_remove_all(&changed, file->comment);
 	if (err) {
 		hook_text_free(&old);
 		hook_text_free(&changed);
@@ -151,15 +146,15 @@ static int plan_file(const struct hook_context *context, struct hook_plan *plan,
 	return hook_plan_add(plan, path, &old, &changed);
 }
 
-/* sendmail.mc first: make(1) makes sendmail.cf anew when it is the older one. */
-static int plan_both(const struct hook_context *context, struct hook_plan *plan, bool add,
+/* There need be no sendmail.mc. */
+static int plan_both(const struct hook_context *context, struct hook_plan *plan,
 		     const char *command, char *error, size_t error_size)
 {
 	const char *directory = context->directory ? context->directory : "/etc/mail";
-	int err = plan_file(context, plan, "sendmail.mc", add ? put_mc : take_out_mc, command);
+	int err = plan_file(context, plan, &files[0], command);
 
 	if (!err || err == -ENOENT)
-		err = plan_file(context, plan, "sendmail.cf", add ? put_cf : take_out_cf, command);
+		err = plan_file(context, plan, &files[1], command);
 	if (err)
 		snprintf(error, error_size, "%s%s/sendmail.cf or sendmail.mc: cannot be read: %s",
 			 context->root, directory, strerror(-err));
@@ -172,25 +167,25 @@ static int install(const struct hook_context *context, struct hook_plan *plan, c
 	char command[HOOK_COMMAND_SIZE];
 	int err = hook_client_command(context, MTA, command, error, error_size);
 
-	return err ? err : plan_both(context, plan, true, command, error, error_size);
+	return err ? err : plan_both(context, plan, command, error, error_size);
 }
 
 static int take_out(const struct hook_context *context, struct hook_plan *plan, char *error,
 		    size_t error_size)
 {
-	return plan_both(context, plan, false, NULL, error, error_size);
+	return plan_both(context, plan, NULL, error, error_size);
 }
 
 static int print(const struct hook_context *context, FILE *out)
 {
-	char command[HOOK_COMMAND_SIZE], error[512];
+	char command[HOOK_COMMAND_SIZE], error[512] = "out of memory";
 	char *lines = NULL;
 	int err = hook_client_command(context, MTA, command, error, sizeof(error));
 
 	if (!err && !(lines = make_mc(command)))
 		err = -ENOMEM;
 	if (err)
-		fprintf(out, "# %s\n", err == -ENOMEM ? "out of memory" : error);
+		fprintf(out, "# %s\n", error);
 	else
 		fprintf(out,
 			"dnl At the end of sendmail.mc, then `make -C /etc/mail`. In a sendmail.cf the\n"
@@ -224,23 +219,16 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 
 	if (r)
 		return r;
-	r = hook_run(context, argv, said, sizeof(said));
-	if (r == 0)
-		return 0;
+	r = hook_run_check(context, argv, said, sizeof(said));
 	said[strcspn(said, "\n")] = '\0';
-	snprintf(error, error_size, "%s -bt: %s", argv[0], r < 0 ? strerror(-r) : said);
-	return r < 0 ? r : -EINVAL;
+	if (r)
+		snprintf(error, error_size, "%s -bt: %s", argv[0], said);
+	return r;
 }
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	struct hook_plan plan = {0};
-	char error[512];
-	int r = install(context, &plan, error, sizeof(error));
-
-	r = hook_client_check(MTA, r, error, &plan, line, line_size);
-	hook_plan_free(&plan);
-	return r;
+	return hook_client_check(&hook_sendmail, context, line, line_size);
 }
 
 const struct hook_mta hook_sendmail = {
