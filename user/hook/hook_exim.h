@@ -118,8 +118,8 @@ void exim_conf_parse(struct exim_conf *conf);
 size_t exim_conf_acls(const struct exim_conf *conf, const struct exim_option *option,
 		      size_t found[EXIM_ACLS_MAX], bool *all);
 
-/* What goes in. @RUN@ stands for the run directory. */
-extern const char exim_text_main[], exim_text_not_smtp_option[], exim_text_acls[], exim_text_rcpt[],
-	exim_text_not_smtp[], exim_text_router[], exim_text_transport[];
+/* The lines of a part of exim.conf, with the run directory in them; malloc'ed. NULL without memory.
+ */
+char *exim_text(const struct hook_context *context, const char *part);
 
 #endif

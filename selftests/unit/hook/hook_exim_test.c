@@ -4,6 +4,7 @@
  * what to do by hand where it does not.
  */
 #include "hook_fixture.h"
+#include "hook/hook_exim.h"
 
 static const char whole[] = "domainlist local_domains = @\n"
 			    "ACL_RCPT = \\\n"
@@ -103,6 +104,29 @@ static void test_one_file(void **state)
 	assert_int_equal(change_exim(false), 1);
 	assert_file("/etc/exim/exim.conf", whole);
 	assert_int_equal(change_exim(false), 0);
+}
+
+/* Comments and marker lines of exim.conf are not in them. */
+static void test_parts_of_the_plain_file(void **state)
+{
+	static const char *const parts[] = {"main",	"not-smtp-option", "acl",      "rcpt",
+					    "not-smtp", "router",	   "transport"};
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		text = exim_text(&context, parts[i]);
+		assert_non_null(text);
+		assert_true(text[0] && text[strlen(text) - 1] == '\n');
+		assert_null(strstr(text, "#"));
+		free(text);
+	}
+	text = exim_text(&context, "not-smtp");
+	assert_string_equal(text, "  require\n    acl = smtplimit_not_smtp\n");
+	free(text);
+	text = exim_text(&context, "not");
+	assert_string_equal(text, "");
+	free(text);
 }
 
 /* What others change between install and remove stays. */
@@ -319,9 +343,11 @@ static void test_is_not_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_one_file),	 TEST(test_edited_meanwhile),	 TEST(test_branches),
-		TEST(test_includes),	 TEST(test_too_many_transports), TEST(test_not_as_expected),
-		TEST(test_done_by_hand), TEST(test_debian_split),	 TEST(test_is_not_there),
+		TEST(test_one_file),	     TEST(test_parts_of_the_plain_file),
+		TEST(test_edited_meanwhile), TEST(test_branches),
+		TEST(test_includes),	     TEST(test_too_many_transports),
+		TEST(test_not_as_expected),  TEST(test_done_by_hand),
+		TEST(test_debian_split),     TEST(test_is_not_there),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
