@@ -31,10 +31,11 @@ static int say(char *error, size_t error_size, int err, const char *what)
 static int plan_files(struct postfix_files *files, struct hook_plan *plan, char *error,
 		      size_t error_size)
 {
-	int err = hook_plan_add(plan, files->master_path, &files->master_old, &files->master);
+	struct postfix_file *order[] = {&files->master, &files->main};
+	int err = 0;
 
-	if (!err)
-		err = hook_plan_add(plan, files->main_path, &files->main_old, &files->main);
+	for (size_t i = 0; i < 2 && !err; i++)
+		err = hook_plan_add(plan, order[i]->path, &order[i]->old, &order[i]->text);
 	postfix_files_free(files);
 	return err ? say(error, error_size, err, strerror(-err)) : 0;
 }

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * hook_postfix.h - what is put into main.cf and master.cf; shared by hook_postfix*.c.
+ *
+ * postconf(1) does not edit these files, because it cannot put back what it changes. Seen with
+ * Postfix 3.7.11: `-e` writes every definition of a parameter anew, each on one line, without its
+ * line breaks and blanks, and glues a new parameter to a last line that has no newline; `-X`
+ * deletes every definition; `-P` writes a service anew behind the comments that stood in its entry,
+ * and refuses a value with blanks. Only what `-M` adds can be taken out to the byte, by `-MX`.
  */
 #ifndef SMTPL_HOOK_POSTFIX_H
 #define SMTPL_HOOK_POSTFIX_H
@@ -25,12 +31,14 @@ struct postfix_setting {
 /* The last one has no name. */
 extern const struct postfix_setting postfix_settings[];
 
-/* The two files, as they are and as they shall be. */
+struct postfix_file {
+	char path[PATH_MAX];
+	struct hook_text old;  /* as it is */
+	struct hook_text text; /* as it shall be */
+};
+
 struct postfix_files {
-	char main_path[PATH_MAX];
-	char master_path[PATH_MAX];
-	struct hook_text main_old, main;
-	struct hook_text master_old, master;
+	struct postfix_file main, master;
 };
 
 const char *postfix_directory(const struct hook_context *context);

@@ -41,25 +41,32 @@ const char *postfix_directory(const struct hook_context *context)
 	return context->directory ? context->directory : DIRECTORY;
 }
 
-void postfix_files_free(struct postfix_files *files)
+static int say_errno(char *error, size_t error_size, int err, const struct postfix_file *file)
 {
-	hook_text_free(&files->main_old);
-	hook_text_free(&files->main);
-	hook_text_free(&files->master_old);
-	hook_text_free(&files->master);
+	return err ? say(error, error_size, err, file->path, strerror(-err)) : 0;
 }
 
-/* Our parts already taken out of what shall be. */
-static int read_one(const struct hook_context *context, const char *path, struct hook_text *old,
-		    struct hook_text *text, char *error, size_t error_size)
+void postfix_files_free(struct postfix_files *files)
 {
-	int err = hook_read(context, path, old);
+	hook_text_free(&files->main.old);
+	hook_text_free(&files->main.text);
+	hook_text_free(&files->master.old);
+	hook_text_free(&files->master.text);
+}
 
-	if (!err && memchr(old->text, '\0', old->size))
-		return say(error, error_size, -EINVAL, path, "holds a NUL byte");
-	err = err ? err : hook_text_copy(text, old);
-	err = err ? err : postfix_restore(text);
-	return err ? say(error, error_size, err, path, strerror(-err)) : 0;
+/* Our parts are already taken out of what shall be. */
+static int read_file(const struct hook_context *context, const char *name,
+		     struct postfix_file *file, char *error, size_t error_size)
+{
+	int err;
+
+	snprintf(file->path, sizeof(file->path), "%s/%s", postfix_directory(context), name);
+	err = hook_read(context, file->path, &file->old);
+	if (!err && memchr(file->old.text, '\0', file->old.size))
+		return say(error, error_size, -EINVAL, file->path, "holds a NUL byte");
+	err = err ? err : hook_text_copy(&file->text, &file->old);
+	err = err ? err : postfix_restore(&file->text);
+	return say_errno(error, error_size, err, file);
 }
 
 /* postconf(1) writes a service anew when it changes it, and so takes our option out of its block:
@@ -74,10 +81,10 @@ static int restore_pickup(struct hook_text *master)
 		return there < 0 ? there : 0;
 	there = postfix_master_find(master, "pickup", &service);
 	if (there == 1)
-		postfix_option_remove(master, &service.line,
-				      "-o cleanup_service_name=" POSTFIX_CLEANUP);
+		there = postfix_option_remove(master, &service.line,
+					      "-o cleanup_service_name=" POSTFIX_CLEANUP);
 	postfix_service_free(&service);
-	return there < 0 ? there : 0;
+	return there;
 }
 
 /* postconf(1) changes a setting where it stands, which is in our block: what has been put behind
@@ -104,34 +111,27 @@ static int keep_edit(const struct postfix_setting *setting, const struct hook_te
 	return err < 0 ? err : 0;
 }
 
-static int keep_edits(const struct hook_text *with, struct hook_text *without)
+static int keep_edits(struct postfix_file *main)
 {
 	int err = 0;
 
 	for (size_t i = 0; postfix_settings[i].name && !err; i++)
 		if (postfix_settings[i].list)
-			err = keep_edit(&postfix_settings[i], with, without);
+			err = keep_edit(&postfix_settings[i], &main->old, &main->text);
 	return err;
 }
 
 int postfix_files_read(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size)
 {
-	const char *directory = postfix_directory(context);
+	struct postfix_file *main = &files->main, *master = &files->master;
 	int err;
 
 	memset(files, 0, sizeof(*files));
-	snprintf(files->main_path, sizeof(files->main_path), "%s/main.cf", directory);
-	snprintf(files->master_path, sizeof(files->master_path), "%s/master.cf", directory);
-	err = read_one(context, files->main_path, &files->main_old, &files->main, error,
-		       error_size);
-	if (!err)
-		err = read_one(context, files->master_path, &files->master_old, &files->master,
-			       error, error_size);
-	if (!err && (err = keep_edits(&files->main_old, &files->main)))
-		say(error, error_size, err, files->main_path, strerror(-err));
-	if (!err && (err = restore_pickup(&files->master)))
-		say(error, error_size, err, files->master_path, strerror(-err));
+	err = read_file(context, "main.cf", main, error, error_size);
+	err = err ? err : read_file(context, "master.cf", master, error, error_size);
+	err = err ? err : say_errno(error, error_size, keep_edits(main), main);
+	err = err ? err : say_errno(error, error_size, restore_pickup(&master->text), master);
 	if (err)
 		postfix_files_free(files);
 	return err;
@@ -155,51 +155,40 @@ static bool setting_holds(const struct postfix_setting *setting, const char *old
 	return setting->list ? strstr(old, setting->value) != NULL : !strcmp(old, setting->value);
 }
 
-/* Replace a setting that is there; 1: it is not. */
-static int put_setting(struct hook_text *text, const struct postfix_setting *setting, char **line)
+/* Replace a setting that is there; what is not goes to `missing`. */
+static int put_setting(struct hook_text *text, const struct postfix_setting *setting, FILE *missing)
 {
 	struct postfix_line where;
-	char *old;
+	char *old, *line = NULL;
 	int there = postfix_main_find(text, setting->name, &where, &old);
 	int err = there < 0 ? there : 0;
 
-	*line = NULL;
 	if (!err && !(there && setting_holds(setting, old))) {
-		*line = setting_line(setting, old);
-		err = !*line ? -ENOMEM : there ? 0 : 1;
+		line = setting_line(setting, old);
+		if (!line)
+			err = -ENOMEM;
+		else if (there)
+			err = postfix_replace(text, &where, setting->name, line);
+		else
+			fputs(line, missing);
 	}
-	if (!err && *line)
-		err = postfix_replace(text, &where, setting->name, *line);
+	free(line);
 	free(old);
 	return err;
 }
 
-/* Those that are not there go into one block at the end. */
-static int put_settings(struct hook_text *text, FILE *missing)
-{
-	int err = 0;
-
-	for (size_t i = 0; postfix_settings[i].name && err >= 0; i++) {
-		char *line;
-
-		err = put_setting(text, &postfix_settings[i], &line);
-		if (err == 1)
-			fputs(line, missing);
-		free(line);
-	}
-	return err < 0 ? err : 0;
-}
-
+/* The settings that are not there go into one block at the end. */
 static int edit_main(struct hook_text *text)
 {
 	char *missing = NULL;
 	size_t size;
 	FILE *out = open_memstream(&missing, &size);
-	int err;
+	int err = 0;
 
 	if (!out)
 		return -ENOMEM;
-	err = put_settings(text, out);
+	for (size_t i = 0; postfix_settings[i].name && !err; i++)
+		err = put_setting(text, &postfix_settings[i], out);
 	if (fclose(out))
 		err = -ENOMEM;
 	if (!err && size)
@@ -237,7 +226,7 @@ static int write_cleanup(const struct postfix_files *files, const struct postfix
 		fprintf(out, " %s", model->field[i]);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		char *value;
-		int err = checks_of(&files->main, names[i], &value);
+		int err = checks_of(&files->main.text, names[i], &value);
 
 		if (err)
 			return err;
@@ -297,22 +286,24 @@ int postfix_write_spawns(const struct hook_context *context, FILE *out, char *er
 	return 0;
 }
 
+/* The lines of the block of services. */
 static int write_services(const struct hook_context *context, const struct postfix_files *files,
 			  const char *cleanup, FILE *out, char *error, size_t error_size)
 {
+	const struct postfix_file *master = &files->master;
 	struct postfix_service model;
-	int err = postfix_master_find(&files->master, cleanup, &model);
+	int err = postfix_master_find(&master->text, cleanup, &model);
 
 	if (err == 0) {
 		snprintf(error, error_size, "%s: has no service \"%s\", which pickup hands mail to",
-			 files->master_path, cleanup);
+			 master->path, cleanup);
 		return -EINVAL;
 	}
 	if (err < 0)
-		return say(error, error_size, err, files->master_path, strerror(-err));
+		return say_errno(error, error_size, err, master);
 	err = 0;
 	if (strstr(model.field[POSTFIX_COMMAND], "header_checks"))
-		err = say(error, error_size, -EINVAL, files->master_path,
+		err = say(error, error_size, -EINVAL, master->path,
 			  "the service cleanup has header_checks of its own: want them in main.cf");
 	err = err ? err : postfix_write_spawns(context, out, error, error_size);
 	err = err ? err : write_cleanup(files, &model, out);
@@ -320,54 +311,52 @@ static int write_services(const struct hook_context *context, const struct postf
 	return err;
 }
 
-/* The lines of the block of services; malloc'ed. */
-static int services_text(const struct hook_context *context, const struct postfix_files *files,
-			 const struct postfix_service *pickup, char **lines, char *error,
-			 size_t error_size)
+static int put_services(const struct hook_context *context, struct postfix_files *files,
+			const struct postfix_service *pickup, char *error, size_t error_size)
 {
-	char *cleanup = cleanup_name(pickup);
+	struct hook_text *text = &files->master.text;
+	char *cleanup = cleanup_name(pickup), *lines = NULL;
 	size_t size;
-	FILE *out = open_memstream(lines, &size);
+	FILE *out = cleanup ? open_memstream(&lines, &size) : NULL;
 	int err = -ENOMEM;
 
 	if (out) {
-		err = cleanup ? write_services(context, files, cleanup, out, error, error_size) :
-				-ENOMEM;
+		err = write_services(context, files, cleanup, out, error, error_size);
 		if (fclose(out))
 			err = -ENOMEM;
 	}
+	if (!err)
+		err = hook_block_put(text, "services", "postfix", "#", lines, text->size);
 	free(cleanup);
+	free(lines);
 	return err;
 }
 
 static int edit_master(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size)
 {
-	struct hook_text *text = &files->master;
+	struct postfix_file *master = &files->master;
 	struct postfix_service pickup;
-	char *lines = NULL;
-	int err = postfix_master_find(text, "pickup", &pickup);
+	int err = postfix_master_find(&master->text, "pickup", &pickup);
 
-	if (err <= 0)
-		return say(error, error_size, err ? err : -EINVAL, files->master_path,
-			   err ? strerror(-err) : "has no service \"pickup\"");
+	if (err < 0)
+		return say_errno(error, error_size, err, master);
+	if (err == 0)
+		return say(error, error_size, -EINVAL, master->path, "has no service \"pickup\"");
+	err = 0;
 	if (strstr(pickup.field[POSTFIX_COMMAND], POSTFIX_CLEANUP)) {
 		postfix_service_free(&pickup); /* put in by hand */
 		return 0;
 	}
-	if (!checks_headers(&files->main, &pickup))
-		err = say(error, error_size, -EINVAL, files->master_path,
+	if (!checks_headers(&files->main.text, &pickup))
+		err = say(error, error_size, -EINVAL, master->path,
 			  "pickup has receive_override_options = no_header_body_checks: headers "
 			  "must be checked for mail of sendmail(1) to be refused");
-	else
-		err = services_text(context, files, &pickup, &lines, error, error_size);
+	err = err ? err : put_services(context, files, &pickup, error, error_size);
 	if (!err)
-		err = hook_block_put(text, "services", "postfix", "#", lines, text->size);
-	if (!err)
-		err = hook_block_put(text, "pickup", "postfix", "#",
+		err = hook_block_put(&master->text, "pickup", "postfix", "#",
 				     "  -o cleanup_service_name=" POSTFIX_CLEANUP "\n",
 				     pickup.line.end);
-	free(lines);
 	postfix_service_free(&pickup);
 	return err;
 }
@@ -393,11 +382,7 @@ int postfix_files_edit(const struct hook_context *context, struct postfix_files 
 		return err;
 	/* master.cf first: it asks for values that main.cf has without us. */
 	err = edit_master(context, files, error, error_size);
-	if (!err) {
-		err = edit_main(&files->main);
-		if (err)
-			say(error, error_size, err, files->main_path, strerror(-err));
-	}
+	err = err ? err : say_errno(error, error_size, edit_main(&files->main.text), &files->main);
 	if (err)
 		postfix_files_free(files);
 	return err;

@@ -50,10 +50,10 @@ int postfix_master_find(const struct hook_text *text, const char *name,
 			struct postfix_service *service);
 void postfix_service_free(struct postfix_service *service);
 
-/* Take out of a logical line an option as `-o name=value`, with its physical line if nothing else
- * is on it. False: it is not there. */
-bool postfix_option_remove(struct hook_text *text, const struct postfix_line *line,
-			   const char *option);
+/* Take an option, as `-o name=value`, out of a logical line if it is there, and with it the
+ * physical line if nothing else is on that. 0 or -ENOMEM. */
+int postfix_option_remove(struct hook_text *text, const struct postfix_line *line,
+			  const char *option);
 
 /* Put a block of ours with these lines in place of a logical line, which is kept in the block as
  * comments. 0 or -ENOMEM. */
