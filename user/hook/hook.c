@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook.c - marked blocks in the text of a file, and plans of what is to become of files.
+ * hook.c - marked blocks in the text of a file, and plans of how files change.
  */
 #include "hook.h"
 
@@ -17,7 +17,7 @@ size_t hook_line_end(const struct hook_text *text, size_t at)
 	return end ? (size_t)(end - text->text) + 1 : text->size;
 }
 
-/* Does the line at `at` begin with these words, with a blank or its end behind them? */
+/* Does the line at `at` begin with these words, followed by a blank or its end? */
 static bool line_has(const struct hook_text *text, size_t at, const char *words)
 {
 	size_t length = strlen(words);
@@ -78,8 +78,8 @@ int hook_text_splice(struct hook_text *text, size_t begin, size_t end, const cha
 }
 
 /*
- * Behind a last line without its end, the newline before the block is the block's, and its own last
- * line has none: so that taking it out leaves what was there.
+ * A block behind a last line that has no newline brings the newline before it, and has none at its
+ * own end, so that the text is what it was once the block is taken out.
  */
 int hook_block_put(struct hook_text *text, const char *name, const char *mta, const char *comment,
 		   const char *lines, size_t at)

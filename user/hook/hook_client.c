@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_client.c - the command and the check that hooks by way of `smtplimit answer` share.
+ * hook_client.c - what the hooks that run `smtplimit answer` share: the command and the check.
  */
 #include "hook_client.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_client.h - the command by which a mail server runs `smtplimit answer`.
+ * hook_client.h - what the hooks share that have a mail server run `smtplimit answer`.
  */
 #ifndef SMTPL_HOOK_CLIENT_H
 #define SMTPL_HOOK_CLIENT_H
@@ -9,8 +9,8 @@
 
 #define HOOK_COMMAND_SIZE 2048
 
-/* "BINARY -c FILE answer PROTOCOL". 0; -EINVAL: a path that the servers' configurations would need
- * quotes for, and each in its own way. */
+/* Write "BINARY -c FILE answer PROTOCOL". 0, or -errno with `error`; -EINVAL: a path would need
+ * quotes in the servers' configurations, in each of another kind. */
 int hook_client_command(const struct hook_context *context, const char *protocol,
 			char command[HOOK_COMMAND_SIZE], char *error, size_t error_size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_exim.c - Exim: what the hook changes in its configuration: ACLs of our own, a line in the
- * ACLs that take mail in, a router before all others, an event_action for every SMTP transport.
+ * hook_exim.c - Exim: the hook adds ACLs of our own, a line to the ACLs that take mail in, a router
+ * before all others, and an event_action to every SMTP transport.
  */
 #include "hook_exim.h"
 
@@ -16,7 +16,7 @@
 static const char own_head[] =
 	"# Made by smtplimit hook exim --install; smtplimit hook exim --remove takes it away.\n";
 
-/* A block to be put into a part, in the order of the file. */
+/* A block that is put into a file of others. */
 struct insert {
 	struct exim_place place;
 	char name[EXIM_NAME_SIZE + 32];
@@ -41,8 +41,8 @@ static int fail(struct planner *p, const char *what, const char *by_hand)
 	return -EINVAL;
 }
 
-/* An ACL or a transport may be there several times, each in some branch: a block's name is there
- * once. */
+/* An ACL or a transport may be defined in several branches, and the name of each block must be
+ * unique. */
 static void name_block(struct planner *p, struct insert *insert, const char *name)
 {
 	size_t same = 1, i = 0;
@@ -194,8 +194,8 @@ static int plan_all(struct planner *p)
 	return err ? err : plan_transports(p);
 }
 
-/* From the end of each file to its beginning, so that places stay what they are; of those at one
- * place the last first. */
+/* Blocks are put in from the end of a file to its beginning, so that the places before them stay
+ * valid; of several blocks at one place the last is first. */
 static int insert_all(struct planner *p, size_t part, struct hook_text *text)
 {
 	bool done[EXIM_INSERTS_MAX] = {false};
@@ -236,7 +236,7 @@ static int make_part(struct planner *p, size_t i, struct hook_text *text)
 	return err ? err : insert_all(p, i, text);
 }
 
-/* Each file as it shall be into the plan. */
+/* Plan each file with its blocks in it. */
 static int plan_parts(struct planner *p, struct hook_plan *plan)
 {
 	int err = 0;
@@ -317,7 +317,7 @@ static int hook_exim_install(const struct hook_context *context, struct hook_pla
 	return err;
 }
 
-/* Also from files that the server does not read now: it may have been another layout then. */
+/* Files that the server does not read now count, too: it may have had another layout then. */
 static int remove_layout(const struct hook_context *context, const struct exim_layout *layout,
 			 struct hook_plan *plan, char *error, size_t error_size)
 {

@@ -17,11 +17,11 @@
 #define COMMENT	  "#"
 #define FILES_MAX (SMTPD_CONF_INCLUDES_MAX + 1)
 
-/* smtpd.conf itself, and what it includes. */
+/* smtpd.conf itself, and the files that it includes. */
 struct conf {
 	char path[FILES_MAX][PATH_MAX];
 	struct hook_text old[FILES_MAX];
-	struct hook_text bare[FILES_MAX]; /* without anything of ours */
+	struct hook_text bare[FILES_MAX]; /* without what is ours */
 	size_t count;
 	size_t reading; /* which file an error is about */
 	struct smtpd_conf said;
@@ -70,7 +70,7 @@ static int read_file(const struct hook_context *context, struct conf *conf)
 	return err ? err : smtpd_conf_scan(&conf->said, &conf->bare[i]);
 }
 
-/* Includes are found while files are read, and read in turn. */
+/* Reading a file may find others that it includes; they are read in turn. */
 static int read_all(const struct hook_context *context, struct conf *conf)
 {
 	int err = find_file(context, conf->path[0]);
@@ -80,7 +80,8 @@ static int read_all(const struct hook_context *context, struct conf *conf)
 		memcpy(conf->path[conf->count], conf->said.include[conf->count - 1],
 		       SMTPD_CONF_NAME_SIZE);
 		err = read_file(context, conf);
-		/* Not there: another error than no server. smtpd says it, too. */
+		/* An included file that does not exist does not mean that there is no server. smtpd
+		 * does not start without it, either. */
 		err = err == -ENOENT ? -EIO : err;
 	}
 	return err;
@@ -114,7 +115,7 @@ static int plan_all(struct conf *conf, struct hook_plan *plan)
 	return err;
 }
 
-/* Filters must be known before they are named: at the top of the first file. */
+/* The block goes to the top of the first file: smtpd wants a filter defined before it is named. */
 static int make_block(const struct hook_context *context, bool has_socket, char **block,
 		      char *error, size_t error_size)
 {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * hook_postfix.c - what makes Postfix ask whether a message may be sent, through processes that its
- * own master(8) starts (smtplimit answer), so that somebody answers when the daemon is dead:
+ * own master(8) starts (smtplimit answer), so that it gets an answer when the daemon is dead:
  *
- *	SMTP		a policy service at DATA: once a message, behind all that checks recipients
+ *	SMTP		a policy service is asked at DATA: once for each message, behind all checks
+ *			of recipients
  *	sendmail(1)	pickup(8) has a cleanup(8) of its own, whose header_checks see the line
  *			"Received: ... from userid N" that pickup puts first. postdrop(1) could
  *			refuse at once (authorized_submit_users), but without the text
  *	queue		the transport of a suspended sender's domain is error(8)
  *
- * Postfix 3.0 or later. Other instances (postmulti) are hooked with -d each.
+ * It needs Postfix 3.0 or later. Another instance (postmulti) is hooked by its --dir.
  */
 #include "hook_postfix.h"
 
@@ -27,7 +28,7 @@ static int say(char *error, size_t error_size, int err, const char *what)
 	return err;
 }
 
-/* master.cf first: a running Postfix finds no service unknown. */
+/* master.cf is written first, so that main.cf never names a service that does not exist. */
 static int plan_files(struct postfix_files *files, struct hook_plan *plan, char *error,
 		      size_t error_size)
 {

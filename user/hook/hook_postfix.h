@@ -17,7 +17,7 @@
 #include "hook.h"
 
 #define POSTFIX_MAP "socketmap:unix:private/smtplimit-map:"
-/* Postfix puts its name in: the one that pickup(8) writes into a message. */
+/* Postfix puts in its name, which pickup(8) writes into the Received: line, too. */
 #define POSTFIX_PICKUP_MAP POSTFIX_MAP "pickup/$myhostname"
 #define POSTFIX_CLEANUP	   "smtplimit-cleanup"
 
@@ -25,7 +25,7 @@
 struct postfix_setting {
 	const char *name;
 	const char *value;
-	bool list; /* goes before what is there; else in its place */
+	bool list; /* our value goes before the one that is there, else in its place */
 };
 
 /* The last one has no name. */
@@ -42,14 +42,14 @@ struct postfix_files {
 };
 
 const char *postfix_directory(const struct hook_context *context);
-/* Read them; our parts are taken out of what shall be. 0 or -errno with one line in `error`. */
+/* Read them, and take our parts out of `text`. 0 or -errno with one line in `error`. */
 int postfix_files_read(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size);
 void postfix_files_free(struct postfix_files *files);
-/* Read them, and put our parts in. */
+/* The same, and put our parts into `text`. */
 int postfix_files_edit(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size);
-/* The two services that ask. 0 or -errno with `error`. */
+/* Write the two services that ask. 0 or -errno with `error`. */
 int postfix_write_spawns(const struct hook_context *context, FILE *out, char *error,
 			 size_t error_size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_postfix_edit.c - our parts in main.cf and master.cf.
+ * hook_postfix_edit.c - put our parts into main.cf and master.cf.
  */
 #include "hook_postfix.h"
 
@@ -14,7 +14,7 @@
 #include "postfix_cf.h"
 
 #define DIRECTORY "/etc/postfix"
-/* spawn(8) refuses root and Postfix's own user. It must be let in by the daemon: a relay user. */
+/* spawn(8) refuses root and Postfix's own user. The policy server lets only relay users in. */
 #define USER "mail"
 
 const struct postfix_setting postfix_settings[] = {
@@ -22,9 +22,9 @@ const struct postfix_setting postfix_settings[] = {
 	 "check_policy_service { unix:private/smtplimit-policy, timeout=2s, default_action=DUNNO }",
 	 true},
 	{"sender_dependent_default_transport_maps", POSTFIX_MAP "transport", true},
-	/* The port tells who on this host opened the connection. */
+	/* By the port the policy server finds the user on this host who connected. */
 	{"smtpd_client_port_logging", "yes", false},
-	/* spawn(8) ends its commands then, but those who ask stay connected for 1000 s. */
+	/* spawn(8) ends its commands then; clients stay connected for 1000 s. */
 	{"smtplimit-policy_time_limit", "3600s", false},
 	{"smtplimit-map_time_limit", "3600s", false},
 	{0},
@@ -54,7 +54,7 @@ void postfix_files_free(struct postfix_files *files)
 	hook_text_free(&files->master.text);
 }
 
-/* Our parts are already taken out of what shall be. */
+/* Read a file, and take our parts out of `text`. */
 static int read_file(const struct hook_context *context, const char *name,
 		     struct postfix_file *file, char *error, size_t error_size)
 {
@@ -69,8 +69,9 @@ static int read_file(const struct hook_context *context, const char *name,
 	return say_errno(error, error_size, err, file);
 }
 
-/* postconf(1) writes a service anew when it changes it, and so takes our option out of its block:
- * without the service that it names no mail of sendmail(1) would be taken. */
+/* When postconf(1) changes a service it writes the entry anew, and our option is no longer in its
+ * block. If the option stayed, Postfix would take no mail from sendmail(1), because the service
+ * that it names is gone. */
 static int restore_pickup(struct hook_text *master)
 {
 	struct postfix_service service;
@@ -87,8 +88,8 @@ static int restore_pickup(struct hook_text *master)
 	return there;
 }
 
-/* postconf(1) changes a setting where it stands, which is in our block: what has been put behind
- * our part, or taken out there, is to stay when the block goes. */
+/* postconf(1) changes a setting where it stands, in our block. What it has put behind our part of
+ * the value, or deleted there, is kept when the block is taken out. */
 static int keep_edit(const struct postfix_setting *setting, const struct hook_text *with,
 		     struct hook_text *without)
 {
@@ -137,7 +138,7 @@ int postfix_files_read(const struct hook_context *context, struct postfix_files 
 	return err;
 }
 
-/* "name = value", with the old value behind; malloc'ed. */
+/* "name = value", followed by the old value; malloc'ed. */
 static char *setting_line(const struct postfix_setting *setting, const char *old)
 {
 	bool both = setting->list && old && *old;
@@ -149,13 +150,13 @@ static char *setting_line(const struct postfix_setting *setting, const char *old
 	return line;
 }
 
-/* Is it there already, put in by hand? */
+/* Has somebody put it in by hand? */
 static bool setting_holds(const struct postfix_setting *setting, const char *old)
 {
 	return setting->list ? strstr(old, setting->value) != NULL : !strcmp(old, setting->value);
 }
 
-/* Replace a setting that is there; what is not goes to `missing`. */
+/* Replace a setting that is there, or write it to `missing`. */
 static int put_setting(struct hook_text *text, const struct postfix_setting *setting, FILE *missing)
 {
 	struct postfix_line where;
@@ -197,7 +198,7 @@ static int edit_main(struct hook_text *text)
 	return err;
 }
 
-/* The value of a parameter about headers, as it was without us; malloc'ed. */
+/* The value of a parameter about headers without our part; malloc'ed. */
 static int checks_of(const struct hook_text *text, const char *name, char **value)
 {
 	int there = postfix_main_find(text, name, NULL, value);
@@ -213,8 +214,8 @@ static int checks_of(const struct hook_text *text, const char *name, char **valu
 	return *value ? 0 : -ENOMEM;
 }
 
-/* Our cleanup(8): the one that pickup(8) has used, and one more table for headers of the message
- * itself. Those of its parts must not be asked for: they may be of another message. */
+/* Our cleanup(8) is the one that pickup(8) uses, with one more table for the headers of the message
+ * itself. The table is not asked for headers of its parts, which may be another message's. */
 static int write_cleanup(const struct postfix_files *files, const struct postfix_service *model,
 			 FILE *out)
 {
@@ -238,7 +239,7 @@ static int write_cleanup(const struct postfix_files *files, const struct postfix
 	return 0;
 }
 
-/* The value of -o cleanup_service_name in pickup's entry: the last counts; malloc'ed. */
+/* The value of the last -o cleanup_service_name in pickup's entry, which counts; malloc'ed. */
 static char *cleanup_name(const struct postfix_service *pickup)
 {
 	static const char option[] = "cleanup_service_name=";
@@ -252,7 +253,7 @@ static char *cleanup_name(const struct postfix_service *pickup)
 	return strndup(name, strcspn(name, " }"));
 }
 
-/* pickup(8) can be told not to have headers checked, and others are. */
+/* Some configurations have pickup(8) not check headers. */
 static bool checks_headers(const struct hook_text *text, const struct postfix_service *pickup)
 {
 	static const char none[] = "no_header_body_checks";
@@ -380,7 +381,7 @@ int postfix_files_edit(const struct hook_context *context, struct postfix_files 
 	err = err ? err : postfix_files_read(context, files, error, error_size);
 	if (err)
 		return err;
-	/* master.cf first: it asks for values that main.cf has without us. */
+	/* master.cf comes first: it needs values of main.cf as they are without our part. */
 	err = edit_master(context, files, error, error_size);
 	err = err ? err : say_errno(error, error_size, edit_main(&files->main.text), &files->main);
 	if (err)

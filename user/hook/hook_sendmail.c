@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_sendmail.c - Sendmail: a `program` map that runs `smtplimit answer sendmail`, asked when a
- * sender is named. A socket map would do without a process for each question, but has no limit of
- * time, and its keys no blanks. Into sendmail.cf, and into sendmail.mc, from which a later
- * sendmail.cf is made, where there is one.
+ * hook_sendmail.c - Sendmail: a `program` map runs `smtplimit answer sendmail` at each MAIL
+ * command. A socket map would need no process for each question, but it has no timeout, and its
+ * keys cannot hold blanks. The lines go into sendmail.cf and, if there is one, into sendmail.mc,
+ * from which a later sendmail.cf is made.
  */
 #include "hook.h"
 
@@ -19,12 +19,11 @@
 #define MAP	   "map"
 #define RULES	   "rules"
 
-/* The blocks in a sendmail.cf that was made of a sendmail.mc look as hook_block_put() makes them.
- * */
+/* So blocks in a sendmail.cf that was made from sendmail.mc look as hook_block_put() makes them. */
 #define BEGIN(name) "# BEGIN smtplimit " name " (smtplimit hook " MTA " --remove takes this out)\n"
 #define END(name)   "# END smtplimit " name "\n"
 
-/* Whatever fails, no text is found, and the mail passes: the map's own errors come as <TMPF>. */
+/* The map gives its own errors as <TMPF>, which no rule takes for a refusal: the mail passes. */
 #define MAP_FORMAT "Ksmtplimit program -a<R> -T<TMPF> %s --"
 
 static const char rules[] =
@@ -34,8 +33,8 @@ static const char rules[] =
 	"R$* $| $*\t\t$: $1\n";
 
 /*
- * FEATURE(`delay_checks') has no ruleset check_mail, and asks what would be in it only for a
- * recipient, and not for clients with SMTP AUTH: the name is free for ours.
+ * With FEATURE(`delay_checks') there is no ruleset check_mail: its rules run only when a recipient
+ * is named, and not for clients with SMTP AUTH. So the name is free for our ruleset.
  */
 #define SET_PLAIN   "Local_check_mail"
 #define SET_DELAYED "check_mail"
@@ -53,7 +52,7 @@ static int file_path(const struct hook_context *context, const char *name, char 
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* Its lines; NULL: no memory. */
+/* The lines of a block; malloc'ed. NULL without memory. */
 static char *make_cf_map(const char *command)
 {
 	char *lines = NULL;
@@ -75,7 +74,7 @@ static char *make_mc(const char *command)
 	return asprintf(&lines, mc_format, command, rules) < 0 ? NULL : lines;
 }
 
-/* Does it have a ruleset check_mail that is not ours? */
+/* Is there a ruleset check_mail that is not ours? */
 static bool has_check_mail(const struct hook_text *text)
 {
 	static const char set[] = "Scheck_mail";
@@ -103,7 +102,7 @@ static int put(struct hook_text *text, const char *name, const char *comment, ch
 	return err;
 }
 
-/* Blocks that are there stay where they are. */
+/* Blocks that are there already stay where they are. */
 static int put_cf(struct hook_text *text, const char *command)
 {
 	const char *set = has_check_mail(text) ? SET_PLAIN : SET_DELAYED;
@@ -117,14 +116,14 @@ static int put_mc(struct hook_text *text, const char *command)
 	return put(text, MTA, MC_COMMENT, make_mc(command));
 }
 
-/* sendmail.mc first: make(1) makes sendmail.cf anew when it is the older one. */
+/* sendmail.mc is written first: make(1) makes sendmail.cf anew when that is older. */
 static const struct file {
 	const char *name;
 	const char *comment;
 	int (*put)(struct hook_text *text, const char *command);
 } files[] = {{"sendmail.mc", MC_COMMENT, put_mc}, {"sendmail.cf", CF_COMMENT, put_cf}};
 
-/* command NULL: take out what is ours. -ENOENT: there is no such file. */
+/* command NULL: take out what is ours. -ENOENT: the file does not exist. */
 static int plan_file(const struct hook_context *context, struct hook_plan *plan,
 		     const struct file *file, const char *command)
 {
@@ -146,7 +145,7 @@ static int plan_file(const struct hook_context *context, struct hook_plan *plan,
 	return hook_plan_add(plan, path, &old, &changed);
 }
 
-/* There need be no sendmail.mc. */
+/* sendmail.mc may be missing. */
 static int plan_both(const struct hook_context *context, struct hook_plan *plan,
 		     const char *command, char *error, size_t error_size)
 {
@@ -200,7 +199,7 @@ static int print(const struct hook_context *context, FILE *out)
 
 static const char *find_program(const struct hook_context *context)
 {
-	/* Debian, Fedora; then the names that another mail server may have taken. */
+	/* Debian's and Fedora's; then the names that may belong to another mail server. */
 	static const char *const programs[] = {"/usr/libexec/sendmail/sendmail",
 					       "/usr/sbin/sendmail.sendmail",
 					       "/usr/sbin/sendmail-mta", "/usr/sbin/sendmail"};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * postfix_cf.c - logical lines of main.cf and master.cf, found and replaced.
+ * postfix_cf.c - find and replace logical lines of main.cf and master.cf.
  */
 #include "postfix_cf.h"
 
@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Before each physical line of what was replaced: one that ended in a newline, and one at the end
- * of the file that did not. */
+/* What is put before each physical line that is replaced: before one that ends in a newline, and
+ * before a last line that does not. */
 #define KEPT	  "#was: "
 #define KEPT_TORN "#was> "
 
-/* The first byte of a line that is not blank; '\n': an empty one. */
+/* The first byte of a line that is not blank; '\n' if there is none. */
 static char first_of(const struct hook_text *text, size_t at)
 {
 	while (at < text->size &&
@@ -78,7 +78,7 @@ char *postfix_line_joined(const struct hook_text *text, const struct postfix_lin
 	return joined;
 }
 
-/* The value if the line is "name = value", in place; else NULL. */
+/* Where the value is if the line is "name = value", else NULL. */
 static char *value_of(char *joined, const char *name)
 {
 	size_t length = strlen(name);
@@ -189,7 +189,7 @@ int postfix_option_remove(struct hook_text *text, const struct postfix_line *lin
 	return hook_text_splice(text, begin, end, "", 0);
 }
 
-/* The lines of a block: those that are replaced as comments, then the new ones; malloc'ed. */
+/* The lines of a block: the replaced ones as comments, then the new ones; malloc'ed. */
 static char *block_lines(const struct hook_text *text, const struct postfix_line *line,
 			 const char *lines)
 {
@@ -275,7 +275,7 @@ static bool find_last_block(const struct hook_text *text, struct hook_block *blo
 	return found;
 }
 
-/* From the end on: the last line of the file may have to get back its missing newline. */
+/* The last block is first: what it replaced may have had no newline at its end. */
 int postfix_restore(struct hook_text *text)
 {
 	struct hook_block block;

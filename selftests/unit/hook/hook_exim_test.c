@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_exim_test.c - the hook of Exim finds its places in configurations of several kinds, and says
- * what to do by hand where it does not.
+ * hook_exim_test.c - the hook of Exim finds its places in configurations of several kinds, and its
+ * error names what to do by hand where it does not.
  */
 #include "hook_fixture.h"
 #include "hook/hook_exim.h"
@@ -39,7 +39,7 @@ static int plan_exim(bool install, struct hook_plan *plan, char *error, size_t e
 			 hook_exim.remove(&context, plan, error, error_size);
 }
 
-/* Plan and carry out without a check by Exim itself. How many files changed. */
+/* Plan and carry out without a check by Exim itself. Returns how many files changed. */
 static int change_exim(bool install)
 {
 	struct hook_plan plan = {0};
@@ -106,7 +106,7 @@ static void test_one_file(void **state)
 	assert_int_equal(change_exim(false), 0);
 }
 
-/* Comments and marker lines of exim.conf are not in them. */
+/* They are without the comments and marker lines of exim.conf. */
 static void test_parts_of_the_plain_file(void **state)
 {
 	static const char *const parts[] = {"main",	"not-smtp-option", "acl",      "rcpt",
@@ -150,7 +150,7 @@ static void test_edited_meanwhile(void **state)
 	free(wanted);
 }
 
-/* Whatever branch is taken is hooked. */
+/* The hook is in every branch. */
 static void test_branches(void **state)
 {
 	static const char acls[] =
@@ -180,7 +180,7 @@ static void test_branches(void **state)
 	free(text);
 }
 
-/* What the log says meanwhile goes to a file. */
+/* Warnings go to a file meanwhile. */
 static void install_and_note(const char *path)
 {
 	int kept = dup(STDERR_FILENO), fd = open(path_of(path), O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -214,7 +214,7 @@ static void test_includes(void **state)
 	free(text);
 }
 
-/* What does not fit is said, and not left without a hook. */
+/* What does not fit is an error: no transport is left without a hook. */
 static void test_too_many_transports(void **state)
 {
 	char *many = NULL, *text;
@@ -268,7 +268,7 @@ static void test_not_as_expected(void **state)
 	}
 }
 
-/* What a person has put in as the errors say. */
+/* A person has put in what the errors name. */
 static void test_done_by_hand(void **state)
 {
 	char *text = replaced(whole, "  my_rcpt\n", "  ${if eq{1}{1}{my_rcpt}{b}}\n");
@@ -318,7 +318,7 @@ static void test_debian_split(void **state)
 	assert_true(hook_exists(&context, "/etc/exim4/conf.d/router/01_smtplimit"));
 	assert_file("/etc/exim4/conf.d/acl/40_mine", "wrong");
 	assert_int_equal(change_exim(true), 0);
-	/* Another layout is used now: what is in this one is taken out all the same. */
+	/* Exim uses another layout now; this one is cleared, too. */
 	write_file("/etc/exim4/exim4.conf", whole, 0644);
 	assert_int_equal(change_exim(false), 6);
 	assert_file("/etc/exim4/conf.d/main/99_smtplimit", NULL);
