@@ -55,6 +55,13 @@ $(O)/user/kernel/bpf.o: $(O)/smtplimit.skel.h
 $(O)/user/kernel/bpf_domains.o: $(O)/domains.skel.h
 $(O)/user/kernel/bpf_tls.o: $(O)/tls.skel.h
 
+# A text as a C string, for the file that includes it.
+$(O)/user/hook/hook_exim_text.o: $(O)/exim.conf.h
+$(O)/exim.conf.h: user/hook/exim.conf | $(O)/user
+	$(call say,TEXT,$@)
+	$(Q)sed -e 's/[\\"]/\\&/g; s/.*/\t"&\\n"/' -e '1s/^/static const char exim_conf[] =\n/; $$s/$$/;/' $< \
+		> $@.tmp && mv $@.tmp $@
+
 $(O)/%.skel.h: $(O)/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@.tmp && mv $@.tmp $@

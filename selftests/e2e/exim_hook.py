@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`smtplimit hook exim` edits every layout of a real Exim's configuration, which Exim then takes
-and delivers with, and takes its lines out again to the byte. Exim delivers without a daemon, too."""
+and delivers with, and takes its lines out again to the byte. Exim delivers without a daemon, too,
+and takes the plain file that the lines come from."""
 # SECONDS: 70
 import contextlib
+import re
 import sys
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from ktap import equal, true  # noqa: E402
 from system import wait_for  # noqa: E402
 
 ETC = "etc/exim4"
+PLAIN = Path(__file__).resolve().parents[2] / "user/hook/exim.conf"
+PART = re.compile(r"^# BEGIN smtplimit (\S+)\n(.*?)^# END smtplimit \1\n", re.MULTILINE | re.DOTALL)
 TRANSPORT = f"{ETC}/conf.d/transport/30_exim4-config_remote_smtp"
 
 
@@ -140,6 +144,31 @@ def test_what_is_printed_is_taken():
             rows = server.tree.read(f"{ETC}/conf.d/{name}").splitlines()
             equal([r for r in rows if not r.startswith("#") and r not in printed.splitlines()], [],
                   f"lines of {name} that are not printed")
+
+
+def test_the_plain_file_is_taken():
+    """As it is, and not with a wrong word in any part that Exim reads when it starts."""
+    def takes(text):
+        server.tree.write(f"{ETC}/plain.conf", text, 0o640, "root:Debian-exim")
+        return server.tree.run(["exim4", "-C", f"/{ETC}/plain.conf", "-bV"])
+    with exim() as (_, server):
+        text = PLAIN.read_text("utf-8")
+        done = takes(text)
+        equal(done.returncode, 0, f"exit of exim -bV ({done.stdout}{done.stderr})")
+        parts = {name: lines for name, lines in PART.findall(text)}
+        equal(len(parts), 7, "parts of the plain file")
+        for name, lines in parts.items():
+            done = takes(text.replace(lines, "smtplimit_wrong = 1\n" + lines))
+            true(done.returncode != 0, f"Exim takes a wrong line in the part {name}")
+
+
+def test_the_plain_file_is_what_is_printed():
+    """Without comments, and with the run directory in it."""
+    with exim() as (host, server):
+        printed = re.split(r"^# .*:\n", hook(host, server).stdout, flags=re.MULTILINE)[1:]
+        parts = [re.sub(r"^#.*\n", "", lines, flags=re.MULTILINE).replace("@RUN@", f"{host.dir}/run")
+                 for _, lines in PART.findall(PLAIN.read_text("utf-8"))]
+        equal("".join(printed), "\n".join(parts), "what is printed")
 
 
 if __name__ == "__main__":

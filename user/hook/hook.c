@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook.c - marked blocks in the text of a file, and plans of what is to become of files.
+ * hook.c - marked blocks in the text of a file, and plans of how files change.
  */
 #include "hook.h"
 
@@ -10,55 +10,57 @@
 
 #define MARK_SIZE 256
 
-/* Where a block begins and ends, its marker lines included. */
-struct block {
-	size_t begin;
-	size_t end;
-};
-
-static size_t line_end(const struct hook_text *text, size_t at)
+size_t hook_line_end(const struct hook_text *text, size_t at)
 {
 	const char *end = memchr(text->text + at, '\n', text->size - at);
 
 	return end ? (size_t)(end - text->text) + 1 : text->size;
 }
 
-/* Does the line at `at` begin with these words, with a blank or its end behind them? */
+/* Does the line at `at` begin with these words, followed by a blank or its end? */
 static bool line_has(const struct hook_text *text, size_t at, const char *words)
 {
 	size_t length = strlen(words);
-	size_t end = line_end(text, at);
+	size_t end = hook_line_end(text, at);
 
 	if (end - at < length || memcmp(text->text + at, words, length))
 		return false;
 	return at + length == text->size || strchr(" \r\n", text->text[at + length]);
 }
 
-/* name NULL: the first block of any name from `from` on. */
-static bool find_block(const struct hook_text *text, const char *name, const char *comment,
-		       size_t from, struct block *found)
+/* The marker line that ends a block; `name` is followed by the rest of a line. */
+static void write_end(char mark[MARK_SIZE], const char *comment, const char *name)
+{
+	snprintf(mark, MARK_SIZE, "%s END smtplimit %.*s", comment, (int)strcspn(name, " \r\n"),
+		 name);
+}
+
+bool hook_block_find(const struct hook_text *text, const char *name, const char *comment,
+		     size_t from, struct hook_block *found)
 {
 	char begin[MARK_SIZE], end[MARK_SIZE];
 	bool open = false;
-	size_t at;
+	size_t first = 0;
 
 	snprintf(begin, sizeof(begin), "%s BEGIN smtplimit%s%s", comment, name ? " " : "",
 		 name ? name : "");
-	snprintf(end, sizeof(end), "%s END smtplimit%s%s", comment, name ? " " : "",
-		 name ? name : "");
-	for (at = from; at < text->size; at = line_end(text, at)) {
+	for (size_t at = from; at < text->size; at = hook_line_end(text, at)) {
 		if (line_has(text, at, begin)) {
-			found->begin = at;
+			const char *rest = text->text + at + strlen(begin);
+
+			write_end(end, comment, name ? name : rest + (*rest == ' '));
+			first = at;
 			open = true;
 		} else if (open && line_has(text, at, end)) {
-			found->end = line_end(text, at);
+			*found = (struct hook_block){first, hook_line_end(text, at)};
 			return true;
 		}
 	}
 	return false;
 }
 
-static int splice(struct hook_text *text, size_t begin, size_t end, const char *with, size_t size)
+int hook_text_splice(struct hook_text *text, size_t begin, size_t end, const char *with,
+		     size_t size)
 {
 	size_t rest = text->size - end;
 	size_t changed = begin + size + rest;
@@ -76,14 +78,14 @@ static int splice(struct hook_text *text, size_t begin, size_t end, const char *
 }
 
 /*
- * Behind a last line without its end, the newline before the block is the block's, and its own last
- * line has none: so that taking it out leaves what was there.
+ * A block behind a last line that has no newline brings the newline before it, and has none at its
+ * own end, so that the text is what it was once the block is taken out.
  */
 int hook_block_put(struct hook_text *text, const char *name, const char *mta, const char *comment,
 		   const char *lines, size_t at)
 {
-	struct block old = {at, at};
-	bool there = find_block(text, name, comment, 0, &old);
+	struct hook_block old = {at, at};
+	bool there = hook_block_find(text, name, comment, 0, &old);
 	bool torn = there ? text->text[old.end - 1] != '\n' : at > 0 && text->text[at - 1] != '\n';
 	char *block = NULL;
 	int length, err;
@@ -96,12 +98,12 @@ int hook_block_put(struct hook_text *text, const char *name, const char *mta, co
 			  torn ? "" : "\n");
 	if (length < 0)
 		return -ENOMEM;
-	err = splice(text, old.begin, old.end, block, length);
+	err = hook_text_splice(text, old.begin, old.end, block, length);
 	free(block);
 	return err;
 }
 
-static void cut_block(struct hook_text *text, struct block block)
+void hook_block_cut(struct hook_text *text, struct hook_block block)
 {
 	if (block.begin > 0 && text->text[block.end - 1] != '\n')
 		block.begin--;
@@ -112,21 +114,21 @@ static void cut_block(struct hook_text *text, struct block block)
 
 bool hook_block_remove(struct hook_text *text, const char *name, const char *comment)
 {
-	struct block block;
+	struct hook_block block;
 
-	if (!text->text || !find_block(text, name, comment, 0, &block))
+	if (!text->text || !hook_block_find(text, name, comment, 0, &block))
 		return false;
-	cut_block(text, block);
+	hook_block_cut(text, block);
 	return true;
 }
 
 size_t hook_block_remove_all(struct hook_text *text, const char *comment)
 {
-	struct block block;
+	struct hook_block block;
 	size_t count = 0;
 
-	while (text->text && find_block(text, NULL, comment, 0, &block)) {
-		cut_block(text, block);
+	while (text->text && hook_block_find(text, NULL, comment, 0, &block)) {
+		hook_block_cut(text, block);
 		count++;
 	}
 	return count;
@@ -134,9 +136,9 @@ size_t hook_block_remove_all(struct hook_text *text, const char *comment)
 
 bool hook_block_present(const struct hook_text *text, const char *name, const char *comment)
 {
-	struct block block;
+	struct hook_block block;
 
-	return text->text && find_block(text, name, comment, 0, &block);
+	return text->text && hook_block_find(text, name, comment, 0, &block);
 }
 
 void hook_text_free(struct hook_text *text)

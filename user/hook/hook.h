@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook.h - the configuration that makes a mail server ask and tell: printed, added as files of our
- * own and as marked blocks, taken out exactly. hook.c knows files and blocks; hook_MTA.c knows what
- * goes into them.
+ * hook.h - the configuration by which a mail server asks the policy server and sends reports.
+ * It is printed, or put in as files of our own and as marked blocks, and taken out to the byte.
+ * hook.c knows blocks and plans, hook_file.c the files, hook_MTA.c what goes into them.
  *
  * A block stands between two marker lines that carry a name, in the comment syntax of the file:
  *	# BEGIN smtplimit NAME (smtplimit hook MTA --remove takes this out)
@@ -26,9 +26,9 @@ struct hook_text {
 
 struct hook_edit {
 	const char *path;     /* below root */
-	struct hook_text old; /* text NULL: there is no such file */
-	struct hook_text new; /* text NULL: to be removed */
-	char *real;	      /* while it is carried out: links followed, as seen from here */
+	struct hook_text old; /* text NULL: the file does not exist */
+	struct hook_text new; /* text NULL: the file is removed */
+	char *real;	      /* while the plan is carried out: the path with root, without links */
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
@@ -53,46 +53,64 @@ struct hook_context {
 
 struct hook_mta {
 	const char *name; /* "exim" */
-	/* What is to be added, for people to read and put in by hand. */
+	/* Write what is added, for people who put it in by hand. */
 	int (*print)(const struct hook_context *context, FILE *out);
-	/* Plan the edits that add it / take it out: from files as they are to files as they shall
-	 * be. A plan without edits: it is so already. 0 or -errno with one line in `error`. */
+	/* Plan the edits that put the hook in, or take it out. A plan without edits means that
+	 * nothing has to change. 0 or -errno with one line in `error`. */
 	int (*install)(const struct hook_context *context, struct hook_plan *plan, char *error,
 		       size_t error_size);
 	int (*remove)(const struct hook_context *context, struct hook_plan *plan, char *error,
 		      size_t error_size);
-	/* The server's own syntax check over the files as they are on disk. 0 or -errno with what
-	 * it said in `error`. */
+	/* Have the server check its files as they are on disk. 0 or -errno with the server's words
+	 * in `error`. */
 	int (*syntax)(const struct hook_context *context, char *error, size_t error_size);
-	/* One line: "exim: installed", "postfix: not installed: /etc/postfix/main.cf lacks ..." 1:
-	 * the server is not on this host; 0: live; -errno: not. */
+	/* Write one line: "exim: installed", "postfix: not installed: /etc/postfix/main.cf lacks
+	 * ...". 1: the server is not on this host; 0: the hook works; -errno: it does not. */
 	int (*check)(const struct hook_context *context, char *line, size_t line_size);
-	/* What the person has to do afterwards: "systemctl reload exim4". */
+	/* What people have to run afterwards: "systemctl reload exim4". */
 	const char *reload;
 };
 
 extern const struct hook_mta hook_exim, hook_postfix, hook_opensmtpd, hook_sendmail;
 
-/* Put a block with these lines into text: in place of the block of that name, or where `at` points
- * (an offset). `comment` is "#" or "dnl" .... 0 or -ENOMEM. */
+/* Where the line at `at` ends, behind its newline. */
+size_t hook_line_end(const struct hook_text *text, size_t at);
+/* Put other bytes in place of those from begin to end. 0 or -ENOMEM. */
+int hook_text_splice(struct hook_text *text, size_t begin, size_t end, const char *with,
+		     size_t size);
+
+/* Where a block begins and ends, its marker lines included. */
+struct hook_block {
+	size_t begin;
+	size_t end;
+};
+
+/* Find the first block of this name, or of any if it is NULL, at or behind `from`. */
+bool hook_block_find(const struct hook_text *text, const char *name, const char *comment,
+		     size_t from, struct hook_block *found);
+/* Take out a block; exactly what hook_block_put() has added. */
+void hook_block_cut(struct hook_text *text, struct hook_block block);
+/* Put a block with these lines in place of the block of that name, or at the offset `at` if there
+ * is none. `comment` is what begins a comment: "#" or "dnl". 0 or -ENOMEM. */
 int hook_block_put(struct hook_text *text, const char *name, const char *mta, const char *comment,
 		   const char *lines, size_t at);
-/* Take out the block; exactly what put has added. True: there was one. */
+/* Find the block of this name and cut it. True: there was one. */
 bool hook_block_remove(struct hook_text *text, const char *name, const char *comment);
 bool hook_block_present(const struct hook_text *text, const char *name, const char *comment);
 
-/* Take out every block of ours, whatever its name. How many there were. */
+/* Take out every block of ours. Returns how many there were. */
 size_t hook_block_remove_all(struct hook_text *text, const char *comment);
 
-/* Read a file below root. 0; -ENOENT: text NULL. Frees nothing. */
+/* Read a file below root into *text, which is overwritten, not freed. 0 or -errno with an empty
+ * *text. */
 int hook_read(const struct hook_context *context, const char *path, struct hook_text *text);
 void hook_text_free(struct hook_text *text);
 /* *to is overwritten, not freed. 0 or -ENOMEM. */
 int hook_text_copy(struct hook_text *to, const struct hook_text *from);
 /* Is there such a file or directory below root? */
 bool hook_exists(const struct hook_context *context, const char *path);
-/* Take over both texts, also on an error; when they are equal nothing is planned. 0, -ENOMEM or
- * -E2BIG. */
+/* Add an edit, but none if both texts are equal. Both are taken over, also on an error. 0, -ENOMEM
+ * or -E2BIG. */
 int hook_plan_add(struct hook_plan *plan, const char *path, struct hook_text *old,
 		  struct hook_text *changed);
 /* Write all new files (atomically, mode and owner kept, symbolic links followed), run mta->syntax,
@@ -101,14 +119,18 @@ int hook_plan_carry_out(const struct hook_mta *mta, const struct hook_context *c
 			struct hook_plan *plan, char *error, size_t error_size);
 void hook_plan_free(struct hook_plan *plan);
 
-/* Set context->binary: this program, below the root if it lies there, else where it is installed.
- * */
+/* Set context->binary: this program if it lies below the root, else one that is installed there. */
 void hook_find_binary(struct hook_context *context, char binary[PATH_MAX]);
 
 /* Run a program of the server (chroot into context->root if there is one), with its output in
  * `output`. Its exit status, or -errno. */
 int hook_run(const struct hook_context *context, const char *const *argv, char *output,
 	     size_t output_size);
+
+/* Run a program that checks a configuration. 0; -EINVAL, with its output; another -errno, with the
+ * reason why it did not run in `output`. */
+int hook_run_check(const struct hook_context *context, const char *const *argv, char *output,
+		   size_t output_size);
 
 /* All of them, NULL at the end. */
 extern const struct hook_mta *const hook_mtas[];

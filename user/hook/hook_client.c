@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_client.c - the command and the check that hooks by way of `smtplimit answer` share.
+ * hook_client.c - what the hooks that run `smtplimit answer` share: the command and the check.
  */
 #include "hook_client.h"
 
@@ -41,21 +41,28 @@ int hook_client_command(const struct hook_context *context, const char *protocol
 	return -ENAMETOOLONG;
 }
 
-int hook_client_check(const char *name, int result, const char *error, struct hook_plan *plan,
-		      char *line, size_t line_size)
+int hook_client_check(const struct hook_mta *mta, const struct hook_context *context, char *line,
+		      size_t line_size)
 {
-	if (result == -ENOENT) {
-		snprintf(line, line_size, "%s: not on this host", name);
+	struct hook_plan plan = {0};
+	char error[512] = "";
+	int err = mta->install(context, &plan, error, sizeof(error));
+
+	if (err == -ENOENT) {
+		snprintf(line, line_size, "%s: not on this host", mta->name);
 		return 1;
 	}
-	if (result)
-		snprintf(line, line_size, "%s: not installed: %s", name, error);
-	else if (plan->count)
+	if (err) {
+		snprintf(line, line_size, "%s: not installed: %s", mta->name, error);
+	} else if (plan.count) {
 		snprintf(line, line_size,
 			 "%s: not installed: %s lacks it, or not as it is now: "
 			 "smtplimit hook %s --install",
-			 name, plan->edit[0].path, name);
-	else
-		snprintf(line, line_size, "%s: installed", name);
-	return result ? result : plan->count ? -ESRCH : 0;
+			 mta->name, plan.edit[0].path, mta->name);
+		err = -ESRCH;
+	} else {
+		snprintf(line, line_size, "%s: installed", mta->name);
+	}
+	hook_plan_free(&plan);
+	return err;
 }

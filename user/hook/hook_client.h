@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_client.h - the command by which a mail server runs `smtplimit answer`.
+ * hook_client.h - what the hooks share that have a mail server run `smtplimit answer`.
  */
 #ifndef SMTPL_HOOK_CLIENT_H
 #define SMTPL_HOOK_CLIENT_H
@@ -9,14 +9,13 @@
 
 #define HOOK_COMMAND_SIZE 2048
 
-/* "BINARY -c FILE answer PROTOCOL". 0; -EINVAL: a path that the servers' configurations would need
- * quotes for, and each in its own way. */
+/* Write "BINARY -c FILE answer PROTOCOL". 0, or -errno with `error`; -EINVAL: a path would need
+ * quotes in the servers' configurations, in each of another kind. */
 int hook_client_command(const struct hook_context *context, const char *protocol,
 			char command[HOOK_COMMAND_SIZE], char *error, size_t error_size);
 
-/* Write what a plan comes to: "NAME: installed", or the file that lacks it. As hook_mta.check, with
- * `result` what its install() returned, and its error. */
-int hook_client_check(const char *name, int result, const char *error, struct hook_plan *plan,
-		      char *line, size_t line_size);
+/* As hook_mta.check: write "NAME: installed", or the file that an installation would change. */
+int hook_client_check(const struct hook_mta *mta, const struct hook_context *context, char *line,
+		      size_t line_size);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_exim.c - Exim: what the hook changes in its configuration: ACLs of our own, a line in the
- * ACLs that take mail in, a router before all others, an event_action for every SMTP transport.
+ * hook_exim.c - Exim: the hook adds ACLs of our own, a line to the ACLs that take mail in, a router
+ * before all others, and an event_action to every SMTP transport.
  */
 #include "hook_exim.h"
 
@@ -16,11 +16,11 @@
 static const char own_head[] =
 	"# Made by smtplimit hook exim --install; smtplimit hook exim --remove takes it away.\n";
 
-/* A block to be put into a part, in the order of the file. */
+/* A block that is put into a file of others. */
 struct insert {
 	struct exim_place place;
 	char name[EXIM_NAME_SIZE + 32];
-	const char *text;
+	const char *part; /* of exim.conf */
 };
 
 struct planner {
@@ -34,29 +34,6 @@ struct planner {
 	size_t error_size;
 };
 
-/* A text of the hook with the run directory in it; malloc'ed, NULL without memory. */
-static char *filled(const struct hook_context *context, const char *text)
-{
-	static const char mark[] = "@RUN@";
-	char *made = NULL;
-	size_t size;
-	FILE *out = open_memstream(&made, &size);
-	const char *at;
-
-	if (!out)
-		return NULL;
-	while ((at = strstr(text, mark))) {
-		fprintf(out, "%.*s%s", (int)(at - text), text, context->config->run);
-		text = at + sizeof(mark) - 1;
-	}
-	fputs(text, out);
-	if (fclose(out)) {
-		free(made);
-		return NULL;
-	}
-	return made;
-}
-
 static int fail(struct planner *p, const char *what, const char *by_hand)
 {
 	snprintf(p->error, p->error_size, "%s: %s: %s (`smtplimit hook exim` prints it)", p->path,
@@ -64,8 +41,8 @@ static int fail(struct planner *p, const char *what, const char *by_hand)
 	return -EINVAL;
 }
 
-/* An ACL or a transport may be there several times, each in some branch: a block's name is there
- * once. */
+/* An ACL or a transport may be defined in several branches, and the name of each block must be
+ * unique. */
 static void name_block(struct planner *p, struct insert *insert, const char *name)
 {
 	size_t same = 1, i = 0;
@@ -81,26 +58,35 @@ static void name_block(struct planner *p, struct insert *insert, const char *nam
 	}
 }
 
-/* Into our own file of the section where there is one, else a block at the place. */
-static int put(struct planner *p, enum exim_section section, const char *name, const char *text,
+/* Append a part to our own file of a section. */
+static int put_in_own(struct planner *p, enum exim_section section, const char *part)
+{
+	const char *before = p->own[section] ? p->own[section] : own_head;
+	char *lines = exim_text(p->context, part);
+	char *longer = NULL;
+
+	if (!lines || asprintf(&longer, "%s%s", before, lines) < 0) {
+		free(lines);
+		return -ENOMEM;
+	}
+	free(lines);
+	free(p->own[section]);
+	p->own[section] = longer;
+	return 0;
+}
+
+/* Put a part into our own file of the section, or a block at the place where there is none. */
+static int put(struct planner *p, enum exim_section section, const char *name, const char *part,
 	       const struct exim_place *place)
 {
 	struct insert *insert = &p->insert[p->inserts];
-	char *longer = NULL;
 
-	if (exim_conf_own(p->conf, section) && place == &p->conf->begin[section]) {
-		const char *before = p->own[section] ? p->own[section] : own_head;
-
-		if (asprintf(&longer, "%s%s", before, text) < 0)
-			return -ENOMEM;
-		free(p->own[section]);
-		p->own[section] = longer;
-		return 0;
-	}
+	if (exim_conf_own(p->conf, section) && place == &p->conf->begin[section])
+		return put_in_own(p, section, part);
 	if (p->inserts == EXIM_INSERTS_MAX)
 		return -E2BIG;
 	insert->place = *place;
-	insert->text = text;
+	insert->part = part;
 	name_block(p, insert, name);
 	p->inserts++;
 	return 0;
@@ -116,12 +102,11 @@ static int plan_event_action(struct planner *p)
 				    "add ${acl{smtplimit_event}} at its end by hand");
 	if (option->count)
 		return 0;
-	return put(p, EXIM_MAIN, "main", exim_text_main, &p->conf->begin[EXIM_MAIN]);
+	return put(p, EXIM_MAIN, "main", "main", &p->conf->begin[EXIM_MAIN]);
 }
 
-/* A line at the head of each ACL that the option may name. -ENOENT: one is not known. */
-static int plan_acls(struct planner *p, const struct exim_option *option, const char *prefix,
-		     const char *text)
+/* Put a part at the head of each ACL that the option may name. -ENOENT: one is not known. */
+static int plan_acls(struct planner *p, const struct exim_option *option, const char *part)
 {
 	size_t found[EXIM_ACLS_MAX];
 	bool all;
@@ -132,8 +117,8 @@ static int plan_acls(struct planner *p, const struct exim_option *option, const 
 	for (size_t i = 0; i < count && !err; i++) {
 		const struct exim_named *acl = &p->conf->acl[found[i]];
 
-		snprintf(name, sizeof(name), "%s-%s", prefix, acl->name);
-		err = put(p, EXIM_ACL, name, text, &acl->at);
+		snprintf(name, sizeof(name), "%s-%s", part, acl->name);
+		err = put(p, EXIM_ACL, name, part, &acl->at);
 	}
 	return err ? err : all ? 0 : -ENOENT;
 }
@@ -143,16 +128,15 @@ static int plan_submission(struct planner *p)
 	struct exim_conf *conf = p->conf;
 	int err;
 
-	err = plan_acls(p, &conf->acl_smtp_rcpt, "rcpt", exim_text_rcpt);
+	err = plan_acls(p, &conf->acl_smtp_rcpt, "rcpt");
 	if (err == -ENOENT && !conf->rcpt_by_hand)
 		return fail(p, "acl_smtp_rcpt does not name an ACL of this file",
 			    "put \"require acl = smtplimit_rcpt\" at its head by hand");
 	if (err && err != -ENOENT)
 		return err;
 	if (!conf->acl_not_smtp.count)
-		return put(p, EXIM_MAIN, "not-smtp", exim_text_not_smtp_option,
-			   &conf->begin[EXIM_MAIN]);
-	err = plan_acls(p, &conf->acl_not_smtp, "not-smtp", exim_text_not_smtp);
+		return put(p, EXIM_MAIN, "not-smtp", "not-smtp-option", &conf->begin[EXIM_MAIN]);
+	err = plan_acls(p, &conf->acl_not_smtp, "not-smtp");
 	if (err == -ENOENT && !conf->not_smtp_by_hand)
 		return fail(p, "acl_not_smtp does not name an ACL of this file",
 			    "put \"require acl = smtplimit_not_smtp\" at its head by hand");
@@ -178,7 +162,7 @@ static int plan_transports(struct planner *p)
 		}
 		snprintf(name, sizeof(name), "transport-%s", t->name);
 		if (!t->events)
-			err = put(p, EXIM_TRANSPORTS, name, exim_text_transport, &t->at);
+			err = put(p, EXIM_TRANSPORTS, name, "transport", &t->at);
 	}
 	if (!count)
 		return fail(p, "there is no transport with \"driver = smtp\"",
@@ -205,14 +189,13 @@ static int plan_all(struct planner *p)
 	conf->begin[EXIM_MAIN] = conf->main_end;
 	err = plan_event_action(p);
 	err = err ? err : plan_submission(p);
-	err = err ? err : put(p, EXIM_ACL, "acl", exim_text_acls, &conf->begin[EXIM_ACL]);
-	err = err ? err :
-		    put(p, EXIM_ROUTERS, "router", exim_text_router, &conf->begin[EXIM_ROUTERS]);
+	err = err ? err : put(p, EXIM_ACL, "acl", "acl", &conf->begin[EXIM_ACL]);
+	err = err ? err : put(p, EXIM_ROUTERS, "router", "router", &conf->begin[EXIM_ROUTERS]);
 	return err ? err : plan_transports(p);
 }
 
-/* From the end of each file to its beginning, so that places stay what they are; of those at one
- * place the last first. */
+/* Blocks are put in from the end of a file to its beginning, so that the places before them stay
+ * valid; of several blocks at one place the last is first. */
 static int insert_all(struct planner *p, size_t part, struct hook_text *text)
 {
 	bool done[EXIM_INSERTS_MAX] = {false};
@@ -229,7 +212,7 @@ static int insert_all(struct planner *p, size_t part, struct hook_text *text)
 		if (!last)
 			break;
 		done[last - p->insert] = true;
-		lines = filled(p->context, last->text);
+		lines = exim_text(p->context, last->part);
 		err = lines ? hook_block_put(text, last->name, "exim", EXIM_COMMENT, lines,
 					     last->place.at) :
 			      -ENOMEM;
@@ -244,17 +227,16 @@ static int make_part(struct planner *p, size_t i, struct hook_text *text)
 	int err;
 
 	if (part->own) {
-		const char *own = p->own[part->section];
-
-		text->text = own ? filled(p->context, own) : NULL;
+		text->text = p->own[part->section];
 		text->size = text->text ? strlen(text->text) : 0;
-		return own && !text->text ? -ENOMEM : 0;
+		p->own[part->section] = NULL;
+		return 0;
 	}
 	err = hook_text_copy(text, &part->bare);
 	return err ? err : insert_all(p, i, text);
 }
 
-/* Each file as it shall be into the plan. */
+/* Plan each file with its blocks in it. */
 static int plan_parts(struct planner *p, struct hook_plan *plan)
 {
 	int err = 0;
@@ -335,7 +317,7 @@ static int hook_exim_install(const struct hook_context *context, struct hook_pla
 	return err;
 }
 
-/* Also from files that the server does not read now: it may have been another layout then. */
+/* Files that the server does not read now count, too: it may have had another layout then. */
 static int remove_layout(const struct hook_context *context, const struct exim_layout *layout,
 			 struct hook_plan *plan, char *error, size_t error_size)
 {
@@ -389,32 +371,27 @@ static int hook_exim_syntax(const struct hook_context *context, char *error, siz
 {
 	struct exim_layout layout;
 	const char *exim = program(context);
-	int status = exim_layout_find(context, &layout);
+	int err = exim_layout_find(context, &layout);
 	char said[2048] = "";
 
-	if (status)
-		return status;
+	if (err)
+		return err;
 	if (layout.kind != EXIM_LAYOUT_FILE) {
 		const char *argv[] = {"update-exim4.conf", "--check", "-d", layout.directory, NULL};
 
-		status = hook_run(context, argv, said, sizeof(said));
-	} else if (exim) {
-		const char *argv[] = {exim, "-C", layout.path, "-bV", NULL};
-
-		status = hook_run(context, argv, said, sizeof(said));
+		err = hook_run_check(context, argv, said, sizeof(said));
 	} else {
-		status = -ENOENT;
+		const char *argv[] = {exim ? exim : "/usr/sbin/exim", "-C", layout.path, "-bV",
+				      NULL};
+
+		err = hook_run_check(context, argv, said, sizeof(said));
 	}
-	if (status == 0)
-		return 0;
-	if (status < 0)
-		snprintf(error, error_size,
-			 "the syntax of Exim's configuration cannot be checked: %s",
-			 strerror(-status));
-	else
-		snprintf(error, error_size, "Exim does not take the changed configuration: %s",
+	if (err)
+		snprintf(error, error_size, "%s: %s",
+			 err == -EINVAL ? "Exim does not take the changed configuration" :
+					  "the syntax of Exim's configuration cannot be checked",
 			 said);
-	return status < 0 ? status : -EINVAL;
+	return err;
 }
 
 static bool is_built(const struct hook_context *context, const struct exim_layout *layout)
@@ -463,21 +440,19 @@ static int hook_exim_print(const struct hook_context *context, FILE *out)
 {
 	static const struct {
 		const char *where;
-		const char *text;
+		const char *part;
 	} parts[] = {
-		{"in the main section, before \"begin acl\"", exim_text_main},
-		{"there, too, unless acl_not_smtp is set", exim_text_not_smtp_option},
-		{"behind \"begin acl\"", exim_text_acls},
-		{"at the head of the ACL that acl_smtp_rcpt names", exim_text_rcpt},
-		{"at the head of the ACL that acl_not_smtp names, if it is set",
-		 exim_text_not_smtp},
-		{"behind \"begin routers\", before all other routers", exim_text_router},
-		{"in each transport with \"driver = smtp\" but those for LMTP",
-		 exim_text_transport},
+		{"in the main section, before \"begin acl\"", "main"},
+		{"there, too, unless acl_not_smtp is set", "not-smtp-option"},
+		{"behind \"begin acl\"", "acl"},
+		{"at the head of the ACL that acl_smtp_rcpt names", "rcpt"},
+		{"at the head of the ACL that acl_not_smtp names, if it is set", "not-smtp"},
+		{"behind \"begin routers\", before all other routers", "router"},
+		{"in each transport with \"driver = smtp\" but those for LMTP", "transport"},
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-		char *text = filled(context, parts[i].text);
+		char *text = exim_text(context, parts[i].part);
 
 		if (!text)
 			return -ENOMEM;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_exim.h - an Exim configuration as far as the hook must understand it: its sections, the
- * options that name ACLs, the ACLs, and the transports that speak SMTP.
+ * hook_exim.h - what the hook must understand of an Exim configuration: its sections, the options
+ * that name ACLs, the ACLs, and the transports that speak SMTP.
  *
- * It may consist of several files (Debian's conf.d), read as if they were one. Conditions (.ifdef)
- * are not judged: what stands in any branch counts, so that whatever branch is taken is hooked.
+ * A configuration may consist of several files (Debian's conf.d), which are read as if they were
+ * one. Conditions (.ifdef) are not evaluated: every branch counts, so that the hook is in whichever
+ * branch Exim takes.
  */
 #ifndef SMTPL_HOOK_EXIM_H
 #define SMTPL_HOOK_EXIM_H
@@ -41,11 +42,11 @@ struct exim_part {
 	char *path;		   /* below root */
 	struct hook_text old;	   /* as it is */
 	struct hook_text bare;	   /* without what is ours */
-	bool own;		   /* a file of ours: made anew, not read */
+	bool own;		   /* a file of ours, which is made anew, not read */
 	enum exim_section section; /* own */
 };
 
-/* The values that an option has, each in some branch. */
+/* The values that an option has in all branches. */
 struct exim_option {
 	char value[EXIM_VALUES_MAX][EXIM_VALUE_SIZE];
 	size_t count;
@@ -66,7 +67,7 @@ struct exim_transport {
 	bool events_ours; /* to what the hook would set, by hand */
 };
 
-/* Big: keep it on the heap. */
+/* It is big: keep it on the heap. */
 struct exim_conf {
 	struct exim_part part[EXIM_PARTS_MAX];
 	size_t parts;
@@ -76,8 +77,8 @@ struct exim_conf {
 	struct exim_option acl_not_smtp;
 	struct exim_option event_action;
 	bool local_domains; /* a domainlist of this name */
-	bool too_big;	    /* not all of it was noted */
-	bool includes;	    /* other files, which are not read, behind "begin" */
+	bool too_big;	    /* some of it was left out */
+	bool includes;	    /* of files, which are not read, behind the first "begin" */
 	bool rcpt_by_hand;
 	bool not_smtp_by_hand;
 	struct exim_named macro[EXIM_MACROS_MAX];
@@ -102,24 +103,24 @@ struct exim_layout {
 	char path[PATH_MAX]; /* the file; conf.d */
 };
 
-/* Which one the server uses. 0; -ENOENT: there is no Exim. */
+/* Find the layout that the server uses. 0; -ENOENT: Exim is not there. */
 int exim_layout_find(const struct hook_context *context, struct exim_layout *layout);
 /* Read and parse its files, into *conf, malloc'ed. 0 or -errno with `error`. */
 int exim_conf_read(const struct hook_context *context, const struct exim_layout *layout,
 		   struct exim_conf **conf, char *error, size_t error_size);
 void exim_conf_free(struct exim_conf *conf);
-/* The file of ours that belongs to a section; NULL: none, blocks go into the file of others. */
+/* The file of ours for a section; NULL: there is none, and blocks go into the file of others. */
 struct exim_part *exim_conf_own(struct exim_conf *conf, enum exim_section section);
 
 /* Note what stands in the bare texts of all parts. */
 void exim_conf_parse(struct exim_conf *conf);
-/* The ACLs that an option may name, macros followed: indices into conf->acl. *all: there is a
- * value, and each names one. */
+/* Find the ACLs that an option may name, directly or by macros: indices into conf->acl. *all: the
+ * option has a value, and each of its values names an ACL. */
 size_t exim_conf_acls(const struct exim_conf *conf, const struct exim_option *option,
 		      size_t found[EXIM_ACLS_MAX], bool *all);
 
-/* What goes in. @RUN@ stands for the run directory. */
-extern const char exim_text_main[], exim_text_not_smtp_option[], exim_text_acls[], exim_text_rcpt[],
-	exim_text_not_smtp[], exim_text_router[], exim_text_transport[];
+/* The lines of a part of exim.conf, with the run directory in them; malloc'ed. NULL without memory.
+ */
+char *exim_text(const struct hook_context *context, const char *part);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_exim_layout.c - where an Exim has its configuration, and in how many files.
+ * hook_exim_layout.c - find and read the files of an Exim configuration.
  */
 #include "hook_exim.h"
 
@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* conf.d: its directories in the order in which they are read, and our file in each. It comes
- * behind the one that begins the section; of the router's, before all others. */
+/* The directories of conf.d in the order in which they are read, and our file in each. It is read
+ * behind the file that begins the section, and before all other routers. */
 static const struct {
 	const char *name;
 	const char *own;
@@ -30,7 +30,7 @@ static bool below(const struct hook_context *context, struct exim_layout *layout
 	return hook_exists(context, layout->path);
 }
 
-/* dc_use_split_config='true' in a file of shell assignments; the last one holds. */
+/* Has this file of shell assignments dc_use_split_config='true'? The last assignment counts. */
 static bool is_split(const struct hook_context *context, const char *path)
 {
 	static const char key[] = "dc_use_split_config=";
@@ -51,8 +51,8 @@ static bool is_split(const struct hook_context *context, const char *path)
 	return split;
 }
 
-/* Exim reads the first of these that is there; Debian's update-exim4.conf(8) does nothing when
- * there is an exim4.conf. */
+/* Exim reads the first of these that exists. Debian's update-exim4.conf(8) does nothing when there
+ * is an exim4.conf. */
 static int find_in(const struct hook_context *context, const char *directory,
 		   struct exim_layout *layout)
 {
@@ -127,7 +127,7 @@ static int add_part(const struct hook_context *context, struct exim_conf *conf, 
 	return err;
 }
 
-/* Which names update-exim4.conf(8) takes. */
+/* update-exim4.conf(8) takes only files with such names. */
 static int is_part(const struct dirent *entry)
 {
 	static const char taken[] =

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_exim_parse.c - what an Exim configuration says, as far as the hook must know.
+ * hook_exim_parse.c - read what the hook must know of an Exim configuration.
  */
 #include "hook_exim.h"
 
@@ -19,8 +19,8 @@ struct reader {
 	struct exim_place next; /* behind it */
 };
 
-/* Append a physical line without blanks at both ends to a logical one; what does not fit is left
- * out. True: it goes on in the next. */
+/* Append a physical line to a logical one, without the blanks at its ends; what does not fit is
+ * left out. True: the next physical line continues it. */
 static bool append(char line[LINE_SIZE], const char *from, size_t size)
 {
 	size_t length = strlen(line);
@@ -50,8 +50,8 @@ static bool is_comment(const char *from, size_t size)
 	return size == 0 || *from == '#';
 }
 
-/* The next line that says something, from r->next on in its part. Comments may stand inside one
- * that is continued. */
+/* Read the next logical line that is neither empty nor a comment, from r->next on. Comments may
+ * stand between the physical lines of one. */
 static bool next_line(struct reader *r, char line[LINE_SIZE])
 {
 	const struct hook_text *text = &r->conf->part[r->next.part].bare;
@@ -80,8 +80,8 @@ static bool is_name(const char *text, size_t length)
 	return length > 0 && length < EXIM_NAME_SIZE;
 }
 
-/* "hide name == value": the name's length; *value stands behind the sign, or is empty. 0: not so.
- * */
+/* Split "hide name == value": *line is set to the name, *value to what follows the sign, or to the
+ * end. Returns the name's length; 0: it is no option. */
 static size_t split_option(const char **line, const char **value)
 {
 	const char *end;
@@ -99,7 +99,7 @@ static size_t split_option(const char **line, const char **value)
 	return length;
 }
 
-/* Without the quotes around it. */
+/* Copy a value without the quotes around it. */
 static void copy_value(char *to, size_t to_size, const char *value)
 {
 	size_t length = strlen(value);
@@ -157,7 +157,8 @@ static void read_main(struct exim_conf *conf, const char *line)
 		note_value(conf, &conf->event_action, value);
 }
 
-/* A name of its own line with a colon: an ACL, a router, a transport. */
+/* The length of a name that stands alone on its line, with a colon: an ACL, a router, a transport.
+ * 0: the line is something else. */
 static size_t label(const char *line)
 {
 	size_t length = strcspn(line, " \t:");
@@ -277,7 +278,7 @@ static bool note_acls(const struct exim_conf *conf, const char *name, bool wante
 	return found;
 }
 
-/* A macro may have several values, each in some branch; its value may be a macro again. */
+/* A macro may have another value in each branch; a value may be a macro again. */
 static bool follow(const struct exim_conf *conf, const char *value, int depth, bool wanted[])
 {
 	bool macro = false, known = true;

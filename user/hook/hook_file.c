@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_file.c - the files of a plan: read and replaced below a root that may stand for /, and the
- * server's programs run there.
+ * hook_file.c - read and replace the files of a plan below a root that may stand for /, and run
+ * the server's programs there.
  */
 #include "hook.h"
 
@@ -20,7 +20,7 @@
 #define FILE_MAX	(16u << 20)
 #define RUN_SECONDS_MAX 60
 
-/* Links in the path, absolute ones too, are followed as the server in that root follows them. */
+/* Links in the path, also absolute ones, are followed as the server in that root follows them. */
 static int open_below(const struct hook_context *context, const char *path, int flags)
 {
 	struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT};
@@ -84,7 +84,7 @@ int hook_read(const struct hook_context *context, const char *path, struct hook_
 	return err;
 }
 
-/* The path without links, as seen from here; malloc'ed. NULL: errno says why. */
+/* The path without links and with the root in it; malloc'ed. NULL with errno. */
 static char *real_of(const struct hook_context *context, const char *path)
 {
 	int fd = open_below(context, path, O_PATH);
@@ -105,7 +105,7 @@ static char *real_of(const struct hook_context *context, const char *path)
 	return strndup(real, n);
 }
 
-/* Where a file that is not there yet will be. */
+/* The same of a file that does not exist yet. */
 static char *real_of_new(const struct hook_context *context, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -154,7 +154,7 @@ static int write_all(int fd, const struct hook_text *text)
 	return 0;
 }
 
-/* chown() takes away set-uid bits: the mode comes last. */
+/* The mode is set last, because chown() clears set-uid bits. */
 static int finish(int fd, const struct hook_edit *edit)
 {
 	if (fchown(fd, edit->uid, edit->gid) || fchmod(fd, edit->mode) || fsync(fd))
@@ -169,7 +169,7 @@ static int replace(const struct hook_edit *edit, const struct hook_text *text)
 
 	if (!text->text)
 		return unlink(edit->real) ? -errno : 0;
-	/* A name that no directory of configuration takes for a part. */
+	/* No server takes a file of this name in conf.d for a part of its configuration. */
 	if (asprintf(&temporary, "%s.smtplimit~XXXXXX", edit->real) < 0)
 		return -ENOMEM;
 	fd = mkostemp(temporary, O_CLOEXEC);
@@ -188,8 +188,8 @@ static int replace(const struct hook_edit *edit, const struct hook_text *text)
 	return err;
 }
 
-/* Somebody who edits the file at the same time must not lose what he wrote. wanted->text NULL:
- * there is no such file. */
+/* Is the file as it was read? Who edits it at the same time must not lose that edit. wanted->text
+ * NULL: the file must not exist. */
 static int is_still(const struct hook_context *context, const char *path,
 		    const struct hook_text *wanted)
 {
@@ -222,7 +222,7 @@ static int carry_out(const struct hook_context *context, struct hook_edit *edit,
 	return err;
 }
 
-/* What cannot be put back is said behind the reason for it. */
+/* A file that cannot be put back is named in `error`, behind the reason for putting it back. */
 static void put_back(const struct hook_context *context, struct hook_plan *plan, char *error,
 		     size_t error_size)
 {
@@ -297,7 +297,7 @@ static void run_child(const struct hook_context *context, const char *const *arg
 	_exit(127);
 }
 
-/* What does not fit is read and dropped. */
+/* Output that does not fit is read and dropped. */
 static void read_output(int fd, char *output, size_t output_size)
 {
 	size_t length = 0;
@@ -338,4 +338,14 @@ int hook_run(const struct hook_context *context, const char *const *argv, char *
 	if (!WIFEXITED(status))
 		return -EINTR;
 	return WEXITSTATUS(status) == 127 ? -ENOENT : WEXITSTATUS(status);
+}
+
+int hook_run_check(const struct hook_context *context, const char *const *argv, char *output,
+		   size_t output_size)
+{
+	int status = hook_run(context, argv, output, output_size);
+
+	if (status < 0)
+		snprintf(output, output_size, "%s", strerror(-status));
+	return status > 0 ? -EINVAL : status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_mtas.c - the mail servers that there are hooks for.
+ * hook_mtas.c - the mail servers that have hooks.
  */
 #include "hook.h"
 

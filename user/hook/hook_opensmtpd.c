@@ -17,11 +17,11 @@
 #define COMMENT	  "#"
 #define FILES_MAX (SMTPD_CONF_INCLUDES_MAX + 1)
 
-/* smtpd.conf itself, and what it includes. */
+/* smtpd.conf itself, and the files that it includes. */
 struct conf {
 	char path[FILES_MAX][PATH_MAX];
 	struct hook_text old[FILES_MAX];
-	struct hook_text bare[FILES_MAX]; /* without anything of ours */
+	struct hook_text bare[FILES_MAX]; /* without what is ours */
 	size_t count;
 	size_t reading; /* which file an error is about */
 	struct smtpd_conf said;
@@ -70,7 +70,7 @@ static int read_file(const struct hook_context *context, struct conf *conf)
 	return err ? err : smtpd_conf_scan(&conf->said, &conf->bare[i]);
 }
 
-/* Includes are found while files are read, and read in turn. */
+/* Reading a file may find others that it includes; they are read in turn. */
 static int read_all(const struct hook_context *context, struct conf *conf)
 {
 	int err = find_file(context, conf->path[0]);
@@ -80,7 +80,8 @@ static int read_all(const struct hook_context *context, struct conf *conf)
 		memcpy(conf->path[conf->count], conf->said.include[conf->count - 1],
 		       SMTPD_CONF_NAME_SIZE);
 		err = read_file(context, conf);
-		/* Not there: another error than no server. smtpd says it, too. */
+		/* An included file that does not exist does not mean that there is no server. smtpd
+		 * does not start without it, either. */
 		err = err == -ENOENT ? -EIO : err;
 	}
 	return err;
@@ -114,7 +115,7 @@ static int plan_all(struct conf *conf, struct hook_plan *plan)
 	return err;
 }
 
-/* Filters must be known before they are named: at the top of the first file. */
+/* The block goes to the top of the first file: smtpd wants a filter defined before it is named. */
 static int make_block(const struct hook_context *context, bool has_socket, char **block,
 		      char *error, size_t error_size)
 {
@@ -176,12 +177,12 @@ static int take_out(const struct hook_context *context, struct hook_plan *plan, 
 
 static int print(const struct hook_context *context, FILE *out)
 {
-	char error[512];
+	char error[512] = "out of memory";
 	char *block = NULL;
 	int err = make_block(context, false, &block, error, sizeof(error));
 
 	if (err) {
-		fprintf(out, "# %s\n", err == -ENOMEM ? "out of memory" : error);
+		fprintf(out, "# %s\n", error);
 		return err;
 	}
 	fprintf(out,
@@ -207,23 +208,16 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 
 	if (r)
 		return r;
-	r = hook_run(context, argv, said, sizeof(said));
-	if (r == 0)
-		return 0;
+	r = hook_run_check(context, argv, said, sizeof(said));
 	said[strcspn(said, "\n")] = '\0';
-	snprintf(error, error_size, "smtpd -n -f %s: %s", path, r < 0 ? strerror(-r) : said);
-	return r < 0 ? r : -EINVAL;
+	if (r)
+		snprintf(error, error_size, "smtpd -n -f %s: %s", path, said);
+	return r;
 }
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	struct hook_plan plan = {0};
-	char error[512];
-	int r = install(context, &plan, error, sizeof(error));
-
-	r = hook_client_check(MTA, r, error, &plan, line, line_size);
-	hook_plan_free(&plan);
-	return r;
+	return hook_client_check(&hook_opensmtpd, context, line, line_size);
 }
 
 const struct hook_mta hook_opensmtpd = {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * hook_postfix.c - what makes Postfix ask whether a message may be sent, through processes that its
- * own master(8) starts (smtplimit answer), so that somebody answers when the daemon is dead:
+ * own master(8) starts (smtplimit answer), so that it gets an answer when the daemon is dead:
  *
- *	SMTP		a policy service at DATA: once a message, behind all that checks recipients
+ *	SMTP		a policy service is asked at DATA: once for each message, behind all checks
+ *			of recipients
  *	sendmail(1)	pickup(8) has a cleanup(8) of its own, whose header_checks see the line
  *			"Received: ... from userid N" that pickup puts first. postdrop(1) could
  *			refuse at once (authorized_submit_users), but without the text
  *	queue		the transport of a suspended sender's domain is error(8)
  *
- * Postfix 3.0 or later. Other instances (postmulti) are hooked with -d each.
+ * It needs Postfix 3.0 or later. Another instance (postmulti) is hooked by its --dir.
  */
 #include "hook_postfix.h"
 
@@ -27,14 +28,15 @@ static int say(char *error, size_t error_size, int err, const char *what)
 	return err;
 }
 
-/* master.cf first: a running Postfix finds no service unknown. */
+/* master.cf is written first, so that main.cf never names a service that does not exist. */
 static int plan_files(struct postfix_files *files, struct hook_plan *plan, char *error,
 		      size_t error_size)
 {
-	int err = hook_plan_add(plan, files->master_path, &files->master_old, &files->master);
+	struct postfix_file *order[] = {&files->master, &files->main};
+	int err = 0;
 
-	if (!err)
-		err = hook_plan_add(plan, files->main_path, &files->main_old, &files->main);
+	for (size_t i = 0; i < 2 && !err; i++)
+		err = hook_plan_add(plan, order[i]->path, &order[i]->old, &order[i]->text);
 	postfix_files_free(files);
 	return err ? say(error, error_size, err, strerror(-err)) : 0;
 }
@@ -87,15 +89,12 @@ static int print(const struct hook_context *context, FILE *out)
 static int run(const struct hook_context *context, const char *const *argv, char *error,
 	       size_t error_size)
 {
-	char output[OUTPUT_SIZE];
-	int status = hook_run(context, argv, output, sizeof(output));
+	char said[OUTPUT_SIZE];
+	int err = hook_run_check(context, argv, said, sizeof(said));
 
-	if (status == 0)
-		return 0;
-	if (status < 0)
-		snprintf(output, sizeof(output), "%s", strerror(-status));
-	log_escape(output, strlen(output), 1, error, error_size);
-	return status < 0 ? status : -EINVAL;
+	if (err)
+		log_escape(said, strlen(said), 1, error, error_size);
+	return err;
 }
 
 static int check_version(const struct hook_context *context, char *error, size_t error_size)
@@ -127,13 +126,7 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	struct hook_plan plan = {0};
-	char error[512];
-	int err = install(context, &plan, error, sizeof(error));
-
-	err = hook_client_check("postfix", err, error, &plan, line, line_size);
-	hook_plan_free(&plan);
-	return err;
+	return hook_client_check(&hook_postfix, context, line, line_size);
 }
 
 const struct hook_mta hook_postfix = {

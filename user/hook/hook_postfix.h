@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * hook_postfix.h - what is put into main.cf and master.cf; shared by hook_postfix*.c.
+ *
+ * postconf(1) does not edit these files, because it cannot put back what it changes. Seen with
+ * Postfix 3.7.11: `-e` writes every definition of a parameter anew, each on one line, without its
+ * line breaks and blanks, and glues a new parameter to a last line that has no newline; `-X`
+ * deletes every definition; `-P` writes a service anew behind the comments that stood in its entry,
+ * and refuses a value with blanks. Only what `-M` adds can be taken out to the byte, by `-MX`.
  */
 #ifndef SMTPL_HOOK_POSTFIX_H
 #define SMTPL_HOOK_POSTFIX_H
@@ -11,7 +17,7 @@
 #include "hook.h"
 
 #define POSTFIX_MAP "socketmap:unix:private/smtplimit-map:"
-/* Postfix puts its name in: the one that pickup(8) writes into a message. */
+/* Postfix puts in its name, which pickup(8) writes into the Received: line, too. */
 #define POSTFIX_PICKUP_MAP POSTFIX_MAP "pickup/$myhostname"
 #define POSTFIX_CLEANUP	   "smtplimit-cleanup"
 
@@ -19,29 +25,31 @@
 struct postfix_setting {
 	const char *name;
 	const char *value;
-	bool list; /* goes before what is there; else in its place */
+	bool list; /* our value goes before the one that is there, else in its place */
 };
 
 /* The last one has no name. */
 extern const struct postfix_setting postfix_settings[];
 
-/* The two files, as they are and as they shall be. */
+struct postfix_file {
+	char path[PATH_MAX];
+	struct hook_text old;  /* as it is */
+	struct hook_text text; /* as it shall be */
+};
+
 struct postfix_files {
-	char main_path[PATH_MAX];
-	char master_path[PATH_MAX];
-	struct hook_text main_old, main;
-	struct hook_text master_old, master;
+	struct postfix_file main, master;
 };
 
 const char *postfix_directory(const struct hook_context *context);
-/* Read them; our parts are taken out of what shall be. 0 or -errno with one line in `error`. */
+/* Read them, and take our parts out of `text`. 0 or -errno with one line in `error`. */
 int postfix_files_read(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size);
 void postfix_files_free(struct postfix_files *files);
-/* Read them, and put our parts in. */
+/* The same, and put our parts into `text`. */
 int postfix_files_edit(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size);
-/* The two services that ask. 0 or -errno with `error`. */
+/* Write the two services that ask. 0 or -errno with `error`. */
 int postfix_write_spawns(const struct hook_context *context, FILE *out, char *error,
 			 size_t error_size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_postfix_edit.c - our parts in main.cf and master.cf.
+ * hook_postfix_edit.c - put our parts into main.cf and master.cf.
  */
 #include "hook_postfix.h"
 
@@ -14,7 +14,7 @@
 #include "postfix_cf.h"
 
 #define DIRECTORY "/etc/postfix"
-/* spawn(8) refuses root and Postfix's own user. It must be let in by the daemon: a relay user. */
+/* spawn(8) refuses root and Postfix's own user. The policy server lets only relay users in. */
 #define USER "mail"
 
 const struct postfix_setting postfix_settings[] = {
@@ -22,9 +22,9 @@ const struct postfix_setting postfix_settings[] = {
 	 "check_policy_service { unix:private/smtplimit-policy, timeout=2s, default_action=DUNNO }",
 	 true},
 	{"sender_dependent_default_transport_maps", POSTFIX_MAP "transport", true},
-	/* The port tells who on this host opened the connection. */
+	/* By the port the policy server finds the user on this host who connected. */
 	{"smtpd_client_port_logging", "yes", false},
-	/* spawn(8) ends its commands then, but those who ask stay connected for 1000 s. */
+	/* spawn(8) ends its commands then; clients stay connected for 1000 s. */
 	{"smtplimit-policy_time_limit", "3600s", false},
 	{"smtplimit-map_time_limit", "3600s", false},
 	{0},
@@ -41,29 +41,37 @@ const char *postfix_directory(const struct hook_context *context)
 	return context->directory ? context->directory : DIRECTORY;
 }
 
+static int say_errno(char *error, size_t error_size, int err, const struct postfix_file *file)
+{
+	return err ? say(error, error_size, err, file->path, strerror(-err)) : 0;
+}
+
 void postfix_files_free(struct postfix_files *files)
 {
-	hook_text_free(&files->main_old);
-	hook_text_free(&files->main);
-	hook_text_free(&files->master_old);
-	hook_text_free(&files->master);
+	hook_text_free(&files->main.old);
+	hook_text_free(&files->main.text);
+	hook_text_free(&files->master.old);
+	hook_text_free(&files->master.text);
 }
 
-/* Our parts already taken out of what shall be. */
-static int read_one(const struct hook_context *context, const char *path, struct hook_text *old,
-		    struct hook_text *text, char *error, size_t error_size)
+/* Read a file, and take our parts out of `text`. */
+static int read_file(const struct hook_context *context, const char *name,
+		     struct postfix_file *file, char *error, size_t error_size)
 {
-	int err = hook_read(context, path, old);
+	int err;
 
-	if (!err && memchr(old->text, '\0', old->size))
-		return say(error, error_size, -EINVAL, path, "holds a NUL byte");
-	err = err ? err : hook_text_copy(text, old);
-	err = err ? err : postfix_restore(text);
-	return err ? say(error, error_size, err, path, strerror(-err)) : 0;
+	snprintf(file->path, sizeof(file->path), "%s/%s", postfix_directory(context), name);
+	err = hook_read(context, file->path, &file->old);
+	if (!err && memchr(file->old.text, '\0', file->old.size))
+		return say(error, error_size, -EINVAL, file->path, "holds a NUL byte");
+	err = err ? err : hook_text_copy(&file->text, &file->old);
+	err = err ? err : postfix_restore(&file->text);
+	return say_errno(error, error_size, err, file);
 }
 
-/* postconf(1) writes a service anew when it changes it, and so takes our option out of its block:
- * without the service that it names no mail of sendmail(1) would be taken. */
+/* When postconf(1) changes a service it writes the entry anew, and our option is no longer in its
+ * block. If the option stayed, Postfix would take no mail from sendmail(1), because the service
+ * that it names is gone. */
 static int restore_pickup(struct hook_text *master)
 {
 	struct postfix_service service;
@@ -74,14 +82,14 @@ static int restore_pickup(struct hook_text *master)
 		return there < 0 ? there : 0;
 	there = postfix_master_find(master, "pickup", &service);
 	if (there == 1)
-		postfix_option_remove(master, &service.line,
-				      "-o cleanup_service_name=" POSTFIX_CLEANUP);
+		there = postfix_option_remove(master, &service.line,
+					      "-o cleanup_service_name=" POSTFIX_CLEANUP);
 	postfix_service_free(&service);
-	return there < 0 ? there : 0;
+	return there;
 }
 
-/* postconf(1) changes a setting where it stands, which is in our block: what has been put behind
- * our part, or taken out there, is to stay when the block goes. */
+/* postconf(1) changes a setting where it stands, in our block. What it has put behind our part of
+ * the value, or deleted there, is kept when the block is taken out. */
 static int keep_edit(const struct postfix_setting *setting, const struct hook_text *with,
 		     struct hook_text *without)
 {
@@ -104,40 +112,33 @@ static int keep_edit(const struct postfix_setting *setting, const struct hook_te
 	return err < 0 ? err : 0;
 }
 
-static int keep_edits(const struct hook_text *with, struct hook_text *without)
+static int keep_edits(struct postfix_file *main)
 {
 	int err = 0;
 
 	for (size_t i = 0; postfix_settings[i].name && !err; i++)
 		if (postfix_settings[i].list)
-			err = keep_edit(&postfix_settings[i], with, without);
+			err = keep_edit(&postfix_settings[i], &main->old, &main->text);
 	return err;
 }
 
 int postfix_files_read(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size)
 {
-	const char *directory = postfix_directory(context);
+	struct postfix_file *main = &files->main, *master = &files->master;
 	int err;
 
 	memset(files, 0, sizeof(*files));
-	snprintf(files->main_path, sizeof(files->main_path), "%s/main.cf", directory);
-	snprintf(files->master_path, sizeof(files->master_path), "%s/master.cf", directory);
-	err = read_one(context, files->main_path, &files->main_old, &files->main, error,
-		       error_size);
-	if (!err)
-		err = read_one(context, files->master_path, &files->master_old, &files->master,
-			       error, error_size);
-	if (!err && (err = keep_edits(&files->main_old, &files->main)))
-		say(error, error_size, err, files->main_path, strerror(-err));
-	if (!err && (err = restore_pickup(&files->master)))
-		say(error, error_size, err, files->master_path, strerror(-err));
+	err = read_file(context, "main.cf", main, error, error_size);
+	err = err ? err : read_file(context, "master.cf", master, error, error_size);
+	err = err ? err : say_errno(error, error_size, keep_edits(main), main);
+	err = err ? err : say_errno(error, error_size, restore_pickup(&master->text), master);
 	if (err)
 		postfix_files_free(files);
 	return err;
 }
 
-/* "name = value", with the old value behind; malloc'ed. */
+/* "name = value", followed by the old value; malloc'ed. */
 static char *setting_line(const struct postfix_setting *setting, const char *old)
 {
 	bool both = setting->list && old && *old;
@@ -149,57 +150,46 @@ static char *setting_line(const struct postfix_setting *setting, const char *old
 	return line;
 }
 
-/* Is it there already, put in by hand? */
+/* Has somebody put it in by hand? */
 static bool setting_holds(const struct postfix_setting *setting, const char *old)
 {
 	return setting->list ? strstr(old, setting->value) != NULL : !strcmp(old, setting->value);
 }
 
-/* Replace a setting that is there; 1: it is not. */
-static int put_setting(struct hook_text *text, const struct postfix_setting *setting, char **line)
+/* Replace a setting that is there, or write it to `missing`. */
+static int put_setting(struct hook_text *text, const struct postfix_setting *setting, FILE *missing)
 {
 	struct postfix_line where;
-	char *old;
+	char *old, *line = NULL;
 	int there = postfix_main_find(text, setting->name, &where, &old);
 	int err = there < 0 ? there : 0;
 
-	*line = NULL;
 	if (!err && !(there && setting_holds(setting, old))) {
-		*line = setting_line(setting, old);
-		err = !*line ? -ENOMEM : there ? 0 : 1;
+		line = setting_line(setting, old);
+		if (!line)
+			err = -ENOMEM;
+		else if (there)
+			err = postfix_replace(text, &where, setting->name, line);
+		else
+			fputs(line, missing);
 	}
-	if (!err && *line)
-		err = postfix_replace(text, &where, setting->name, *line);
+	free(line);
 	free(old);
 	return err;
 }
 
-/* Those that are not there go into one block at the end. */
-static int put_settings(struct hook_text *text, FILE *missing)
-{
-	int err = 0;
-
-	for (size_t i = 0; postfix_settings[i].name && err >= 0; i++) {
-		char *line;
-
-		err = put_setting(text, &postfix_settings[i], &line);
-		if (err == 1)
-			fputs(line, missing);
-		free(line);
-	}
-	return err < 0 ? err : 0;
-}
-
+/* The settings that are not there go into one block at the end. */
 static int edit_main(struct hook_text *text)
 {
 	char *missing = NULL;
 	size_t size;
 	FILE *out = open_memstream(&missing, &size);
-	int err;
+	int err = 0;
 
 	if (!out)
 		return -ENOMEM;
-	err = put_settings(text, out);
+	for (size_t i = 0; postfix_settings[i].name && !err; i++)
+		err = put_setting(text, &postfix_settings[i], out);
 	if (fclose(out))
 		err = -ENOMEM;
 	if (!err && size)
@@ -208,7 +198,7 @@ static int edit_main(struct hook_text *text)
 	return err;
 }
 
-/* The value of a parameter about headers, as it was without us; malloc'ed. */
+/* The value of a parameter about headers without our part; malloc'ed. */
 static int checks_of(const struct hook_text *text, const char *name, char **value)
 {
 	int there = postfix_main_find(text, name, NULL, value);
@@ -224,8 +214,8 @@ static int checks_of(const struct hook_text *text, const char *name, char **valu
 	return *value ? 0 : -ENOMEM;
 }
 
-/* Our cleanup(8): the one that pickup(8) has used, and one more table for headers of the message
- * itself. Those of its parts must not be asked for: they may be of another message. */
+/* Our cleanup(8) is the one that pickup(8) uses, with one more table for the headers of the message
+ * itself. The table is not asked for headers of its parts, which may be another message's. */
 static int write_cleanup(const struct postfix_files *files, const struct postfix_service *model,
 			 FILE *out)
 {
@@ -237,7 +227,7 @@ static int write_cleanup(const struct postfix_files *files, const struct postfix
 		fprintf(out, " %s", model->field[i]);
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		char *value;
-		int err = checks_of(&files->main, names[i], &value);
+		int err = checks_of(&files->main.text, names[i], &value);
 
 		if (err)
 			return err;
@@ -249,7 +239,7 @@ static int write_cleanup(const struct postfix_files *files, const struct postfix
 	return 0;
 }
 
-/* The value of -o cleanup_service_name in pickup's entry: the last counts; malloc'ed. */
+/* The value of the last -o cleanup_service_name in pickup's entry, which counts; malloc'ed. */
 static char *cleanup_name(const struct postfix_service *pickup)
 {
 	static const char option[] = "cleanup_service_name=";
@@ -263,7 +253,7 @@ static char *cleanup_name(const struct postfix_service *pickup)
 	return strndup(name, strcspn(name, " }"));
 }
 
-/* pickup(8) can be told not to have headers checked, and others are. */
+/* Some configurations have pickup(8) not check headers. */
 static bool checks_headers(const struct hook_text *text, const struct postfix_service *pickup)
 {
 	static const char none[] = "no_header_body_checks";
@@ -297,22 +287,24 @@ int postfix_write_spawns(const struct hook_context *context, FILE *out, char *er
 	return 0;
 }
 
+/* The lines of the block of services. */
 static int write_services(const struct hook_context *context, const struct postfix_files *files,
 			  const char *cleanup, FILE *out, char *error, size_t error_size)
 {
+	const struct postfix_file *master = &files->master;
 	struct postfix_service model;
-	int err = postfix_master_find(&files->master, cleanup, &model);
+	int err = postfix_master_find(&master->text, cleanup, &model);
 
 	if (err == 0) {
 		snprintf(error, error_size, "%s: has no service \"%s\", which pickup hands mail to",
-			 files->master_path, cleanup);
+			 master->path, cleanup);
 		return -EINVAL;
 	}
 	if (err < 0)
-		return say(error, error_size, err, files->master_path, strerror(-err));
+		return say_errno(error, error_size, err, master);
 	err = 0;
 	if (strstr(model.field[POSTFIX_COMMAND], "header_checks"))
-		err = say(error, error_size, -EINVAL, files->master_path,
+		err = say(error, error_size, -EINVAL, master->path,
 			  "the service cleanup has header_checks of its own: want them in main.cf");
 	err = err ? err : postfix_write_spawns(context, out, error, error_size);
 	err = err ? err : write_cleanup(files, &model, out);
@@ -320,54 +312,52 @@ static int write_services(const struct hook_context *context, const struct postf
 	return err;
 }
 
-/* The lines of the block of services; malloc'ed. */
-static int services_text(const struct hook_context *context, const struct postfix_files *files,
-			 const struct postfix_service *pickup, char **lines, char *error,
-			 size_t error_size)
+static int put_services(const struct hook_context *context, struct postfix_files *files,
+			const struct postfix_service *pickup, char *error, size_t error_size)
 {
-	char *cleanup = cleanup_name(pickup);
+	struct hook_text *text = &files->master.text;
+	char *cleanup = cleanup_name(pickup), *lines = NULL;
 	size_t size;
-	FILE *out = open_memstream(lines, &size);
+	FILE *out = cleanup ? open_memstream(&lines, &size) : NULL;
 	int err = -ENOMEM;
 
 	if (out) {
-		err = cleanup ? write_services(context, files, cleanup, out, error, error_size) :
-				-ENOMEM;
+		err = write_services(context, files, cleanup, out, error, error_size);
 		if (fclose(out))
 			err = -ENOMEM;
 	}
+	if (!err)
+		err = hook_block_put(text, "services", "postfix", "#", lines, text->size);
 	free(cleanup);
+	free(lines);
 	return err;
 }
 
 static int edit_master(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size)
 {
-	struct hook_text *text = &files->master;
+	struct postfix_file *master = &files->master;
 	struct postfix_service pickup;
-	char *lines = NULL;
-	int err = postfix_master_find(text, "pickup", &pickup);
+	int err = postfix_master_find(&master->text, "pickup", &pickup);
 
-	if (err <= 0)
-		return say(error, error_size, err ? err : -EINVAL, files->master_path,
-			   err ? strerror(-err) : "has no service \"pickup\"");
+	if (err < 0)
+		return say_errno(error, error_size, err, master);
+	if (err == 0)
+		return say(error, error_size, -EINVAL, master->path, "has no service \"pickup\"");
+	err = 0;
 	if (strstr(pickup.field[POSTFIX_COMMAND], POSTFIX_CLEANUP)) {
 		postfix_service_free(&pickup); /* put in by hand */
 		return 0;
 	}
-	if (!checks_headers(&files->main, &pickup))
-		err = say(error, error_size, -EINVAL, files->master_path,
+	if (!checks_headers(&files->main.text, &pickup))
+		err = say(error, error_size, -EINVAL, master->path,
 			  "pickup has receive_override_options = no_header_body_checks: headers "
 			  "must be checked for mail of sendmail(1) to be refused");
-	else
-		err = services_text(context, files, &pickup, &lines, error, error_size);
+	err = err ? err : put_services(context, files, &pickup, error, error_size);
 	if (!err)
-		err = hook_block_put(text, "services", "postfix", "#", lines, text->size);
-	if (!err)
-		err = hook_block_put(text, "pickup", "postfix", "#",
+		err = hook_block_put(&master->text, "pickup", "postfix", "#",
 				     "  -o cleanup_service_name=" POSTFIX_CLEANUP "\n",
 				     pickup.line.end);
-	free(lines);
 	postfix_service_free(&pickup);
 	return err;
 }
@@ -391,13 +381,9 @@ int postfix_files_edit(const struct hook_context *context, struct postfix_files 
 	err = err ? err : postfix_files_read(context, files, error, error_size);
 	if (err)
 		return err;
-	/* master.cf first: it asks for values that main.cf has without us. */
+	/* master.cf comes first: it needs values of main.cf as they are without our part. */
 	err = edit_master(context, files, error, error_size);
-	if (!err) {
-		err = edit_main(&files->main);
-		if (err)
-			say(error, error_size, err, files->main_path, strerror(-err));
-	}
+	err = err ? err : say_errno(error, error_size, edit_main(&files->main.text), &files->main);
 	if (err)
 		postfix_files_free(files);
 	return err;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_sendmail.c - Sendmail: a `program` map that runs `smtplimit answer sendmail`, asked when a
- * sender is named. A socket map would do without a process for each question, but has no limit of
- * time, and its keys no blanks. Into sendmail.cf, and into sendmail.mc, from which a later
- * sendmail.cf is made, where there is one.
+ * hook_sendmail.c - Sendmail: a `program` map runs `smtplimit answer sendmail` at each MAIL
+ * command. A socket map would need no process for each question, but it has no timeout, and its
+ * keys cannot hold blanks. The lines go into sendmail.cf and, if there is one, into sendmail.mc,
+ * from which a later sendmail.cf is made.
  */
 #include "hook.h"
 
@@ -19,12 +19,11 @@
 #define MAP	   "map"
 #define RULES	   "rules"
 
-/* The blocks in a sendmail.cf that was made of a sendmail.mc look as hook_block_put() makes them.
- * */
+/* So blocks in a sendmail.cf that was made from sendmail.mc look as hook_block_put() makes them. */
 #define BEGIN(name) "# BEGIN smtplimit " name " (smtplimit hook " MTA " --remove takes this out)\n"
 #define END(name)   "# END smtplimit " name "\n"
 
-/* Whatever fails, no text is found, and the mail passes: the map's own errors come as <TMPF>. */
+/* The map gives its own errors as <TMPF>, which no rule takes for a refusal: the mail passes. */
 #define MAP_FORMAT "Ksmtplimit program -a<R> -T<TMPF> %s --"
 
 static const char rules[] =
@@ -34,8 +33,8 @@ static const char rules[] =
 	"R$* $| $*\t\t$: $1\n";
 
 /*
- * FEATURE(`delay_checks') has no ruleset check_mail, and asks what would be in it only for a
- * recipient, and not for clients with SMTP AUTH: the name is free for ours.
+ * With FEATURE(`delay_checks') there is no ruleset check_mail: its rules run only when a recipient
+ * is named, and not for clients with SMTP AUTH. So the name is free for our ruleset.
  */
 #define SET_PLAIN   "Local_check_mail"
 #define SET_DELAYED "check_mail"
@@ -53,7 +52,7 @@ static int file_path(const struct hook_context *context, const char *name, char 
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-/* Its lines; NULL: no memory. */
+/* The lines of a block; malloc'ed. NULL without memory. */
 static char *make_cf_map(const char *command)
 {
 	char *lines = NULL;
@@ -75,7 +74,7 @@ static char *make_mc(const char *command)
 	return asprintf(&lines, mc_format, command, rules) < 0 ? NULL : lines;
 }
 
-/* Does it have a ruleset check_mail that is not ours? */
+/* Is there a ruleset check_mail that is not ours? */
 static bool has_check_mail(const struct hook_text *text)
 {
 	static const char set[] = "Scheck_mail";
@@ -103,7 +102,7 @@ static int put(struct hook_text *text, const char *name, const char *comment, ch
 	return err;
 }
 
-/* Blocks that are there stay where they are. */
+/* Blocks that are there already stay where they are. */
 static int put_cf(struct hook_text *text, const char *command)
 {
 	const char *set = has_check_mail(text) ? SET_PLAIN : SET_DELAYED;
@@ -117,32 +116,27 @@ static int put_mc(struct hook_text *text, const char *command)
 	return put(text, MTA, MC_COMMENT, make_mc(command));
 }
 
-static int take_out_cf(struct hook_text *text, const char *command)
-{
-	(void)command;
-	hook_block_remove_all(text, CF_COMMENT);
-	return 0;
-}
+/* sendmail.mc is written first: make(1) makes sendmail.cf anew when that is older. */
+static const struct file {
+	const char *name;
+	const char *comment;
+	int (*put)(struct hook_text *text, const char *command);
+} files[] = {{"sendmail.mc", MC_COMMENT, put_mc}, {"sendmail.cf", CF_COMMENT, put_cf}};
 
-static int take_out_mc(struct hook_text *text, const char *command)
-{
-	(void)command;
-	hook_block_remove_all(text, MC_COMMENT);
-	return 0;
-}
-
-/* -ENOENT: there is no such file. */
-static int plan_file(const struct hook_context *context, struct hook_plan *plan, const char *name,
-		     int (*change)(struct hook_text *text, const char *command),
-		     const char *command)
+/* command NULL: take out what is ours. -ENOENT: the file does not exist. */
+static int plan_file(const struct hook_context *context, struct hook_plan *plan,
+		     const struct file *file, const char *command)
 {
 	struct hook_text old = {0}, changed = {0};
 	char path[PATH_MAX];
-	int err = file_path(context, name, path);
+	int err = file_path(context, file->name, path);
 
 	err = err ? err : hook_read(context, path, &old);
 	err = err ? err : hook_text_copy(&changed, &old);
-	err = err ? err : change(&changed, command);
+	if (!err && command)
+		err = file->put(&changed, command);
+	else if (!err)
+		hook_block_remove_all(&changed, file->comment);
 	if (err) {
 		hook_text_free(&old);
 		hook_text_free(&changed);
@@ -151,15 +145,15 @@ static int plan_file(const struct hook_context *context, struct hook_plan *plan,
 	return hook_plan_add(plan, path, &old, &changed);
 }
 
-/* sendmail.mc first: make(1) makes sendmail.cf anew when it is the older one. */
-static int plan_both(const struct hook_context *context, struct hook_plan *plan, bool add,
+/* sendmail.mc may be missing. */
+static int plan_both(const struct hook_context *context, struct hook_plan *plan,
 		     const char *command, char *error, size_t error_size)
 {
 	const char *directory = context->directory ? context->directory : "/etc/mail";
-	int err = plan_file(context, plan, "sendmail.mc", add ? put_mc : take_out_mc, command);
+	int err = plan_file(context, plan, &files[0], command);
 
 	if (!err || err == -ENOENT)
-		err = plan_file(context, plan, "sendmail.cf", add ? put_cf : take_out_cf, command);
+		err = plan_file(context, plan, &files[1], command);
 	if (err)
 		snprintf(error, error_size, "%s%s/sendmail.cf or sendmail.mc: cannot be read: %s",
 			 context->root, directory, strerror(-err));
@@ -172,25 +166,25 @@ static int install(const struct hook_context *context, struct hook_plan *plan, c
 	char command[HOOK_COMMAND_SIZE];
 	int err = hook_client_command(context, MTA, command, error, error_size);
 
-	return err ? err : plan_both(context, plan, true, command, error, error_size);
+	return err ? err : plan_both(context, plan, command, error, error_size);
 }
 
 static int take_out(const struct hook_context *context, struct hook_plan *plan, char *error,
 		    size_t error_size)
 {
-	return plan_both(context, plan, false, NULL, error, error_size);
+	return plan_both(context, plan, NULL, error, error_size);
 }
 
 static int print(const struct hook_context *context, FILE *out)
 {
-	char command[HOOK_COMMAND_SIZE], error[512];
+	char command[HOOK_COMMAND_SIZE], error[512] = "out of memory";
 	char *lines = NULL;
 	int err = hook_client_command(context, MTA, command, error, sizeof(error));
 
 	if (!err && !(lines = make_mc(command)))
 		err = -ENOMEM;
 	if (err)
-		fprintf(out, "# %s\n", err == -ENOMEM ? "out of memory" : error);
+		fprintf(out, "# %s\n", error);
 	else
 		fprintf(out,
 			"dnl At the end of sendmail.mc, then `make -C /etc/mail`. In a sendmail.cf the\n"
@@ -205,7 +199,7 @@ static int print(const struct hook_context *context, FILE *out)
 
 static const char *find_program(const struct hook_context *context)
 {
-	/* Debian, Fedora; then the names that another mail server may have taken. */
+	/* Debian's and Fedora's; then the names that may belong to another mail server. */
 	static const char *const programs[] = {"/usr/libexec/sendmail/sendmail",
 					       "/usr/sbin/sendmail.sendmail",
 					       "/usr/sbin/sendmail-mta", "/usr/sbin/sendmail"};
@@ -224,23 +218,16 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 
 	if (r)
 		return r;
-	r = hook_run(context, argv, said, sizeof(said));
-	if (r == 0)
-		return 0;
+	r = hook_run_check(context, argv, said, sizeof(said));
 	said[strcspn(said, "\n")] = '\0';
-	snprintf(error, error_size, "%s -bt: %s", argv[0], r < 0 ? strerror(-r) : said);
-	return r < 0 ? r : -EINVAL;
+	if (r)
+		snprintf(error, error_size, "%s -bt: %s", argv[0], said);
+	return r;
 }
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	struct hook_plan plan = {0};
-	char error[512];
-	int r = install(context, &plan, error, sizeof(error));
-
-	r = hook_client_check(MTA, r, error, &plan, line, line_size);
-	hook_plan_free(&plan);
-	return r;
+	return hook_client_check(&hook_sendmail, context, line, line_size);
 }
 
 const struct hook_mta hook_sendmail = {

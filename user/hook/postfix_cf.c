@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * postfix_cf.c - logical lines of main.cf and master.cf, found and replaced.
+ * postfix_cf.c - find and replace logical lines of main.cf and master.cf.
  */
 #include "postfix_cf.h"
 
@@ -9,21 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARK	  "# BEGIN smtplimit "
-#define NAME_SIZE 128
-/* Before each physical line of what was replaced: one that ended in a newline, and one at the end
- * of the file that did not. */
+/* What is put before each physical line that is replaced: before one that ends in a newline, and
+ * before a last line that does not. */
 #define KEPT	  "#was: "
 #define KEPT_TORN "#was> "
 
-static size_t physical_end(const struct hook_text *text, size_t at)
-{
-	const char *end = memchr(text->text + at, '\n', text->size - at);
-
-	return end ? (size_t)(end - text->text) + 1 : text->size;
-}
-
-/* The first byte of a line that is not blank; '\n': an empty one. */
+/* The first byte of a line that is not blank; '\n' if there is none. */
 static char first_of(const struct hook_text *text, size_t at)
 {
 	while (at < text->size &&
@@ -44,17 +35,17 @@ bool postfix_line_next(const struct hook_text *text, size_t *at, struct postfix_
 	size_t next = *at;
 
 	while (next < text->size && (says_nothing(text, next) || isblank(text->text[next])))
-		next = physical_end(text, next);
+		next = hook_line_end(text, next);
 	if (next >= text->size)
 		return false;
 	line->begin = next;
-	line->end = next = physical_end(text, next);
+	line->end = next = hook_line_end(text, next);
 	while (next < text->size) {
 		bool nothing = says_nothing(text, next);
 
 		if (!nothing && !isblank(text->text[next]))
 			break;
-		next = physical_end(text, next);
+		next = hook_line_end(text, next);
 		if (!nothing)
 			line->end = next;
 	}
@@ -70,8 +61,8 @@ char *postfix_line_joined(const struct hook_text *text, const struct postfix_lin
 
 	if (!joined)
 		return NULL;
-	for (; at < line->end; at = physical_end(text, at)) {
-		size_t size = physical_end(text, at) - at;
+	for (; at < line->end; at = hook_line_end(text, at)) {
+		size_t size = hook_line_end(text, at) - at;
 
 		if (says_nothing(text, at))
 			continue;
@@ -87,7 +78,7 @@ char *postfix_line_joined(const struct hook_text *text, const struct postfix_lin
 	return joined;
 }
 
-/* The value if the line is "name = value", in place; else NULL. */
+/* Where the value is if the line is "name = value", else NULL. */
 static char *value_of(char *joined, const char *name)
 {
 	size_t length = strlen(name);
@@ -180,32 +171,25 @@ void postfix_service_free(struct postfix_service *service)
 	*service = (struct postfix_service){0};
 }
 
-static void cut(struct hook_text *text, size_t begin, size_t end)
-{
-	memmove(text->text + begin, text->text + end, text->size - end + 1);
-	text->size -= end - begin;
-}
-
-bool postfix_option_remove(struct hook_text *text, const struct postfix_line *line,
-			   const char *option)
+int postfix_option_remove(struct hook_text *text, const struct postfix_line *line,
+			  const char *option)
 {
 	size_t length = strlen(option);
 	const char *at = memmem(text->text + line->begin, line->end - line->begin, option, length);
 	size_t begin, end;
 
 	if (!at)
-		return false;
+		return 0;
 	begin = at - text->text;
 	end = begin + length;
 	while (begin > line->begin && isblank(text->text[begin - 1]))
 		begin--;
 	if (begin > line->begin && text->text[begin - 1] == '\n' && text->text[end] == '\n')
 		end++;
-	cut(text, begin, end);
-	return true;
+	return hook_text_splice(text, begin, end, "", 0);
 }
 
-/* The lines of a block: those that are replaced as comments, then the new ones; malloc'ed. */
+/* The lines of a block: the replaced ones as comments, then the new ones; malloc'ed. */
 static char *block_lines(const struct hook_text *text, const struct postfix_line *line,
 			 const char *lines)
 {
@@ -216,7 +200,7 @@ static char *block_lines(const struct hook_text *text, const struct postfix_line
 	if (!out)
 		return NULL;
 	for (size_t at = line->begin; at < line->end;) {
-		size_t end = physical_end(text, at);
+		size_t end = hook_line_end(text, at);
 		bool torn = text->text[end - 1] != '\n';
 
 		fprintf(out, "%s%.*s%s", torn ? KEPT_TORN : KEPT, (int)(end - at), text->text + at,
@@ -235,8 +219,8 @@ int postfix_replace(struct hook_text *text, const struct postfix_line *line, con
 
 	if (!block)
 		return -ENOMEM;
-	cut(text, line->begin, line->end);
-	err = hook_block_put(text, name, "postfix", "#", block, line->begin);
+	err = hook_text_splice(text, line->begin, line->end, "", 0);
+	err = err ? err : hook_block_put(text, name, "postfix", "#", block, line->begin);
 	free(block);
 	return err;
 }
@@ -250,10 +234,10 @@ static char *kept_of(const struct hook_text *text, size_t begin, size_t *size)
 
 	if (!out)
 		return NULL;
-	for (at = physical_end(text, begin); at < text->size; at = end) {
+	for (at = hook_line_end(text, begin); at < text->size; at = end) {
 		const char *line = text->text + at;
 
-		end = physical_end(text, at);
+		end = hook_line_end(text, at);
 		if (!strncmp(line, KEPT, strlen(KEPT)))
 			fwrite(line + strlen(KEPT), 1, end - at - strlen(KEPT), out);
 		else if (!strncmp(line, KEPT_TORN, strlen(KEPT_TORN)))
@@ -264,78 +248,49 @@ static char *kept_of(const struct hook_text *text, size_t begin, size_t *size)
 	return fclose(out) ? NULL : kept;
 }
 
-static int insert(struct hook_text *text, size_t at, const char *bytes, size_t size)
-{
-	char *longer = realloc(text->text, text->size + size + 1);
-
-	if (!longer)
-		return -ENOMEM;
-	memmove(longer + at + size, longer + at, text->size - at + 1);
-	memcpy(longer + at, bytes, size);
-	text->text = longer;
-	text->size += size;
-	return 0;
-}
-
 int postfix_main_set(struct hook_text *text, const char *name, const char *value)
 {
-	struct postfix_line line = {.begin = text->size};
+	struct postfix_line line = {text->size, text->size};
 	char *old, *bytes;
 	int there = postfix_main_find(text, name, &line, &old), err;
 
 	free(old);
 	if (there < 0)
 		return there;
-	if (there)
-		cut(text, line.begin, line.end);
 	err = asprintf(&bytes, "%s%s = %s\n",
 		       line.begin && text->text[line.begin - 1] != '\n' ? "\n" : "", name, value);
 	if (err < 0)
 		return -ENOMEM;
-	err = insert(text, line.begin, bytes, (size_t)err);
+	err = hook_text_splice(text, line.begin, line.end, bytes, (size_t)err);
 	free(bytes);
 	return err;
 }
 
-/* The last block of any name; false: there is none. */
-static bool find_block(const struct hook_text *text, size_t *begin, char name[NAME_SIZE])
+static bool find_last_block(const struct hook_text *text, struct hook_block *block)
 {
 	bool found = false;
-	size_t at;
 
-	for (at = 0; at < text->size; at = physical_end(text, at)) {
-		const char *line = text->text + at;
-		char each[NAME_SIZE];
-
-		if (strncmp(line, MARK, strlen(MARK)))
-			continue;
-		line += strlen(MARK);
-		snprintf(each, sizeof(each), "%.*s", (int)strcspn(line, " \n"), line);
-		if (!hook_block_present(text, each, "#"))
-			continue;
-		memcpy(name, each, sizeof(each));
-		*begin = at;
+	for (block->end = 0; hook_block_find(text, NULL, "#", block->end, block);)
 		found = true;
-	}
 	return found;
 }
 
-/* From the end on: the last line of the file may have to get back its missing newline. */
+/* The last block is first: what it replaced may have had no newline at its end. */
 int postfix_restore(struct hook_text *text)
 {
-	char name[NAME_SIZE];
-	size_t begin = 0;
+	struct hook_block block;
+	int err = 0;
 
-	while (find_block(text, &begin, name)) {
-		size_t size;
+	while (!err && find_last_block(text, &block)) {
+		size_t size, begin = block.begin;
 		char *kept = kept_of(text, begin, &size);
-		int err = kept ? 0 : -ENOMEM;
 
-		if (!err && hook_block_remove(text, name, "#") && size)
-			err = insert(text, begin, kept, size);
+		if (!kept)
+			return -ENOMEM;
+		hook_block_cut(text, block);
+		if (size)
+			err = hook_text_splice(text, begin, begin, kept, size);
 		free(kept);
-		if (err)
-			return err;
 	}
-	return 0;
+	return err;
 }

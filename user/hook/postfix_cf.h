@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * postfix_cf.h - the syntax of Postfix's main.cf and master.cf: logical lines over several physical
- * ones, the last of several settings of a parameter, and a line put in place of another so that it
+ * postfix_cf.h - the syntax of Postfix's main.cf and master.cf: a logical line may go over several
+ * physical ones, the last of several settings of a parameter counts, and a line that is replaced
  * can be put back as it was.
  */
 #ifndef SMTPL_POSTFIX_CF_H
@@ -17,17 +17,17 @@ struct postfix_line {
 	size_t end; /* behind its last newline */
 };
 
-/* The first one at or behind *at, which then is its end; false: there is none. */
+/* Find the first one at or behind *at, and set *at to its end. False: there is none. */
 bool postfix_line_next(const struct hook_text *text, size_t *at, struct postfix_line *line);
-/* On one line, without comments; malloc'ed. NULL without memory. */
+/* A logical line as one physical line, without comments; malloc'ed. NULL without memory. */
 char *postfix_line_joined(const struct hook_text *text, const struct postfix_line *line);
 
-/* What main.cf says of a parameter: 1, *line set if `line` is not NULL, *value malloc'ed; 0: it
- * says nothing, *value is NULL; -ENOMEM. The last one counts, as for Postfix. */
+/* Find the last setting of a parameter in main.cf, which counts. 1: *value is malloc'ed, and *line
+ * set if `line` is not NULL; 0: there is none, *value is NULL; -ENOMEM. */
 int postfix_main_find(const struct hook_text *text, const char *name, struct postfix_line *line,
 		      char **value);
 
-/* Have main.cf say this of a parameter, in its place or at the end. 0 or -ENOMEM. */
+/* Set a parameter in main.cf, in its place or at the end. 0 or -ENOMEM. */
 int postfix_main_set(struct hook_text *text, const char *name, const char *value);
 
 /* A service of master.cf, with its words. */
@@ -45,17 +45,17 @@ struct postfix_service {
 	struct postfix_line line;
 };
 
-/* A service of local sockets: 1; 0: there is none; -ENOMEM. */
+/* Find a service of local sockets. 1; 0: there is none; -ENOMEM. */
 int postfix_master_find(const struct hook_text *text, const char *name,
 			struct postfix_service *service);
 void postfix_service_free(struct postfix_service *service);
 
-/* Take out of a logical line an option as `-o name=value`, with its physical line if nothing else
- * is on it. False: it is not there. */
-bool postfix_option_remove(struct hook_text *text, const struct postfix_line *line,
-			   const char *option);
+/* Take an option, as `-o name=value`, out of a logical line if it is there, and with it the
+ * physical line if nothing else is on that. 0 or -ENOMEM. */
+int postfix_option_remove(struct hook_text *text, const struct postfix_line *line,
+			  const char *option);
 
-/* Put a block of ours with these lines in place of a logical line, which is kept in the block as
+/* Put a block of ours with these lines in place of a logical line, and keep that in the block as
  * comments. 0 or -ENOMEM. */
 int postfix_replace(struct hook_text *text, const struct postfix_line *line, const char *name,
 		    const char *lines);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtpd_conf.c - the words of a line of smtpd.conf, and texts put between them.
+ * smtpd_conf.c - read the words of smtpd.conf's lines, and put ours between them.
  */
 #include "smtpd_conf.h"
 
@@ -17,7 +17,7 @@ struct word {
 	size_t length;
 };
 
-/* A line that goes on behind a backslash, or in quotes, is one. */
+/* A line that a backslash or quotes continue is one line. */
 struct line {
 	struct word word[WORDS_MAX];
 	size_t count;
@@ -39,7 +39,7 @@ static const char *comment_end(const char *at, const char *end)
 	return at;
 }
 
-/* 0: quotes that do not end. */
+/* 0: its quotes do not end. */
 static size_t word_length(const char *at, const char *end)
 {
 	const char *begin = at;
@@ -57,7 +57,7 @@ static size_t word_length(const char *at, const char *end)
 	return at > begin ? (size_t)(at - begin) : 1;
 }
 
-/* Returns where the line ends. One that makes no sense has no words. */
+/* Returns where the line ends. A line that cannot be read has no words. */
 static const char *read_words(const char *at, const char *end, struct line *line)
 {
 	line->count = 0;
@@ -108,7 +108,7 @@ static bool is_listener(const struct line *line)
 	       !is_word(line, line->count - 1, "filter");
 }
 
-/* Where the opening brace of a line's list of filters is; 0: it has none, with something in it. */
+/* The index of the brace that opens a line's list of filters; 0: it has none, or an empty one. */
 static size_t find_list(const struct line *line)
 {
 	size_t i;
@@ -121,7 +121,7 @@ static size_t find_list(const struct line *line)
 	return 0;
 }
 
-/* Of a listener: the word behind `filter`; 0: it has none. */
+/* The index of the word behind a listener's `filter`; 0: there is none. */
 static size_t find_filter(const struct line *line)
 {
 	for (size_t i = 2; is_listener(line) && i + 1 < line->count; i++)
@@ -149,7 +149,7 @@ int smtpd_conf_scan(struct smtpd_conf *conf, const struct hook_text *text)
 	for (; at < end && !err; at++) {
 		const char *stop = read_words(at, end, &line);
 
-		/* With our words it could not be read, and they could not be taken out again. */
+		/* With our words the line would be too long to be read, and they would stay in. */
 		if (line.count > WORDS_MAX - WORDS_ADDED)
 			err = -E2BIG;
 		else if (is_word(&line, 0, "filter") && is_word(&line, 2, "chain"))
@@ -181,7 +181,7 @@ static const char *behind(const struct line *line, size_t i)
 	return line->word[i].begin + line->word[i].length;
 }
 
-/* Returns how many changes put our filter in. */
+/* The changes that put our filter in. Returns how many there are. */
 static size_t changes_to_add(const struct smtpd_conf *conf, const struct line *line,
 			     struct change change[CHANGES_MAX])
 {
@@ -207,7 +207,7 @@ static size_t changes_to_add(const struct smtpd_conf *conf, const struct line *l
 	return 2;
 }
 
-/* Does this text stand at `at`, with the end of the words not before its own? */
+/* Does the line have this text at `at`, within its words? */
 static bool stands(const struct line *line, const char *at, const char *text)
 {
 	const char *end = behind(line, line->count - 1);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtpd_conf.h - where a filter of ours goes in the lines of an smtpd.conf(5), and how it is taken
- * out again to the byte. Pure.
+ * smtpd_conf.h - put our filter into the lines of an smtpd.conf(5), and take it out to the byte.
+ * Pure.
  *
  *	listen on lo			listen on lo filter smtplimit
  *	listen on lo filter rspamd	listen on lo filter { smtplimit, rspamd }
@@ -20,7 +20,7 @@
 #define SMTPD_CONF_INCLUDES_MAX 16
 #define SMTPD_CONF_NAME_SIZE	256
 
-/* What all files of a configuration say together. */
+/* What is known from all files of a configuration. */
 struct smtpd_conf {
 	char chain[SMTPD_CONF_CHAINS_MAX][SMTPD_CONF_NAME_SIZE];
 	size_t chains;
@@ -29,11 +29,11 @@ struct smtpd_conf {
 	bool has_socket; /* a line "listen on socket" */
 };
 
-/* Note what stands in a file. 0; -E2BIG: more than there is room for. */
+/* Add what is in a file. 0; -E2BIG: there is no room for it. */
 int smtpd_conf_scan(struct smtpd_conf *conf, const struct hook_text *text);
 
-/* Our filter into every listener and chain of a file that does not have it; and out. 0 or -ENOMEM.
- * */
+/* Put our filter into every listener and chain of a file that does not have it; take it out. 0 or
+ * -ENOMEM. */
 int smtpd_conf_add(const struct smtpd_conf *conf, struct hook_text *text);
 int smtpd_conf_remove(struct hook_text *text);
 

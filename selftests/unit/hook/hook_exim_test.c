@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_exim_test.c - the hook of Exim finds its places in configurations of several kinds, and says
- * what to do by hand where it does not.
+ * hook_exim_test.c - the hook of Exim finds its places in configurations of several kinds, and its
+ * error names what to do by hand where it does not.
  */
 #include "hook_fixture.h"
+#include "hook/hook_exim.h"
 
 static const char whole[] = "domainlist local_domains = @\n"
 			    "ACL_RCPT = \\\n"
@@ -38,7 +39,7 @@ static int plan_exim(bool install, struct hook_plan *plan, char *error, size_t e
 			 hook_exim.remove(&context, plan, error, error_size);
 }
 
-/* Plan and carry out without a check by Exim itself. How many files changed. */
+/* Plan and carry out without a check by Exim itself. Returns how many files changed. */
 static int change_exim(bool install)
 {
 	struct hook_plan plan = {0};
@@ -105,6 +106,29 @@ static void test_one_file(void **state)
 	assert_int_equal(change_exim(false), 0);
 }
 
+/* They are without the comments and marker lines of exim.conf. */
+static void test_parts_of_the_plain_file(void **state)
+{
+	static const char *const parts[] = {"main",	"not-smtp-option", "acl",      "rcpt",
+					    "not-smtp", "router",	   "transport"};
+	char *text;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		text = exim_text(&context, parts[i]);
+		assert_non_null(text);
+		assert_true(text[0] && text[strlen(text) - 1] == '\n');
+		assert_null(strstr(text, "#"));
+		free(text);
+	}
+	text = exim_text(&context, "not-smtp");
+	assert_string_equal(text, "  require\n    acl = smtplimit_not_smtp\n");
+	free(text);
+	text = exim_text(&context, "not");
+	assert_string_equal(text, "");
+	free(text);
+}
+
 /* What others change between install and remove stays. */
 static void test_edited_meanwhile(void **state)
 {
@@ -126,7 +150,7 @@ static void test_edited_meanwhile(void **state)
 	free(wanted);
 }
 
-/* Whatever branch is taken is hooked. */
+/* The hook is in every branch. */
 static void test_branches(void **state)
 {
 	static const char acls[] =
@@ -156,7 +180,7 @@ static void test_branches(void **state)
 	free(text);
 }
 
-/* What the log says meanwhile goes to a file. */
+/* Warnings go to a file meanwhile. */
 static void install_and_note(const char *path)
 {
 	int kept = dup(STDERR_FILENO), fd = open(path_of(path), O_RDWR | O_CREAT | O_TRUNC, 0600);
@@ -190,7 +214,7 @@ static void test_includes(void **state)
 	free(text);
 }
 
-/* What does not fit is said, and not left without a hook. */
+/* What does not fit is an error: no transport is left without a hook. */
 static void test_too_many_transports(void **state)
 {
 	char *many = NULL, *text;
@@ -244,7 +268,7 @@ static void test_not_as_expected(void **state)
 	}
 }
 
-/* What a person has put in as the errors say. */
+/* A person has put in what the errors name. */
 static void test_done_by_hand(void **state)
 {
 	char *text = replaced(whole, "  my_rcpt\n", "  ${if eq{1}{1}{my_rcpt}{b}}\n");
@@ -294,7 +318,7 @@ static void test_debian_split(void **state)
 	assert_true(hook_exists(&context, "/etc/exim4/conf.d/router/01_smtplimit"));
 	assert_file("/etc/exim4/conf.d/acl/40_mine", "wrong");
 	assert_int_equal(change_exim(true), 0);
-	/* Another layout is used now: what is in this one is taken out all the same. */
+	/* Exim uses another layout now; this one is cleared, too. */
 	write_file("/etc/exim4/exim4.conf", whole, 0644);
 	assert_int_equal(change_exim(false), 6);
 	assert_file("/etc/exim4/conf.d/main/99_smtplimit", NULL);
@@ -319,9 +343,11 @@ static void test_is_not_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_one_file),	 TEST(test_edited_meanwhile),	 TEST(test_branches),
-		TEST(test_includes),	 TEST(test_too_many_transports), TEST(test_not_as_expected),
-		TEST(test_done_by_hand), TEST(test_debian_split),	 TEST(test_is_not_there),
+		TEST(test_one_file),	     TEST(test_parts_of_the_plain_file),
+		TEST(test_edited_meanwhile), TEST(test_branches),
+		TEST(test_includes),	     TEST(test_too_many_transports),
+		TEST(test_not_as_expected),  TEST(test_done_by_hand),
+		TEST(test_debian_split),     TEST(test_is_not_there),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

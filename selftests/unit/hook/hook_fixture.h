@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_fixture.h - a root of its own for each test, in which hooks read and replace files.
+ * hook_fixture.h - each test has a root of its own, in which hooks read and replace files.
  */
 #ifndef HOOK_FIXTURE_H
 #define HOOK_FIXTURE_H

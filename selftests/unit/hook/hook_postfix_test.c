@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_postfix_test.c - what is put into main.cf and master.cf, that nothing is put in twice, and
- * that it comes out to the byte, whatever the files look like.
+ * hook_postfix_test.c - our lines get into main.cf and master.cf once, and out again to the byte,
+ * whatever the files contain.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -93,7 +93,7 @@ static int teardown(void **state)
 	return rmdir(root);
 }
 
-/* How many files it changed. */
+/* Returns how many files changed. */
 static size_t carry_out(int (*make)(const struct hook_context *context_, struct hook_plan *plan_,
 				    char *error_, size_t error_size))
 {
@@ -119,7 +119,7 @@ static void says(const char *want, int status)
 	assert_string_equal(line, want);
 }
 
-/* Install twice, look, remove twice. */
+/* Install twice, check, remove twice. */
 static void becomes(const char *main_cf, const char *main_new, const char *master,
 		    const char *master_new)
 {
@@ -148,7 +148,7 @@ static void refuses(const char *main_cf, const char *master, const char *want)
 	assert_int_equal(plan.count, 0);
 }
 
-/* Files of several lines, as they look: */
+/* Files stand here line by line: */
 /* clang-format off */
 #define CLEANUP(header, others)                                                                    \
 	"smtplimit-cleanup unix n - y - 0 cleanup\n"                                               \
@@ -171,7 +171,7 @@ static void test_plain_files(void **state)
 	becomes("myhostname = mail.test\n", "myhostname = mail.test\n" SETTINGS, MASTER,
 		MASTER_NEW("", ""));
 	becomes("", SETTINGS, MASTER, MASTER_NEW("", ""));
-	/* A comment, and what begins with the same letters, are not the setting. */
+	/* Neither a comment nor a longer name is the setting. */
 	becomes("#smtpd_data_restrictions = x\nsmtpd_data_restrictions_x = y\n",
 		"#smtpd_data_restrictions = x\nsmtpd_data_restrictions_x = y\n" SETTINGS, MASTER,
 		MASTER_NEW("", ""));
@@ -228,7 +228,7 @@ static void test_a_last_line_without_its_end(void **state)
 		"smtpd_data_restrictions = " POLICY ", permit\n" END("smtpd_data_restrictions")
 		BEGIN("settings") "smtpd_client_port_logging = yes\n" LIMITS END("settings"),
 		MASTER, MASTER_NEW("", ""));
-	/* pickup's entry itself, continued over two lines. */
+	/* pickup's own entry goes over two lines. */
 	put("main.cf", "");
 	snprintf(torn, sizeof(torn), "cleanup unix n - n - 0 cleanup\n"
 				     "pickup unix n - n 60 1 pickup\n\t-o a=b");
@@ -264,7 +264,7 @@ static void test_header_checks_are_kept(void **state)
 			       "socketmap:unix:private/smtplimit-map:pickup/$myhostname, "
 			       "regexp:/etc/h, pcre:/etc/p }\n"
 			       "  -o { mime_header_checks = regexp:/etc/h, pcre:/etc/p }\n"));
-	/* What main.cf says changed meanwhile. */
+	/* main.cf was changed meanwhile. */
 	assert_int_equal(carry_out(hook_postfix.install), 0);
 	put("main.cf", "");
 	says("postfix: not installed: /etc/postfix/master.cf lacks it, or not as it is now: "
@@ -289,7 +289,7 @@ static void test_put_in_by_hand(void **state)
 	says("postfix: not on this host", 1);
 }
 
-/* As postconf -P writes pickup's entry: all of its comments before it, our option among its own. */
+/* postconf -P writes pickup's entry behind the comments within it, with our option in it. */
 static void test_pickup_written_anew(void **state)
 {
 	static const char anew[] = BEGIN("pickup") END("pickup")
@@ -318,7 +318,7 @@ static void test_pickup_written_anew(void **state)
 	assert_string_equal(get("master.cf"), without);
 }
 
-/* By postconf -e, which changes a setting where it stands: in our block. */
+/* postconf -e changes a setting where it stands: in our block. */
 static void test_edits_in_our_block_stay(void **state)
 {
 	char text[4096];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_test.c - blocks go in and out without a byte of difference; plans are carried out as a whole
+ * hook_test.c - a block that is taken out leaves the text as it was; a plan is carried out entirely
  * or not at all.
  */
 #include "hook_fixture.h"
@@ -75,6 +75,25 @@ static void test_block_without_its_end_stays(void **state)
 	assert_false(hook_block_remove(&text, "x", "#"));
 	assert_int_equal(hook_block_remove_all(&text, "#"), 0);
 	assert_string_equal(text.text, torn);
+	/* A new one replaces nothing, wherever it is put. */
+	assert_int_equal(hook_block_put(&text, "x", "m", "#", "new\n", 0), 0);
+	assert_non_null(strstr(text.text, torn));
+	assert_true(hook_block_remove(&text, "x", "#"));
+	assert_string_equal(text.text, torn);
+	hook_text_free(&text);
+}
+
+/* What stands between the remains of two blocks is not ours. */
+static void test_block_ends_with_its_own_name(void **state)
+{
+	static const char rests[] = "# BEGIN smtplimit x (...)\nmine\n# END smtplimit y\n"
+				    "# BEGIN smtplimit z (...)\nours\n# END smtplimit z\nmine\n";
+	struct hook_text text = text_of(rests);
+
+	(void)state;
+	assert_int_equal(hook_block_remove_all(&text, "#"), 1);
+	assert_string_equal(text.text,
+			    "# BEGIN smtplimit x (...)\nmine\n# END smtplimit y\nmine\n");
 	hook_text_free(&text);
 }
 
@@ -163,7 +182,7 @@ static int edit_and_refuse(const struct hook_context *c, char *error, size_t err
 	return syntax(c, error, error_size);
 }
 
-/* While the server looks at its files. */
+/* The file changes while the server checks its syntax. */
 static void test_changed_before_put_back(void **state)
 {
 	static const struct hook_mta slow = {.name = "slow", .syntax = edit_and_refuse};
@@ -185,7 +204,7 @@ static void test_changed_before_put_back(void **state)
 	hook_plan_free(&plan);
 }
 
-/* An absolute link below the root is one of the root. */
+/* An absolute link below the root stays within it. */
 static void test_links_are_followed_below_the_root(void **state)
 {
 	struct hook_plan plan = {0};
@@ -223,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_block_is_replaced_where_it_is),
 		cmocka_unit_test(test_names_of_blocks_are_whole),
 		cmocka_unit_test(test_block_without_its_end_stays),
+		cmocka_unit_test(test_block_ends_with_its_own_name),
 		TEST(test_plan_is_carried_out),
 		TEST(test_plan_is_put_back),
 		TEST(test_changed_before_put_back),

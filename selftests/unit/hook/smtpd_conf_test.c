@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtpd_conf_test.c - our filter in every listener of an smtpd.conf, once, and out again to the
- * byte.
+ * smtpd_conf_test.c - our filter gets into every listener of an smtpd.conf once, and out again to
+ * the byte.
  */
 #include <setjmp.h>
 #include <errno.h>
@@ -104,7 +104,7 @@ static void test_the_rest_stays(void **state)
 		assert_added(texts[i], texts[i]);
 }
 
-/* Written by hand: it is there, and stays there once. */
+/* A filter that was written by hand is not put in again. */
 static void test_there_already(void **state)
 {
 	static const char *const texts[] = {
@@ -148,7 +148,7 @@ static void test_scan(void **state)
 	hook_text_free(&text);
 }
 
-/* With our words it would be more than is read. */
+/* With our words the line would be longer than what is read. */
 static void test_line_without_room(void **state)
 {
 	struct smtpd_conf conf = {0};
