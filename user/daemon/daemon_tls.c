@@ -24,7 +24,7 @@ static void remove_all(const struct daemon *a)
 	struct guard guard = {.fd = -1};
 
 	if (ms)
-		guard_start_or_say(&guard);
+		guard_start_or_warn(&guard);
 	bpf_tls_remove(a->config.bpffs);
 	guard_finish(&guard, ms);
 }
@@ -35,7 +35,7 @@ static int load(struct daemon *a, char *error, size_t error_size)
 	struct guard guard = {.fd = -1};
 	int err;
 
-	guard_start_or_say(&guard);
+	guard_start_or_warn(&guard);
 	err = bpf_tls_load(&a->config, &a->tls, error, error_size);
 	guard_stop(&guard);
 	return err;
