@@ -165,11 +165,11 @@ static void client_advance(struct server *s, struct policy_place *c, enum policy
 		case POLICY_ASK:
 			client_turn(s, c, POLICY_WAITING, s->bounds->ask_ms);
 			return;
-		case POLICY_SAY:
+		case POLICY_REPLY:
 			if (!client_flush(s, c))
 				return;
 			break;
-		case POLICY_TELL:
+		case POLICY_REPORT:
 			client_tell(s, c);
 			return;
 		case POLICY_MALFORMED:
@@ -211,7 +211,7 @@ static void client_event(struct server *s, struct policy_place *c, uint32_t even
 	else if (c->state == POLICY_READING)
 		client_read(s, c);
 	else if (c->state == POLICY_WRITING)
-		client_advance(s, c, POLICY_SAY);
+		client_advance(s, c, POLICY_REPLY);
 	else
 		client_watch(s, c, 0); /* not now; its turn comes after the answer */
 }
