@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * caller.h - who on this host speaks to its own mail server: noted with the packet that opens the
- * connection, before the server sees it (with TCP Fast Open, its data too), and with each one that
- * carries data, before the server can ask about it. So a crowd of connections that pushes a note
- * out of the map gains nothing.
+ * caller.h - notes which user of this host connects to its own mail server: with the packet that
+ * opens the connection, before the server sees it (with TCP Fast Open, its data too), and with each
+ * packet that carries data, before the server can ask about it. So a user gains nothing by a crowd
+ * of connections that pushes a note out of the map.
  */
 #ifndef SMTPL_CALLER_H
 #define SMTPL_CALLER_H
 
 #include "packet.h"
 
-/* The connect hook. The socket's own port is not known yet. */
+/* At connect the socket's own port is not known yet. */
 static __always_inline void caller_mark(struct bpf_sock_addr *ctx)
 {
 	struct bpf_sock *sk = ctx->sk;
@@ -29,8 +29,8 @@ static __always_inline void caller_mark(struct bpf_sock_addr *ctx)
 	call->pid = bpf_get_current_pid_tgid() >> 32;
 }
 
-/* A function of its own: clang would read the uids of all sources by one instruction, which the
- * verifier does not take. */
+/* This is a function of its own because clang would else read the uids of all sources by one
+ * instruction, which the verifier does not take. */
 static __attribute__((noinline)) bool caller_creator(struct bpf_sock *sk, struct smtpl_call *who)
 {
 	const struct sock *tp = (struct sock *)bpf_skc_to_tcp_sock(sk);
@@ -42,10 +42,10 @@ static __attribute__((noinline)) bool caller_creator(struct bpf_sock *sk, struct
 	return true;
 }
 
-/* Whose socket is it? Without a mark or a session it was connected before the daemon came, or there
- * was no memory for a mark, which its user can bring about: then it is its creator's. */
-static __always_inline bool caller_who(struct bpf_sock *sk, const struct smtpl_session *s,
-				       struct smtpl_call *who)
+/* Finds the user of a socket. Without a mark or a session it was connected before the daemon came,
+ * or there was no memory for a mark, which its user can bring about: then it is its creator's. */
+static __always_inline bool caller_find(struct bpf_sock *sk, const struct smtpl_session *s,
+					struct smtpl_call *who)
 {
 	const struct smtpl_call *call;
 
@@ -76,7 +76,7 @@ static __always_inline void caller_put(const struct smtpl_caller_key *key,
 		stats_add(callers_lost, 1);
 }
 
-/* A packet that stays on this host and opens a connection or carries data. */
+/* Called for packets that stay on this host: notes one that opens a connection or carries data. */
 static __always_inline void caller_note(struct __sk_buff *skb, struct bpf_sock *sk,
 					const struct smtpl_session *s)
 {
@@ -86,11 +86,11 @@ static __always_inline void caller_note(struct __sk_buff *skb, struct bpf_sock *
 
 	if (!watched_port(bpf_ntohs(sk->dst_port)) || packet_parse(skb, &p))
 		return;
-	if (!(p.len || p.flags & SMTPL_TCP_SYN) || !caller_who(sk, s, &who))
+	if (!(p.len || p.flags & SMTPL_TCP_SYN) || !caller_find(sk, s, &who))
 		return;
 	key.netns_cookie = who.netns_cookie;
-	packet_end(skb, &p, true, &key.client);
-	packet_end(skb, &p, false, &key.server);
+	packet_endpoint(skb, &p, true, &key.client);
+	packet_endpoint(skb, &p, false, &key.server);
 	caller_put(&key, &who);
 	__builtin_memset(&key.server, 0, sizeof(key.server));
 	caller_put(&key, &who);

@@ -46,12 +46,12 @@ static __always_inline void count_key(struct smtpl_count_key *key, const struct 
 		__builtin_memset(key->domain, 0, SMTPL_DOMAIN_SIZE);
 }
 
-/* The entry to count `n` attempts of a transaction under, or where there is no room for it that of
- * the uid; *key is set to its key. NULL: neither has room. */
+/* The entry that `n` attempts of a transaction are counted under: its sender domain's, or the uid's
+ * where there is no room for that. *key is set to its key. NULL: there is room for neither. */
 static __always_inline struct smtpl_count *count_of(const struct smtpl_session *s, __u32 txn,
 						    struct smtpl_count_key *key, __u32 n)
 {
-	struct smtpl_count *count, *whole;
+	struct smtpl_count *count, *of_uid;
 	bool made = false;
 
 	count_key(key, s, txn);
@@ -59,23 +59,23 @@ static __always_inline struct smtpl_count *count_of(const struct smtpl_session *
 	if (count)
 		return count;
 	count_key(key, s, 0);
-	whole = count_get(key, &made);
+	of_uid = count_get(key, &made);
 	made = false;
-	if (whole && whole->domains < (s->role == SMTPL_ROLE_RELAY ? SMTPL_DOMAINS_PER_RELAY :
-								     SMTPL_DOMAINS_PER_UID)) {
+	if (of_uid && of_uid->domains < (s->role == SMTPL_ROLE_RELAY ? SMTPL_DOMAINS_PER_RELAY :
+								       SMTPL_DOMAINS_PER_UID)) {
 		count_key(key, s, txn);
 		count = count_get(key, &made);
 	}
-	if (made && whole)
-		__sync_fetch_and_add(&whole->domains, 1);
+	if (made && of_uid)
+		__sync_fetch_and_add(&of_uid->domains, 1);
 	if (count)
 		return count;
 	count_key(key, s, 0);
-	if (whole)
+	if (of_uid)
 		stats_add(domains_over, n);
 	else
 		stats_add(counts_full, n);
-	return whole;
+	return of_uid;
 }
 
 static __always_inline void count_touch(struct smtpl_count *count)
@@ -83,30 +83,30 @@ static __always_inline void count_touch(struct smtpl_count *count)
 	count->last_ns = bpf_ktime_get_boot_ns();
 }
 
-/* One sender must not fill the ring that tells of all: what is beyond its share is counted all the
- * same, and healed from the totals. Two CPUs may overwrite each other's update: the share is not
- * exact. */
+/* One sender must not fill the ring for all: events beyond its share are lost, but their attempts
+ * are counted, and the daemon heals them from the totals. Two CPUs may overwrite each other's
+ * update, so the share is not exact. */
 static __always_inline bool event_share(const struct smtpl_session *s,
 					const struct smtpl_count_key *key)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
-	struct smtpl_count *whole;
+	struct smtpl_count *of_uid;
 
 	if (s->role == SMTPL_ROLE_RELAY)
 		return true;
-	whole = bpf_map_lookup_elem(&smtpl_counts, key);
-	if (!whole)
+	of_uid = bpf_map_lookup_elem(&smtpl_counts, key);
+	if (!of_uid)
 		return true;
-	if (whole->event_ns > now + SMTPL_EVENT_BURST_NS) {
+	if (of_uid->event_ns > now + SMTPL_EVENT_BURST_NS) {
 		stats_add(events_over, 1);
 		return false;
 	}
-	whole->event_ns = (whole->event_ns > now ? whole->event_ns : now) + SMTPL_EVENT_COST_NS;
+	of_uid->event_ns = (of_uid->event_ns > now ? of_uid->event_ns : now) + SMTPL_EVENT_COST_NS;
 	return true;
 }
 
-/* NULL: the caller counts it by stats_add(ring_full, 1). It must look at the result once only: 6.1
- * does not know, the second time, that memory is not NULL. */
+/* On NULL the caller counts it by stats_add(ring_full, 1). It must test the result once only: the
+ * second time 6.1 no longer knows that the memory is not NULL. */
 static __always_inline void *event_reserve(const struct smtpl_session *s, __u64 size)
 {
 	const struct smtpl_count_key key = {.uid = s->uid}; /* on the stack, see count_key */
@@ -114,8 +114,8 @@ static __always_inline void *event_reserve(const struct smtpl_session *s, __u64 
 	return event_share(s, &key) ? bpf_ringbuf_reserve(&smtpl_events, size, 0) : NULL;
 }
 
-/* The same where the session is a map's value, and not the argument of a global function: less
- * stack. */
+/* As event_reserve(), but needs less stack. For a session that is a map's value, and not the
+ * argument of a global function. */
 static __always_inline void *event_reserve_here(const struct smtpl_session *s, __u64 size)
 {
 	return event_share(s, &s->uid_key) ? bpf_ringbuf_reserve(&smtpl_events, size, 0) : NULL;
@@ -130,7 +130,7 @@ static __always_inline void event_head(struct smtpl_event *head, const struct sm
 	head->time_ns = bpf_ktime_get_boot_ns();
 }
 
-/* Add the attempts and read the totals; that of the outcome itself is exact. */
+/* Adds the attempts and reads the totals; the total of the outcome itself is exact. */
 static __always_inline void count_outcome(struct smtpl_count *count, __u32 outcome, __u64 n,
 					  struct smtpl_totals *totals)
 {
@@ -174,9 +174,9 @@ static __always_inline void event_outcome_fill(struct smtpl_event_outcome *e,
 	}
 }
 
-/* When to wake the daemon: at once for what may cross the line, else when there is much to read (it
- * looks by itself several times a second). A wake-up for each delivered mail would cost more than
- * all the rest here. */
+/* The daemon is woken at once by an outcome that may lead to a suspension, else when there is much
+ * to read (it reads by itself several times a second). A wake-up for each delivered mail would cost
+ * more than all the rest here. */
 static __always_inline __u64 event_wakeup(__u32 outcome)
 {
 	if (outcome == SMTP_DEFERRED || outcome == SMTP_FAILED)
@@ -224,7 +224,7 @@ __attribute__((noinline)) int emit_outcome(struct smtpl_session *s, struct smtp_
 	return 0;
 }
 
-/* Report a sender (rcpt 0) or a recipient that the client named. Detail: nothing is counted. */
+/* Reports a sender (rcpt 0) or a recipient that the client named. Nothing is counted here. */
 __attribute__((noinline)) int emit_path(struct smtpl_session *s, __u32 rcpt)
 {
 	struct smtpl_event_path *event;
@@ -274,7 +274,7 @@ static __always_inline void emit_close(struct smtpl_session *s)
 	bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
 }
 
-/* A session whose content turned unreadable. Once a session. */
+/* Counts a session, once, whose content cannot be read any more. */
 static __always_inline void emit_opaque(struct smtpl_session *s)
 {
 	struct smtpl_count *count = count_of_uid(s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * gate.h - refuses the suspended: at connect, and the packets of what was open already. The maps
- * say who and until when; when that time is over the gate opens by itself, daemon or not.
+ * gate.h - refuses suspended senders: at connect, and the packets of what was open already. The
+ * maps say who and until when; when that time is over the gate opens by itself, daemon or not.
  */
 #ifndef SMTPL_GATE_H
 #define SMTPL_GATE_H
@@ -93,8 +93,8 @@ static __always_inline void gate_count_refused(struct smtpl_session *s, __u64 n)
 	count_touch(count);
 }
 
-/* Is the sender domain of the newest message suspended? Global, so that its key is on a stack that
- * is gone when gate_cut() has its own. */
+/* Is the sender domain of the newest message suspended? Global, so that its key is off the stack
+ * when gate_reset() needs room for its own. */
 __attribute__((noinline)) int gate_domain_refused(const struct smtpl_session *s)
 {
 	const struct smtpl_suspension *suspension;
@@ -111,7 +111,7 @@ __attribute__((noinline)) int gate_domain_refused(const struct smtpl_session *s)
 
 /* Refuse the message that a mail server's session has just begun: one attempt, as when a server
  * refuses MAIL. Global, so that it is verified once. */
-__attribute__((noinline)) int gate_cut(struct smtpl_session *s)
+__attribute__((noinline)) int gate_reset(struct smtpl_session *s)
 {
 	struct smtpl_event_cut *event;
 	struct smtpl_count_key key;
@@ -141,10 +141,10 @@ __attribute__((noinline)) int gate_cut(struct smtpl_session *s)
 }
 
 /* [refuse] relay = reset */
-static __always_inline bool gate_cuts(struct smtpl_session *s)
+static __always_inline bool gate_resets(struct smtpl_session *s)
 {
 	return smtpl_relay_reset && s->role == SMTPL_ROLE_RELAY && gate_domain_refused(s) &&
-	       gate_cut(s);
+	       gate_reset(s);
 }
 
 #endif

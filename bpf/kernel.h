@@ -82,7 +82,7 @@ struct bpf_iter__tcp {
 /* Since 6.5. The program that calls it is not loaded where vmlinux has no such function. */
 extern int bpf_sock_destroy(struct sock_common *sock) __ksym __weak;
 
-/* bpf_set_retval() of connect hooks came with 5.18; before that a refusal is EPERM. Set before
+/* Programs on connect have bpf_set_retval() since 5.18; before that a refusal is EPERM. Set before
  * load. */
 const volatile bool smtpl_has_set_retval = true;
 

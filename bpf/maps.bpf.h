@@ -63,7 +63,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } smtpl_callers SEC(".maps");
 
-/* Of a socket connected to this host's own mail server: who did that. */
+/* Who connected a socket to this host's own mail server. */
 struct smtpl_call {
 	__u64 netns_cookie;
 	__u64 time_ns; /* 0: not known */
@@ -132,7 +132,7 @@ static __always_inline struct smtpl_stats *stats(void)
 	return bpf_map_lookup_elem(&smtpl_stats, &zero);
 }
 
-/* Programs of one CPU can interrupt each other: add in one instruction. */
+/* Programs of one CPU can interrupt each other, so this adds in one instruction. */
 #define stats_add(field, n)                                                                        \
 	({                                                                                         \
 		struct smtpl_stats *stats_ = stats();                                              \

@@ -20,8 +20,8 @@ static __always_inline long stream_load(const struct stream_source *from, __u32 
 	return bpf_skb_load_bytes(from->skb, off, buf, n);
 }
 
-/* To be followed inside TLS, and counted as opaque at its end if that was not possible. Not one
- * whose commands and replies matched no more. */
+/* The session is to be followed inside TLS, and is counted as opaque at its end if that was not
+ * possible. One whose commands and replies matched no more is opaque at once. */
 static __always_inline void stream_opaque(struct smtpl_session *s)
 {
 	if (!smtpl_tls_mode || s->smtp.c.opaque) {
@@ -103,7 +103,7 @@ static __always_inline int packet_find_tcp4(struct __sk_buff *skb, __u32 *off)
 	return 0;
 }
 
-/* By the packet's own version: a v4-mapped socket is of family 6 and sends IPv4. */
+/* The packet's own version decides: a v4-mapped socket is of family 6 and sends IPv4. */
 static __always_inline int packet_parse(struct __sk_buff *skb, struct packet *p)
 {
 	struct packet_tcp_header tcp;
@@ -135,7 +135,7 @@ struct packet_options {
 	__u32 joins;
 };
 
-/* 1: that was the last, or it says enough. */
+/* Returns 1 behind the last option, and at one that joins. */
 static long packet_option(__u32 index, struct packet_options *o)
 {
 	__u8 opt[3] = {};
@@ -155,7 +155,7 @@ static long packet_option(__u32 index, struct packet_options *o)
 }
 
 /* Is this the SYN of a further MPTCP subflow? Its bytes would be a part of another connection's. */
-static __always_inline bool packet_joins(struct __sk_buff *skb, const struct packet *p)
+static __always_inline bool packet_is_mptcp_join(struct __sk_buff *skb, const struct packet *p)
 {
 	struct packet_options o = {
 		.skb = skb,
@@ -167,9 +167,9 @@ static __always_inline bool packet_joins(struct __sk_buff *skb, const struct pac
 	return o.joins;
 }
 
-/* The packet's source, or its destination. *end is zero. */
-static __always_inline void packet_end(struct __sk_buff *skb, const struct packet *p, bool source,
-				       struct smtpl_endpoint *end)
+/* Sets *end, which was zero, to the packet's source or its destination. */
+static __always_inline void packet_endpoint(struct __sk_buff *skb, const struct packet *p,
+					    bool source, struct smtpl_endpoint *end)
 {
 	if (p->v4) {
 		end->addr[10] = end->addr[11] = 0xff;
@@ -189,25 +189,25 @@ static __always_inline int packet_redirected(struct __sk_buff *skb, const struct
 
 	if (packet_parse(skb, &p) || !(p.flags & SMTPL_TCP_SYN))
 		return PACKET_PASS;
-	packet_end(skb, &p, true, &key);
+	packet_endpoint(skb, &p, true, &key);
 	who.time_ns = bpf_ktime_get_boot_ns();
 	bpf_map_update_elem(&smtpl_redirs, &key, &who, BPF_ANY);
 	return PACKET_PASS;
 }
 
-/* What is suspended may still send a RST, by which the kernel ends its connection. */
+/* A suspended sender may still send a RST, by which the kernel ends its connection. */
 static __always_inline bool packet_refused(const struct smtpl_session *s, const struct packet *p)
 {
 	if (p->flags & SMTPL_TCP_RST ||
-	    !gate_refuses(s->uid)) /* no flags: it could not be parsed */
+	    !gate_refuses(s->uid)) /* a packet that could not be parsed has no flags */
 		return false;
 	stats_add(refused_packets, 1);
 	return true;
 }
 
-/* The same for a mail server's session that was cut. What the remote host says is still read: it
- * may be about the message before. */
-static __always_inline bool packet_cut(const struct smtpl_session *s, const struct packet *p)
+/* The same for a mail server's session that was reset. Replies of the remote host are still read:
+ * they may be about the message before. */
+static __always_inline bool packet_of_reset(const struct smtpl_session *s, const struct packet *p)
 {
 	if (!s->cut || p->flags & SMTPL_TCP_RST)
 		return false;
@@ -215,7 +215,7 @@ static __always_inline bool packet_cut(const struct smtpl_session *s, const stru
 	return true;
 }
 
-/* Leave out what was read before. False: all of it was. */
+/* Skips the bytes that were read before. False: all of them were. */
 static __always_inline bool packet_trim(struct packet *p, __u32 expected)
 {
 	__u32 old = expected - p->seq;
@@ -238,18 +238,18 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 	if (s->redirected)
 		return packet_redirected(skb, s);
 	parsed = packet_parse(skb, &p) == 0;
-	if (packet_refused(s, &p) || packet_cut(s, &p))
+	if (packet_refused(s, &p) || packet_of_reset(s, &p))
 		return PACKET_DROP;
 	if (!parsed)
 		return PACKET_PASS;
 	if (p.flags & SMTPL_TCP_URG) {
-		/* The server leaves out the urgent byte: with it "RC!PT" is no command here, but
+		/* The server drops the urgent byte: "RC!PT" would be no command here, but one
 		 * there. */
 		stats_add(urgent_packets, 1);
 		return PACKET_DROP;
 	}
 	if (p.flags & SMTPL_TCP_SYN) {
-		if (packet_joins(skb, &p)) {
+		if (packet_is_mptcp_join(skb, &p)) {
 			/* connected for another process: by a path manager, or by `ip mptcp` */
 			s->end = SMTP_END_CLIENT;
 			stats_add(mptcp_joins, 1);
@@ -274,7 +274,7 @@ static __always_inline int packet_egress(struct __sk_buff *skb, struct smtpl_ses
 	}
 	stream_client(&(struct stream_source){skb}, s, p.payload, p.len);
 	s->out.seq = p.seq + p.len;
-	return packet_cut(s, &p) ? PACKET_DROP : PACKET_PASS;
+	return packet_of_reset(s, &p) ? PACKET_DROP : PACKET_PASS;
 }
 
 /* The caller holds the lock; the packet carries payload. */
@@ -288,10 +288,11 @@ static __always_inline int packet_reply(struct __sk_buff *skb, struct smtpl_sess
 	ahead = p->seq - s->in.seq;
 	if (ahead > PACKET_SEQ_NEAR)
 		return PACKET_PASS;
-	/* What our TCP has acknowledged never comes again: waiting for it would stall the session.
-	 * */
+	/* What our TCP has acknowledged never comes again: to wait for it would stall the
+	 * session. */
 	if (ahead && s->in.drops < SMTPL_HOLE_DROPS_MAX && (__s32)(s->acked - s->in.seq) <= 0) {
-		/* Once TCP holds it the peer never sends it again: make it come back in order. */
+		/* Once TCP holds it the peer never sends it again: dropped, it comes back in
+		 * order. */
 		s->in.drops++;
 		stats_add(hole_drops, 1);
 		return PACKET_DROP;
@@ -306,7 +307,7 @@ static __always_inline int packet_reply(struct __sk_buff *skb, struct smtpl_sess
 	return PACKET_PASS;
 }
 
-/* The answer to our own SYN: what it acknowledges was sent. */
+/* Is this the answer to our own SYN? Then what it acknowledges was sent. */
 static __always_inline bool packet_answers_syn(const struct smtpl_session *s,
 					       const struct packet *p)
 {

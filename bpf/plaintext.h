@@ -2,7 +2,7 @@
 /*
  * plaintext.h - from calls of a TLS library to streams: what a process wrote to or read from a TLS
  * object is fed to the parser of the session that the object is bound to. A call counts when it
- * returns, by what it returns: one that has to be repeated has brought nothing yet.
+ * returns, by the bytes that it returns: one that has to be repeated has passed none yet.
  *
  * Nothing is guessed. After a stretch that could not be read, or a call whose return was not seen,
  * what follows is unknown until the next transaction.
@@ -17,8 +17,8 @@ struct stream_source {
 	const void *memory; /* of the current process */
 };
 
-/* Not sleepable: what is not in memory cannot be read. But the library has just had it in its
- * hands. */
+/* The program cannot sleep, so it cannot read what is not in memory; but the library has just used
+ * it. */
 static __always_inline long stream_load(const struct stream_source *from, __u32 off, void *buf,
 					__u32 n)
 {
@@ -32,10 +32,10 @@ static __always_inline void stream_opaque(struct smtpl_session *s)
 
 #include "stream.h"
 
-/* More at once is not followed. OpenSSL can write up to 2 GB by a call; bpf_loop() has an end. */
+/* A larger call is not followed: OpenSSL can write up to 2 GB by one, and bpf_loop() has an end. */
 #define PLAINTEXT_MAX (16u << 20)
 
-/* The first bytes of a chunk tell what it is: see smtp_tls.h. */
+/* The first bytes of a chunk, which say what it is: see smtp_tls.h. */
 static __always_inline __u64 plaintext_word(const struct stream_source *from, __u32 len)
 {
 	__u8 head[sizeof(__u64)] = {};
@@ -59,7 +59,7 @@ static __always_inline void plaintext_gap(struct smtpl_session *t)
 		emit_outcome(t, &t->smtp.s.decision);
 }
 
-/* A stretch was missed. Who holds the lock meanwhile reads what is not in step any more. */
+/* A stretch was missed. If another CPU holds the lock, desync makes its side give up. */
 static __always_inline void plaintext_missed(struct smtpl_session *t)
 {
 	if (!session_trylock(t)) {
@@ -71,12 +71,13 @@ static __always_inline void plaintext_missed(struct smtpl_session *t)
 	session_release(t);
 }
 
-/* Was all of it read? And nothing of it stays: a message body is no one's business. */
-static __always_inline bool plaintext_fed(const struct smtpl_session *t, struct session_way *way)
+/* Was all of it read? The buffer is cleared as well: nothing of a message body stays here. */
+static __always_inline bool plaintext_fed(const struct smtpl_session *t,
+					  struct session_direction *dir)
 {
-	const struct session_cursor *c = &way->cursor;
+	const struct session_cursor *c = &dir->cursor;
 
-	__builtin_memset(way->buf, 0, sizeof(way->buf));
+	__builtin_memset(dir->buf, 0, sizeof(dir->buf));
 	return c->pos >= c->len || t->smtp.c.opaque || t->smtp.s.opaque || t->cut;
 }
 
@@ -92,7 +93,7 @@ static __always_inline void plaintext_wrote(struct smtpl_session *t,
 	__u32 event = smtp_tls_wrote(&t->plain, &t->smtp, plaintext_word(from, len));
 
 	plaintext_event(t, event);
-	if (event & SMTP_TLS_LEAVE)
+	if (event & SMTP_TLS_SKIP)
 		return;
 	stream_client(from, t, 0, len);
 	if (!plaintext_fed(t, &t->out))

@@ -7,11 +7,12 @@
  * `lock` (ingress, or the end of the session) those of `in` and smtp.s; connect the rest, once.
  *
  * A session that turned to TLS goes on in a copy of its own, in smtpl_tls by its cookie, because
- * the probes on TLS libraries see no socket. The one in the socket's storage then says how the
- * socket is; the copy has the parser. Its `out` is written by who writes to the TLS object.
+ * the probes on TLS libraries see no socket. The one in the socket's storage then has the state of
+ * the socket, the copy that of the parser. The copy's `out` is written by who writes to the TLS
+ * object.
  *
- * Sessions outlive an upgrade where their size stays: a change of layout that keeps the size is a
- * new SMTPL_SCHEMA.
+ * Sessions outlive an upgrade unless their size changes: a change of layout that keeps the size
+ * needs a new SMTPL_SCHEMA.
  */
 #ifndef SMTPL_SESSION_H
 #define SMTPL_SESSION_H
@@ -23,19 +24,19 @@
 
 #define SESSION_BUF 512 /* bytes read from a packet at a time */
 
-/* Where the parser is in the packet at hand; of no meaning between packets. Kept here, not on the
- * stack: the verifier follows a number on the stack through every round of a loop (since 6.7). */
+/* How far the packet at hand was read; of no meaning between packets. It is kept here, not on the
+ * stack: the verifier follows a number there through every round of a loop (since 6.7). */
 struct session_cursor {
 	__u32 off;  /* of the payload in the packet */
 	__u32 len;  /* of the payload */
 	__u32 pos;  /* next byte to feed, from the start of the payload */
-	__u32 hold; /* body bytes before this position are fed, not left out */
+	__u32 hold; /* body bytes before this position are fed, not skipped */
 	__u32 at;   /* next byte in buf */
 	__u32 fill; /* bytes in buf */
-	__u32 all;  /* leave nothing out any more */
+	__u32 all;  /* skip nothing any more */
 };
 
-struct session_way {
+struct session_direction {
 	__u32 seq;   /* TCP sequence number of the next byte */
 	__u8 synced; /* seq is valid */
 	__u8 drops;  /* ingress: segments behind a hole, dropped in a row */
@@ -54,8 +55,8 @@ enum session_tls {
 struct smtpl_session {
 	struct smtpl_tls_session tls; /* in smtpl_tls alone */
 	struct smtp_session smtp;
-	struct session_way out;
-	struct session_way in;
+	struct session_direction out;
+	struct session_direction in;
 	__u64 cookie;
 	__u64 netns_cookie;
 	struct smtpl_count_key uid_key; /* (uid, ""), never changes */
@@ -74,7 +75,7 @@ struct smtpl_session {
 	__u8 established;
 	__u8 client_first; /* the client closed before the server did */
 	__u8 server_first;
-	/* a mail server's, whose newest message is of a suspended domain; written by egress */
+	/* reset: a relay's, whose newest message is of a suspended domain; written by egress */
 	__u8 cut;
 	__u8 tls_wire;	   /* enum session_tls; settled as a TLS session at the socket's end */
 	__u8 tls_asked;	   /* for probes in another process than the one that connected */
@@ -86,8 +87,8 @@ struct smtpl_session {
 	__u8 tls_probed;       /* in smtpl_tls: a process that had probes has read of it */
 };
 
-/* The receiving side and the end of a session exclude each other. Never waits: who does not get the
- * lock leaves the work to the holder (the end) or to the peer's retransmission (a segment). */
+/* The receiving side and the end of a session exclude each other. Nobody waits: who does not get
+ * the lock leaves the work to the holder (the end) or to the peer's retransmission (a segment). */
 static __always_inline bool session_trylock(struct smtpl_session *s)
 {
 	return __sync_val_compare_and_swap(&s->lock, 0, 1) == 0;

@@ -7,15 +7,15 @@
 
 #include "gate.h"
 
-static __always_inline void settle_decision(struct smtpl_session *s, bool cut)
+static __always_inline void settle_decision(struct smtpl_session *s, bool refused)
 {
 	struct smtp_decision *d = &s->smtp.s.decision;
 
-	/* A mail server tries the next host and tells its own queue: a connection that never got as
-	 * far as a sender is nobody's mail. */
+	/* A mail server tries the next host, and keeps the mail in its own queue: a connection that
+	 * was lost before a sender was named is nobody's attempt. */
 	if (d->subject == SMTP_SUBJECT_SESSION && d->lost && s->role == SMTPL_ROLE_RELAY)
 		return;
-	if (!cut) {
+	if (!refused) {
 		emit_outcome(s, d);
 		return;
 	}
@@ -26,7 +26,7 @@ static __always_inline void settle_decision(struct smtpl_session *s, bool cut)
 /* The caller holds the lock. */
 static __always_inline void session_settle(struct smtpl_session *s)
 {
-	bool cut = gate_refuses(s->uid);
+	bool refused = gate_refuses(s->uid);
 
 	if (s->ended)
 		return;
@@ -34,13 +34,13 @@ static __always_inline void session_settle(struct smtpl_session *s)
 	for (int i = 0; i < SMTP_SENDERS + 1; i++) {
 		if (!smtp_session_end(&s->smtp, s->end))
 			break;
-		settle_decision(s, cut);
+		settle_decision(s, refused);
 	}
 	if (s->smtp.s.callouts)
 		stats_add(callouts, s->smtp.s.callouts);
 	if (s->smtp.s.too_many)
 		stats_add(too_many_rcpts, s->smtp.s.too_many);
-	/* In TLS what was missed is counted as that. */
+	/* In TLS, tls_blind counts what was missed. */
 	if ((s->smtp.s.desync || s->smtp.c.desync) && s->plain.phase != SMTP_TLS_BEHIND)
 		stats_add(sessions_desync, 1);
 	emit_close(s);
@@ -73,7 +73,7 @@ static __always_inline void session_release(struct smtpl_session *s)
 		session_try_settle(s);
 }
 
-/* An attempt that nobody saw, of a sender that nobody saw. Global for the sake of the caller's
+/* Counts one unknown attempt whose sender was not seen. Global for the sake of the caller's
  * stack. */
 __attribute__((noinline)) int settle_unseen(struct smtpl_session *s)
 {

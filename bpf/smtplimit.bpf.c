@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * smtplimit.bpf.c - every hook of the daemon. A socket to a watched port gets a session at connect;
- * the packet programs feed its two streams to the parser; the state hook settles it at its end.
- * What is suspended is turned away at connect, and cut where it was open.
+ * smtplimit.bpf.c - all programs but those of TLS. A socket to a watched port gets a session at
+ * connect; the packet programs feed its two streams to the parser; the program on its state settles
+ * it at its end. A suspended sender is refused at connect, or its packets are dropped.
  */
 #include "kernel.h"
 #include "caller.h"
@@ -30,8 +30,8 @@ enum connect_verdict {
 };
 
 /* No session can be made. A user can bring that about (net.core.optmem_max is charged for socket
- * options as well), and a connection without a session is neither counted nor cut: a direct sender
- * gets none. */
+ * options as well), and a connection without a session is neither counted nor reset: so the connect
+ * of a direct sender fails. */
 static __always_inline int connect_unfollowed(void)
 {
 	if (gate_role(bpf_get_current_uid_gid()) != SMTPL_ROLE_DIRECT)
@@ -68,7 +68,7 @@ static __always_inline struct smtpl_session *connect_session(struct bpf_sock_add
 	return s;
 }
 
-/* Turn a suspended sender away. `to` gets the responder's address; 0: the connect fails. */
+/* Refuses a suspended sender. Returns the responder's port, `to` its address; 0: connect fails. */
 static __always_inline __u32 connect_refuse(struct bpf_sock_addr *ctx, struct smtpl_session *s,
 					    __u8 to[16])
 {
@@ -86,12 +86,12 @@ static __always_inline __u32 connect_refuse(struct bpf_sock_addr *ctx, struct sm
 
 /* A further MPTCP subflow is connected by a kernel worker (net/mptcp/subflow.c), not by a user: its
  * bytes would be a part of another connection's. The connection goes on without it. */
-static __always_inline bool connect_joins(void)
+static __always_inline bool connect_is_mptcp_join(void)
 {
 	return bpf_get_current_task_btf()->flags & SMTPL_PF_KTHREAD;
 }
 
-/* dest: where to, and on CONNECT_REDIRECT where to instead. */
+/* dest is the destination; on CONNECT_REDIRECT it becomes the responder's address. */
 static __always_inline int connect_decide(struct bpf_sock_addr *ctx, __u8 dest[16], __u32 *to_port)
 {
 	__u32 port = bpf_ntohs((__be16)ctx->user_port);
@@ -103,12 +103,12 @@ static __always_inline int connect_decide(struct bpf_sock_addr *ctx, __u8 dest[1
 	if (!smtpl_local && gate_is_local(dest)) {
 		if (ctx->sk)
 			connect_forget(ctx->sk);
-		if (!connect_joins())
+		if (!connect_is_mptcp_join())
 			caller_mark(ctx);
 		stats_add(sessions_local, 1);
 		return CONNECT_PASS;
 	}
-	if (connect_joins()) {
+	if (connect_is_mptcp_join()) {
 		stats_add(mptcp_joins, 1);
 		return CONNECT_REFUSE;
 	}
@@ -209,7 +209,7 @@ int smtpl_getpeer6(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
-/* Every packet of the host comes through the next two: what is not mail leaves in a few loads. */
+/* Every packet of the host comes through these two programs: if it is not mail, for a few loads. */
 static __always_inline bool packet_watched(const struct bpf_sock *sk)
 {
 	__u32 port = bpf_ntohs(sk->dst_port);
@@ -217,9 +217,9 @@ static __always_inline bool packet_watched(const struct bpf_sock *sk)
 	return watched_port(port) || to_responder(port);
 }
 
-/* A connection without a session was open before the daemon. Whose it is, is known by its creator:
- * enough to cut it. bpf_get_socket_uid() would tell the uid as a container sees it, that of
- * somebody else here. */
+/* A connection without a session was open before the daemon. Its creator is known, which is enough
+ * to drop its packets. bpf_get_socket_uid() would give the uid as a container sees it, which is
+ * somebody else's here. */
 static __always_inline int packet_unfollowed(struct __sk_buff *skb, struct bpf_sock *sk)
 {
 	__u32 dest[4] = {0, 0, bpf_htonl(0xffff), sk->dst_ip4};
@@ -312,7 +312,7 @@ int BPF_PROG(smtpl_state2, struct sock *sk, int old, int new)
 	return state_changed(sk, old, new);
 }
 
-/* Whatever its port: that of a disconnected socket (AF_UNSPEC) is 0. */
+/* The port is not checked: that of a disconnected socket (AF_UNSPEC) is 0. */
 static __always_inline int sock_destroyed(struct sock *sk)
 {
 	struct smtpl_session *s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
@@ -333,8 +333,8 @@ int BPF_PROG(smtpl_end2, struct sock *sk)
 	return sock_destroyed(sk);
 }
 
-/* A mail server's session is cut where its plaintext is read: in TLS, in its copy. */
-static __always_inline bool session_is_cut(const struct smtpl_session *s)
+/* A mail server's session is marked as reset where its plaintext is read: in TLS, in its copy. */
+static __always_inline bool session_is_reset(const struct smtpl_session *s)
 {
 	__u64 cookie = s->cookie;
 	const struct smtpl_session *t;
@@ -356,7 +356,7 @@ int smtpl_destroy(struct bpf_iter__tcp *ctx)
 		return 0;
 	s = bpf_sk_storage_get(&smtpl_session, sk, NULL, 0);
 	if (!s || s->uid != smtpl_destroy_uid || s->redirected ||
-	    !(session_is_cut(s) || gate_refuses(s->uid)))
+	    !(session_is_reset(s) || gate_refuses(s->uid)))
 		return 0;
 	if (bpf_sock_destroy(sk) == 0)
 		bpf_seq_write(ctx->meta->seq, "x", 1);

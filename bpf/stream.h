@@ -1,25 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * stream.h - feeds a stretch of bytes to the parser, byte by byte but for what carries no
- * command: BDAT chunks are left out by their length, and a message body in DATA is searched,
- * eight bytes at a time, for lines that begin with a dot, of which alone the parser gets to see
- * the bytes: one may be the end of data, with commands behind it.
+ * stream.h - feeds bytes to the parser, one by one, and skips what carries no command. BDAT chunks
+ * are skipped by their length. A message body in DATA is searched, eight bytes at a time, for lines
+ * that begin with a dot: the parser sees their bytes alone, as one may be the end of data, with
+ * commands behind it.
  */
 #ifndef SMTPL_STREAM_H
 #define SMTPL_STREAM_H
 
 #include "gate.h"
 
-#define STREAM_ROUNDS	  256 /* stretches left out in one segment; after that all bytes are read */
+#define STREAM_ROUNDS	  256 /* stretches skipped in one segment; after that all bytes are read */
 #define STREAM_BODY_SHORT 64  /* the rest of a segment up to this is not searched but read */
 #define STREAM_WORD	  8   /* bytes searched at a time */
 #define STREAM_LINE_END	  2   /* CRLF */
 #define STREAM_STRIDE	  4   /* bytes a call: with safe RET a return costs as much as a byte */
 
 /*
- * Where the bytes are is the business of who includes this: packet.h has them in a packet,
- * plaintext.h in the memory of a process. Programs of the one kind may not even hold the other's
- * helper.
+ * Whoever includes this says where the bytes are: packet.h has them in a packet, plaintext.h in the
+ * memory of a process. A program of the one kind may not even contain the other's helper.
  *
  *	struct stream_source
  *	long stream_load(const struct stream_source *from, __u32 off, void *buf, __u32 n);
@@ -39,8 +38,8 @@ static __always_inline void stream_start(struct session_cursor *c, __u32 off, __
 	c->len = len;
 }
 
-/* n, at least 1, cut to the buffer, in a form that says so to the verifier: 6.1 learns nothing
- * about a 32-bit n from its comparison with 0. */
+/* Bounds n, which is at least 1, by the buffer, in a form that the verifier understands: 6.1 learns
+ * nothing about a 32-bit n from its comparison with 0. */
 static __always_inline __u32 stream_read_size(__u32 n)
 {
 	if (n > SESSION_BUF)
@@ -51,9 +50,9 @@ static __always_inline __u32 stream_read_size(__u32 n)
 }
 
 /* The next byte of the payload, through the buffer of this direction; -1: no more. */
-static __always_inline int stream_next(const struct stream *f, struct session_way *way)
+static __always_inline int stream_next(const struct stream *f, struct session_direction *dir)
 {
-	struct session_cursor *c = &way->cursor;
+	struct session_cursor *c = &dir->cursor;
 	__u32 at = c->at;
 
 	if (at >= c->fill) {
@@ -62,7 +61,7 @@ static __always_inline int stream_next(const struct stream *f, struct session_wa
 		if (n < 1)
 			return -1;
 		n = stream_read_size(n);
-		if (stream_load(&f->from, c->off + c->pos, way->buf, n))
+		if (stream_load(&f->from, c->off + c->pos, dir->buf, n))
 			return -1;
 		c->fill = n;
 		at = 0;
@@ -70,7 +69,7 @@ static __always_inline int stream_next(const struct stream *f, struct session_wa
 	c->at = at + 1;
 	c->pos++;
 	opaque_to_clang(at);
-	return way->buf[at & (SESSION_BUF - 1)];
+	return dir->buf[at & (SESSION_BUF - 1)];
 }
 
 /* Go on at another position: what is buffered no longer fits. */
@@ -104,7 +103,7 @@ static __always_inline void stream_client_event(struct smtpl_session *s, __u32 e
 {
 	switch (event) {
 	case SMTP_CLIENT_MAIL:
-		if (!gate_cuts(s))
+		if (!gate_resets(s))
 			emit_path(s, 0);
 		break;
 	case SMTP_CLIENT_RCPT:
@@ -119,8 +118,8 @@ static __always_inline void stream_client_event(struct smtpl_session *s, __u32 e
 	}
 }
 
-/* In a body, and the end of data can't have begun before the next byte. What a server that
- * refused DATA reads as commands is no body for long. */
+/* May bytes be skipped? In a body, where the end of data can't have begun before the next byte. A
+ * server that refused DATA reads the body as commands: nothing is skipped then. */
 static __always_inline bool stream_may_search(const struct smtpl_session *s)
 {
 	return smtp_client_in_body(&s->smtp) && !s->smtp.c.match && !smtp_body_refused(&s->smtp);
@@ -154,7 +153,7 @@ static long stream_client_bytes(__u32 index, struct stream *f)
 	       stream_client_byte(f);
 }
 
-/* The highest bit of each byte of `word` that is `byte`; and perhaps of others, but above such a
+/* The highest bit is set of each byte of `word` that is `byte`, and perhaps of bytes above such a
  * one. */
 static __always_inline __u64 stream_bytes_equal(__u64 word, __u8 byte)
 {
@@ -184,20 +183,20 @@ static __always_inline __u32 stream_dotted_word(const __u8 *buf)
 	return at;
 }
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "feed_dotted_word");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "stream_dotted_word");
 
-/* Search a buffer full of body. 1: the cursor is before what must be read, and holds on to its
- * end. */
+/* Searches one buffer of body. Returns 1 with the cursor before the bytes that must be read, and
+ * `hold` behind them. */
 static long stream_search_block(__u32 index, struct stream *f)
 {
-	struct session_way *way = &f->s->out;
-	struct session_cursor *c = &way->cursor;
+	struct session_direction *dir = &f->s->out;
+	struct session_cursor *c = &dir->cursor;
 	__u32 rest = c->len - c->pos, n = stream_read_size(rest), at;
 
 	c->hold = c->len;
-	if (stream_load(&f->from, c->off + c->pos, way->buf, n))
+	if (stream_load(&f->from, c->off + c->pos, dir->buf, n))
 		return 1;
-	at = stream_dotted_word(way->buf) * STREAM_WORD;
+	at = stream_dotted_word(dir->buf) * STREAM_WORD;
 	if (at < n) {
 		if (at)
 			c->pos += at - STREAM_LINE_END;
@@ -209,7 +208,7 @@ static long stream_search_block(__u32 index, struct stream *f)
 	return n == rest;
 }
 
-/* In a body: leave out what carries nothing, or hold on to what must be read. */
+/* In a body: skips what carries no end of data, or sets `hold` behind what must be read. */
 static __always_inline void stream_body(struct stream *f)
 {
 	struct session_cursor *c = &f->s->out.cursor;
@@ -224,7 +223,7 @@ static __always_inline void stream_body(struct stream *f)
 	stream_seek(c, c->pos);
 }
 
-static __always_inline void stream_leave_out(struct stream *f)
+static __always_inline void stream_skip(struct stream *f)
 {
 	struct session_cursor *c = &f->s->out.cursor;
 	__u64 chunk = smtp_client_chunk(&f->s->smtp);
@@ -247,7 +246,7 @@ static long stream_client_round(__u32 index, struct stream *f)
 	if (c->pos >= c->len || f->s->smtp.s.opaque || f->s->smtp.c.opaque || f->s->cut)
 		return 1;
 	if (index < STREAM_ROUNDS)
-		stream_leave_out(f);
+		stream_skip(f);
 	else
 		c->all = 1;
 	bpf_loop((c->len - c->pos) / STREAM_STRIDE + 1, stream_client_bytes, f, 0);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * tls.bpf.c - reads the plaintext of TLS sessions. One program stands on the entries and RETs of
- * the TLS functions of a library (headers/tls.h); a hook on a trace point says which socket a
+ * the TLS functions of a library (headers/tls.h); another, on a trace point, sees which socket a
  * thread reads. While the thread is inside such a function, that socket is the TLS object's.
  *
  * A program that hands its library buffers, not sockets (memory BIOs), reads the socket first and
  * then calls the library. There the socket is a candidate for the object of the next call that
  * reads or shakes hands, for that one alone, and it is bound when plaintext comes of it. A thread
- * that reads another socket in between does it in another way: none of its objects is bound so.
+ * that reads another socket in between works differently: none of its objects is bound so.
  */
 #include <linux/ptrace.h>
 #include "kernel.h"
@@ -32,9 +32,9 @@ struct {
 
 /* --- calls ---------------------------------------------------------------------------------- */
 
-/* What this thread read last was for this object. */
-static __always_inline void tls_take_last(const struct tls_object_key *key,
-					  struct tls_thread *thread, __u32 direction)
+/* The socket that this thread read last becomes the candidate of this object. */
+static __always_inline void tls_propose_last(const struct tls_object_key *key,
+					     struct tls_thread *thread, __u32 direction)
 {
 	struct smtpl_session *t = tls_session(thread->last);
 	struct tls_object *object;
@@ -46,12 +46,12 @@ static __always_inline void tls_take_last(const struct tls_object_key *key,
 	if (!object || object->direct)
 		return;
 	object->candidate = t->cookie;
-	if (direction == TLS_SHAKES)
+	if (direction == TLS_HANDSHAKES)
 		object->whole = 1;
 }
 
-/* A call is under way. One of the same direction before it, whose return was not seen, may have
- * brought something. */
+/* Notes that a call is under way. If the return of one before it, of the same direction, was not
+ * seen, bytes of that one may have been missed. */
 static __always_inline void tls_mark_call(const struct tls_object_key *key, __u32 direction)
 {
 	struct tls_object *object = bpf_map_lookup_elem(&smtpl_tls_objs, key);
@@ -72,7 +72,7 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
 	struct tls_thread *thread = tls_thread(bpf_get_current_task_btf());
 	struct tls_call *call;
 
-	/* No load from the context at an offset that it computes. */
+	/* Else clang loads from the context at a computed offset, which the verifier refuses. */
 	opaque_to_clang(fourth);
 	opaque_to_clang(fifth);
 	if (!thread)
@@ -84,17 +84,17 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
 	}
 	if (direction == TLS_WRITES && tls_inside(&thread->calls[TLS_UNCORKS], PT_REGS_SP(ctx)))
 		return 0;
-	if (direction == TLS_READS || direction == TLS_SHAKES) {
+	if (direction == TLS_READS || direction == TLS_HANDSHAKES) {
 		if (thread->last)
-			tls_take_last(&key, thread, direction);
+			tls_propose_last(&key, thread, direction);
 		thread->other = 0;
 	}
 	if (direction == TLS_READS || direction == TLS_WRITES)
 		tls_mark_call(&key, direction);
-	/* The handshake's return is not seen. What was called before and is still under way has its
-	 * stack above this call's. */
-	if (thread->calls[TLS_SHAKES].sp <= PT_REGS_SP(ctx))
-		thread->calls[TLS_SHAKES].sp = 0;
+	/* The handshake's return is not seen, but a call that is still under way has its stack
+	 * above this call's. */
+	if (thread->calls[TLS_HANDSHAKES].sp <= PT_REGS_SP(ctx))
+		thread->calls[TLS_HANDSHAKES].sp = 0;
 	call = tls_call(thread, direction);
 	call->object = key.object;
 	call->buf = PT_REGS_PARM2(ctx);
@@ -106,7 +106,7 @@ static __always_inline int tls_enter(struct pt_regs *ctx, __u32 function)
 	return 0;
 }
 
-/* Bytes that the call has brought; 0: none, or it failed. */
+/* Bytes that the call has passed; 0: none, or it failed. */
 static __always_inline __u64 tls_result(struct pt_regs *ctx, const struct tls_call *call)
 {
 	__s32 result = PT_REGS_RC(ctx); /* int, or ssize_t of at most a record */
@@ -121,8 +121,8 @@ static __always_inline __u64 tls_result(struct pt_regs *ctx, const struct tls_ca
 	return done;
 }
 
-/* gnutls_record_send(): what was to be sent is with GnuTLS when it returns GNUTLS_E_AGAIN or
- * GNUTLS_E_INTERRUPTED, and may be repeated without a buffer. */
+/* GnuTLS holds what was to be sent when gnutls_record_send() returns GNUTLS_E_AGAIN or
+ * GNUTLS_E_INTERRUPTED, and the call may be repeated without a buffer. */
 static __always_inline void tls_note_again(struct tls_object *object, const struct tls_call *call)
 {
 	if (call->buf && call->function == SMTPL_TLS_WRITE)
@@ -142,7 +142,7 @@ static __always_inline void tls_pass(struct smtpl_session *t, __u32 direction, _
 		plaintext_wrote(t, &from, bytes);
 }
 
-static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function)
+static __always_inline int tls_return(struct pt_regs *ctx, __u32 function)
 {
 	__u32 direction = tls_direction(function);
 	struct tls_object_key key = {};
@@ -164,8 +164,7 @@ static __always_inline int tls_leave(struct pt_regs *ctx, __u32 function)
 	key.object = call->object;
 	key.owner = thread->owner;
 	bytes = tls_result(ctx, call);
-	/* An object is noted for what it wrote: many that do nothing push nobody's out of the map.
-	 * */
+	/* An object gets its entry when it has written: many that do nothing push no other out. */
 	object = bytes && direction == TLS_WRITES ? tls_object_get(&key) :
 						    bpf_map_lookup_elem(&smtpl_tls_objs, &key);
 	if (!object)
@@ -199,7 +198,7 @@ int smtpl_tls_probe(struct pt_regs *ctx)
 	if (!bpf_map_lookup_elem(&smtpl_tls_pids, &pid))
 		return 0;
 	if (cookie & SMTPL_TLS_RETURN)
-		return tls_leave(ctx, cookie & ~SMTPL_TLS_RETURN);
+		return tls_return(ctx, cookie & ~SMTPL_TLS_RETURN);
 	return tls_enter(ctx, cookie);
 }
 
@@ -223,8 +222,8 @@ static __always_inline const struct tls_call *tls_innermost(const struct tls_thr
 
 #define TLS_DEAD_NS 1000000000ull /* how long an ended session stays in smtpl_tls */
 
-/* Take out what has been over for a while: with each session that comes, two. */
-static __always_inline void tls_bury(void)
+/* Removes two sessions, if they ended a while ago, with each new one. */
+static __always_inline void tls_remove_ended(void)
 {
 	__u64 now = bpf_ktime_get_boot_ns();
 
@@ -256,7 +255,7 @@ static __always_inline long tls_follow(struct smtpl_session *s)
 
 	if (open && *open >= SMTPL_TLS_SESSIONS_PER_UID && s->role != SMTPL_ROLE_RELAY)
 		return -E2BIG;
-	tls_bury();
+	tls_remove_ended();
 	err = bpf_map_update_elem(&smtpl_tls, &cookie, s, BPF_NOEXIST);
 	if (!err && open)
 		__sync_fetch_and_add(open, 1);
@@ -304,8 +303,8 @@ static __always_inline void tls_read_inside(struct smtpl_session *t, const struc
 		tls_bind(&key, object, t);
 }
 
-/* A process without probes reads. Where it is another than the one that connected, it is the one to
- * get them; and what it has done with a session that was followed is not known. */
+/* A process without probes reads. If it is not the one that connected, probes are asked for in this
+ * one. What it has done with a session that was followed is not known. */
 static __always_inline void tls_read_unseen(struct smtpl_session *s, __u32 pid)
 {
 	struct smtpl_session *t = tls_session(s->cookie);
@@ -323,7 +322,7 @@ static __always_inline void tls_read_unseen(struct smtpl_session *s, __u32 pid)
 }
 
 /* Is the session's object still the session's? It may have been freed, or pushed out of the map:
- * then what it said since is not known, and another one may be bound. */
+ * then the plaintext since is not known, and another object may be bound. */
 static __always_inline void tls_check_object(struct smtpl_session *t)
 {
 	struct tls_object_key key = {.object = t->tls.object, .owner = t->tls.owner};
@@ -335,7 +334,7 @@ static __always_inline void tls_check_object(struct smtpl_session *t)
 	t->tls.object = 0;
 }
 
-/* Outside of any call. 0: a socket that is to be bound to no object. */
+/* Notes a socket that was read outside of any call; 0: one that is to be bound to no object. */
 static __always_inline void tls_read_outside(struct tls_thread *thread, __u64 cookie)
 {
 	if (thread->last && thread->last != cookie)
@@ -384,7 +383,7 @@ int BPF_PROG(smtpl_tls_recv, struct sock *sk)
 	struct tls_thread *thread;
 	struct smtpl_session *s, *t;
 
-	/* The kernel reads it, for kTLS and the like: whoever is interrupted has nothing to do with
+	/* The kernel itself reads, for kTLS and the like: the interrupted process has no part in
 	 * it. */
 	if (!sk->sk_lock.owned)
 		return 0;

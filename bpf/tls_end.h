@@ -20,7 +20,7 @@ static __always_inline void tls_forget(__u64 cookie, __u32 uid)
 		bpf_map_delete_elem(&smtpl_tls, &cookie);
 }
 
-/* Nothing of its plaintext was read: why not? `t`: its copy, or NULL. */
+/* Ends a session of which no plaintext was read, and counts why. `t`: its copy, or NULL. */
 static __always_inline void tls_close_opaque(struct smtpl_session *s, const struct smtpl_session *t)
 {
 	const struct smtpl_tls_pid *pid = bpf_map_lookup_elem(&smtpl_tls_pids, &s->pid);
@@ -36,14 +36,14 @@ static __always_inline void tls_close_opaque(struct smtpl_session *s, const stru
 static __always_inline void tls_close_read(struct smtpl_session *s, struct smtpl_session *t)
 {
 	stats_add(tls_sessions, 1);
-	/* Switched off meanwhile: what was said since nobody read. */
+	/* TLS was switched off meanwhile: nobody read what was said since. */
 	if (!smtpl_tls_mode) {
 		t->smtp.c.desync = 1;
 		emit_opaque(s);
 	}
 	if (t->plain.late)
 		stats_add(tls_late, 1);
-	/* A way to read that has no probe: what the server said is not known. */
+	/* The process reads by a function without a probe: what the server said is not known. */
 	if (!t->in.synced)
 		t->smtp.c.desync = 1;
 	if (smtp_tls_over(&t->plain))
@@ -51,7 +51,7 @@ static __always_inline void tls_close_read(struct smtpl_session *s, struct smtpl
 	session_close(t, s->end, s->error);
 }
 
-/* The socket of a session is gone, or begins anew. A function of its own for the sake of the
+/* The socket of a session is gone, or is connected anew. A function of its own for the sake of the
  * caller's stack. */
 static __attribute__((noinline)) int session_over(struct smtpl_session *s)
 {

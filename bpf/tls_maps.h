@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_maps.h - what the hooks on sockets and the probes on TLS libraries share: the sessions that
- * turned to TLS, and who is to get probes.
+ * tls_maps.h - what the programs on sockets and the probes on TLS libraries share: the sessions
+ * that turned to TLS, and the requests for probes.
  */
 #ifndef SMTPL_TLS_MAPS_H
 #define SMTPL_TLS_MAPS_H
@@ -19,8 +19,8 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } smtpl_tls SEC(".maps");
 
-/* Sessions of it that are over: taken out a while later only. An entry's memory is another's as
- * soon as it is taken out, and a probe that runs right then has it in its hands. */
+/* Sessions of smtpl_tls that have ended. They are removed a while later: the memory of an entry is
+ * used again as soon as it is removed, and a probe that runs at that moment still points to it. */
 struct smtpl_tls_dead {
 	__u64 cookie;
 	__u64 time_ns;
@@ -33,7 +33,7 @@ struct {
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } smtpl_tls_dead SEC(".maps");
 
-/* uid -> how many of smtpl_tls are its and not over. Two CPUs can make it less than none. */
+/* uid -> how many of its sessions in smtpl_tls have not ended. Two CPUs can make it negative. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, SMTPL_TLS_SESSIONS_MAX);

@@ -13,8 +13,8 @@
 enum tls_direction {
 	TLS_READS = 0,
 	TLS_WRITES,
-	TLS_UNCORKS, /* its own writes were counted when they were corked (GnuTLS) */
-	TLS_SHAKES,  /* its return is not seen: OpenSSL leaves by an indirect jump */
+	TLS_UNCORKS,	/* its own writes were counted when they were corked (GnuTLS) */
+	TLS_HANDSHAKES, /* its return is not seen: OpenSSL leaves by an indirect jump */
 	TLS_DIRECTIONS,
 };
 
@@ -81,7 +81,7 @@ static __always_inline __u32 tls_direction(__u32 function)
 	case SMTPL_TLS_UNCORK:
 		return TLS_UNCORKS;
 	case SMTPL_TLS_HANDSHAKE:
-		return TLS_SHAKES;
+		return TLS_HANDSHAKES;
 	default:
 		return TLS_WRITES;
 	}
@@ -93,7 +93,8 @@ static __always_inline struct tls_call *tls_call(struct tls_thread *thread, __u3
 		return &thread->calls[TLS_READS];
 	if (direction == TLS_WRITES)
 		return &thread->calls[TLS_WRITES];
-	return direction == TLS_UNCORKS ? &thread->calls[TLS_UNCORKS] : &thread->calls[TLS_SHAKES];
+	return direction == TLS_UNCORKS ? &thread->calls[TLS_UNCORKS] :
+					  &thread->calls[TLS_HANDSHAKES];
 }
 
 /* Of a task, made where there is none. */
@@ -130,7 +131,7 @@ static __always_inline struct smtpl_session *tls_session(__u64 cookie)
 	return t && !t->end ? t : NULL;
 }
 
-/* The session that the object is bound to, which a session's end can have undone. */
+/* The session that the object is bound to; NULL: none, or it has ended. */
 static __always_inline struct smtpl_session *tls_bound(const struct tls_object_key *key,
 						       const struct tls_object *object)
 {
@@ -145,7 +146,7 @@ static __always_inline void tls_bind(const struct tls_object_key *key, struct tl
 				     struct smtpl_session *t)
 {
 	t->plain.whole = object->whole && !object->writes;
-	/* It was another object's, or another process': who knows what passed there. */
+	/* It was bound to another object, or by another process: what passed there is not known. */
 	if (t->tls.object) {
 		plaintext_missed(t);
 		t->plain.whole = 0;
@@ -174,7 +175,7 @@ static __always_inline void tls_note_unbound(struct tls_object *object, __u64 bu
 			stream_load(&from, bytes - 1, &last, 1) == 0 && last == '\n';
 }
 
-/* Plaintext came of an object without a session: the candidate, if it is nobody else's. */
+/* Plaintext came from an object without a session: bind its candidate, unless that is taken. */
 static __always_inline struct smtpl_session *tls_bind_candidate(const struct tls_object_key *key,
 								struct tls_object *object)
 {
@@ -187,8 +188,8 @@ static __always_inline struct smtpl_session *tls_bind_candidate(const struct tls
 	return t;
 }
 
-/* Is the thread, whose stack is at `sp`, still inside? Returns of handshakes are not seen: then the
- * slot of the return address is beyond the stack, or something else is in it by now. */
+/* Is the thread, whose stack is at `sp`, still inside? The return of a handshake is not seen: after
+ * it the slot of the return address is beyond the stack, or holds something else. */
 static __always_inline bool tls_inside(const struct tls_call *call, __u64 sp)
 {
 	__u64 back = 0;

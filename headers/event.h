@@ -5,9 +5,9 @@
  * reserved before its count is added, so an attempt that a reader of the map sees is either in the
  * ring already or lost.
  *
- * A message is told in this order: MAIL, RCPT for each recipient, then OUTCOME events. One OUTCOME
- * may decide many recipients (the reply to the final dot): its `count` says how many, `subject`
- * which ones.
+ * A message is reported in this order: MAIL, RCPT for each recipient, then OUTCOME events. One
+ * OUTCOME may decide many recipients (the reply to the final dot): its `count` says how many,
+ * `subject` which ones.
  */
 #ifndef SMTPL_EVENT_H
 #define SMTPL_EVENT_H
@@ -80,9 +80,9 @@ struct smtpl_event_close {
 	struct smtpl_event head;
 };
 
-/* A mail server's session began a message of a suspended domain and was cut ([refuse] relay =
- * reset): its packets are dropped, its socket is for the daemon to end. In place of the MAIL
- * event, once a session. */
+/* A mail server's session began a message of a suspended domain and was reset ([refuse] relay =
+ * reset): its packets are dropped, and the daemon destroys its socket. It comes in place of the
+ * MAIL event, once a session. */
 struct smtpl_event_cut {
 	struct smtpl_event head;
 	char domain[SMTPL_DOMAIN_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * limits.h - every bound that the BPF programs and the daemon share. Each number is what keeps
- * one session, one account or one remote host from costing more than stated here.
+ * limits.h - every bound that the BPF programs and the daemon share. Each number keeps one session,
+ * one account or one remote host from costing more than stated here.
  */
 #ifndef SMTPL_LIMITS_H
 #define SMTPL_LIMITS_H
@@ -43,7 +43,7 @@
 #define SMTPL_DOMAINS_MAX   65536
 #define SMTPL_LOCALS_MAX    4096
 #define SMTPL_REDIRECTS_MAX 16384
-/* Two a connection. One that was pushed out is there again with its connection's next data. */
+/* Each connection has two. One that was pushed out is back with its connection's next data. */
 #define SMTPL_CALLERS_MAX 32768
 
 /* A direct sender's share of the ring: an event each 50 us, 200 ms of them at once. */

@@ -84,8 +84,8 @@ struct smtpl_caller {
 
 /* smtpl_callers: connections from this host to a watched port of its own. An entry is there before
  * the server can accept, and before it gets any byte. Connections to two servers can have the same
- * client's end at once: so each has one entry with both ends, exact, and one whose `server` is
- * zero, which is of the connection that spoke last. */
+ * client's end at once: so each has an exact entry with both ends, and one whose `server` is zero,
+ * which belongs to the connection that sent last. */
 struct smtpl_caller_key {
 	__u64 netns_cookie; /* of the client's network namespace; 127.0.0.1 is in each */
 	struct smtpl_endpoint client;

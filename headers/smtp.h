@@ -5,7 +5,7 @@
  *
  * A session is fed byte by byte, each direction in its own order (RFC 5321, RFC 2920 PIPELINING,
  * RFC 3030 CHUNKING, RFC 3207 STARTTLS, RFC 4954 AUTH, RFC 6531 SMTPUTF8, PRDR). No loop, no libc,
- * no helper, no pointer kept: the loops over packets are in bpf/packet.h. All zero is the initial
+ * no helper, no pointer kept: the loops over input are in bpf/stream.h. All zero is the initial
  * state.
  *
  * The two directions may be fed at the same time on two CPUs: c is written by the client side
@@ -37,8 +37,8 @@ enum smtp_server_event {
 	SMTP_SERVER_REPLY,
 	/* STARTTLS was accepted: nothing more is read. */
 	SMTP_SERVER_OPAQUE,
-	/* A reply that nothing asked for or too long, or the client's side gave up: s.decision
-	 * holds what was undecided, as unknown. Nothing more is read from the server. */
+	/* A reply answers no command or is too long, or the client's side gave up: s.decision holds
+	 * what was undecided, as unknown. Nothing more is read from the server. */
 	SMTP_SERVER_DESYNC,
 	/* A line without a code ended. It is skipped. */
 	SMTP_SERVER_MALFORMED,
@@ -100,6 +100,6 @@ _Static_assert((SMTP_FIFO_DEPTH & (SMTP_FIFO_DEPTH - 1)) == 0, "power of two");
 #include "smtp_reply.h"	 /* what a complete reply decides */
 #include "smtp_end.h"	 /* smtp_session_end, smtp_session_desync */
 #include "smtp_server.h" /* smtp_server_byte: enum smtp_server_event */
-#include "smtp_tls.h"	 /* smtp_tls_wrote, smtp_tls_read: the plaintext of TLS, late or not */
+#include "smtp_tls.h"	 /* smtp_tls_wrote, smtp_tls_read: the plaintext of TLS */
 
 #endif

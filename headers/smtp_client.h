@@ -78,12 +78,12 @@ SMTP_INLINE __u32 smtp_word_verb(__u64 word)
 	}
 }
 
-/* The first word is complete: what of the rest of the line matters? */
+/* The first word is complete: it says how the rest of the line is read. */
 SMTP_INLINE void smtp_verb_end(struct smtp_client *c)
 {
 	c->verb = smtp_word_verb(c->word);
 	c->line = SMTP_LINE_REST;
-	/* LMTP answers once a recipient: not followed. */
+	/* An LMTP server replies once for each recipient: not followed. */
 	if (c->word == SMTP_WORD4('L', 'H', 'L', 'O'))
 		c->desync = 1;
 	c->word = 0;
@@ -243,8 +243,8 @@ SMTP_INLINE __u32 smtp_line_verb(struct smtp_client *c)
 
 /*
  * One slot of senders[] is kept free of transactions whose replies are awaited. In a desync session
- * the further senders all go there, each txn a whole round further, and none that the server's side
- * still has to settle is overwritten.
+ * all further senders go there, each txn a whole round further, so that none is overwritten that
+ * the server's side still has to settle.
  */
 SMTP_INLINE __u32 smtp_next_txn(const struct smtp_session *ss)
 {
@@ -286,7 +286,7 @@ SMTP_INLINE void smtp_chunk_over(struct smtp_session *ss)
 		smtp_sender_of(ss, ss->c.txn)->end_sent = 1;
 }
 
-/* Full, or no sender's slot left: from here on replies can't be paired. */
+/* Where the FIFO is full or no sender's slot is left, replies can't be paired from here on. */
 SMTP_INLINE void smtp_check_room(struct smtp_session *ss, __u32 verb)
 {
 	if (smtp_unanswered(ss) >= SMTP_FIFO_DEPTH)
@@ -295,7 +295,7 @@ SMTP_INLINE void smtp_check_room(struct smtp_session *ss, __u32 verb)
 		ss->c.desync = 1;
 }
 
-/* What a complete line does beside its place in the FIFO. */
+/* What a complete line does besides going into the FIFO. */
 SMTP_INLINE __u32 smtp_line_event(struct smtp_session *ss, __u32 verb)
 {
 	struct smtp_client *c = &ss->c;
@@ -401,7 +401,7 @@ SMTP_INLINE void smtp_body_over(struct smtp_session *ss)
 		smtp_push(ss, SMTP_DOT);
 }
 
-/* A body that came behind DATA without waiting, while the server refused: it reads commands. */
+/* The body came behind DATA without waiting, but the server refused: it reads commands. */
 SMTP_INLINE __u32 smtp_body_refused(const struct smtp_session *ss)
 {
 	return ss->c.early_body && ss->s.datas == ss->c.datas && !ss->s.data_go;
@@ -468,13 +468,13 @@ SMTP_INLINE __u32 smtp_client_byte(struct smtp_session *ss, __u32 byte)
 	return smtp_client_command(ss, byte);
 }
 
-/* The bytes to come are message data: the caller may leave out any but those that can end it. */
+/* The bytes to come are message data: the caller may skip any but those that can end it. */
 SMTP_INLINE __u32 smtp_client_in_body(const struct smtp_session *ss)
 {
 	return ss->c.mode == SMTP_MODE_BODY;
 }
 
-/* The caller has left out at least 4 bytes of a body: what stood before them is forgotten. */
+/* The caller has skipped at least 4 bytes of a body: what stood before them is forgotten. */
 SMTP_INLINE void smtp_client_skip_body(struct smtp_session *ss)
 {
 	ss->c.match = 0;
@@ -486,7 +486,7 @@ SMTP_INLINE __u64 smtp_client_chunk(const struct smtp_session *ss)
 	return ss->c.mode == SMTP_MODE_CHUNK ? ss->c.chunk : 0;
 }
 
-/* The caller has left out `bytes` of them, at most smtp_client_chunk(). */
+/* The caller has skipped `bytes` of them, at most smtp_client_chunk(). */
 SMTP_INLINE void smtp_client_skip_chunk(struct smtp_session *ss, __u64 bytes)
 {
 	ss->c.chunk -= bytes;

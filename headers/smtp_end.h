@@ -13,7 +13,7 @@ enum smtp_ended {
 	SMTP_ENDED_DONE,
 };
 
-/* No reply decided it: the one read last has nothing to do with it. */
+/* Decides without a reply: the one read last has nothing to do with it. */
 SMTP_INLINE void smtp_decide_lost(struct smtp_session *ss, __u32 outcome, __u32 subject,
 				  __u32 count)
 {
@@ -24,9 +24,9 @@ SMTP_INLINE void smtp_decide_lost(struct smtp_session *ss, __u32 outcome, __u32 
 	__builtin_memset(ss->s.text, 0, sizeof(ss->s.text));
 }
 
-/* The server's side turns desync; s.decision is that of the last reply, or clear. What of the
- * current transaction is undecided becomes unknown; smtp_session_end settles the later ones, and
- * what the client's side adds before it notices. */
+/* The server's side turns desync; s.decision is that of the last reply, or clear. The undecided
+ * recipients of the current transaction become unknown; smtp_session_end settles those of later
+ * ones, and those that the client's side adds before it notices. */
 SMTP_INLINE void smtp_give_up(struct smtp_session *ss)
 {
 	struct smtp_server *s = &ss->s;
@@ -55,7 +55,7 @@ SMTP_API __u32 smtp_session_desync(struct smtp_session *ss)
 	return ss->s.decision.outcome ? SMTP_SERVER_DESYNC : SMTP_SERVER_NONE;
 }
 
-/* The MAIL of `txn` was sent, nobody named, and it was not given up. */
+/* The MAIL of `txn` was sent without a recipient, and the client did not give it up. */
 SMTP_INLINE __u32 smtp_mail_alone(struct smtp_session *ss, __u32 txn)
 {
 	if (smtp_unpaired(ss) || smtp_sender_of(ss, txn)->rcpts)
@@ -63,7 +63,7 @@ SMTP_INLINE __u32 smtp_mail_alone(struct smtp_session *ss, __u32 txn)
 	return txn != ss->s.txn || (ss->s.open && !smtp_dropped(ss));
 }
 
-/* What is left of transaction s.settle. 1: s.decision holds it. */
+/* Decides what is left of transaction s.settle. 1: s.decision holds it. */
 SMTP_API __u32 smtp_settle(struct smtp_session *ss)
 {
 	struct smtp_sender *sender;
@@ -111,7 +111,7 @@ SMTP_INLINE __u32 smtp_end_begin(struct smtp_session *ss, __u32 how)
 	return SMTP_ENDED_SETTLING;
 }
 
-/* The attempt that names nobody. */
+/* The attempt of a session in which no sender was named. */
 SMTP_INLINE __u32 smtp_end_session(struct smtp_session *ss, __u32 clean)
 {
 	struct smtp_server *s = &ss->s;
@@ -127,7 +127,7 @@ SMTP_INLINE __u32 smtp_end_session(struct smtp_session *ss, __u32 clean)
 		smtp_decide(ss, smtp_code_outcome(s->held_code), SMTP_SUBJECT_SESSION, 1);
 		return 1;
 	}
-	/* Who said QUIT had nothing more to send, however the connection ended then. */
+	/* A client that said QUIT had nothing more to send, however the connection ended then. */
 	if (clean || s->attempts || ss->c.txn || smtp_unpaired(ss) || (ss->c.quit && smtp_idle(ss)))
 		return 0;
 	smtp_decide_lost(ss, SMTP_DEFERRED, SMTP_SUBJECT_SESSION, 1);

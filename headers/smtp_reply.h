@@ -6,7 +6,7 @@
 #ifndef SMTPL_SMTP_REPLY_H
 #define SMTPL_SMTP_REPLY_H
 
-/* What a reply leaves the session in. */
+/* Whether commands and replies still match. */
 enum smtp_reply_verdict {
 	SMTP_REPLY_FINE = 0,
 	SMTP_REPLY_OUT_OF_STEP, /* it can't be the answer to that command */
@@ -84,7 +84,7 @@ SMTP_INLINE __u32 smtp_undecided(struct smtp_session *ss)
 	return ss->s.accepted + smtp_sender_of(ss, ss->s.txn)->rcpts - ss->s.answered;
 }
 
-/* All accepted recipients share one fate; without any, the reply means nothing. */
+/* One reply decides all accepted recipients; without any it means nothing. */
 SMTP_INLINE void smtp_decide_rest(struct smtp_session *ss, __u32 outcome)
 {
 	if (ss->s.open && ss->s.accepted)
@@ -98,7 +98,7 @@ SMTP_INLINE void smtp_decide_session(struct smtp_session *ss, __u32 outcome)
 		smtp_decide(ss, outcome, SMTP_SUBJECT_SESSION, 1);
 }
 
-/* 421 to anything but the greeting, EHLO, MAIL and QUIT, or out of the blue: all that is
+/* A 421 to anything but the greeting, EHLO, MAIL and QUIT, or to no command, decides all that is
  * undecided. */
 SMTP_INLINE void smtp_reply_421(struct smtp_session *ss)
 {
@@ -127,8 +127,8 @@ SMTP_INLINE __u32 smtp_reply_mail(struct smtp_session *ss, __u32 outcome)
 	return SMTP_REPLY_FINE;
 }
 
-/* x.5.3: the server's limit for one message, the client sends the others in another (RFC 5321
- * 4.5.3.1.10). */
+/* x.5.3 is the server's limit for one message: the client sends the other recipients in another
+ * (RFC 5321 4.5.3.1.10). */
 SMTP_INLINE __u32 smtp_is_too_many(const struct smtp_server *s)
 {
 	return (s->code == 452 || s->code == 552) && s->enhanced[0] && s->enhanced[1] == 5 &&
@@ -169,7 +169,7 @@ SMTP_INLINE __u32 smtp_reply_data(struct smtp_session *ss, __u32 outcome)
 		return SMTP_REPLY_FINE;
 	if (smtp_is_refusal(outcome) && s->accepted)
 		smtp_decide_rest(ss, outcome);
-	/* Refused while its body was on the way: the server reads that as commands. */
+	/* Refused while its body was on the way: the server reads the body as commands. */
 	if (outcome == SMTP_DELIVERED || outcome == SMTP_OUTCOME_NONE || ss->c.early_body)
 		return SMTP_REPLY_OUT_OF_STEP;
 	return SMTP_REPLY_FINE;
@@ -296,13 +296,14 @@ SMTP_API __u32 smtp_reply_session(struct smtp_session *ss, __u32 verb)
 	return SMTP_REPLY_FINE;
 }
 
-/* The end of the body is not sent yet, or what came of it is decided already. */
+/* A body has begun, and no reply to it was read. */
 SMTP_INLINE __u32 smtp_body_open(const struct smtp_session *ss)
 {
 	return ss->s.data_go && ss->s.early_data != ss->s.datas;
 }
 
-/* No command waits for this reply. In a body it is about that body, which the client still ends. */
+/* No command waits for this reply. In a body it is about that, which the client has still to
+ * end. */
 SMTP_API __u32 smtp_reply_unasked(struct smtp_session *ss)
 {
 	__u32 outcome;

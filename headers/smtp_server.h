@@ -43,8 +43,8 @@ _Static_assert(__builtin_offsetof(struct smtp_server, text_spill) ==
 		       __builtin_offsetof(struct smtp_server, text) + SMTPL_TEXT_SIZE,
 	       "spill behind text");
 
-/* The line did begin with an enhanced code: it is no text. It has at most 9 bytes, and a blank may
- * stand before it. */
+/* The line did begin with an enhanced code, so that is no text. It has at most 9 bytes, and a blank
+ * may stand before it. */
 SMTP_INLINE void smtp_enhanced_take(struct smtp_server *s)
 {
 	__u64 mark = smtp_hide(s->text_mark);
@@ -98,7 +98,7 @@ SMTP_INLINE __u32 smtp_number_byte(struct smtp_server *s, __u16 *number, __u32 b
 	return 0;
 }
 
-/* Anything unexpected makes it text, which is being kept all the while. */
+/* An unexpected byte makes it text, which is kept all the while. */
 SMTP_INLINE void smtp_enhanced_byte(struct smtp_server *s, __u32 byte)
 {
 	if (s->line == SMTP_REPLY_CLASS) {
@@ -167,7 +167,7 @@ SMTP_INLINE __u32 smtp_reply_verb(struct smtp_session *ss)
 		return SMTP_GREETING;
 	}
 	verb = smtp_fifo_head(ss);
-	/* The body was answered early, and the client's side had not seen that when it ended it. */
+	/* The body was answered early, which the client's side had not seen at its end. */
 	if (verb == SMTP_DOT && ss->s.early_data == ss->s.datas) {
 		smtp_publish(&ss->s.popped);
 		verb = smtp_fifo_head(ss);
@@ -238,8 +238,8 @@ SMTP_API __u32 smtp_server_line(struct smtp_session *ss)
 	return smtp_reply_event(ss);
 }
 
-/* The client began with a TLS record. A server that does not speak TLS has read commands since then
- * which were not. */
+/* The client began with a TLS record. A server that does not speak TLS has read it as commands,
+ * which were not parsed here. */
 SMTP_INLINE __u32 smtp_server_hello(struct smtp_session *ss, __u32 byte)
 {
 	if (byte == SMTP_TLS_HANDSHAKE || byte == SMTP_TLS_ALERT) {

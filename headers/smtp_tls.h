@@ -23,11 +23,11 @@ enum smtp_tls_phase {
 	SMTP_TLS_BEHIND, /* late, and not yet at a boundary */
 };
 
-/* What a chunk brings besides what is in it: or-ed. */
+/* What a chunk means besides its content: or-ed. */
 enum smtp_tls_event {
 	SMTP_TLS_LATE = 1,    /* the session turns out to be late; once a session */
 	SMTP_TLS_UNKNOWN = 2, /* one attempt of it was not seen */
-	SMTP_TLS_LEAVE = 4,   /* not to be fed: what it is cannot be told */
+	SMTP_TLS_SKIP = 4,    /* not to be fed: it is not known what it is */
 };
 
 struct smtp_tls {
@@ -126,7 +126,7 @@ SMTP_INLINE __u32 smtp_tls_is_boundary(__u64 word)
 	       word >> 16 == (SMTP_WORD4('R', 'S', 'E', 'T') << 16 | '\r' << 8 | '\n');
 }
 
-/* A stretch of the plaintext may be missing: what is under way is lost to us. 1: s.decision holds
+/* A stretch of the plaintext may be missing: what is under way becomes unknown. 1: s.decision holds
  * what was undecided. */
 SMTP_API __u32 smtp_tls_gap(struct smtp_tls *t, struct smtp_session *ss)
 {
@@ -137,7 +137,7 @@ SMTP_API __u32 smtp_tls_gap(struct smtp_tls *t, struct smtp_session *ss)
 	return t->counted;
 }
 
-/* A reply where nobody knows what it answers. */
+/* Reads a reply of which it is not known what it answers. */
 SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u64 word)
 {
 	__u32 first = word >> 56, second = word >> 48 & 0xff, fourth = word >> 32 & 0xff;
@@ -145,14 +145,14 @@ SMTP_INLINE void smtp_tls_read_behind(struct smtp_tls *t, __u64 word)
 
 	t->ready = first == '2' || first == '4' || first == '5';
 	t->challenge = word >> 40 == SMTP_WORD4(0, '3', '3', '4');
-	/* x3z is of AUTH (RFC 5321 4.2.1, RFC 4954 6), and what has several lines of EHLO. */
+	/* x3z answers AUTH (RFC 5321 4.2.1, RFC 4954 6), and a reply of several lines EHLO. */
 	if (t->ready && !greeting && second != '3' && fourth != '-' && !t->more)
 		t->missed = 1;
 	t->more = fourth == '-';
 }
 
-/* A reply came that answers nothing: what it answers was missed. To be called when it was fed. 1:
- * the session was in step, and is no more. */
+/* A reply came that answers no known command: the command was missed. To be called when the reply
+ * was fed. 1: the session was in step, and is no more. */
 SMTP_API __u32 smtp_tls_out_of_step(struct smtp_tls *t, struct smtp_session *ss, __u64 word)
 {
 	__u32 counted;
@@ -178,7 +178,7 @@ SMTP_API __u32 smtp_tls_said_hello(struct smtp_tls *t, struct smtp_session *ss)
 	return 0;
 }
 
-/* Attempts that nobody counted: one, for what was under way. */
+/* One unknown attempt, for what was under way and not counted. */
 SMTP_INLINE __u32 smtp_tls_settle(struct smtp_tls *t)
 {
 	__u32 unknown = t->phase == SMTP_TLS_BEHIND && t->missed && !t->counted;
@@ -208,7 +208,7 @@ SMTP_INLINE __u32 smtp_tls_wrote_behind(struct smtp_tls *t, struct smtp_session 
 	}
 	if (!challenge && word >> 32 != SMTP_WORD4('A', 'U', 'T', 'H'))
 		t->missed = 1;
-	return SMTP_TLS_LEAVE;
+	return SMTP_TLS_SKIP;
 }
 
 /* The client has written a chunk. To be called before it is fed. Returns enum smtp_tls_event,

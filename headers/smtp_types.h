@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_types.h - the words that the parser, the events and the daemon share: verbs, outcomes,
- * and the state of one SMTP session.
+ * smtp_types.h - the types that the parser, the events and the daemon share: verbs, outcomes, and
+ * the state of one SMTP session.
  */
 #ifndef SMTPL_SMTP_TYPES_H
 #define SMTPL_SMTP_TYPES_H
@@ -84,10 +84,10 @@ struct smtp_client {
 	__u8 early_body; /* bytes came behind the newest DATA before its reply */
 	__u8 desync;	 /* this side gave up: FIFO or senders overflowed, or LMTP */
 	__u8 opaque;	 /* TLS began while replies could not be read */
-	__u8 hello;	 /* the first byte was that of a TLS record: the server's first one tells */
-	__u8 quit;	 /* QUIT was sent */
-	__u8 size;	 /* where in BDAT's number */
-	__u8 last;	 /* the chunk is the last */
+	__u8 hello; /* the first byte was that of a TLS record: the server's first one decides */
+	__u8 quit;  /* QUIT was sent */
+	__u8 size;  /* where in BDAT's number */
+	__u8 last;  /* the chunk is the last */
 	__u8 prdr;
 	__u8 null_path;
 	__u8 path;  /* smtp_path.h: where in the path */

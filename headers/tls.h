@@ -53,9 +53,9 @@ enum smtpl_tls_way {
 	SMTPL_TLS_WAY_PERF, /* perf uprobes: a link for each probe */
 };
 
-/* smtpl_tls_asks, a ring buffer: a process speaks SMTP and may come to use TLS. Told to the prober
- * (user/prober.h), at connect where the process is in no entry of smtpl_tls_pids, and when TLS
- * begins where it has no probed file. Written by BPF. */
+/* smtpl_tls_asks, a ring buffer: a process speaks SMTP and may come to use TLS. BPF asks the prober
+ * (user/tls/prober.h) for probes: at connect where the process has no entry in smtpl_tls_pids, and
+ * when TLS begins where it has no probed file. */
 struct smtpl_tls_ask {
 	__u32 pid;   /* process, as the initial pid namespace knows it */
 	__u32 uid;   /* of the session */
@@ -73,8 +73,7 @@ struct smtpl_tls_pid {
 	__u32 pad;
 };
 
-/* smtpl_tls: cookie of a socket -> its session, whose plaintext is followed. What it begins with:
- * */
+/* smtpl_tls: cookie of a socket -> its session, whose plaintext is followed. It begins with: */
 struct smtpl_tls_session {
 	__u64 object; /* the TLS object that it is bound to; 0: none yet */
 	__u64 owner;  /* whose object that is: never the same for two programs, as a pid may be */
@@ -94,8 +93,8 @@ struct smtpl_tls_file_key {
 };
 
 struct smtpl_tls_file {
-	char path
-		[256]; /* as the process that mapped it first has it: untrusted bytes, NUL padded */
+	/* as the process that mapped it first has it: untrusted bytes, NUL padded */
+	char path[256];
 	__u32 libraries; /* enum smtpl_tls_library, or-ed */
 	__u32 probes;	 /* probes that it takes */
 	__u32 processes; /* with probes in this file now */

@@ -177,9 +177,9 @@ static uint64_t talk(const uint8_t *stream, size_t size, enum policy_socket sock
 		if (step == POLICY_ASK)
 			step = answer(&r);
 		note(&r, &step, sizeof(step));
-		if (step == POLICY_TELL)
+		if (step == POLICY_REPORT)
 			tell(&r);
-		if (step != POLICY_SAY)
+		if (step != POLICY_REPLY)
 			return r.told;
 		check_answer(&t);
 		note(&r, t.out, t.out_length);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * client_openssl.c - a mail client with OpenSSL inside its own executable, built with its symbols
- * exported (as Node is) or without any (as nobody can look into). All messages go over one
+ * exported (as Node is), or without any (so that no probe can find them). All messages go over one
  * connection.
  *
  * usage: client_openssl ADDRESS PORT EHLO plain|starttls|implicit <"SENDER RECIPIENT..." a line

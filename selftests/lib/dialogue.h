@@ -162,7 +162,7 @@ static inline bool dialogue_bytes_line(struct dialogue *d, const char *line, con
 	return times > 0;
 }
 
-/* false: not a line of a dialogue. */
+/* false: it is no line of a dialogue. */
 static inline bool dialogue_line(struct dialogue *d, const char *line)
 {
 	const char *colon = strchr(line, ':');
@@ -188,7 +188,7 @@ static inline bool dialogue_line(struct dialogue *d, const char *line)
 	return line[0] == 'X' || step->lost || !strcmp(dialogue_after(colon), "client");
 }
 
-/* Adds the dialogues of a file to a list. NULL: said on stderr what is wrong. */
+/* Adds the dialogues of a file to a list. NULL: with the reason on stderr. */
 static inline struct dialogue *dialogue_read(const char *path, struct dialogue *list)
 {
 	FILE *file = fopen(path, "r");
@@ -226,7 +226,8 @@ static inline struct dialogue *dialogue_read(const char *path, struct dialogue *
 	return list;
 }
 
-/* All dialogues of selftests/corpus, from the top of the tree or from selftests. NULL: said why. */
+/* All dialogues of selftests/corpus, from the top of the tree or selftests. NULL: reason on
+ * stderr. */
 static inline struct dialogue *dialogue_corpus(void)
 {
 	struct dialogue *list = NULL;
@@ -406,7 +407,7 @@ static inline void dialogue_end(struct dialogue_run *run, bool lost)
 		text_printf(&run->trace[1], "too many decisions at the end\n");
 }
 
-/* Feeds the whole dialogue. true: the trace is what is expected; else says on stderr what came. */
+/* Feeds the whole dialogue. True: the trace is as expected; if not, it is written to stderr. */
 static inline bool dialogue_play(const struct dialogue *d, const struct dialogue_target *target,
 				 unsigned int seed)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * owners_fixture.h - what the tests of owners share: a root directory for one test, a passwd
+ * owners_fixture.h - shared by the tests of owners: a root directory for one test, a passwd
  * database of the few users below, and a table as one line of text. Included once, by the test
  * itself, after cmocka.h.
  */
@@ -34,7 +34,7 @@ static struct passwd users[] = {
 
 static unsigned int users_asked;
 
-/* In place of the C library's. */
+/* These take the place of the C library's functions. */
 struct passwd *getpwnam(const char *name)
 {
 	users_asked++;
@@ -78,7 +78,7 @@ static inline const char *below(const char *path)
 	return whole;
 }
 
-/* With all directories before it. */
+/* Makes all directories of the path as well. */
 static inline void make_directories(const char *path)
 {
 	char whole[512];

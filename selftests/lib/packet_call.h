@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_call.h - what lib/packet_world.h and prog/packet.bpf.c say to each other: the argument
- * of the program `call`.
+ * packet_call.h - the argument of the program `call`, by which lib/packet_world.h controls
+ * prog/packet.bpf.c.
  */
 #ifndef SELFTESTS_PACKET_CALL_H
 #define SELFTESTS_PACKET_CALL_H
@@ -10,7 +10,7 @@
 
 enum packet_call_what {
 	PACKET_CALL_OPEN = 1, /* what connect does: the session is `uid`'s */
-	PACKET_CALL_CLOSE,    /* what the state hook does: `how`, `error` */
+	PACKET_CALL_CLOSE,    /* what the program on inet_sock_set_state does: `how`, `error` */
 	PACKET_CALL_LOCK,     /* another CPU takes the session, ... */
 	PACKET_CALL_RELEASE,  /* ... and gives it back */
 	PACKET_CALL_RESET,    /* [refuse] relay = reset, or with `how` 0 hook */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_trace.h - what a session must amount to: the parser compiled here, fed byte by byte and
- * left nothing out of, and its events, counts and oddities, written down in the words in which
- * packet_world.h writes down those of the kernel.
+ * packet_trace.h - the expected result of a session: the parser compiled here is fed byte by byte,
+ * without skipping anything, and its events, counts and oddities are written in the same form as
+ * packet_world.h writes those of the kernel.
  */
 #ifndef SELFTESTS_PACKET_TRACE_H
 #define SELFTESTS_PACKET_TRACE_H
@@ -16,7 +16,7 @@
 
 #define TRACE_DOMAINS 64
 
-/* An entry of smtpl_counts, the uid apart. */
+/* An entry of smtpl_counts, without the uid. */
 struct trace_row {
 	char domain[SMTPL_DOMAIN_SIZE];
 	struct smtpl_count count;

@@ -42,7 +42,7 @@ struct packet_spec {
 struct world {
 	struct bpf_object *object;
 	int egress, ingress, call;
-	int large[2]; /* what is sent on one meets the filter of the other: egress_large */
+	int large[2]; /* a packet sent on one passes the filter of the other: egress_large */
 	int counts, stats;
 	struct ring_buffer *ring;
 	struct smtp_session *session; /* begins the map's value */
@@ -122,7 +122,7 @@ static inline int world_run_large(const struct world *w, const __u8 *packet, siz
 static inline int world_run(const struct world *w, int prog, const __u8 *packet, size_t len)
 {
 	__u8 frame[ETH_HLEN + WORLD_SMALL] = {0};
-	__u16 protocol = htons(ETH_P_802_EX1); /* of IP the kernel wants a whole header */
+	__u16 protocol = htons(ETH_P_802_EX1); /* the kernel wants a whole IP header */
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = ETH_HLEN + len);
 
 	if (len > WORLD_SMALL) {
@@ -158,7 +158,7 @@ static inline int world_segment(const struct world *w, bool out, __s32 ahead, co
 	return world_packet(w, out, &p);
 }
 
-/* These bytes were new and have passed: the trace gets them too. */
+/* These bytes were new and have passed, so the trace gets them too. */
 static inline void world_sent(struct world *w, bool out, const char *bytes, size_t len)
 {
 	if (out)
@@ -175,7 +175,7 @@ static inline void world_send(struct world *w, bool out, const char *bytes, size
 	world_sent(w, out, bytes, len);
 }
 
-/* The client's and the server's words, as one segment. */
+/* What the client, or the server, says, as one segment. */
 static inline void world_say(struct world *w, const char *text)
 {
 	world_send(w, true, text, strlen(text));
@@ -206,7 +206,7 @@ static inline void world_stats_zero(const struct world *w)
 	assert_int_equal(bpf_map_update_elem(w->stats, &key, zero, 0), 0);
 }
 
-/* Nothing is left of the connection before, whatever became of its test. */
+/* Removes what the connection before has left, whatever became of its test. */
 static inline void world_forget(struct world *w)
 {
 	struct smtpl_count_key key;
@@ -248,7 +248,7 @@ static inline int world_syn_ack(struct world *w)
 	return world_packet(w, false, &p);
 }
 
-/* The same, and its handshake is done. */
+/* The same after its handshake. */
 static inline void world_connect(struct world *w, __u32 out, __u32 in)
 {
 	world_open(w, out, in);
@@ -327,8 +327,8 @@ static inline void world_stats(const struct world *w, struct smtpl_stats *sum)
 	}
 }
 
-/* The connection is over: did the kernel make of it what the trace did? Else says both on stderr.
- * */
+/* The connection is over: does the kernel's result agree with the trace? If not, both are written
+ * to stderr. */
 static inline bool world_agrees(struct world *w, const char *what)
 {
 	struct text got = {0}, want = {0};
@@ -357,7 +357,7 @@ static inline int world_quiet(enum libbpf_print_level level, const char *format,
 	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
 }
 
-/* Opens packet.bpf.o, which lies beside the test. NULL: said why. */
+/* Opens packet.bpf.o, which lies beside the test. NULL: with the reason on stderr. */
 static inline struct bpf_object *world_object(void)
 {
 	char path[4096];

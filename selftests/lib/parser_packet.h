@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * parser_packet.h - what parser_test and parser.bpf.c say to each other in the packets of
- * BPF_PROG_TEST_RUN.
+ * parser_packet.h - the packets of BPF_PROG_TEST_RUN, by which parser_test and parser.bpf.c
+ * exchange bytes and results.
  */
 #ifndef SELFTESTS_PARSER_PACKET_H
 #define SELFTESTS_PARSER_PACKET_H
@@ -14,10 +14,10 @@ enum parser_packet {
 	PARSER_DESYNC,
 };
 
-/* Not shorter than an Ethernet header, which the kernel asks for. */
+/* The kernel wants at least an Ethernet header. */
 #define PARSER_HEADER 32
 
-/* The most bytes in one packet; what is returned for a run of them, and what without a session. */
+/* The most bytes in one packet; the result for a run of them; that without a session. */
 #define PARSER_BYTES		    1024
 #define PARSER_RESULT(event, taken) ((event) << 16 | (taken))
 #define PARSER_ERROR		    0xffffffffu

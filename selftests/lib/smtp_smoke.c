@@ -267,7 +267,7 @@ static void send_mail(struct session *s, const char *sender, char *rcpts, unsign
 	}
 }
 
-/* So that a test can make something true first. */
+/* A test can prepare something first. */
 static void session_wait(const struct session *s)
 {
 	char line[LINE_SIZE];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * state_fixture.h - what the tests of the state database share: a directory for one test, two
- * boots, and rows to write and read. Include cmocka.h first.
+ * state_fixture.h - shared by the tests of the state database: a directory for one test, two boots,
+ * and rows to write and read. Include cmocka.h first.
  */
 #ifndef SMTPL_STATE_FIXTURE_H
 #define SMTPL_STATE_FIXTURE_H

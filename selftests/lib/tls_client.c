@@ -44,7 +44,7 @@
 struct connection {
 	struct wire wire;
 	size_t chunk; /* of a read; 0: what there is room for */
-	size_t used;  /* of what was read, not yet told */
+	size_t used;  /* of what was read, not yet reported */
 	char read[8192];
 };
 
@@ -91,7 +91,7 @@ static unsigned long number(const char *text)
 	return value;
 }
 
-/* \n becomes CR LF. In place: it gets no longer. */
+/* Turns \n into CR LF in place, as the text gets no longer. */
 static size_t unescape(char *text)
 {
 	char *to = text;
@@ -108,7 +108,7 @@ static size_t unescape(char *text)
 	return to - text;
 }
 
-/* Of this thread alone: setreuid() would change all of them. */
+/* Changes this thread alone: setreuid() would change all of them. */
 static int real_uid(uid_t uid)
 {
 	return syscall(SYS_setreuid, uid, -1);
@@ -224,7 +224,7 @@ static const char *next_line(struct connection *n, char line[256])
 	return line;
 }
 
-/* Codes of the next COUNT replies; "end" or "error" in the place of what did not come. */
+/* Writes the codes of the next COUNT replies; "end" or "error" where one did not come. */
 static int do_reply(struct call *c)
 {
 	struct connection *n = c->connection;
@@ -372,7 +372,7 @@ static int do_take(struct call *c)
 	return pass(c, false);
 }
 
-/* From here on little but reading and writing: anything else, as a probe's own call, kills. */
+/* From here on, any system call but reading, writing and a few more kills, also a probe's. */
 static int do_seccomp(struct call *c)
 {
 	static const int allowed[] = {SCMP_SYS(read),	   SCMP_SYS(write),	SCMP_SYS(recvfrom),
@@ -487,7 +487,7 @@ int main(void)
 {
 	wire_setup();
 	signal(SIGPIPE, SIG_IGN);
-	/* A forked child takes over where its parent stands: nothing may have been read ahead. */
+	/* A forked child continues where its parent stands, so nothing may have been read ahead. */
 	setvbuf(stdin, NULL, _IONBF, 0);
 	serve(stdin, 0);
 	_exit(0);

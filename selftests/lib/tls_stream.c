@@ -26,7 +26,7 @@ static ssize_t tls_read(void *ssl, char *buffer, size_t size)
 	return tls_result(ssl, SSL_read(ssl, buffer, size));
 }
 
-/* stdio takes 0 for an error, and knows no other. */
+/* stdio takes only 0 for an error. */
 static ssize_t tls_write(void *ssl, const char *buffer, size_t size)
 {
 	ssize_t n = tls_result(ssl, SSL_write(ssl, buffer, size));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_stream.h - TLS of the real libssl as two stdio streams, for small C servers and clients: what
- * speaks SMTP by FILE speaks it inside TLS as well.
+ * tls_stream.h - TLS of the real libssl as two stdio streams, for small C servers and clients: a
+ * program that speaks SMTP by FILE speaks it inside TLS as well.
  */
 #ifndef SMTPL_TLS_STREAM_H
 #define SMTPL_TLS_STREAM_H

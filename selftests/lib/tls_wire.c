@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_wire.c - see tls_wire.h. Each kind tells one try; waiting and trying again is done in one
- * place, with the arguments that the library demands.
+ * tls_wire.c - see tls_wire.h. Each kind of TLS implements one try; waiting and trying again is
+ * done in one place, with the arguments that the library demands.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -48,8 +48,8 @@ static ssize_t plain_write(struct wire *w, const void *data, size_t size, bool a
 
 /* OpenSSL */
 
-/* As allocators with classes of sizes do, and malloc does when nothing came between: big blocks
- * that were freed are given out again, the last one first. */
+/* Big blocks that were freed are given out again, the last one first, as allocators with size
+ * classes do, and malloc where no other call came between. */
 static void *kept[BLOCKS_KEPT];
 static size_t kept_count;
 static pthread_mutex_t keeping = PTHREAD_MUTEX_INITIALIZER;
@@ -252,7 +252,7 @@ static ssize_t memory_read(struct wire *w, void *buffer, size_t size)
 {
 	ssize_t result = WIRE_AGAIN;
 
-	/* As event loops do: what has come is fed before anything is asked. */
+	/* As event loops do, this feeds what has come before it asks the library. */
 	if (w->stashed)
 		memory_feed(w);
 	while (result == WIRE_AGAIN) {

@@ -35,13 +35,13 @@ struct wire {
 	char stash[WIRE_STASH_BYTES];
 };
 
-/* Before anything else: makes what was freed come again. */
+/* Call it before anything else: it makes freed memory come again. */
 void wire_setup(void);
-/* The object, and the first step of its handshake. `at`: it is to lie there. 0 or -1. */
+/* Makes the object, begins its handshake. `at`: the address where it is to lie. 0 or -1. */
 int wire_begin(struct wire *w, const char *kind, const void *at);
 /* The rest of the handshake. 0 or -1. */
 int wire_handshake(struct wire *w);
-/* What the probes know the connection by. */
+/* The object's address, by which the probes know the connection. */
 const void *wire_object(const struct wire *w);
 /* Bytes, WIRE_END or WIRE_ERROR; waits when it must. */
 ssize_t wire_read(struct wire *w, void *buffer, size_t size);
@@ -52,7 +52,7 @@ ssize_t wire_pull(struct wire *w);
 int wire_cork(struct wire *w, bool on);
 /* Say goodbye inside TLS. */
 void wire_bye(struct wire *w);
-/* Let go of the object, not of the socket. */
+/* Frees the object, but keeps the socket. */
 void wire_free(struct wire *w);
 
 #endif

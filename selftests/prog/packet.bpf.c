@@ -38,7 +38,7 @@ int ingress(struct __sk_buff *skb)
 	return s ? packet_ingress(skb, s) : PACKET_DROP;
 }
 
-/* BPF_PROG_TEST_RUN takes no more than a page: larger packets come as what a socket is sent. */
+/* BPF_PROG_TEST_RUN takes no more than a page: larger packets are sent by a socket. */
 SEC("socket")
 int egress_large(struct __sk_buff *skb)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_body_test.c - message bodies and BDAT chunks, of which the packet path leaves out what
- * it can, in packets up to the 64 KiB of segmentation offload: the end of data at every place in
- * a segment, with and without commands behind it, is found where a reader of every byte finds it.
+ * packet_body_test.c - message bodies and BDAT chunks, which the packet path skips where it can, in
+ * packets up to the 64 KiB of segmentation offload: the end of data at every place in a segment,
+ * with and without commands behind it, is found where a reader of every byte finds it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -56,7 +56,7 @@ enum body {
 
 static char stream[STREAM_MAX + 4096];
 
-/* Writes a body of about `size` bytes without its end; its length. */
+/* Writes a body of about `size` bytes without its end; returns its length. */
 static size_t write_body(enum body kind, size_t size)
 {
 	static const char *const lines[BODY_KINDS] = {
@@ -116,8 +116,8 @@ static size_t write_stream(enum body kind, size_t size, const struct tail *tail,
 	return len + sprintf(stream + len, "%s", tail->bytes);
 }
 
-/* How many of the ways to cut the body, its end and the tail are not read as they should be: each
- * byte of the end is where a segment begins and ends, of the tail every `step`th. */
+/* Counts the segmentations of the body, its end and the tail that are not read as they should be: a
+ * segment begins and ends at each byte of the end, and at every `step`th of the tail. */
 static unsigned int cut_everywhere(struct world *w, enum body kind, size_t size,
 				   const struct tail *tail, size_t step)
 {
@@ -261,7 +261,7 @@ static void test_large_chunks(void **state)
 
 /* --- anything ------------------------------------------------------------------------------- */
 
-/* Streams of what ends bodies and of what is nearly that, in any segments. */
+/* Streams of bytes that end bodies or nearly do so, in any segments. */
 static void test_any_stream(void **state)
 {
 	static const char *const words[] = {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_tcp_test.c - what TCP does beside the bytes of a stream: handshakes, holes, resets,
- * headers that are none; and how a session ends: once, whoever holds it, cut off by a suspension
- * or not.
+ * packet_tcp_test.c - TCP beside the bytes of a stream: handshakes, holes, resets, headers that are
+ * not valid; and the end of a session, which is settled once, whoever holds it, suspended or not.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -71,7 +70,7 @@ static void test_syn_ack_again(void **state)
 	assert_true(world_agrees(w, "SYN-ACK again"));
 }
 
-/* An answer to what was not sent is not the peer's: it must not say where the replies begin. */
+/* An answer to what was not sent is not the peer's: it must not set where replies begin. */
 static void test_syn_ack_of_another(void **state)
 {
 	static const int32_t acked[] = {0, -1, -1000, 9, 1 << 20, INT32_MAX, INT32_MIN};
@@ -194,7 +193,7 @@ static void test_fin_with_data_and_reset(void **state)
 	assert_true(world_agrees(w, "FIN with data"));
 }
 
-/* The urgent byte is none of the server's stream: no such packet gets there. */
+/* The urgent byte is not in the server's stream, so no such packet gets there. */
 static void test_urgent_data(void **state)
 {
 	struct world *w = *state;
@@ -210,7 +209,7 @@ static void test_urgent_data(void **state)
 	assert_true(world_agrees(w, "urgent data"));
 }
 
-/* What our TCP has taken never comes again: who waits for it waits for ever. */
+/* What our TCP has acknowledged never comes again: to wait for it would take forever. */
 static void test_a_hole_that_tcp_has_filled(void **state)
 {
 	struct world *w = *state;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_test.c - the packet path by the dialogues of selftests/corpus, cut to segments in every
- * way that TCP knows: whatever the segments, the events, counts and oddities are those of the
- * bytes.
+ * packet_test.c - the packet path fed with the dialogues of selftests/corpus, segmented in every
+ * way that TCP knows: the events, counts and oddities must be those of the bytes.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -63,7 +62,7 @@ static void send_strays(struct play *p, bool out)
 		assert_int_equal(world_segment(p->w, out, off[i], junk, strlen(junk)), WORLD_PASS);
 }
 
-/* What comes behind the segment of n bytes comes first. Where nothing is read it need not wait. */
+/* The bytes behind the segment of n bytes come first. Where nothing is read, none wait. */
 static void send_early(struct play *p, const char *bytes, size_t len, size_t n)
 {
 	bool read = !p->w->trace.ss.s.opaque;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * parser.bpf.c - headers/smtp.h alone in a BPF program, to see that the verifier takes it and that
- * it reads as the one in userspace does. A packet is a run of bytes for the session in
- * parser_session: its first byte says what to do with those behind PARSER_HEADER. They are read up
- * to the first event; it is returned, and how many bytes were taken.
+ * parser.bpf.c - headers/smtp.h alone in a BPF program, to see that the verifier accepts it and
+ * that it reads as in userspace. A packet is a run of bytes for the session in parser_session: its
+ * first byte is the command for those behind PARSER_HEADER. They are read up to the first event,
+ * which is returned with the number of bytes taken.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * tls_link_test.c - perf uprobes come one after the other, while the process runs: at no time may
- * there be one on the begin of a function and none on its end, whose return would be missed. Seen
- * in the function's own code, by a thread that looks at it all the while.
+ * tls_link_test.c - perf uprobes are attached one after the other, while the process runs. At no
+ * time may a function have one on its entry and none on its RET, as that return would be missed. A
+ * thread checks it in the function's own code all the while.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +31,7 @@ extern const unsigned char victim_begin[], victim_end[];
 __asm__(".text\n.balign 64\nvictim_begin: nop\nnop\nvictim_end: ret\n.balign 64\n");
 
 struct watch {
-	unsigned char begin, end; /* as they are without probes */
+	unsigned char begin, end; /* the bytes without probes */
 	atomic_bool both;	  /* had a probe */
 	atomic_bool wrong;	  /* the begin alone had one */
 	atomic_bool over;
@@ -43,7 +43,7 @@ static void *look_at_code(void *arg)
 	struct watch *w = arg;
 
 	while (!w->over) {
-		/* In this order: the end's is there before the begin's. */
+		/* In this order: the RET's probe is there before the entry's. */
 		bool has_begin = *begin != w->begin, has_end = *end != w->end;
 
 		w->wrong = w->wrong || (has_begin && !has_end);

@@ -29,7 +29,7 @@ int64_t clock_mono_ms(void)
 	return read_ns(CLOCK_MONOTONIC) / (NS_PER_S / 1000);
 }
 
-/* What to add to boot time for wall time. */
+/* How far wall time is ahead of boot time. */
 static int64_t wall_ahead_ns(void)
 {
 	return clock_wall_ns() - (int64_t)clock_boot_ns();

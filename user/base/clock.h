@@ -18,9 +18,9 @@ uint64_t clock_boot_ns(void);
 int64_t clock_wall_ns(void);
 int64_t clock_mono_ms(void);
 
-/* Between the two, as the wall clock is set now. */
+/* Converts between the two, as the wall clock is set now. */
 int64_t clock_wall_of(uint64_t boot_ns);
-/* Never later than now, nor before the boot. */
+/* The result is never later than now, nor before the boot. */
 uint64_t clock_boot_of(int64_t wall_ns);
 
 #endif

@@ -44,7 +44,7 @@ static int take(int fd, short type)
 	return errno == EACCES || errno == EAGAIN ? -EBUSY : -errno;
 }
 
-/* Only a lock for writing is in the way of one for reading, and only a daemon writes. */
+/* A read lock is only blocked by a lock for writing, and only a daemon takes one. */
 static pid_t holder(int fd)
 {
 	struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
@@ -69,7 +69,7 @@ static int wait_for_lock(int fd)
 	return r;
 }
 
-/* For people who look into the file: the lock itself says more. */
+/* The pid is for people who read the file: the lock itself says more. */
 static int write_pid(int fd)
 {
 	if (ftruncate(fd, 0))
@@ -123,8 +123,8 @@ pid_t daemon_lock_pid(const char *run_dir)
 	return pid;
 }
 
-/* The pid may have changed hands before pidfd_open(), but not if its process holds the lock after.
- * */
+/* Another process may have got the pid before pidfd_open(), but not if its process still holds the
+ * lock after it. */
 static int open_holder(int fd, pid_t *pid)
 {
 	int pidfd;

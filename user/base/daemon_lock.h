@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * daemon.h - is a daemon running here, and how a command reaches it.
+ * daemon_lock.h - is a daemon running here, and how does a command reach it?
  *
- * <run>/lock carries a record lock (fcntl): the daemon holds it for writing as long as it lives, a
+ * <run>/lock carries a record lock (fcntl). The daemon holds it for writing as long as it lives; a
  * command that does the daemon's work while there is none holds it for reading. The kernel knows
  * the holder's pid, so that nothing in the file can be stale, and a child that outlives the daemon
- * does not hold it. As with every such lock, closing any descriptor of the file gives it up: nobody
- * but this file opens it.
+ * does not hold it. As with every such lock, closing any descriptor of the file releases it: so
+ * only this file opens it.
  */
 #ifndef SMTPL_DAEMON_LOCK_H
 #define SMTPL_DAEMON_LOCK_H
@@ -14,8 +14,8 @@
 #include <sys/types.h>
 
 /* Become the daemon. Makes the run directory (0755), and waits for commands that are at work (10 s
- * at most). The lock is this process's, not a child's: call it after any fork into the background.
- * 0 and *fd, to be kept open; -EBUSY: there is a daemon; other -errno. */
+ * at most). The lock belongs to this process and not to a child: take it after any fork into the
+ * background. 0 and *fd, to be kept open; -EBUSY: there is a daemon; other -errno. */
 int daemon_lock_take(const char *run_dir, int *fd);
 
 /* Keep a daemon from starting while a command does its work. 0 and *fd, to be closed at the end;

@@ -17,7 +17,7 @@
 #define ESCAPE_UTF8	 0x1u
 #define ESCAPE_BACKSLASH 0x2u
 
-/* Characters that a terminal or a reader's eye cannot be trusted with. */
+/* Characters that can mislead a terminal or a reader. */
 static const struct {
 	uint32_t first;
 	uint32_t last;
@@ -64,8 +64,8 @@ static size_t utf8_length(const unsigned char *s, size_t size)
 	return length;
 }
 
-/* Write the printable form of what begins at `s` to `form`, its length to `form_size`. Returns how
- * many bytes of `s` that took. */
+/* Writes the printable form of what begins at `s` to `form`, its length to `form_size`. Returns how
+ * many bytes of `s` it stands for. */
 static size_t escape_one(const unsigned char *s, size_t size, unsigned int flags, char form[5],
 			 size_t *form_size)
 {
@@ -112,8 +112,8 @@ char *log_escape(const char *bytes, size_t size, int utf8, char *out, size_t out
 	return out;
 }
 
-/* systemd.exec(5): JOURNAL_STREAM is "device:inode" of what the manager connected; whoever
- * redirected stderr since has another one there. */
+/* systemd.exec(5): JOURNAL_STREAM is "device:inode" of the manager's connection; a stderr that was
+ * redirected since has other numbers. */
 static int stderr_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");

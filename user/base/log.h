@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * log.h - what goes to stderr, from the daemon and the commands alike, and the one place where
+ * log.h - lines on stderr, from the daemon and the commands alike, and the one place where
  * untrusted bytes become printable.
  */
 #ifndef SMTPL_LOG_H
@@ -15,12 +15,12 @@ enum log_level {
 	LOG_LEVEL_INFO = 6,
 };
 
-/* Longest text of one line; what is longer is cut. */
+/* Longest text of one line; the rest is cut. */
 #define LOG_TEXT_SIZE 2048
 
-/* One line in one write: "smtplimit: text", or "<3>text" where stderr is the journal, which knows
- * the name itself. Control bytes, and whatever else is not clean UTF-8, come out as \xHH; a
- * backslash stays, so what log_escape() made may be part of the text. errno is kept. */
+/* One line in one write: "smtplimit: text", or "<3>text" where stderr is the journal, which adds
+ * the name itself. Control bytes, and everything else that is not clean UTF-8, become \xHH; a
+ * backslash stays, so that the text may contain what log_escape() made. errno is kept. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)	 log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -2,7 +2,7 @@
 /*
  * sandbox.c - the steps by which a process gives up what it does not need. Their order matters: the
  * passwd look-up needs files, chroot needs its capability, a change of ids clears the death signal,
- * and after the filter nothing but the listed system calls is left.
+ * and after the filter only the listed system calls work.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@
 #define NOBODY	65534
 #define FDS_MAX 16
 
-/* What libc needs between any two calls: time without a vDSO, locks, restarts, signals, the end. */
+/* libc needs these at any time: for time without a vDSO, locks, restarts, signals, the end. */
 static const int libc_syscalls[] = {
 	SCMP_SYS(clock_gettime),   SCMP_SYS(clock_gettime64), SCMP_SYS(exit),
 	SCMP_SYS(exit_group),	   SCMP_SYS(futex),	      SCMP_SYS(futex_time64),
@@ -86,9 +86,9 @@ static int chroot_and_exit(void *arg)
 }
 
 /*
- * An empty root directory that needs nothing on disk: a helper that shares our root changes it to
- * its own /proc/self/fdinfo and ends. The directory of a dead process has no entries and takes
- * none.
+ * Enters an empty root directory that needs nothing on disk: a helper that shares our root changes
+ * it to its own /proc/self/fdinfo and ends. The directory of a dead process has no entries and
+ * takes none.
  */
 static int enter_empty_root(void)
 {
@@ -106,14 +106,14 @@ static int enter_empty_root(void)
 	return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
 }
 
-/* Ids of `user`, no group besides, no capability in any set. */
+/* Takes the ids, no supplementary group, and no capability in any set. */
 static int drop_identity(uid_t uid, gid_t gid)
 {
 	capng_clear(CAPNG_SELECT_ALL);
 	if (capng_change_id(uid, gid,
 			    CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING | CAPNG_CLEAR_AMBIENT))
 		return -EPERM;
-	/* It is worth a look that there is no way back. */
+	/* Make sure that there is no way back. */
 	return setuid(0) == 0 || seteuid(0) == 0 ? -EPERM : 0;
 }
 
@@ -157,7 +157,7 @@ static int set_limits(const struct sandbox *sandbox)
 	return err;
 }
 
-/* Die with the parent, also with one that died before this could be asked for. */
+/* The process dies with its parent, also where that died before this could be asked for. */
 static int follow_parent(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
@@ -201,7 +201,7 @@ static int filter_syscalls(const struct sandbox *sandbox)
 		err = allow_reading(filter);
 	if (!err)
 		err = seccomp_load(filter);
-	/* Not released after the load: free() may give memory back, by a call that now kills. */
+	/* It is not released after the load: free() may return memory by a call that now kills. */
 	if (err)
 		seccomp_release(filter);
 	return err;

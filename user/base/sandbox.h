@@ -12,14 +12,14 @@
 #include <sys/types.h>
 #include <linux/capability.h>
 
-/* What a daemon has to keep to be able to start a sandboxed child later, and to end it. */
+/* The capabilities that a daemon needs to start a sandboxed child later, and to end it. */
 #define SANDBOX_CHILD_CAPS CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_SYS_CHROOT, CAP_KILL
 
 struct sandbox {
 	pid_t parent;	   /* the child dies with it; taken before the fork */
 	const char *name;  /* of the process, at most 15 characters */
-	const char *user;  /* whose ids to take; without a passwd entry 65534 */
-	const char *group; /* NULL: the user's; without an entry the user's, too */
+	const char *user;  /* its ids are taken; without a passwd entry 65534 */
+	const char *group; /* NULL, or without an entry: the user's */
 	bool reads_files;  /* the root directory stays, and openat(2) for reading alone */
 	const int *fds;	   /* everything else is closed, except stderr */
 	size_t fds_count;
@@ -30,11 +30,11 @@ struct sandbox {
 };
 
 /*
- * Lock the calling process in, for good: signals that are meant for the daemon are ignored and the
- * death of the parent kills; the root directory is an empty one in which nothing can be made; no
- * privilege, no capability, no way back to one; and a system call that is not listed kills the
- * process. Memory must have been allocated before. Needs /proc, no writable place. A caller who is
- * not root keeps ids and root directory. 0 or -errno; after an error the process must end.
+ * Lock the calling process in, for good. Signals that are meant for the daemon are ignored, and the
+ * death of the parent kills it. The root directory is an empty one in which nothing can be made. It
+ * has no privilege and no capability, and can get none back; a system call that is not listed kills
+ * it. Memory must have been allocated before. Needs /proc, no writable place. A caller who is not
+ * root keeps ids and root directory. 0 or -errno; after an error the process must end.
  */
 int sandbox_enter(const struct sandbox *sandbox);
 
@@ -42,15 +42,15 @@ int sandbox_enter(const struct sandbox *sandbox);
 int sandbox_close_others(const int *fds, size_t count);
 
 /*
- * For a process beside the daemon that needs some of root's power: it takes a name, leaves SIGINT
- * to the daemon, dies with its parent (taken before the fork), and keeps these capabilities as
+ * For a process beside the daemon that needs some of root's power: it gets a name, leaves SIGINT to
+ * the daemon, dies with its parent (taken before the fork), and keeps these capabilities as
  * sandbox_daemon() does. 0 or -errno; after an error the process must end.
  */
 int sandbox_helper(const char *name, pid_t parent, const unsigned int *keep, size_t count);
 
 /*
- * Keep what is mapped as shared and writable by now (the ring and the settings of the BPF programs,
- * the index of the database's log) out of every child forked later.
+ * Keep memory that is mapped as shared and writable by now (the ring and the settings of the BPF
+ * programs, the index of the database's log) out of every child forked later.
  */
 void sandbox_hide_mappings(void);
 

@@ -107,7 +107,7 @@ static void check_tls(const struct check *c, const struct config *config)
 	struct guard guard = {.fd = -1};
 	int err;
 
-	guard_start_or_say(&guard);
+	guard_start_or_warn(&guard);
 	err = bpf_tls_try(&way, error, sizeof(error));
 	guard_stop(&guard);
 	if (err)

@@ -69,7 +69,7 @@ int cmd_unload(struct cli *cli, int argc, char **argv)
 		return say_not_ended(config.run, err);
 	guard_ms = bpf_tls_remove_ms(config.bpffs);
 	if (guard_ms)
-		guard_start_or_say(&guard);
+		guard_start_or_warn(&guard);
 	err = bpf_unload(config.bpffs, error, sizeof(error));
 	guard_finish(&guard, guard_ms);
 	if (err == -ENOENT)

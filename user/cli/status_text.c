@@ -210,7 +210,7 @@ static void print_feed(const struct status *s, const struct state_feed *feed, FI
 	const struct account_id id = {.kind = ACCOUNT_UID, .uid = feed->known.relay_uid};
 	const struct pipeline_feed_stats *n = &feed->known.stats;
 	char user[ACCOUNT_NAME_SIZE], since[STATUS_TIME_SIZE];
-	int64_t ago_s = s->wall_ns / NS_PER_S - feed->told_wall_s;
+	int64_t ago_s = s->wall_ns / NS_PER_S - feed->reported_wall_s;
 
 	account_name(&id, user, sizeof(user));
 	fprintf(out, "feed %s (%s): ", status_feed_name(feed), user);
@@ -219,7 +219,7 @@ static void print_feed(const struct status *s, const struct state_feed *feed, FI
 	else if (!feed->known.running)
 		fprintf(out, "STOPPED since %s: the wire is counted",
 			status_time(feed->changed_wall_s, since));
-	else if (!feed->told_wall_s)
+	else if (!feed->reported_wall_s)
 		fprintf(out, "running, nothing told yet");
 	else
 		fprintf(out, "running, last told %" PRId64 " s ago", ago_s > 0 ? ago_s : 0);

@@ -2,9 +2,9 @@
 /*
  * config.c - reads /etc/smtplimit.conf with inih and prints what is in force.
  *
- * inih never sees the file itself but one line at a time from next_line(), for what it would pass
- * over in silence: it cuts lines at its own bound, ignores text behind a [section], and knows no
- * sections without keys. Its line numbers are not asked for either: not every build hands them on.
+ * inih never sees the file itself but one line at a time from next_line(), because of errors that
+ * it does not report: it cuts lines at its own bound, ignores text behind a [section], and knows no
+ * sections without keys. Its line numbers are not used either: not every build passes them on.
  */
 #include "config.h"
 
@@ -19,7 +19,7 @@
 #include "config_key.h"
 #include "base/log.h"
 
-/* More than 1024 users on lines of their own; what never ends is not a configuration. */
+/* Room for more than 1024 users on lines of their own; a longer file is no configuration. */
 #define FILE_BYTES_MAX (256 * 1024)
 #define QUOTE_SIZE     128
 
@@ -34,7 +34,7 @@ struct reading {
 	unsigned int lines[CONFIG_KEYS]; /* where each key was set; 0: nowhere */
 	bool indented;			 /* the line begins with a blank */
 	bool paths_only;		 /* inih sees nothing but [paths] */
-	bool hidden;			 /* of them: the line stands elsewhere */
+	bool hidden;			 /* with paths_only: the line is in another section */
 	const struct config_key *last; /* what an indented line continues; NULL after a [section] */
 	unsigned int error_line;       /* 0: none yet */
 	char *error;
@@ -99,7 +99,7 @@ static void fail_unknown_section(struct reading *r, const char *section)
 		fail(r, r->line, "unknown section \"%s\": want %s", quoted, sections);
 }
 
-/* A line whose first character is '[', for what inih takes without a word. */
+/* Checks a line whose first character is '[', as inih accepts anything behind it. */
 static void check_section(struct reading *r, const char *line)
 {
 	size_t length = strcspn(line + 1, "]");
@@ -120,8 +120,7 @@ static void check_section(struct reading *r, const char *line)
 	r->last = NULL;
 }
 
-/* Does a line stand outside [paths]? A misspelt [paths] is one, so that it is told and not passed
- * over. */
+/* Is a line outside of [paths]? A misspelt [paths] is not hidden, so that it is reported. */
 static bool is_hidden(struct reading *r, const char *line, size_t length)
 {
 	const char *first = line, *end = line + length, *near;
@@ -227,7 +226,7 @@ static int set_key(void *arg, const char *section, const char *name, const char 
 	return 1;
 }
 
-/* What inih could not read: neither of the two forms that a line has. */
+/* Reports a line that inih could not read: it has neither of the two forms. */
 static void fail_syntax(struct reading *r, unsigned int line)
 {
 	const char *at = r->begin, *end = r->end;
@@ -248,7 +247,7 @@ static unsigned int line_of(const struct reading *r, const char *section, const 
 	return r->lines[config_key_find(section, name) - config_keys];
 }
 
-/* What no single line can tell. */
+/* Checks what depends on more than one line. */
 static void check_whole(struct reading *r)
 {
 	unsigned int relays = line_of(r, "watch", "relay_users");
@@ -273,7 +272,7 @@ static void check_whole(struct reading *r)
 	}
 }
 
-/* Take in the whole file, but for a byte order mark. 0 or -errno. */
+/* Reads the whole file, without a byte order mark. 0 or -errno. */
 static int load(struct reading *r, const char *file)
 {
 	FILE *f = fopen(file, "re");

@@ -17,7 +17,7 @@
 
 #define CONFIG_FILE_DEFAULT "/etc/smtplimit.conf"
 
-/* Room for any error of this file, in one line. */
+/* Room for any error, in one line. */
 #define CONFIG_ERROR_SIZE 1024
 
 #define CONFIG_WINDOW_MIN_S	1
@@ -62,15 +62,15 @@ struct config {
 	bool local;		 /* watch loopback and the host's own addresses too */
 	char cgroup[PATH_MAX];	 /* "auto", or a directory of a cgroup v2 hierarchy */
 	uint32_t ring_bytes;	 /* power of two, at least a page */
-	enum smtpl_tls_mode tls; /* how to look into TLS sessions */
+	enum smtpl_tls_mode tls; /* how TLS sessions are read */
 	/* [accounts]: who owns a domain */
 	enum config_source source;
 	char owners_file[PATH_MAX];
 	char owners_command[PATH_MAX]; /* run by /bin/sh; "": none */
 	int64_t owners_refresh_s;      /* how often the command is run */
 	bool count_forwards;
-	/* [feed]: what mail servers tell. postfix: "auto", "off", "journal" or the path of the log.
-	 * */
+	/* [feed]: mail servers' reports. postfix: "auto", "off", "journal" or the path of the
+	 * log. */
 	bool feed_exim;
 	char feed_postfix[PATH_MAX];
 	enum config_relay relay; /* [refuse] */
@@ -88,7 +88,7 @@ void config_defaults(struct config *c);
  * then unspecified and nothing else touched. */
 int config_read(const char *file, struct config *c, char *error, size_t error_size);
 
-/* The same for what needs no more than the paths: after an error outside of [paths] all other
+/* The same for a caller that needs the paths alone: after an error outside of [paths] all other
  * settings are the defaults, c->paths_only is set, and it returns 1 with the error. */
 int config_read_paths(const char *file, struct config *c, char *error, size_t error_size);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_key.c - every setting and its default. A new one is a line in config_keys, a field and its
- * default, a line in smtplimit.conf(5).
+ * config_key.c - every setting and its default. For a new one add a line in config_keys, a field
+ * and its default, and a line in smtplimit.conf(5).
  */
 #include "config_key.h"
 

@@ -22,7 +22,7 @@ extern const struct config_key config_keys[CONFIG_KEYS];
 /* NULL: there is none. */
 const struct config_key *config_key_find(const char *section, const char *name);
 
-/* The key that a wrong name was meant to be: at most two edits away. NULL: none is. */
+/* The key that a wrong name was probably meant to be: at most two edits away. NULL: none is. */
 const struct config_key *config_key_nearest(const char *name);
 
 /* The same for sections. */

@@ -17,17 +17,17 @@
 /* Longer than any user name that Linux knows (32) and than any line of the file has room for. */
 #define ITEM_SIZE 256
 
-/* Who runs a mail server on the distributions and panels that are known: Exim (cPanel and Fedora:
+/* The users that run a mail server on the known distributions and panels: Exim (cPanel and Fedora:
  * mailnull, exim; DirectAdmin: mail), Postfix, Sendmail, OpenSMTPD, Courier, qmail, nullmailer,
- * msmtpd. Those that this host does not have are passed over. */
+ * msmtpd. Those that this host does not have are skipped. */
 static const char *const relay_names[] = {
 	"Debian-exim", "exim",	    "mailnull", "mail",	 "postfix",   "smmsp",
 	"smmta",       "opensmtpd", "smtpd",	"smtpq", "opensmtpq", "courier",
 	"qmailr",      "qmails",    "nullmail", "msmtp",
 };
 
-/* Copy the next item of *text and move *text behind it. 0: one; 1: no more; -1: too long, cut. What
- * follows " ;" is a comment, which inih leaves in place on the second and later lines of a list. */
+/* Copies the next item of *text and moves *text behind it. 0: one; 1: no more; -1: too long, cut.
+ * Text behind " ;" is a comment, which inih leaves in place on later lines of a list. */
 static int next_item(const char **text, char item[ITEM_SIZE])
 {
 	const char *begin = *text + strspn(*text, SEPARATORS);
@@ -156,7 +156,7 @@ void config_uids_default(struct config_uids *uids)
 			config_uids_add(uids, uid);
 }
 
-/* As chown(1) does it: the passwd database first, then a number; or uid:N, as it is printed. */
+/* Looks up a user as chown(1) does, the passwd database before a number; or uid:N, as printed. */
 static int user_uid(const char *item, uint32_t *uid)
 {
 	int error;
@@ -236,7 +236,7 @@ static json_t *json_users(const struct config_key *key, const struct config *c)
 	return list;
 }
 
-/* Root stays: no rule may ever refuse it, so it must never be judged as a direct sender. */
+/* Root stays: it can never be refused, so it must never be judged as a direct sender. */
 static void clear_users(const struct config_key *key, struct config *c)
 {
 	struct config_uids *uids = uids_of(key, c);

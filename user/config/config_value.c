@@ -72,7 +72,7 @@ int config_digits(const char **text, int64_t *number)
 	return 0;
 }
 
-/* "enforce or observe"; `more`: what else is right, "": nothing. */
+/* Lists the words: "enforce or observe"; `more`: what else is right, "": nothing. */
 static void list_words(const char *const *words, const char *more, char *list, size_t list_size)
 {
 	size_t used = 0;
@@ -87,7 +87,7 @@ static void list_words(const char *const *words, const char *more, char *list, s
 		snprintf(list + used, list_size - used, ", or %s", more);
 }
 
-/* -1: it is none of them. */
+/* Returns -1 where it is none of them. */
 static int word_index(const char *const *words, const char *text)
 {
 	for (int i = 0; words[i]; i++)
@@ -312,7 +312,7 @@ const struct config_type config_type_bool = {
 	.json = json_bool,
 };
 
-/* Printable as it stands, so that no message and no JSON has to change it. */
+/* The path is printable, so that no message and no JSON has to escape it. */
 static bool path_is_clean(const char *path)
 {
 	char printable[PATH_MAX];
@@ -321,7 +321,7 @@ static bool path_is_clean(const char *path)
 	       !strcmp(log_escape(path, strlen(path), 1, printable, sizeof(printable)), path);
 }
 
-/* One of the words that the type has besides, or nothing that could be a path. 1: a path. */
+/* Takes a word that may stand in place of a path, or refuses the text. 1: it is a path. */
 static int read_path_word(const struct config_key *key, const char *text, struct config *c,
 			  char *why, size_t why_size)
 {
@@ -406,7 +406,7 @@ const struct config_type config_type_log = {
 	.path = "a log file",
 };
 
-/* Printable, but a backslash is fine: nothing escapes a command that is shown. */
+/* The command is printable; a backslash is fine, as a command is shown unescaped. */
 static bool command_is_clean(const char *text)
 {
 	char printable[2 * PATH_MAX];
@@ -417,7 +417,7 @@ static bool command_is_clean(const char *text)
 	return strlen(log_escape(text, strlen(text), 1, printable, sizeof(printable))) == length;
 }
 
-/* Where a comment begins, which inih leaves in place on all lines but the first. */
+/* Up to where a comment begins, which inih leaves in place on all lines but the first. */
 static size_t command_length(const char *text)
 {
 	size_t length = strlen(text);
@@ -430,7 +430,7 @@ static size_t command_length(const char *text)
 	return length;
 }
 
-/* Each line goes on behind a blank. */
+/* Lines are joined by a blank. */
 static int read_command(const struct config_key *key, const char *text, struct config *c, char *why,
 			size_t why_size)
 {

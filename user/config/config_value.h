@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_value.h - the kinds of value that a setting can have: how each is read, and written back.
+ * config_value.h - the kinds of value that a setting can have: how each is read and written.
  */
 #ifndef SMTPL_CONFIG_VALUE_H
 #define SMTPL_CONFIG_VALUE_H
@@ -22,11 +22,11 @@ struct config_type {
 	void (*write)(const struct config_key *key, const struct config *c, FILE *out);
 	/* The field for machines: durations in seconds, sizes in bytes, users by name. */
 	json_t *(*json)(const struct config_key *key, const struct config *c);
-	/* Lists and commands: empty the field. read() adds to it, one line of the file after the
-	 * other. */
+	/* For lists and commands: empties the field. read() then adds to it, once for each line of
+	 * the file. */
 	void (*clear)(const struct config_key *key, struct config *c);
-	/* The words of an enum, in its order, or those that may stand in place of a path. Ends with
-	 * a NULL. */
+	/* The words of an enum, in its order, or those that a path may have instead. Ends with a
+	 * NULL. */
 	const char *const *words;
 	const char *path; /* what a path is of: "a directory" */
 };
@@ -47,13 +47,13 @@ extern const struct config_type config_type_command;
 extern const struct config_type config_type_ports;
 extern const struct config_type config_type_users;
 
-/* The digits at the start of *text, which is moved behind them. -1: none, or too large. */
+/* Reads the digits at the start of *text and moves *text behind them. -1: none, or too large. */
 int config_digits(const char **text, int64_t *number);
 
-/* The relay users of a host whose administrator named none: the mail servers that it has. */
+/* The default relay users: the mail servers that the host has. */
 void config_uids_default(struct config_uids *uids);
 bool config_uids_has(const struct config_uids *uids, uint32_t uid);
-/* Each once. Returns -1 when the list is full. */
+/* A uid is added once. Returns -1 when the list is full. */
 int config_uids_add(struct config_uids *uids, uint32_t uid);
 
 #endif

@@ -17,7 +17,7 @@ static void remove_all(const struct daemon *d)
 	struct guard guard = {.fd = -1};
 
 	if (ms)
-		guard_start_or_say(&guard);
+		guard_start_or_warn(&guard);
 	bpf_tls_remove(d->config.bpffs);
 	guard_finish(&guard, ms);
 }
@@ -28,7 +28,7 @@ static int load(struct daemon *d, char *error, size_t error_size)
 	struct guard guard = {.fd = -1};
 	int err;
 
-	guard_start_or_say(&guard);
+	guard_start_or_warn(&guard);
 	err = bpf_tls_load(&d->config, &d->tls, error, error_size);
 	guard_stop(&guard);
 	return err;

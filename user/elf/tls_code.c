@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_code.c - what capstone decodes, told as flow of control, for x86-64 and for aarch64.
+ * tls_code.c - turns what capstone decodes into control flow, for x86-64 and for aarch64.
  *
- * An indirect jump is either a switch or a call in the last place. Compilers reach the cases of a
- * switch by a table of distances, so an addition makes the address, or on x86 the table is the
- * jump's own operand; a function's address is loaded as it is.
+ * An indirect jump is either a switch or a tail call. Compilers reach the cases of a switch by a
+ * table of distances, so an addition makes the address, or on x86 the table is the jump's own
+ * operand; a function's address is loaded as it is.
  */
 #include <errno.h>
 #include <elf.h>
@@ -13,8 +13,8 @@
 
 #define ADDED_NEAR 4 /* instructions between the addition and the jump, at most */
 
-/* capstone 4 does not know them. As aarch64 instructions are all of one size and aligned, they
- * can be told from what surrounds them. */
+/* capstone 4 does not know these. All aarch64 instructions have one size and are aligned, so they
+ * can be compared as words. */
 #define AARCH64_RETAA 0xd65f0bffu
 #define AARCH64_RETAB 0xd65f0fffu
 
@@ -67,7 +67,7 @@ static enum tls_flow jump_by_register(const struct tls_code *code, unsigned int 
 {
 	bool is_sum = code->added == reg && code->since_added <= ADDED_NEAR;
 
-	return is_sum ? TLS_FLOW_TABLE : TLS_FLOW_LOST;
+	return is_sum ? TLS_FLOW_TABLE : TLS_FLOW_UNKNOWN;
 }
 
 static enum tls_flow x86_jump(const struct tls_code *code, uint64_t *target)
@@ -75,7 +75,7 @@ static enum tls_flow x86_jump(const struct tls_code *code, uint64_t *target)
 	const cs_x86_op *to = &code->insn->detail->x86.operands[0];
 
 	if (code->insn->detail->x86.op_count != 1)
-		return TLS_FLOW_LOST;
+		return TLS_FLOW_UNKNOWN;
 	switch (to->type) {
 	case X86_OP_IMM:
 		*target = (uint64_t)to->imm;
@@ -85,21 +85,21 @@ static enum tls_flow x86_jump(const struct tls_code *code, uint64_t *target)
 	case X86_OP_MEM:
 		if (to->mem.base == X86_REG_RIP)
 			return TLS_FLOW_LINKED; /* as with -fno-plt */
-		return to->mem.index == X86_REG_INVALID ? TLS_FLOW_LOST : TLS_FLOW_TABLE;
+		return to->mem.index == X86_REG_INVALID ? TLS_FLOW_UNKNOWN : TLS_FLOW_TABLE;
 	default:
-		return TLS_FLOW_LOST;
+		return TLS_FLOW_UNKNOWN;
 	}
 }
 
 static enum tls_flow x86_flow(struct tls_code *code, uint64_t *target)
 {
 	const cs_insn *insn = code->insn;
-	enum tls_flow flow = TLS_FLOW_ON;
+	enum tls_flow flow = TLS_FLOW_NEXT;
 
 	if (insn->id == X86_INS_RET)
 		flow = TLS_FLOW_RETURN;
 	else if (insn->id == X86_INS_LJMP)
-		flow = TLS_FLOW_LOST;
+		flow = TLS_FLOW_UNKNOWN;
 	else if (is_in_group(code, X86_GRP_JUMP))
 		flow = x86_jump(code, target);
 	note_addition(code, insn->id == X86_INS_ADD, insn->detail->x86.operands[0].reg);
@@ -112,12 +112,12 @@ static enum tls_flow aarch64_jump(const struct tls_code *code, uint64_t *target)
 	const cs_arm64_op *to;
 
 	if (detail->op_count == 0)
-		return TLS_FLOW_LOST;
-	to = &detail->operands[detail->op_count - 1]; /* behind what a cbz or tbz looks at */
+		return TLS_FLOW_UNKNOWN;
+	to = &detail->operands[detail->op_count - 1]; /* behind what cbz or tbz tests */
 	if (to->type == ARM64_OP_REG)
 		return jump_by_register(code, to->reg);
 	if (to->type != ARM64_OP_IMM)
-		return TLS_FLOW_LOST;
+		return TLS_FLOW_UNKNOWN;
 	*target = (uint64_t)to->imm;
 	return TLS_FLOW_JUMP;
 }
@@ -125,7 +125,7 @@ static enum tls_flow aarch64_jump(const struct tls_code *code, uint64_t *target)
 static enum tls_flow aarch64_flow(struct tls_code *code, uint64_t *target)
 {
 	const cs_insn *insn = code->insn;
-	enum tls_flow flow = TLS_FLOW_ON;
+	enum tls_flow flow = TLS_FLOW_NEXT;
 
 	if (insn->id == ARM64_INS_RET)
 		flow = TLS_FLOW_RETURN;

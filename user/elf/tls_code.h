@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_code.h - machine code, one instruction after the other: where it goes on.
+ * tls_code.h - decodes machine code, one instruction after the other: where does control go next?
  */
 #ifndef SMTPL_TLS_CODE_H
 #define SMTPL_TLS_CODE_H
@@ -11,12 +11,12 @@
 #include <capstone/capstone.h>
 
 enum tls_flow {
-	TLS_FLOW_ON = 0, /* to the next one, calls included; or, behind a trap, nowhere */
+	TLS_FLOW_NEXT = 0, /* to the next one, calls included; behind a trap perhaps nowhere */
 	TLS_FLOW_RETURN,
-	TLS_FLOW_JUMP,	 /* to `target`, perhaps on a condition */
-	TLS_FLOW_TABLE,	 /* by a table of places in the same function (switch) */
-	TLS_FLOW_LINKED, /* to a function of another file, as the linker found it */
-	TLS_FLOW_LOST,	 /* a jump to where only the running program knows */
+	TLS_FLOW_JUMP,	  /* to `target`, perhaps on a condition */
+	TLS_FLOW_TABLE,	  /* by a table of places in the same function (switch) */
+	TLS_FLOW_LINKED,  /* to a function of another file, through a linker's slot */
+	TLS_FLOW_UNKNOWN, /* a jump to an address that only the running program knows */
 };
 
 struct tls_step {
@@ -43,7 +43,7 @@ void tls_code_close(struct tls_code *code);
 /* Begin to decode `size` bytes that are loaded at `address`. */
 void tls_code_begin(struct tls_code *code, const uint8_t *bytes, size_t size, uint64_t address);
 
-/* False: the end, or with code->left > 0 something that is no instruction. */
+/* False at the end; with code->left > 0 the next bytes are no instruction. */
 bool tls_code_next(struct tls_code *code, struct tls_step *step);
 
 #endif

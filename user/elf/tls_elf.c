@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_elf.c - reading ELF files of strangers: libelf finds the tables, every value out of them is
- * held against the size of the file before it is used.
+ * tls_elf.c - reads untrusted ELF files: libelf finds the tables, and every value from them is
+ * checked against the size of the file before it is used.
  */
 #include <errno.h>
 #include <string.h>
@@ -59,12 +59,12 @@ static int check_ident(const uint8_t *image, size_t size, uint16_t machine)
 	if (header.e_machine != machine || machine == EM_NONE ||
 	    (header.e_type != ET_DYN && header.e_type != ET_EXEC))
 		return -ENOEXEC;
-	/* A file that was cut loses its section headers first, and libelf takes it for one
-	 * without. */
+	/* A truncated file loses its section headers first, and libelf takes it for one that has
+	 * none. */
 	if (header.e_phoff >= size || header.e_shoff >= size ||
 	    header.e_shnum * sizeof(Elf64_Shdr) > size - header.e_shoff)
 		return -EBADMSG;
-	/* Which libelf lets pass where the processor does; no linker writes it. */
+	/* libelf accepts this where the processor does; no linker writes it. */
 	if ((header.e_phoff | header.e_shoff) % ALIGNMENT)
 		return -EBADMSG;
 	return 0;
@@ -104,7 +104,7 @@ static int find_plts(struct tls_elf *elf)
 	return 0;
 }
 
-/* A file without the table has functions of one part alone, or none that can be probed. */
+/* Without the table only functions of one part can be probed. */
 static void find_unwind(struct tls_elf *elf)
 {
 	const uint8_t *table;
@@ -136,7 +136,7 @@ int tls_elf_open(struct tls_elf *elf, const void *image, size_t size, uint16_t m
 	elf->image = image;
 	elf->size = size;
 	elf->code_alignment = machine == EM_AARCH64 ? 4 : 1;
-	elf->elf = elf_memory((char *)image, size); /* which it does not write to */
+	elf->elf = elf_memory((char *)image, size); /* libelf does not write to it */
 	if (!elf->elf)
 		return -EBADMSG;
 	err = find_segments(elf);
@@ -219,9 +219,9 @@ static uint64_t unwind_address(const struct tls_elf *elf, size_t entry, size_t a
 }
 
 /*
- * The size is in the entry of .eh_frame: length, its CIE, begin, size. How the last two are
- * encoded says the CIE; where the begin reads as the table's in the one encoding that compilers
- * use for code of a shared object, the size is in that one, too.
+ * The size is in the entry of .eh_frame: length, its CIE, begin, size. The CIE says how the last
+ * two are encoded. Where the begin equals the table's when it is read in the one encoding that
+ * compilers use for code of a shared object, the size is in that encoding, too.
  */
 static bool unwind_span(const struct tls_elf *elf, size_t entry, struct tls_span *body)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * tls_elf.h - what a plan needs of an ELF file: its function symbols, the bytes of its code, and
- * where a function without a symbol begins and ends. The file is untrusted; it stays mapped
- * meanwhile.
+ * where a function without a symbol begins and ends. The file is untrusted and stays mapped as long
+ * as struct tls_elf is used.
  */
 #ifndef SMTPL_TLS_ELF_H
 #define SMTPL_TLS_ELF_H
@@ -14,7 +14,7 @@
 
 #define TLS_ELF_PLTS_MAX 8
 
-/* Addresses as the file has them, from the first to the one behind the last. */
+/* Addresses as the file has them: `end` is the first one behind. */
 struct tls_span {
 	uint64_t start;
 	uint64_t end;
@@ -27,7 +27,7 @@ struct tls_elf {
 	unsigned int code_alignment; /* of an instruction */
 	const Elf64_Phdr *segments;
 	size_t segments_count;
-	struct tls_span plts[TLS_ELF_PLTS_MAX]; /* stubs that jump to what other files have */
+	struct tls_span plts[TLS_ELF_PLTS_MAX]; /* stubs that jump to functions of other files */
 	size_t plts_count;
 	const uint8_t *unwind; /* table of .eh_frame_hdr, sorted by address; NULL: none */
 	size_t unwind_count;
@@ -46,11 +46,11 @@ void tls_elf_close(struct tls_elf *elf);
  * -EBADMSG. */
 int tls_elf_symbols(const struct tls_elf *elf, uint32_t type, tls_elf_symbol take, void *arg);
 
-/* The bytes of a span of code, and where in the file they are; NULL: no such code. */
+/* The bytes of a span of code, and their offset in the file; NULL: no such code. */
 const uint8_t *tls_elf_code(const struct tls_elf *elf, struct tls_span span, uint64_t *offset);
 
-/* The function, or its part, that `address` lies in, by what the file has for unwinding the
- * stack. */
+/* The function that `address` lies in, or its part, found in the file's table for stack
+ * unwinding. */
 bool tls_elf_function(const struct tls_elf *elf, uint64_t address, struct tls_span *body);
 
 bool tls_elf_is_plt(const struct tls_elf *elf, uint64_t address);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_plan.c - the functions that TLS libraries read, write, shake hands and end a session by,
- * where a file has them, and the plan that comes of it.
+ * tls_plan.c - finds the functions by which TLS libraries read, write, shake hands and end a
+ * session, and makes the plan of their probes.
  */
 #include <errno.h>
 #include <string.h>
@@ -52,10 +52,10 @@ static const struct known known_functions[] = {
 struct function {
 	const struct known *known;
 	struct tls_span body;
-	bool passes_on; /* ends in other functions alone: they are probed in its place */
+	bool only_tail_calls; /* ends in other functions alone: they are probed in its place */
 };
 
-/* What a file has, and what is made of it. */
+/* The functions of a file, and the plan in the making. */
 struct draft {
 	struct tls_elf elf;
 	struct tls_code code;
@@ -111,7 +111,7 @@ static int find_functions(struct draft *d)
 {
 	int err = tls_elf_symbols(&d->elf, SHT_DYNSYM, take_symbol, d);
 
-	/* A program that has the library inside need not export it. */
+	/* A program with the library linked in need not export it. */
 	if (!err && d->own_count == 0)
 		err = tls_elf_symbols(&d->elf, SHT_SYMTAB, take_symbol, d);
 	if (!err && d->own_count == 0)
@@ -159,8 +159,8 @@ static int add_mover(struct draft *d, struct function *f)
 	err = tls_returns_find(&d->elf, &d->code, f->body, d->own, d->own_count, &returns);
 	if (err)
 		return err;
-	f->passes_on = returns.count == 0;
-	if (f->passes_on)
+	f->only_tail_calls = returns.count == 0;
+	if (f->only_tail_calls)
 		return returns.ends_elsewhere ? 0 : -ENOTSUP;
 	for (i = 0; i < returns.count && !err; i++)
 		err = add_probe(&d->plan, returns.offsets[i],
@@ -168,15 +168,15 @@ static int add_mover(struct draft *d, struct function *f)
 	return err ? err : add_entry(d, f);
 }
 
-/* Whether another function of the same library that does the same has its probes. */
-static bool is_stood_in_for(const struct draft *d, const struct function *f)
+/* Does another function of the same library, for the same direction, have its probes? */
+static bool has_probed_sibling(const struct draft *d, const struct function *f)
 {
 	size_t i;
 
 	for (i = 0; i < d->count; i++) {
 		const struct function *other = &d->functions[i];
 
-		if (moves_data(other->known->function) && !other->passes_on &&
+		if (moves_data(other->known->function) && !other->only_tail_calls &&
 		    other->known->library == f->known->library &&
 		    reads(other->known->function) == reads(f->known->function))
 			return true;
@@ -193,7 +193,7 @@ static int make_plan(struct draft *d)
 		if (moves_data(d->functions[i].known->function))
 			err = add_mover(d, &d->functions[i]);
 	for (i = 0; i < d->count && !err; i++)
-		if (d->functions[i].passes_on && !is_stood_in_for(d, &d->functions[i]))
+		if (d->functions[i].only_tail_calls && !has_probed_sibling(d, &d->functions[i]))
 			err = -ENOTSUP;
 	for (i = 0; i < d->count && !err; i++)
 		if (!moves_data(d->functions[i].known->function))
@@ -231,8 +231,8 @@ int tls_plan_read(int fd, struct tls_plan *plan)
 		return -errno;
 	if (!S_ISREG(file.st_mode) || file.st_size == 0 || file.st_size > FILE_BYTES_MAX)
 		return -ENOEXEC;
-	/* Shared: into a private mapping the kernel puts the breakpoints of those who probe the
-	 * file already, us with [watch] tls = library, and a plan would be made of them. */
+	/* Shared: a private mapping contains the breakpoints of those who probe the file already
+	 * (we, with [watch] tls = library), and the plan would be made of them. */
 	image = mmap(NULL, file.st_size, PROT_READ, MAP_SHARED, fd, 0);
 	if (image == MAP_FAILED)
 		return -errno;

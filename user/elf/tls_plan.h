@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_plan.h - where to put probes in a file: the entries and the RETs of the TLS functions that
- * it exports. Reads untrusted files (a customer's own library): run it in tls_reader.h's sandbox.
+ * tls_plan.h - where to put probes in a file: the entries and the RETs of the TLS functions that it
+ * exports. Reads untrusted files (a customer's own library): run it in tls_reader.h's sandbox.
  *
  *	SSL_read (libssl)   entry  offset 0x3b2d0  cookie SMTPL_TLS_READ
  *	                    RET    offset 0x3b34f  cookie SMTPL_TLS_READ | SMTPL_TLS_RETURN
  *
- * The RETs of a function are those of its own body, of its parts elsewhere (.cold), and of what
- * it ends in by a jump (gnutls_record_recv does so), unless that is a function with probes of its
- * own. The BPF side takes a RET for the function's by the stack pointer, so one too many does no
+ * The RETs of a function are those of its own body, of its parts elsewhere (.cold), and of
+ * functions that it tail-calls (gnutls_record_recv does so), unless those have probes of their own.
+ * The BPF side checks by the stack pointer that a RET is the function's, so one too many does no
  * harm.
  */
 #ifndef SMTPL_TLS_PLAN_H
@@ -28,7 +28,7 @@ struct tls_plan {
 	uint32_t libraries; /* enum smtpl_tls_library, or-ed */
 	uint32_t count;
 	/* In the order to attach them: reading and writing first, and the RETs of each function
-	 * before its entry, so that no call is seen to begin whose return is not. */
+	 * before its entry, so that each call whose entry is seen also has its return seen. */
 	struct tls_probe probes[SMTPL_TLS_PROBES_MAX];
 };
 

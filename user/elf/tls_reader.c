@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_reader.c - both ends of the talk with the child that reads files for plans: it gets a
- * descriptor, and answers with a plan. It can be slow and can die of what is in a file; and a
- * file might take it over, so it reads no file of another owner than the one before, and what it
- * answers is checked.
+ * tls_reader.c - both ends of the conversation with the child that reads files for plans: it gets a
+ * descriptor, and answers with a plan. The child can be slow, and can die of what is in a file. A
+ * file might even take it over: so it reads no file of another owner than the one before, and its
+ * answers are checked.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +21,7 @@
 #define MEMORY_BYTES (2ull << 30) /* of addresses: files are mapped */
 #define SPARE_FILES  8
 
-/* sysinfo: of qsort() in capstone, which asks how much memory there is. */
+/* qsort() in capstone calls sysinfo, to see how much memory there is. */
 static const int reader_syscalls[] = {
 	SCMP_SYS(brk),	   SCMP_SYS(close),  SCMP_SYS(fstat),	SCMP_SYS(madvise),
 	SCMP_SYS(mmap),	   SCMP_SYS(mremap), SCMP_SYS(munmap),	SCMP_SYS(newfstatat),
@@ -35,16 +35,15 @@ struct answer {
 	struct tls_plan plan;
 };
 
-/* A message carries nothing but one descriptor; its one byte is there because there must be
- * one. */
-struct parcel {
+/* A message that carries one descriptor; the kernel wants at least one byte with it. */
+struct fd_message {
 	char control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(sizeof(struct cmsghdr))));
 	char byte;
 	struct iovec part;
 	struct msghdr message;
 };
 
-static void parcel_init(struct parcel *p)
+static void fd_message_init(struct fd_message *p)
 {
 	memset(p, 0, sizeof(*p));
 	p->part.iov_base = &p->byte;
@@ -58,15 +57,15 @@ static void parcel_init(struct parcel *p)
 /* --- in the child ----------------------------------------------------------------------------- */
 
 /* The next file; -1: there will be none. */
-static int take_file(int fd)
+static int receive_file(int fd)
 {
 	const struct cmsghdr *control;
-	struct parcel p;
+	struct fd_message p;
 	ssize_t got;
 	int file;
 
 	do {
-		parcel_init(&p);
+		fd_message_init(&p);
 		got = recvmsg(fd, &p.message, MSG_CMSG_CLOEXEC);
 	} while (got < 0 && errno == EINTR);
 	control = got == 1 ? CMSG_FIRSTHDR(&p.message) : NULL;
@@ -83,7 +82,7 @@ static int serve(int fd)
 	int file;
 
 	for (;;) {
-		file = take_file(fd);
+		file = receive_file(fd);
 		if (file < 0)
 			return 0;
 		memset(&answer, 0, sizeof(answer));
@@ -128,13 +127,13 @@ static int start(struct tls_reader *reader, uid_t owner)
 	return reader->pid > 0 ? 0 : child_start(reader_main, NULL, &reader->pid, &reader->fd);
 }
 
-static int give(const struct tls_reader *reader, int file)
+static int send_file(const struct tls_reader *reader, int file)
 {
 	struct cmsghdr *control;
-	struct parcel p;
+	struct fd_message p;
 	ssize_t sent;
 
-	parcel_init(&p);
+	fd_message_init(&p);
 	control = CMSG_FIRSTHDR(&p.message);
 	control->cmsg_level = SOL_SOCKET;
 	control->cmsg_type = SCM_RIGHTS;
@@ -146,21 +145,21 @@ static int give(const struct tls_reader *reader, int file)
 	return sent < 0 ? -errno : 0;
 }
 
-/* A child that has died since the last file did not die of this one. */
-static int ask(struct tls_reader *reader, int file, uid_t owner)
+/* If the child had died before this file, the file is not to blame: a new one gets it. */
+static int send_to_child(struct tls_reader *reader, int file, uid_t owner)
 {
 	int err = start(reader, owner);
 
 	if (!err)
-		err = give(reader, file);
+		err = send_file(reader, file);
 	if (err != -EPIPE && err != -ECONNRESET)
 		return err;
 	tls_reader_stop(reader);
 	err = start(reader, owner);
-	return err ? err : give(reader, file);
+	return err ? err : send_file(reader, file);
 }
 
-static int await(const struct tls_reader *reader, struct answer *answer)
+static int wait_for_answer(const struct tls_reader *reader, struct answer *answer)
 {
 	struct pollfd ready = {.fd = reader->fd, .events = POLLIN};
 	int64_t end_ms = clock_mono_ms() + TLS_READER_TIMEOUT_MS;
@@ -176,7 +175,7 @@ static int await(const struct tls_reader *reader, struct answer *answer)
 	return child_take(reader->fd, answer, sizeof(*answer)) == 1 ? 0 : -ECHILD;
 }
 
-static bool is_plan(const struct tls_plan *plan, uint64_t file_bytes)
+static bool is_valid_plan(const struct tls_plan *plan, uint64_t file_bytes)
 {
 	uint32_t i;
 
@@ -202,10 +201,11 @@ int tls_reader_plan(struct tls_reader *reader, int file, struct tls_plan *plan)
 
 	if (fstat(file, &st))
 		return -errno;
-	err = ask(reader, file, st.st_uid);
+	err = send_to_child(reader, file, st.st_uid);
 	if (!err)
-		err = await(reader, &answer);
-	if (!err && (answer.err > 0 || (answer.err == 0 && !is_plan(&answer.plan, st.st_size))))
+		err = wait_for_answer(reader, &answer);
+	if (!err &&
+	    (answer.err > 0 || (answer.err == 0 && !is_valid_plan(&answer.plan, st.st_size))))
 		err = -ECHILD;
 	if (err) {
 		tls_reader_stop(reader);

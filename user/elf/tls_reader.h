@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_reader.h - reads files of strangers for tls_plan.h, in a child without privileges that is
+ * tls_reader.h - reads untrusted files for tls_plan.h, in a child without privileges that is
  * started at need and ended when a file takes it too long.
  */
 #ifndef SMTPL_TLS_READER_H
@@ -18,8 +18,8 @@ struct tls_reader {
 };
 
 /* `file` is open for reading and stays the caller's. As tls_plan_read(); also -ETIMEDOUT, and
- * -ECHILD: the child died of it. Then the caller should not try that file again. Another error
- * is not the file's: no child could be started. It needs what SANDBOX_CHILD_CAPS names. */
+ * -ECHILD: the child died of the file. After these two do not try that file again. Any further
+ * error means that no child could be started. It needs what SANDBOX_CHILD_CAPS names. */
 int tls_reader_plan(struct tls_reader *reader, int file, struct tls_plan *plan);
 
 void tls_reader_stop(struct tls_reader *reader);

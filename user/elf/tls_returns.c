@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_returns.c - every instruction of a function is decoded from its begin on, then those of the
- * functions that it jumps to. A probe where no instruction begins would break the program, so
- * anything that does not fit together ends the search: bytes that are no instruction, a jump that
- * lands between two beginnings.
+ * tls_returns.c - decodes every instruction of a function from its beginning, then those of the
+ * functions that it jumps to. A probe that is not at the start of an instruction would break the
+ * program, so any inconsistency ends the search: bytes that are no instruction, or a jump into the
+ * middle of one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 #include "tls_returns.h"
 
 #define REGIONS_MAX	 8
-#define REGION_BYTES_MAX 65536 /* what is larger is no part of a function that reads or writes */
+#define REGION_BYTES_MAX 65536 /* a larger one is no part of a function that reads or writes */
 
-/* On the bytes of a region. */
+/* What is known of a byte of a region. */
 enum {
 	STEP_BEGINS = 1,
 	STEP_LANDING = 2,
@@ -110,7 +110,7 @@ static int take_step(struct search *s, const struct tls_step *step, uint64_t off
 	case TLS_FLOW_LINKED:
 		s->found->ends_elsewhere = true;
 		return 0;
-	case TLS_FLOW_LOST:
+	case TLS_FLOW_UNKNOWN:
 		return -ENOTSUP;
 	default:
 		return 0;
@@ -164,7 +164,7 @@ int tls_returns_find(const struct tls_elf *elf, struct tls_code *code, struct tl
 
 	memset(returns, 0, sizeof(*returns));
 	err = add_region(&s, body);
-	/* The list grows by what is found on the way. */
+	/* sweep() adds regions to the list. */
 	for (i = 0; i < s.regions_count && !err; i++)
 		err = sweep(&s, &s.regions[i]);
 	for (i = 0; i < s.regions_count; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_returns.h - the RETs by which a function ends, in its body and in whatever else of the same
- * file it ends in by a jump.
+ * tls_returns.h - finds the RETs by which a function ends: in its body, and in other functions of
+ * the same file that it tail-calls.
  */
 #ifndef SMTPL_TLS_RETURNS_H
 #define SMTPL_TLS_RETURNS_H
@@ -17,8 +17,8 @@ struct tls_returns {
 };
 
 /*
- * `own`: where functions begin that have probes of their own; a jump to them is not followed.
- * 0 or -ENOTSUP: where the function ends cannot be told for sure, or at too many places.
+ * `own`: where functions begin that have probes of their own; a jump to them is not followed. 0 or
+ * -ENOTSUP: it is not certain where the function ends, or it does so at too many places.
  */
 int tls_returns_find(const struct tls_elf *elf, struct tls_code *code, struct tls_span body,
 		     const uint64_t *own, size_t own_count, struct tls_returns *returns);

@@ -2,7 +2,7 @@
 /*
  * bpf.c - loads the programs, pins their maps and links, and takes over those of an earlier start:
  * every start is an upgrade. New programs are loaded first, with the maps that are there; then each
- * link is switched to them in place. Nothing of a suspended account gets through in between.
+ * link is switched to them in place, so that nothing of a suspended account gets through.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -28,7 +28,7 @@ struct bpf {
 	struct smtplimit_bpf *skel;
 	struct bpf_maps *maps;
 	struct bpf_features features;
-	struct bpf_link *destroy; /* iter/tcp; NULL where the kernel cannot */
+	struct bpf_link *destroy; /* iter/tcp; NULL where the kernel has no bpf_sock_destroy */
 	struct ring_buffer *ring;
 	const uint64_t *ring_producer; /* mapped */
 	const uint64_t *ring_consumer;
@@ -57,7 +57,7 @@ static int skel_open(struct bpf *bpf, const char *pin_root, uint32_t ring_bytes)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = pin_root);
 
-	bpf_log_listen();
+	bpf_log_start();
 	bpf->skel = smtplimit_bpf__open_opts(&opts);
 	if (!bpf->skel)
 		return -errno;
@@ -165,7 +165,7 @@ int bpf_load(const struct config *config, struct bpf **bpf, char *error, size_t 
 	return 0;
 }
 
-/* The state hook first, connect last: a session is only made once all that follows it is there. */
+/* Connect comes last: a session is only made once all that follows it is there. */
 int bpf_attach(struct bpf *bpf, char *error, size_t error_size)
 {
 	struct smtplimit_bpf *skel = bpf->skel;
@@ -274,7 +274,7 @@ int bpf_destroy_sessions(struct bpf *bpf, uint32_t uid)
 	return sock_destroy_uid(uid, (const uint64_t *)bpf->skel->bss->smtpl_ports);
 }
 
-int bpf_destroy_cut(struct bpf *bpf, uint32_t uid, const uint64_t *cookies, size_t count)
+int bpf_destroy_reset(struct bpf *bpf, uint32_t uid, const uint64_t *cookies, size_t count)
 {
 	if (bpf->features.sock_destroy)
 		return destroy_by_iterator(bpf, uid);

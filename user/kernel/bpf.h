@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * bpf.h - the border to the kernel: nobody but bpf.c includes libbpf.
+ * bpf.h - the border to the kernel: only the files of this room include libbpf.
  *
- * Two things live behind it. The pinned maps (struct bpf_maps) can be opened by anyone who is root,
- * daemon or not. The loaded daemon (struct bpf) is the daemon's: programs, links, the ring buffer.
+ * Two things live behind it. The pinned maps (struct bpf_maps) can be opened by root, daemon or
+ * not. The programs (struct bpf), their links and the ring buffer are the daemon's.
  */
 #ifndef SMTPL_BPF_H
 #define SMTPL_BPF_H
@@ -28,7 +28,7 @@ int bpf_maps_open(const char *bpffs, struct bpf_maps **maps);
 void bpf_maps_close(struct bpf_maps *maps);
 
 /* Call back for each entry; a non-zero return ends the walk and is returned. Entries that come or
- * go meanwhile may be missed or seen. */
+ * go during the walk may be missed or seen. */
 int bpf_maps_each_count(struct bpf_maps *maps,
 			int (*each)(void *arg, const struct smtpl_count_key *key,
 				    const struct smtpl_count *count),
@@ -55,8 +55,8 @@ int bpf_maps_set_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       const struct smtpl_count *count);
 int bpf_maps_get_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       struct smtpl_count *count);
-/* Put an entry where there is none: -EEXIST, -E2BIG. Take one out, as it is at that moment: a
- * program that has it in its hands right then counts into the void. */
+/* Put an entry where there is none: -EEXIST, -E2BIG. Take one out, as it is at that moment: what a
+ * program still adds to it right then is lost. */
 int bpf_maps_add_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
 		       const struct smtpl_count *count);
 int bpf_maps_take_count(struct bpf_maps *maps, const struct smtpl_count_key *key,
@@ -64,20 +64,20 @@ int bpf_maps_take_count(struct bpf_maps *maps, const struct smtpl_count_key *key
 int bpf_maps_get_redirect(struct bpf_maps *maps, const struct smtpl_endpoint *key,
 			  struct smtpl_caller *caller);
 /* Who on this host made a connection to its mail server. key->server zero: the server's end is not
- * known; then of all connections with that client's end the one that spoke last. */
+ * known; then the connection with that client's end is taken that sent last. */
 int bpf_maps_get_caller(struct bpf_maps *maps, const struct smtpl_caller_key *key,
 			struct smtpl_caller *caller);
 int bpf_maps_set_local(struct bpf_maps *maps, const struct smtpl_local_key *key, bool present);
 int bpf_maps_each_local(struct bpf_maps *maps,
 			int (*each)(void *arg, const struct smtpl_local_key *key), void *arg);
 
-/* What the prober tells; -ENOENT: there is none, TLS is off or the kernel takes no probes. */
+/* The prober's report; -ENOENT: there is none, TLS is off or the kernel takes no probes. */
 int bpf_maps_tls_state(struct bpf_maps *maps, struct smtpl_tls_state *state);
 int bpf_maps_each_tls_file(struct bpf_maps *maps,
 			   int (*each)(void *arg, const struct smtpl_tls_file *file), void *arg);
 
 /* Add to `domains` in the "" entries of uids, down to 0, while programs count in them. Entries that
- * are not there are passed over. 0 or -errno. */
+ * are not there are skipped. 0 or -errno. */
 struct bpf_domains_change {
 	uint32_t uid;
 	int32_t by;
@@ -87,7 +87,7 @@ int bpf_maps_change_domains(struct bpf_maps *maps, const struct bpf_domains_chan
 
 /* --- the loaded daemon --------------------------------------------------------------------- */
 
-/* How much of the design this kernel can do; each lower level is told by check and status. */
+/* What this kernel can do; check and status show each lower level. */
 struct bpf_features {
 	bool set_retval;   /* a refused connect says ECONNREFUSED, not EPERM (5.18) */
 	bool sock_destroy; /* bpf_sock_destroy from iter/tcp (6.5), else SOCK_DESTROY by netlink */
@@ -96,8 +96,8 @@ struct bpf_features {
 struct bpf;
 
 /* Load the programs, with the maps pinned below config->bpffs where there are any (made otherwise).
- * Nothing is attached yet: the caller can fill the maps first. `error` gets one line. 0 or -errno.
- * */
+ * Nothing is attached yet, so that the caller can fill the maps first. `error` gets one line. 0 or
+ * -errno. */
 int bpf_load(const struct config *config, struct bpf **bpf, char *error, size_t error_size);
 
 /* Attach, or take over the pinned links of an earlier start: from here on mail is counted. */
@@ -106,7 +106,7 @@ int bpf_attach(struct bpf *bpf, char *error, size_t error_size);
 /* Close this process's handles. What is pinned stays in the kernel. */
 void bpf_free(struct bpf *bpf);
 
-/* In a child that goes on using it: the pin directory is locked by the parent alone. */
+/* In a child that goes on using it: only the parent keeps the lock of the pin directory. */
 void bpf_after_fork(struct bpf *bpf);
 
 struct bpf_maps *bpf_get_maps(struct bpf *bpf);
@@ -114,37 +114,37 @@ struct bpf_maps *bpf_get_maps(struct bpf *bpf);
 /* Change what can change while attached: ports, local, relay. */
 void bpf_set_watch(struct bpf *bpf, const struct config *config);
 
-/* Where the responder listens on 127.0.0.1 and ::1, 0: nowhere. Packets only; connects follow
- * smtpl_meta. */
+/* Where the responder listens on 127.0.0.1 and ::1; 0: nowhere. This is for packets alone; connects
+ * are redirected by smtpl_meta. */
 void bpf_set_responder(struct bpf *bpf, uint16_t port, uint16_t port6);
 
-/* Are sessions to be followed inside TLS? Once bpf_tls_attach() is done, or never. */
+/* Whether sessions are followed inside TLS. Set it once bpf_tls_attach() is done, or never. */
 void bpf_set_tls(struct bpf *bpf, enum smtpl_tls_mode mode);
 
 /* The ring buffer: an epoll-able descriptor, and a read of what is there (at most one round of the
- * ring). Returns the number of records or -errno. bpf_ring_mark() notes how far producers are,
- * bpf_ring_passed() tells whether the reader got there. */
+ * ring). Returns the number of records or -errno. bpf_ring_mark() notes how far producers are;
+ * bpf_ring_passed(): has the reader got there? */
 int bpf_ring_fd(const struct bpf *bpf);
 int bpf_ring_open(struct bpf *bpf, int (*each)(void *arg, void *data, size_t size), void *arg);
 int bpf_ring_read(struct bpf *bpf);
 uint64_t bpf_ring_mark(const struct bpf *bpf);
 bool bpf_ring_passed(const struct bpf *bpf, uint64_t mark);
 
-/* End every open session of a refused uid in the caller's network namespace. Sockets ended, or
- * -errno. */
+/* Destroy every open session of a refused uid in the caller's network namespace. Returns how many
+ * sockets were destroyed, or -errno. */
 int bpf_destroy_sessions(struct bpf *bpf, uint32_t uid);
 
-/* End the sessions of a mail server's uid that were cut (smtpl_event_cut), those of these cookies
- * at least. Otherwise the same. */
-int bpf_destroy_cut(struct bpf *bpf, uint32_t uid, const uint64_t *cookies, size_t count);
+/* The same for the sessions of a mail server's uid that were reset (smtpl_event_cut): those of
+ * these cookies at least. */
+int bpf_destroy_reset(struct bpf *bpf, uint32_t uid, const uint64_t *cookies, size_t count);
 
 /* Remove every program, link, map and pin below <bpffs>. 0; -ENOENT: there was nothing. */
 int bpf_unload(const char *bpffs, char *error, size_t error_size);
 
-/* Load the programs with maps of their own, and let go of everything again. */
+/* Load the programs with maps of their own, and release everything again. */
 int bpf_try_load(struct bpf_features *features, char *error, size_t error_size);
 
-/* One requirement of this host after the other: name, met or not, why not. */
+/* Calls back for each requirement of this host: its name, whether it is met, why not. */
 void bpf_check(const struct config *config,
 	       void (*each)(void *arg, const char *name, bool met, bool required, const char *why),
 	       void *arg);

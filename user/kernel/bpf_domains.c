@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_domains.c - runs bpf/domains.bpf.c, which changes the number of a uid's domains while the
- * hooks count in the same entry.
+ * bpf_domains.c - runs bpf/domains.bpf.c, which changes the number of a uid's domains while other
+ * programs count in the same entry.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -13,7 +13,7 @@
 static int change_one(int prog, const struct bpf_domains_change *change)
 {
 	struct __sk_buff skb = {.mark = change->uid, .priority = change->by};
-	char packet[64] = ""; /* none that anybody looks at */
+	char packet[64] = ""; /* nobody reads it */
 	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = packet, .data_size_in = sizeof(packet),
 		    .ctx_in = &skb, .ctx_size_in = sizeof(skb));
 

@@ -18,7 +18,7 @@
 
 #define FRESH "_new" /* behind the pin of a link that has not its name yet */
 
-/* Left by a start that was killed before it gave the link its name: it is attached all the same. */
+/* A start that was killed before it named the link has left this one, and it is attached. */
 static void link_drop_fresh(const char *path)
 {
 	char fresh[PATH_MAX + sizeof(FRESH)];
@@ -27,7 +27,7 @@ static void link_drop_fresh(const char *path)
 	unlink(fresh);
 }
 
-/* Is the pinned link attached to this very cgroup? One of a removed cgroup has id 0. */
+/* Is the pinned link attached to this very cgroup? That of a removed cgroup has id 0. */
 static bool link_is_of(int link_fd, int cgroup_fd)
 {
 	struct bpf_link_info info = {};

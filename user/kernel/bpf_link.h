@@ -17,7 +17,7 @@ struct bpf_link_want {
 };
 
 /* Attach each program in order, or switch the link that an earlier start pinned to it. On failure
- * the links that this call made are undone; switched ones stay switched. */
+ * the links that this call made are removed; switched ones stay switched. */
 int bpf_link_attach_all(const struct bpf_link_want *wants, size_t count, const char *bpffs,
 			int cgroup_fd, char *error, size_t error_size);
 

@@ -11,8 +11,8 @@
 
 static char last[512];
 
-__attribute__((format(printf, 2, 0))) static int keep(enum libbpf_print_level level,
-						      const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int keep_message(enum libbpf_print_level level,
+							      const char *format, va_list args)
 {
 	char line[512];
 
@@ -27,9 +27,9 @@ __attribute__((format(printf, 2, 0))) static int keep(enum libbpf_print_level le
 	return 0;
 }
 
-void bpf_log_listen(void)
+void bpf_log_start(void)
 {
-	libbpf_set_print(keep);
+	libbpf_set_print(keep_message);
 	last[0] = 0;
 }
 

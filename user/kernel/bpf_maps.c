@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_maps.c - the pinned maps, opened by path: what the command line reads and the daemon fills.
- * An entry is named by its key; nothing here decides anything.
+ * bpf_maps.c - the pinned maps, opened by path: the command line reads them, the daemon fills them.
+ * Nothing is decided here.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -32,8 +32,8 @@ static int maps_check_schema(struct bpf_maps *maps)
 	return meta.schema == SMTPL_SCHEMA || meta.schema == 0 ? 0 : -EPROTO;
 }
 
-/* An earlier version, of the same schema, had no map of callers. Those of TLS are made where
- * somebody looks into it. */
+/* An earlier version of the same schema had no map of callers. Those of TLS are made only where TLS
+ * is watched. */
 static bool map_is_optional(enum map_kind kind)
 {
 	return kind == MAP_CALLERS || kind == MAP_TLS_FILES || kind == MAP_TLS_STATE;
@@ -118,8 +118,8 @@ static int walk_entries(const struct walk *w, size_t count)
 	return err;
 }
 
-/* Bucket by bucket: every kernel with a ring buffer (5.8) can do that (5.6), and a busy map cannot
- * make it endless. */
+/* Bucket by bucket: every kernel with a ring buffer (5.8) can do that (5.6), and the walk ends
+ * however busy the map is. */
 static int walk_batches(const struct walk *w)
 {
 	uint32_t from, *in = NULL;

@@ -56,7 +56,7 @@ static int bpffs_ensure(const char *bpffs, char *error, size_t error_size)
 	return -ENODEV;
 }
 
-/* In a BPF file system that anyone may write to, somebody could have been there before. */
+/* Somebody else may have made the directory before, if anyone may write to the BPF file system. */
 static int make_directory(const char *path, char *error, size_t error_size)
 {
 	struct stat st;
@@ -73,8 +73,8 @@ static int make_directory(const char *path, char *error, size_t error_size)
 	return -EPERM;
 }
 
-/* A child that a killed daemon had just forked may hold the lock for a moment more. 0 or -1, errno
- * */
+/* A child that a killed daemon had just forked may hold the lock for a moment more. 0; -1 with
+ * errno. */
 static int wait_for_lock(int fd)
 {
 	const struct timespec poll = {.tv_nsec = LOCK_POLL_MS * 1000000L};
@@ -145,7 +145,7 @@ static bool map_fits(const struct bpf_map *map, const char *path)
 	return fits;
 }
 
-/* Links first: without them nothing runs, and what the maps held is nobody's any more. */
+/* Links go first: without them no program runs, and the maps are of no use any more. */
 static int unlink_all(DIR *dir, const char *prefix, int *removed)
 {
 	struct dirent *entry;

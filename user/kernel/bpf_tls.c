@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * bpf_tls.c - the loaded TLS programs, and the maps by which they and the prober speak.
+ * bpf_tls.c - the loaded TLS programs, and the maps that they share with the prober.
  */
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -21,12 +21,12 @@
 #include "bpf_watch.h"
 #include "tls.skel.h"
 
-#define HOOKS_MAX	8
-#define PROGRAM_PREFIX	"smtpl_tls_"
-#define HOOK_PIN_PREFIX "link_tlshook_"
+#define TRACEPOINTS_MAX	      8
+#define PROGRAM_PREFIX	      "smtpl_tls_"
+#define TRACEPOINT_PIN_PREFIX "link_tlshook_"
 
-/* What is unlinked goes after RCU's grace periods; each perf uprobe then keeps the kernel's worker
- * busy. */
+/* An unlinked probe is gone after RCU's grace periods; each perf uprobe then keeps the kernel's
+ * worker busy. */
 #define REMOVE_MS      2000
 #define REMOVE_PERF_MS 110
 #define REMOVE_MAX_MS  15000
@@ -51,8 +51,8 @@ static int map_fd(const struct bpf_map *map)
 
 /* --- loading -------------------------------------------------------------------------------- */
 
-/* Where a session in smtpl_tls has its `end`, in bytes. To be asked before the load: a map that was
- * pinned has another's types. */
+/* Where a session in smtpl_tls has its `end`, in bytes. To be asked before the load, which replaces
+ * the types by those of a pinned map. */
 static long end_offset(const struct bpf_tls *tls)
 {
 	uint32_t id = bpf_map__btf_value_type_id(tls->skel->maps.smtpl_tls);
@@ -69,7 +69,7 @@ static int skel_open(struct bpf_tls *tls, const char *pin_root, char *error, siz
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .pin_root_path = pin_root);
 
-	bpf_log_listen();
+	bpf_log_start();
 	tls->way = bpf_tls_link_way(error, error_size);
 	if (tls->way == SMTPL_TLS_WAY_NONE)
 		return -EOPNOTSUPP;
@@ -157,20 +157,20 @@ enum smtpl_tls_way bpf_tls_way(const struct bpf_tls *tls)
 
 /* --- attaching ------------------------------------------------------------------------------ */
 
-/* Every program but the one on the libraries is a hook on a trace point. */
+/* Every program but the one on the libraries stands on a trace point. */
 int bpf_tls_attach(struct bpf_tls *tls, char *error, size_t error_size)
 {
-	struct bpf_link_want wants[HOOKS_MAX];
-	char pins[HOOKS_MAX][64];
+	struct bpf_link_want wants[TRACEPOINTS_MAX];
+	char pins[TRACEPOINTS_MAX][64];
 	struct bpf_program *prog;
 	size_t count = 0;
 
 	bpf_object__for_each_program(prog, tls->skel->obj)
 	{
 		if (prog == tls->skel->progs.smtpl_tls_probe || !bpf_program__autoload(prog) ||
-		    count == HOOKS_MAX)
+		    count == TRACEPOINTS_MAX)
 			continue;
-		snprintf(pins[count], sizeof(pins[count]), HOOK_PIN_PREFIX "%s",
+		snprintf(pins[count], sizeof(pins[count]), TRACEPOINT_PIN_PREFIX "%s",
 			 bpf_program__name(prog) + strlen(PROGRAM_PREFIX));
 		wants[count] = (struct bpf_link_want){.prog = prog, .pin = pins[count]};
 		count++;
@@ -201,7 +201,7 @@ uint32_t bpf_tls_remove_ms(const char *bpffs)
 	return ms < REMOVE_MAX_MS ? ms : REMOVE_MAX_MS;
 }
 
-/* Probes and hooks first, then the maps that tell of them. */
+/* The links are removed first, then the maps that describe them. */
 int bpf_tls_remove(const char *bpffs)
 {
 	static const char *const prefixes[] = {"link_tls", "smtpl_tls"};
@@ -233,8 +233,8 @@ int bpf_tls_each_name(struct bpf_tls *tls, int (*each)(void *arg, const char *na
 
 /* --- maps ----------------------------------------------------------------------------------- */
 
-/* libbpf takes it out of the ring and stops: what comes of it must not come again, to the next
- * prober, should it be the end of this one. */
+/* Copies the record and stops libbpf, which has then taken it out of the ring: a record that ends
+ * this prober must not come again to the next one. */
 static int ask_one(void *arg, void *data, size_t size)
 {
 	struct bpf_tls *tls = arg;
@@ -337,7 +337,7 @@ static bool is_open(const struct smtpl_tls_session *value, long end)
 	return how == 0;
 }
 
-/* An entry that is deleted meanwhile begins the walk again: no more steps than entries. */
+/* An entry that is deleted meanwhile restarts the walk, so the map's size bounds the steps. */
 int bpf_tls_each_session(struct bpf_tls *tls, void (*each)(void *arg, uint32_t pid), void *arg)
 {
 	const struct bpf_map *map = tls->skel->maps.smtpl_tls;

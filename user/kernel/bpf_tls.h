@@ -19,39 +19,40 @@
 
 struct bpf_tls;
 
-/* Load the programs, and find out which way of attaching this kernel has by trying. Nothing is
- * attached. 0 or -errno, with one line in `error`. bpf_tls_free(NULL) does nothing. */
+/* Load the programs, and find out by a trial how this kernel attaches probes. Nothing is attached
+ * yet. 0 or -errno, with one line in `error`. bpf_tls_free(NULL) does nothing. */
 int bpf_tls_load(const struct config *config, struct bpf_tls **tls, char *error, size_t error_size);
 void bpf_tls_free(struct bpf_tls *tls);
 enum smtpl_tls_way bpf_tls_way(const struct bpf_tls *tls);
 
-/* The same with maps of their own, and let go of everything again. For check. */
+/* The same with maps of their own, and release everything again. For check. */
 int bpf_tls_try(enum smtpl_tls_way *way, char *error, size_t error_size);
 
-/* Attach the hooks that know the sockets (trace points), pinned; those of an earlier start are
- * replaced. */
+/* Attach the programs on trace points, which see the sockets, by pinned links; those of an earlier
+ * start are replaced. */
 int bpf_tls_attach(struct bpf_tls *tls, char *error, size_t error_size);
 
 /* As bpf_set_watch(). */
 void bpf_tls_set_watch(struct bpf_tls *tls, const struct config *config);
 
-/* For how long the kernel will be busy when the probes of an earlier start have been unlinked; 0:
- * there are none. */
+/* How long the kernel will be busy once the probes of an earlier start are unlinked; 0: there are
+ * none. */
 uint32_t bpf_tls_remove_ms(const char *bpffs);
-/* Remove the hooks and every probe of an earlier start: [watch] tls = off. Guard it (guard.h). */
+/* Remove these programs and every probe of an earlier start: [watch] tls = off. Guard it
+ * (guard.h). */
 int bpf_tls_remove(const char *bpffs);
 
 /*
  * Put the probes of `plan` into the file open as `file` (O_PATH will do), in process `pid` or, with
  * 0, for all who map it. `name`: of the pin behind "link_tls_", at most 64 characters of [a-z0-9_]
  * without "_p"; with perf uprobes there is one pin for each probe, NAME_p0 and so on. 0 or -errno;
- * on failure nothing of it is left.
+ * on failure no probe of the plan is left.
  */
 int bpf_tls_probe(struct bpf_tls *tls, int file, pid_t pid, const struct tls_plan *plan,
 		  const char *name);
 /* Remove the pins of `name`. 0; -ENOENT: there were none. */
 int bpf_tls_unprobe(struct bpf_tls *tls, const char *name);
-/* Each name that has probes, also from an earlier start; a non-zero return ends the walk. */
+/* Calls back for each name that has probes, also of an earlier start; non-zero ends the walk. */
 int bpf_tls_each_name(struct bpf_tls *tls, int (*each)(void *arg, const char *name), void *arg);
 
 /* The ring smtpl_tls_asks. */
@@ -66,13 +67,13 @@ int bpf_tls_get_pid(struct bpf_tls *tls, uint32_t pid, struct smtpl_tls_pid *val
 int bpf_tls_next_pid(struct bpf_tls *tls, const uint32_t *pid, uint32_t *next);
 int bpf_tls_set_file(struct bpf_tls *tls, const struct smtpl_tls_file_key *key,
 		     const struct smtpl_tls_file *value);
-/* Each file, which is deleted. */
+/* Calls back for each file and deletes it. */
 int bpf_tls_take_files(struct bpf_tls *tls,
 		       void (*each)(void *arg, const struct smtpl_tls_file *file), void *arg);
 int bpf_tls_get_state(struct bpf_tls *tls, struct smtpl_tls_state *state);
 int bpf_tls_set_state(struct bpf_tls *tls, const struct smtpl_tls_state *state);
-/* The process of each session that is under way and whose plaintext is followed. 0 or -errno;
- * -EAGAIN: too much changed meanwhile to see all. */
+/* Calls back with the process of each session that is under way and whose plaintext is followed. 0
+ * or -errno; -EAGAIN: too much changed meanwhile to see all. */
 int bpf_tls_each_session(struct bpf_tls *tls, void (*each)(void *arg, uint32_t pid), void *arg);
 
 #endif

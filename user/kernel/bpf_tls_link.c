@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * bpf_tls_link.c - puts a program into a file: by one uprobe_multi link, or by a perf uprobe for
- * each place. The links live by their pins alone: closing the last descriptor of one would wait
- * until it is detached, unlinking its pin does not.
+ * each place. Only pins keep the links alive: closing the last descriptor of one would wait until
+ * it is detached, unlinking its pin does not.
  */
 #include <bpf/bpf.h>
 #include <dirent.h>
@@ -24,7 +24,7 @@
 #define PERF_TYPE_FILE "/sys/bus/event_source/devices/uprobe/type"
 #define PIN_PREFIX     "link_tls_"
 
-/* The part of union bpf_attr that BPF_LINK_CREATE takes for it. */
+/* The part of union bpf_attr that BPF_LINK_CREATE reads for uprobe_multi. */
 struct multi_attr {
 	uint32_t prog_fd;
 	uint32_t target_fd;
@@ -94,7 +94,7 @@ static int perf_type(void)
 	return type;
 }
 
-/* A probe for all is an event of any one CPU. */
+/* A probe for all processes is an event of any one CPU. */
 static int perf_link(const struct job *job, int type, const struct tls_probe *probe)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .perf_event.bpf_cookie = probe->cookie);
@@ -173,7 +173,7 @@ int bpf_tls_link_make(enum smtpl_tls_way way, int prog, int file, pid_t pid,
 
 	if (!plan->count || plan->count > SMTPL_TLS_PROBES_MAX)
 		return -EINVAL;
-	/* The very file that was looked into, wherever its name leads to by now. */
+	/* This is the very file that was read for the plan, wherever its name leads to by now. */
 	snprintf(job.path, sizeof(job.path), "/proc/self/fd/%d", file);
 	return way == SMTPL_TLS_WAY_MULTI ? multi_make(&job, dir, name) :
 					    perf_make(&job, dir, name);
@@ -231,8 +231,8 @@ bool bpf_tls_link_name(const char *file, char name[BPF_TLS_NAME_SIZE], int *inde
 	return true;
 }
 
-/* Perf uprobes whose first is missing are what a killed prober has left. */
-static bool is_whole(DIR *dir, const char *name, int index)
+/* Perf uprobes without their first one are remains of a killed prober. */
+static bool is_complete(DIR *dir, const char *name, int index)
 {
 	char first[sizeof(PIN_PREFIX) + BPF_TLS_NAME_SIZE + sizeof("_p0")];
 
@@ -256,7 +256,7 @@ int bpf_tls_link_each(const char *path, int (*each)(void *arg, const char *name)
 
 		if (!bpf_tls_link_name(entry->d_name, name, &index))
 			continue;
-		if (!is_whole(dir, name, index))
+		if (!is_complete(dir, name, index))
 			unlinkat(dirfd(dir), entry->d_name, 0);
 		else if (index <= 0)
 			err = each(arg, name);
@@ -267,13 +267,13 @@ int bpf_tls_link_each(const char *path, int (*each)(void *arg, const char *name)
 
 /* --- which way ------------------------------------------------------------------------------ */
 
-/* What the trial probe stands on. Nobody calls it. */
+/* The trial probe stands on this. Nobody calls it. */
 __attribute__((noinline, used)) static int trial_place(int x)
 {
 	return x + 1;
 }
 
-/* Where in its file this program's address is. */
+/* The offset in its file of an address of this program. */
 static int64_t file_offset(uint64_t at)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
@@ -305,8 +305,8 @@ static int trial_program(enum smtpl_tls_way way)
 	return fd < 0 ? -errno : fd;
 }
 
-/* The first uprobe_multi took a process for its first thread; since that was put right (6.10) -1 is
- * no process. On one that still does, perf uprobes are right. */
+/* The first uprobe_multi took a process for its first thread; since that was corrected (6.10) pid
+ * -1 is an error. On a kernel before that, perf uprobes are used. */
 static bool multi_knows_processes(const struct job *job)
 {
 	struct job none = *job;

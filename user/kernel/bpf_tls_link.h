@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * bpf_tls_link.h - shared by the bpf*.c files alone: the ways of putting a program into a file at
- * many places, and the pins of what was put there.
+ * many places, and the pins of its links.
  *
- * uprobe_multi:  link_tls_NAME perf uprobes:  link_tls_NAME_p0, link_tls_NAME_p1, .. The last of
- * the plan has 0: it is pinned last and
- *                unpinned first, so where it is there, all are.
+ *	uprobe_multi	link_tls_NAME
+ *	perf uprobes	link_tls_NAME_p0, link_tls_NAME_p1, ..
+ *
+ * _p0 is the plan's last probe, pinned last and unpinned first: where it is there, all are.
  */
 #ifndef SMTPL_BPF_TLS_LINK_H
 #define SMTPL_BPF_TLS_LINK_H
@@ -18,11 +19,11 @@
 
 #define BPF_TLS_NAME_SIZE 65 /* with the NUL */
 
-/* What the program's expected_attach_type has to be; libbpf 1.1 has no name for that of
+/* The expected_attach_type that the program needs; libbpf 1.1 has no name for that of
  * uprobe_multi. */
 int bpf_tls_link_type(enum smtpl_tls_way way);
 
-/* Which way this kernel has, by doing it to a function of this program. NONE: with one line in
+/* Which way this kernel has, found by a trial on a function of this program. NONE: with one line in
  * `error`. */
 enum smtpl_tls_way bpf_tls_link_way(char *error, size_t error_size);
 
@@ -33,7 +34,7 @@ int bpf_tls_link_make(enum smtpl_tls_way way, int prog, int file, pid_t pid,
 int bpf_tls_link_remove(const char *dir, const char *name);
 int bpf_tls_link_each(const char *dir, int (*each)(void *arg, const char *name), void *arg);
 
-/* Of the pin's file name, the name that it was made with: "12_345_p3" -> "12_345", *index 3; -1 for
+/* The name that a pin's file name was made from: "12_345_p3" -> "12_345", *index 3; -1 for
  * uprobe_multi. False: it is no pin of a probe. */
 bool bpf_tls_link_name(const char *pin, char name[BPF_TLS_NAME_SIZE], int *index);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * bpf_watch.h - shared by the bpf*.c files alone: what all programs watch, in the mapped .bss of
- * each.
+ * bpf_watch.h - shared by the bpf*.c files alone: the watched ports, in the mapped .bss of each
+ * object.
  */
 #ifndef SMTPL_BPF_WATCH_H
 #define SMTPL_BPF_WATCH_H
@@ -11,7 +11,7 @@
 
 #define BPF_WATCH_WORDS (65536 / 64)
 
-/* Programs read meanwhile: a word is written where it differs alone. */
+/* Programs read the words meanwhile, so only those that differ are written. */
 static inline void bpf_watch_ports(uint64_t *mapped, const struct config *config)
 {
 	uint64_t bits[BPF_WATCH_WORDS] = {};

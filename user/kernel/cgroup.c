@@ -24,8 +24,8 @@ static bool cgroup_is_root(const char *path)
 	return access(file, F_OK) != 0;
 }
 
-/* Where the v2 hierarchy's root is mounted; in a container, where the first part of it is; else "".
- * */
+/* Finds where the v2 hierarchy's root is mounted, or in a container the first part of it; "" where
+ * none is. */
 static void cgroup_find_root(char path[PATH_MAX])
 {
 	struct mntent entry;

@@ -18,8 +18,8 @@ int enforce_suspend(struct bpf_maps *maps, const struct account_id *account,
 /* End a suspension. 0 also when there was none. */
 int enforce_release(struct bpf_maps *maps, const struct account_id *account);
 
-/* The same for each domain that a uid owns, for the sessions of relays that name it. NULL: release.
- * */
+/* Suspend, or with NULL release, each domain that a uid owns, for the sessions of relays that name
+ * it. */
 int enforce_domains(struct bpf_maps *maps, const struct owners *owners, uint32_t uid,
 		    const struct smtpl_suspension *suspension);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * host_addresses.c - lists the host's own addresses and tells when they change (rtnetlink(7)).
+ * host_addresses.c - lists the host's own addresses and notices changes (rtnetlink(7)).
  */
 #include "host_addresses.h"
 
@@ -66,7 +66,7 @@ int host_addresses_read(int (*each)(void *arg, const struct smtpl_local_key *key
 	return result;
 }
 
-/* What changed is not read: whoever cares lists all addresses again. The kernel alone can send to
+/* The messages are not parsed: the caller lists all addresses again. The kernel alone can send to
  * these groups' members without CAP_NET_ADMIN, and a false alarm costs one listing. */
 int host_addresses_drain(int fd)
 {

@@ -23,7 +23,7 @@ struct sock_diag_request {
 	struct inet_diag_req_v2 diag;
 };
 
-/* Which sockets: those of the cookies, or without any those of the uid to the ports. */
+/* Selects sockets: those with the cookies, or without any those of the uid to the ports. */
 struct destroy_filter {
 	const uint64_t *cookies;
 	size_t count;
@@ -120,7 +120,7 @@ static int dump_part(int fd, const struct destroy_filter *f, struct destroy_batc
 	return 1;
 }
 
-/* 0, or what the kernel answered: -ENOENT for a socket that went away by itself */
+/* 0, or the kernel's answer: -ENOENT for a socket that went away by itself */
 static int destroy_one(int fd, int family, const struct inet_diag_sockid *id)
 {
 	_Alignas(struct nlmsghdr) char buf[1024];

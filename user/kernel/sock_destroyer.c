@@ -71,7 +71,7 @@ static int netns_of(struct netns_seen *seen, const char *pid)
 
 static int end_here(struct bpf *bpf, const struct sock_destroyer_work *work)
 {
-	int count = work->count ? bpf_destroy_cut(bpf, work->uid, work->cookies, work->count) :
+	int count = work->count ? bpf_destroy_reset(bpf, work->uid, work->cookies, work->count) :
 				  bpf_destroy_sessions(bpf, work->uid);
 
 	if (count < 0)

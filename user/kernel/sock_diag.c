@@ -17,11 +17,11 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-/* Since Linux 5.3; older headers do not have them. Without: no attribute, no uid. */
+/* Since Linux 5.3; older headers lack them. An older kernel gives no attribute, and so no uid. */
 #define SHOW_UID      0x40
 #define ATTRIBUTE_UID 7
 
-/* Those in which a client still waits for an answer. */
+/* The states in which a client still waits for an answer. */
 #define STATES                                                                                     \
 	(1 << TCP_ESTABLISHED | 1 << TCP_FIN_WAIT1 | 1 << TCP_FIN_WAIT2 | 1 << TCP_CLOSE_WAIT)
 
@@ -39,7 +39,7 @@ static int open_diag(void)
 	return fd;
 }
 
-/* 1: there is more to come; 0: that was the end; -errno. A single reply has no mark of an end. */
+/* 1: more messages follow; 0: that was the end; -errno. A single reply has no mark of an end. */
 static int read_messages(const void *buffer, size_t size, sock_diag_each each, void *arg)
 {
 	const char *at = buffer;
@@ -66,7 +66,7 @@ static int read_messages(const void *buffer, size_t size, sock_diag_each each, v
 	return 1;
 }
 
-static int converse(int fd, const struct nlmsghdr *request, sock_diag_each each, void *arg)
+static int exchange(int fd, const struct nlmsghdr *request, sock_diag_each each, void *arg)
 {
 	static char buffer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
 	int r;
@@ -83,14 +83,14 @@ static int converse(int fd, const struct nlmsghdr *request, sock_diag_each each,
 	return r;
 }
 
-static int ask(const struct nlmsghdr *request, sock_diag_each each, void *arg)
+static int query(const struct nlmsghdr *request, sock_diag_each each, void *arg)
 {
 	int fd = open_diag();
 	int r;
 
 	if (fd < 0)
 		return fd;
-	r = converse(fd, request, each, arg);
+	r = exchange(fd, request, each, arg);
 	close(fd);
 	return r;
 }
@@ -138,7 +138,7 @@ static int search_tcp(struct tcp_search *s, uint8_t family)
 			 .id.idiag_sport = s->port},
 	};
 
-	return ask(&request.head, match_tcp, s);
+	return query(&request.head, match_tcp, s);
 }
 
 int sock_diag_tcp_uid(const uint8_t addr[16], uint32_t port, uint32_t *uid)
@@ -181,8 +181,8 @@ struct unix_search {
 	size_t max, count;
 };
 
-/* Sockets that accept(2) made have the name of the one that listened, and a peer; a peer that was
- * closed has no number any more. */
+/* A socket that accept(2) made has the name of the listening one, and a peer; a peer that was
+ * closed has no inode number any more. */
 static int match_unix(void *arg, const struct nlmsghdr *message)
 {
 	struct unix_search *s = arg;
@@ -211,7 +211,7 @@ static int take_uid(void *arg, const struct nlmsghdr *message)
 	return 0;
 }
 
-static int ask_unix(uint16_t flags, uint32_t show, uint32_t inode, sock_diag_each each, void *arg)
+static int query_unix(uint16_t flags, uint32_t show, uint32_t inode, sock_diag_each each, void *arg)
 {
 	struct {
 		struct nlmsghdr head;
@@ -227,19 +227,19 @@ static int ask_unix(uint16_t flags, uint32_t show, uint32_t inode, sock_diag_eac
 			 .udiag_cookie = {UINT32_MAX, UINT32_MAX}},
 	};
 
-	return ask(&request.head, each, arg);
+	return query(&request.head, each, arg);
 }
 
 int sock_diag_unix_peers(const char *path, struct sock_diag_peer *peers, size_t max)
 {
 	struct unix_search s = {.path = path, .peers = peers, .max = max};
 	size_t kept = 0;
-	int r = ask_unix(NLM_F_DUMP, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER, 0, match_unix, &s);
+	int r = query_unix(NLM_F_DUMP, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER, 0, match_unix, &s);
 
 	if (r)
 		return r;
 	for (size_t i = 0; i < s.count; i++) {
-		r = ask_unix(0, SHOW_UID, peers[i].inode, take_uid, &peers[i]);
+		r = query_unix(0, SHOW_UID, peers[i].inode, take_uid, &peers[i]);
 		if (!r)
 			peers[kept++] = peers[i];
 		else if (r != -ENOENT) /* closed by now */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sock_diag.h - whose socket is it: asked of the kernel by NETLINK_SOCK_DIAG, which tells anybody
- * the uid that made a socket, in the caller's network namespace.
+ * sock_diag.h - whose socket is it: NETLINK_SOCK_DIAG gives anybody the uid that made a socket, in
+ * the caller's network namespace.
  */
 #ifndef SMTPL_SOCK_DIAG_H
 #define SMTPL_SOCK_DIAG_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * owners_cpanel.c - cPanel's list of all domains; that of the main domains alone where an old host
+ * owners_cpanel.c - cPanel's list of all domains, or that of the main domains on an old host that
  * has no other.
  */
 #include <errno.h>
@@ -20,7 +20,7 @@ int owners_read_cpanel(struct owners_reading *r)
 	err = owners_file(r, main_domains, OWNERS_LINE_BYTES, owners_row_line);
 	if (!err)
 		owners_note_source(r->owners, "cpanel /etc/trueuserdomains");
-	else if (err == -ENOENT) /* the error is to name the file that should be there */
+	else if (err == -ENOENT) /* so that the error names the file that should be there */
 		owners_file(r, all, OWNERS_LINE_BYTES, owners_row_line);
 	return err;
 }

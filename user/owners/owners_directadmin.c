@@ -15,7 +15,8 @@
 #define VIRTUAL "/etc/virtual"
 static const char domains[] = VIRTUAL "/domainowners";
 
-/* The domain that a link names; what is in another directory keeps its slash, and is no domain. */
+/* The domain that a link points to; one into another directory keeps its slash, and is no
+ * domain. */
 static const char *pointed_at(char *target)
 {
 	size_t length = strlen(target);
@@ -38,13 +39,13 @@ static int read_pointer(struct owners_reading *r, int directory, const char *nam
 	int err;
 
 	if (n < 0)
-		return 0; /* gone, or no link: another file of the mail server */
+		return 0; /* it is gone, or no link but another file of the mail server */
 	target[n] = '\0';
 	domain = pointed_at(target);
 	if (account_domain_key(domain, key) || !owners_find(r->owners, key, &uid))
 		return 0;
 	err = owners_row_uid(r, name, strlen(name), uid);
-	return err == -EINVAL ? 0 : err; /* no domain's name: a link of somebody's own */
+	return err == -EINVAL ? 0 : err; /* a link of somebody's own, with no domain's name */
 }
 
 static int read_pointers(struct owners_reading *r)

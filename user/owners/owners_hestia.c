@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * owners_hestia.c - Hestia's domains: of each user the files web.conf, mail.conf and dns.conf, a
- * line a domain of KEY='value' words.
+ * owners_hestia.c - Hestia's domains: each user has the files web.conf, mail.conf and dns.conf,
+ * with a line for each domain of KEY='value' words.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "owners_read.h"
 
 #define USERS_MAX 65536
-/* A domain may have aliases without end. */
+/* The aliases of a domain are not limited. */
 #define LINE_BYTES (64 * 1024)
 
 static const char *const files[] = {"web.conf", "mail.conf", "dns.conf"};
@@ -47,7 +47,7 @@ static const char *value_of(const char *line, size_t length, const char *key, si
 	return NULL;
 }
 
-/* The user's directory, within the path of the file that is being read. */
+/* The user's name, from the path of the file that is being read. */
 static const char *user_of(const char *path, size_t *size)
 {
 	const char *file = strrchr(path, '/'),
@@ -80,7 +80,7 @@ static int read_line(struct owners_reading *r, const char *line, size_t length)
 	return err;
 }
 
-/* Each file of each user; -ENOENT: no such panel. */
+/* Calls back with each file of each user; -ENOENT: the panel is not there. */
 static int each_file(const char *root, owners_file_fn each, void *arg)
 {
 	char users[PATH_MAX], path[2 * PATH_MAX];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * owners_read.c - from the configured sources to a table of owners: which files there are, their
- * bytes, their lines.
+ * owners_read.c - makes a table of owners from the configured sources: finds their files, reads
+ * them, and cuts them into lines.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -118,7 +118,7 @@ static int read_all(int fd, size_t guess, char **bytes, size_t *size)
 	return 0;
 }
 
-/* O_NONBLOCK: not to wait for the other end of what turns out to be a pipe. */
+/* O_NONBLOCK: the open must not wait where the path is a pipe. */
 static int load(const char *path, char **bytes, size_t *size)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -183,7 +183,7 @@ static int read_own_file(struct owners_reading *r)
 	return 0;
 }
 
-/* Of several, in the order in which the first one to name a domain has it. */
+/* Where several sources name a domain, the first one in this order counts. */
 static const struct {
 	enum config_source source;
 	int (*read)(struct owners_reading *r);
@@ -212,7 +212,7 @@ static int read_files(struct owners_reading *r)
 	return 0;
 }
 
-/* A pipe of commands succeeds with its last one, so that no line at all is no answer. */
+/* A pipeline succeeds with its last command, so output without any line is an error. */
 static int read_output(struct owners_reading *r, const char *output, size_t output_size)
 {
 	int err = owners_lines(r, "output of the command", output, output_size, OWNERS_LINE_BYTES,
@@ -227,7 +227,7 @@ static int read_output(struct owners_reading *r, const char *output, size_t outp
 	return 0;
 }
 
-/* Those who are not in it, or cannot be read, are asked for one by one. */
+/* Users who are not in the file, or all if it cannot be read, are looked up one by one. */
 static void read_users(struct owners_reading *r)
 {
 	char below[PATH_MAX];
@@ -293,7 +293,7 @@ static int sign_file(void *arg, const char *path)
 	words[4] = (uint64_t)st.st_mtim.tv_nsec;
 	words[5] = (uint64_t)st.st_ctim.tv_sec;
 	words[6] = (uint64_t)st.st_ctim.tv_nsec;
-	/* A sum: the order in which a directory is read means nothing. */
+	/* It is a sum because a directory is read in any order. */
 	signing->signature += hash_bytes(hash_bytes(0, path, strlen(path)), words, sizeof(words));
 	return 0;
 }
@@ -304,7 +304,7 @@ uint64_t owners_signature(const char *root, const struct config *config)
 
 	if (config->source == CONFIG_SOURCE_NONE || config->source == CONFIG_SOURCE_COMMAND)
 		return signing.signature;
-	/* A user may be made after the domain. */
+	/* The user of a row may be created later than the row. */
 	sign_file(&signing, USERS_FILE);
 	for (size_t i = 0; i < SOURCES; i++) {
 		if (config->source != CONFIG_SOURCE_AUTO && config->source != sources[i].source)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * owners_row.c - one domain and its user: the line "domain: user" that most sources have, what a
- * domain and a user may look like, and whom the row names.
+ * owners_row.c - one domain and its user: the line "domain: user" that most sources have, which
+ * domains and users are valid, and which account the user is.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -18,15 +18,15 @@
 /* RFC 1035 2.3.4 */
 #define DOMAIN_BYTES 254
 
-/* In place of a uid in the table of users; no user has either. */
+/* These stand in place of a uid in the table of users; no user has either. */
 #define UID_UNKNOWN UINT32_MAX
-#define UID_PASSED  (UINT32_MAX - 1)
+#define UID_SKIPPED (UINT32_MAX - 1)
 
 static const char want_domain[] = "is no domain: want a name like example.com";
 static const char want_row[] = "want DOMAIN: USER, one domain a line";
 
-/* What a domain consists of in a mail address, UTF-8 included (RFC 6531); no label is empty, but
- * one dot may end it. */
+/* Is it a domain of a mail address, UTF-8 included (RFC 6531)? No label is empty, but one dot may
+ * end it. */
 static bool is_domain(const char *domain, size_t size)
 {
 	for (size_t i = 0; i < size; i++) {
@@ -51,14 +51,14 @@ static bool is_user(const char *user, size_t size)
 	return size > 0 && size <= USER_BYTES;
 }
 
-/* These own domains of the host itself, or that of a customer nobody knows. */
-static bool is_passed(const struct owners_reading *r, const char *name, uint32_t uid)
+/* These users own domains of the host itself, or of a customer nobody knows. */
+static bool is_skipped(const struct owners_reading *r, const char *name, uint32_t uid)
 {
-	return uid == 0 || uid == NOBODY || uid >= UID_PASSED || !strcmp(name, "nobody") ||
+	return uid == 0 || uid == NOBODY || uid >= UID_SKIPPED || !strcmp(name, "nobody") ||
 	       config_uids_has(&r->config->relays, uid);
 }
 
-/* The passwd database is asked once for each user: it may be a network away. */
+/* The passwd database may be on the network, so it is asked only once for each user. */
 static int ask_for_user(struct owners_reading *r, const char *name, uint32_t *uid)
 {
 	char why[128];
@@ -90,8 +90,8 @@ static int find_user(struct owners_reading *r, const char *user, size_t user_siz
 		if (err)
 			return err;
 	}
-	if (*uid != UID_UNKNOWN && is_passed(r, name, *uid))
-		*uid = UID_PASSED;
+	if (*uid != UID_UNKNOWN && is_skipped(r, name, *uid))
+		*uid = UID_SKIPPED;
 	return 0;
 }
 
@@ -111,7 +111,7 @@ static int add(struct owners_reading *r, const char *domain, size_t domain_size,
 	return err == -EEXIST ? 0 : err;
 }
 
-/* A mail never has a wildcard's name: 1. */
+/* Returns 1 for a wildcard, which no mail has as its domain. */
 static int check_domain(struct owners_reading *r, const char *domain, size_t domain_size)
 {
 	if (domain_size && domain[0] == '*' &&
@@ -134,7 +134,7 @@ int owners_row(struct owners_reading *r, const char *domain, size_t domain_size,
 		return owners_fail_quoted(r, user, user_size,
 					  "is no user: want a name without blanks and colons");
 	err = find_user(r, user, user_size, &uid);
-	if (err || uid == UID_PASSED)
+	if (err || uid == UID_SKIPPED)
 		return err;
 	if (uid == UID_UNKNOWN) {
 		r->owners->unknown++;
@@ -147,7 +147,7 @@ int owners_row_uid(struct owners_reading *r, const char *domain, size_t domain_s
 {
 	int err = check_domain(r, domain, domain_size);
 
-	if (err || is_passed(r, "", uid))
+	if (err || is_skipped(r, "", uid))
 		return err < 0 ? err : 0;
 	return add(r, domain, domain_size, uid);
 }
@@ -159,7 +159,7 @@ static size_t skip_blanks(const char *bytes, size_t from, size_t size)
 	return from;
 }
 
-/* "DOMAIN: uid:N", split where blanks follow the first colon. 1: it is no such line. */
+/* Reads "DOMAIN: uid:N", split where blanks follow the first colon. 1: it is no such line. */
 static int uid_line(struct owners_reading *r, const char *line, size_t length)
 {
 	const char *colon = memchr(line, ':', length);

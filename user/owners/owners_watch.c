@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * owners_watch.c - when to read the owners of domains again. Looks compare what stat(2) says, which
- * finds files that were renamed over, removed, made again, or that appear with their directory
- * later.
+ * owners_watch.c - decides when the owners of domains are read again. A check compares the results
+ * of stat(2), which shows files that were renamed over, removed, made again, or that appear later
+ * with their directory.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,10 +12,10 @@
 #include "owners_read.h"
 #include "owners_watch.h"
 
-/* A look takes at most this part of the time: a panel may have a file for each of 10000 users. */
+/* Checks take at most 1/100 of the time: a panel may have a file for each of 10000 users. */
 #define COST_SHARE 100
 
-/* What is being written is not read before two looks agree, or this many did not. */
+/* A file that is being written is not read before two checks agree, or this many did not. */
 #define UNSETTLED_MAX 10
 
 int owners_watch_start(struct owners_watch *w, const struct config *config, const char *root,
@@ -39,7 +39,7 @@ void owners_watch_stop(struct owners_watch *w)
 void owners_watch_reload(struct owners_watch *w)
 {
 	w->at_once = true;
-	w->look_ns = 0;
+	w->check_ns = 0;
 	w->ask_ns = 0;
 }
 
@@ -59,7 +59,7 @@ static int read_now(struct owners_watch *w, const struct config *config, const c
 	return 1;
 }
 
-/* Is there something else than what was read, and is it whole? */
+/* Have the files changed since they were read, and is nobody writing them? */
 static bool should_read(struct owners_watch *w, uint64_t signature)
 {
 	bool settled = signature == w->seen;
@@ -85,8 +85,8 @@ static int poll_files(struct owners_watch *w, const struct config *config, char 
 	w->at_once = false;
 	w->unsettled = 0;
 	result = read_now(w, config, NULL, 0, error, error_size);
-	/* What is wrong in a file stays so until it changes. A lack of memory, or of permission,
-	 * does not show in the signature: it is tried again. */
+	/* An error in a file stays until the file changes. A lack of memory, or of permission, does
+	 * not show in the signature, so it is tried again. */
 	if (result == 1 || result == -EINVAL)
 		w->read = signature;
 	return result;
@@ -98,12 +98,12 @@ static int watch_files(struct owners_watch *w, const struct config *config, uint
 	uint64_t begin_ns, wait_ns;
 	int result;
 
-	if (now_ns < w->look_ns)
+	if (now_ns < w->check_ns)
 		return 0;
 	begin_ns = clock_boot_ns();
 	result = poll_files(w, config, error, error_size);
 	wait_ns = (clock_boot_ns() - begin_ns) * COST_SHARE;
-	w->look_ns = wait_ns > NS_PER_S ? now_ns + wait_ns : 0;
+	w->check_ns = wait_ns > NS_PER_S ? now_ns + wait_ns : 0;
 	return result;
 }
 
@@ -112,11 +112,11 @@ static int ask_command(struct owners_watch *w, const struct config *config, uint
 {
 	int err;
 
-	if (w->asked || now_ns < w->ask_ns)
+	if (w->running || now_ns < w->ask_ns)
 		return 0;
 	w->ask_ns = now_ns + (uint64_t)config->owners_refresh_s * NS_PER_S;
 	err = owners_command_ask(&w->command);
-	w->asked = !err;
+	w->running = !err;
 	if (err == -ENOTCONN)
 		snprintf(error, error_size,
 			 "the command for source = command is run by a process "
@@ -137,7 +137,7 @@ static int watch_command(struct owners_watch *w, const struct config *config, ui
 		return config->source == CONFIG_SOURCE_COMMAND ?
 			       ask_command(w, config, now_ns, error, error_size) :
 			       0;
-	w->asked = false;
+	w->running = false;
 	if (err == -EPIPE)
 		owners_command_stop(&w->command);
 	if (err)

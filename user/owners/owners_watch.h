@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * owners_watch.h - the owners of domains as they are now: read when a source changes, and kept as
- * they were when it cannot be read. Looks at the files once a second and more seldom where there
- * are so many that a look is dear; runs the command each `refresh`. Logs nothing.
+ * owners_watch.h - the current owners of domains: read when a source changes, and kept when it
+ * cannot be read. Checks the files once a second, or less often where there are so many that a
+ * check is expensive; runs the command each `refresh`. Logs nothing.
  */
 #ifndef SMTPL_OWNERS_WATCH_H
 #define SMTPL_OWNERS_WATCH_H
@@ -20,14 +20,14 @@ struct owners_watch {
 	const char *root;      /* before every path; "" but for tests */
 	struct owners_command command;
 	uint64_t read;		/* signature of the files that were read */
-	uint64_t seen;		/* of those at the last look */
-	unsigned int unsettled; /* looks in a row that found another change */
-	uint64_t look_ns;	/* when to look next */
+	uint64_t seen;		/* of those at the last check */
+	unsigned int unsettled; /* checks in a row that found another change */
+	uint64_t check_ns;	/* when to check next */
 	uint64_t ask_ns;	/* when to run the command next */
-	bool asked;		/* it runs */
-	bool at_once;		/* read with the next poll */
+	bool running;		/* the command runs */
+	bool at_once;		/* the next poll reads */
 	bool known;		/* the table in force was read, not restored */
-	bool same;		/* the last one read had nothing new */
+	bool same;		/* the last read brought nothing new */
 };
 
 /* Start the child for the command where there is one; the first poll reads at once. Needs the
@@ -36,12 +36,12 @@ int owners_watch_start(struct owners_watch *w, const struct config *config, cons
 		       const struct owners_command_limits *limits);
 void owners_watch_stop(struct owners_watch *w);
 
-/* Never waits. 1: w->owners is a new table; 0: it is as it was; -errno: the same, with one line in
- * `error`, which may come again with every poll. now_ns never goes back. */
+/* Never waits. 1: w->owners is a new table; 0: it is unchanged; -errno: it is unchanged, with one
+ * line in `error`, which may come again with every poll. now_ns never goes back. */
 int owners_watch_poll(struct owners_watch *w, const struct config *config, uint64_t now_ns,
 		      char *error, size_t error_size);
 
-/* The configuration has changed: read with the next poll. */
+/* The configuration has changed: the next poll reads. */
 void owners_watch_reload(struct owners_watch *w);
 
 #endif

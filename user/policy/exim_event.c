@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * exim_event.c - Exim's events as outcomes.
+ * exim_event.c - turns Exim's events into delivery reports.
  */
 #include "exim_event.h"
 
@@ -11,7 +11,7 @@
 
 #define LAST_SECOND (INT64_MAX / NS_PER_S)
 
-/* Words that are not fields of the record until all have been read. */
+/* Words whose meaning depends on others, so that they are kept until all have been read. */
 struct event {
 	const char *event;
 	const char *proto;
@@ -74,7 +74,7 @@ static int take_id(struct delivery_report *r, const char *value)
 	return 0;
 }
 
-/* 0 or -EINVAL; words without a meaning here are passed over. */
+/* 0 or -EINVAL; unknown words are ignored. */
 static int take_word(struct delivery_report *r, struct event *e, const char *key, char *value)
 {
 	int err;
@@ -104,7 +104,7 @@ static int take_word(struct delivery_report *r, struct event *e, const char *key
 	return 0;
 }
 
-/* Letters of a domain may change their case on the way; those of a local part often do. */
+/* A change of case is no redirection: domains change it on the way, local parts often do. */
 static bool is_redirected(const struct event *e)
 {
 	const char *at = strrchr(e->orig, '@');
@@ -116,7 +116,7 @@ static void finish_submission(struct submission *o, const struct event *e)
 {
 	char domain[SMTPL_DOMAIN_SIZE];
 
-	/* Of mail that came by SMTP, $originator_uid is that of Exim itself. */
+	/* For mail that came by SMTP, $originator_uid is that of Exim itself. */
 	if (strncmp(e->proto, "local", 5))
 		o->known &= ~(uint32_t)SUBMISSION_HAS_UID;
 	if (!is_redirected(e))
@@ -151,7 +151,7 @@ int exim_event_parse(char *line, size_t length, uint32_t peer, struct delivery_r
 	return 0;
 }
 
-/* Six digits of base 62, and a minus. */
+/* The id begins with six digits of base 62 and a minus. */
 int64_t exim_event_submitted_ns(const char *id)
 {
 	static const char digits[] = "0123456789"
@@ -179,8 +179,8 @@ static bool is_code(const char *at)
 	       (at[3] == ' ' || at[3] == '-' || at[3] == '\0');
 }
 
-/* The reply in what Exim says: at the beginning, or behind ": ". The command before it may hold
- * anything in its address: the last one is it. NULL: there is none. */
+/* Finds the reply in Exim's text: at its beginning, or behind ": ". The address of the command
+ * before it may contain anything, so the last match counts. NULL: there is none. */
 static const char *find_code(const char *text)
 {
 	const char *found = NULL;
@@ -196,7 +196,7 @@ static const char *find_code(const char *text)
 	return found;
 }
 
-/* "5.1.1" with a blank or the end behind it. Its length, 0: none. */
+/* Reads "5.1.1" that ends at a blank or the end. Returns its length, 0: there is none. */
 static size_t read_enhanced(const char *text, uint16_t enhanced[3])
 {
 	uint16_t number[3];

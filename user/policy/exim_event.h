@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * exim_event.h - what Exim's event_action tells, one line an event, into a feed record. Pure.
+ * exim_event.h - turns the lines that Exim's event_action writes into delivery reports. Pure.
  *
  *	exim event=msg:delivery id=1abc-... relay=EXIM_UID uid=N proto=local account=ACCOUNT
  *	     auth64= addr= port= to= toport= sender64= rcpt64= orig64= errno= text64= host=
  *	     hostport= transport= router= time=UNIX_TIME
  *
- * Words in any order, unknown ones passed over. What they mean:
+ * The words may come in any order, and unknown ones are ignored. What they mean:
  *
  *	event	msg:delivery; msg:fail:delivery, msg:fail:internal; msg:rcpt:defer, msg:defer;
  *		refused (by smtplimit, at this server); all others are no outcome of a recipient:
@@ -26,15 +26,15 @@
 /* Longest line without its end: a reply may have many lines. */
 #define EXIM_EVENT_LINE_MAX 16383
 
-/* Read a line without its end; it is changed, line[length] too. `peer`: who has sent it, the relay
- * where no other is named. 0; -ENOENT: not an outcome; -EINVAL: malformed. */
+/* Read a line without its end; it is changed, line[length] too. `peer`: the sender of the line,
+ * which is the relay where no other is named. 0; -ENOENT: it is no outcome; -EINVAL: malformed. */
 int exim_event_parse(char *line, size_t length, uint32_t peer, struct delivery_report *record);
 
-/* When Exim took in the message of this id, which begins with it: Unix time; 0: it is no such id.
- * */
+/* When Exim received the message of this id, which begins with that Unix time; 0: it is no such
+ * id. */
 int64_t exim_event_submitted_ns(const char *id);
 
-/* Note code, enhanced code and text of a reply as Exim words it: "550 5.1.1 no", "SMTP error from
+/* Take code, enhanced code and text from a reply as Exim words it: "550 5.1.1 no", "SMTP error from
  * remote mail server after RCPT TO:<a@b>: 550-5.1.1 no\n550 5.1.1 way". */
 void exim_event_reply(struct delivery_report *record, const char *text);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * opensmtpd.c - lines of the server, and the sessions that they are about.
+ * opensmtpd.c - reads the lines of the server, and keeps its sessions.
  */
 #include "opensmtpd.h"
 
@@ -18,7 +18,7 @@ struct opensmtpd {
 	size_t count;
 };
 
-/* A line of fields, taken from the left. */
+/* A line of fields, which are taken from the left. */
 struct fields {
 	char *rest; /* NULL: none is left */
 };
@@ -33,7 +33,7 @@ static char *next_field(struct fields *f)
 	return field;
 }
 
-/* What is left, as one. */
+/* The rest of the line, as one field. */
 static char *last_field(struct fields *f)
 {
 	char *field = f->rest;
@@ -83,7 +83,7 @@ void opensmtpd_free(struct opensmtpd *filter)
 	free(filter);
 }
 
-/* Where the session is linked, or would be. */
+/* The link to the session, or where it would be. */
 static struct opensmtpd_session **find(struct opensmtpd *filter, uint64_t id)
 {
 	struct opensmtpd_session **at = &filter->bucket[hash_word(id) % BUCKETS];
@@ -93,7 +93,7 @@ static struct opensmtpd_session **find(struct opensmtpd *filter, uint64_t id)
 	return at;
 }
 
-/* An ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH; others are not known. */
+/* Reads ADDRESS:PORT, [ADDRESS]:PORT or unix:PATH; any other source is not known. */
 static void take_source(struct opensmtpd_session *s, char *source)
 {
 	char *port = strrchr(source, ':');

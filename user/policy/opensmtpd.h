@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * opensmtpd.h - the filter protocol of OpenSMTPD (smtpd-filters(7), versions 0.5 to 0.7): the
- * server reports what happens in its sessions, and asks before it goes on. Pure.
+ * server reports events of its sessions, and asks before it goes on. Pure.
  *
  *	config|ready
  *	report|0.7|TIME|smtp-in|link-connect|SESSION|RDNS|FCRDNS|SOURCE|DESTINATION
@@ -12,8 +12,8 @@
  *	filter-result|SESSION|TOKEN|proceed
  *	filter-result|SESSION|TOKEN|reject|550 5.7.1 ...
  *
- * A question left without an answer holds up its session, and a filter that ends takes the whole
- * server with it: whatever asks is answered, and what is not understood is passed over.
+ * A question without an answer holds up its session, and a filter that ends takes the whole server
+ * with it: so every question is answered, and a line that is not understood is ignored.
  */
 #ifndef SMTPL_OPENSMTPD_H
 #define SMTPL_OPENSMTPD_H
@@ -23,7 +23,7 @@
 #include <stdint.h>
 #include "who/submission.h"
 
-/* Sessions remembered at a time; those beyond may send, whoever it is. The server takes fewer. */
+/* Sessions remembered at a time. A session beyond that may send, but the server accepts fewer. */
 #define OPENSMTPD_SESSIONS_MAX 16384
 #define OPENSMTPD_SOCKET_SIZE  108
 #define OPENSMTPD_REPLY_SIZE   1024
@@ -35,9 +35,8 @@ struct opensmtpd_session {
 	struct submission submission;
 	/* sendmail(1) came through this unix socket of the server; "": a network connection. */
 	char socket[OPENSMTPD_SOCKET_SIZE];
-	uint32_t
-		/* of sendmail's connection to it; 0: not known. For the caller of this module. */
-		inode;
+	/* of sendmail's connection to it; 0: not known. The caller of this module sets it. */
+	uint32_t inode;
 	struct opensmtpd_session *next;
 };
 
@@ -62,14 +61,14 @@ void opensmtpd_free(struct opensmtpd *filter);
 enum opensmtpd_step opensmtpd_line(struct opensmtpd *filter, char *line,
 				   struct opensmtpd_question *question);
 
-/* Reports and questions that are wanted. */
+/* The lines that register for the reports and questions that are wanted. */
 const char *opensmtpd_register(void);
 /* `refusal` NULL: proceed. Returns the length. */
 size_t opensmtpd_reply(const struct opensmtpd_question *question, const char *refusal,
 		       char reply[OPENSMTPD_REPLY_SIZE]);
 
 size_t opensmtpd_sessions(const struct opensmtpd *filter);
-/* Does a session know this connection to be its own? */
+/* Is this connection that of a session? */
 bool opensmtpd_has_inode(const struct opensmtpd *filter, uint32_t inode);
 
 #endif

@@ -140,11 +140,11 @@ static void client_advance(struct server *s, struct policy_place *c, enum policy
 		case POLICY_ASK:
 			client_turn(s, c, POLICY_WAITING, s->bounds->ask_ms);
 			return;
-		case POLICY_SAY:
+		case POLICY_REPLY:
 			if (!client_flush(s, c))
 				return;
 			break;
-		case POLICY_TELL:
+		case POLICY_REPORT:
 			client_report(s, c);
 			return;
 		case POLICY_MALFORMED:
@@ -189,7 +189,7 @@ static void client_ready(void *arg, uint32_t place, uint32_t events)
 	else if (c->state == POLICY_READING)
 		client_read(s, c);
 	else if (c->state == POLICY_WRITING)
-		client_advance(s, c, POLICY_SAY);
+		client_advance(s, c, POLICY_REPLY);
 	else
 		client_watch(s, c, 0); /* it is read on after the answer */
 }

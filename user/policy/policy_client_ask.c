@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_ask.c - a question to the daemon through its socket `exim`, bounded in time, and
- * where to look when there is no answer.
+ * policy_client_ask.c - asks the daemon through its socket `exim`, within a bounded time, and reads
+ * the file `suspended` when there is no answer.
  */
 #include "base/clock.h"
 #include "policy_client.h"
@@ -32,7 +32,7 @@ static int wait_for(int fd, short events, int64_t deadline_ms)
 	return r ? 0 : -ETIMEDOUT;
 }
 
-/* A full backlog is EAGAIN here: a daemon that does not get round to it. */
+/* With a full backlog this fails by EAGAIN: the daemon does not keep up. */
 static int connect_to(const char *run)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -69,7 +69,7 @@ static int send_all(int fd, const char *bytes, size_t size, int64_t deadline_ms)
 	return 0;
 }
 
-/* A line with its LF; without one at the end of the stream it is cut, and says nothing. */
+/* Receives a line with its LF. A line that ends without one was cut off, and is no answer. */
 static int receive_line(int fd, char *line, size_t size, int64_t deadline_ms)
 {
 	size_t length = 0;
@@ -94,7 +94,7 @@ static int receive_line(int fd, char *line, size_t size, int64_t deadline_ms)
 	return -EMSGSIZE;
 }
 
-/* What goes to a mail server's client, whatever it was that answered. */
+/* The text goes to a mail server's client, so it is made printable whoever wrote it. */
 static void take_text(char text[POLICY_CLIENT_TEXT_SIZE], const char *refusal)
 {
 	snprintf(text, POLICY_CLIENT_TEXT_SIZE, "%s", refusal);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_policy.c - `smtplimit answer policy`: Postfix's spawn(8) runs it, one for each
- * smtpd(8), which asks one question after the other. On what is no question the connection ends, as
- * SMTPD_POLICY_README wants it: Postfix then goes by its default_action.
+ * policy_client_delegation.c - `smtplimit answer policy`: Postfix's spawn(8) runs it, one for each
+ * smtpd(8), which asks one question after the other. At a malformed request the connection ends, as
+ * SMTPD_POLICY_README wants it: Postfix then applies its default_action.
  */
 #include "policy_client.h"
 
@@ -31,7 +31,7 @@ int policy_client_policy(struct policy_client *a)
 	char text[POLICY_CLIENT_TEXT_SIZE], reply[POLICY_DELEGATION_ANSWER_SIZE];
 	enum policy_step step;
 
-	while ((step = read_request(&request)) == POLICY_ASK || step == POLICY_SAY) {
+	while ((step = read_request(&request)) == POLICY_ASK || step == POLICY_REPLY) {
 		bool refused =
 			step == POLICY_ASK && policy_client_ask(a, &request.submission, text);
 		size_t length = policy_delegation_answer(refused ? text : NULL, reply);

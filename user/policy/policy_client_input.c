@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_input.c - of a line that is longer than any that means something, the beginning is
- * kept.
+ * policy_client_input.c - reads lines; of one that is too long only the beginning is kept.
  */
 #include "policy_client_input.h"
 

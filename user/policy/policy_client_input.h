@@ -10,14 +10,14 @@
 #include "policy_word.h"
 
 struct policy_client_line {
-	char text[POLICY_LINE_MAX +
-		  1]; /* without the line end; ends with a NUL, and may hold others */
+	/* without the line end; ends with a NUL, and may hold others */
+	char text[POLICY_LINE_MAX + 1];
 	size_t length;
-	size_t bytes; /* that were read, line end included: more than length + 1 when it was cut */
+	size_t bytes; /* bytes read, with the line end: more than length + 1 when it was cut */
 	bool cut;
 };
 
-/* False: the input is over; what stands there without a line end is not given out. */
+/* False at the end of the input; a last line without an end is ignored. */
 bool policy_client_line_read(struct policy_client_line *line);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_lock.c - what is left to a process that a mail server runs: reading strangers'
- * lines, it needs neither to write files, nor to start programs, nor to reach the network.
+ * policy_client_lock.c - the system calls that are left to a process that a mail server runs: as it
+ * reads untrusted lines, it must not write files, start programs or reach the network.
  */
 #include "policy_client.h"
 

@@ -2,10 +2,10 @@
 /*
  * policy_client_opensmtpd.c - `smtplimit answer opensmtpd`: the filter of a running OpenSMTPD.
  *
- * The server does not tell who called sendmail(1). But sendmail has a connection to the server's
- * socket for as long as it submits, and the kernel tells whose: a caller is one who has such a
- * connection that is no other session's. With several at the same moment all of them are asked
- * for; when they are not of one mind the sender's domain decides.
+ * The server does not say who called sendmail(1). But sendmail has a connection to the server's
+ * socket while it submits, and the kernel knows the uid of its other end. So a caller is one who
+ * has such a connection that belongs to no other session. With several at the same moment all of
+ * them are asked for; when the answers differ, the sender's domain decides.
  */
 #include "policy_client.h"
 
@@ -16,12 +16,12 @@
 #include "base/log.h"
 #include "opensmtpd.h"
 
-/* More callers of sendmail(1) than these, all at the same moment, are not told apart. */
+/* More callers of sendmail(1) than these at the same moment are not distinguished. */
 #define CALLERS_MAX 64
 #define ASKED_MAX   4
 
-/* Connections that are no session's yet; root's only when there is nobody else: root may watch the
- * server through the same socket. */
+/* Connections that belong to no session yet. Root's are left out: root may watch the server through
+ * the same socket. */
 static size_t free_peers(const struct opensmtpd *filter, const char *path,
 			 struct sock_diag_peer peers[CALLERS_MAX])
 {
@@ -48,7 +48,7 @@ static size_t distinct_uids(const struct sock_diag_peer *peers, size_t count,
 	return found;
 }
 
-/* Which of several called is not known. */
+/* Asks for all of several callers, as it is not known which of them called. */
 static bool ask_for_all(struct policy_client *a, struct submission submission, const uint32_t *uids,
 			size_t count, char text[POLICY_CLIENT_TEXT_SIZE])
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_socketmap.c - `smtplimit answer socketmap`: netstrings ask, netstrings answer,
- * until one is none.
+ * policy_client_socketmap.c - `smtplimit answer socketmap`: answers netstrings with netstrings,
+ * until the end or one that is malformed.
  */
 #include "policy_client.h"
 
@@ -12,7 +12,7 @@
 /* The digits of POLICY_SOCKETMAP_MAX and a colon. */
 #define HEAD_SIZE 16
 
-/* False: the end, or no netstring. */
+/* False: the input ends, or it is no netstring. */
 static bool read_head(size_t *length)
 {
 	char head[HEAD_SIZE];
@@ -30,7 +30,7 @@ static bool read_head(size_t *length)
 	return used > 0;
 }
 
-/* What is too long to mean anything is read and forgotten, but for its map. */
+/* A request that is too long for any meaning is read, but only its map is kept. */
 static bool read_request(char request[POLICY_LINE_MAX + 1], size_t *length)
 {
 	size_t i;
@@ -62,7 +62,7 @@ int policy_client_socketmap(struct policy_client *a)
 			request, cut ? POLICY_LINE_MAX : length, &map, &submission);
 		bool refused;
 
-		if (step != POLICY_ASK && step != POLICY_SAY)
+		if (step != POLICY_ASK && step != POLICY_REPLY)
 			return CMD_FAILED;
 		refused = step == POLICY_ASK && !cut && policy_client_ask(a, &submission, text);
 		length = policy_socketmap_answer(map, refused ? text : NULL, reply);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_suspended.c - who pays for a message when there is no daemon to ask, as far as that
- * can be told without it, in the order of submission.h; and whether the file `suspended` has them.
- * Names are looked for as they are, with no question to the passwd database, which may take its
- * time: the file has a line for a user's number as well as for the name.
+ * policy_client_suspended.c - finds out who pays for a message when there is no daemon to ask, as
+ * far as that is possible, in the order of submission.h; and whether the file `suspended` has them.
+ * Names are looked for as they are, without the passwd database, which may be slow: the file has a
+ * line for a user's number as well as for the name.
  */
 #include "policy_client.h"
 
@@ -46,7 +46,7 @@ static bool is_here(const char *key)
 	return gethostname(host, sizeof(host) - 1) == 0 && submission_is_host(key, host);
 }
 
-/* A user, or user@domain; with this host's name for the domain again a user. */
+/* An identity is a user or user@domain; where the domain is this host's name it is a user, too. */
 static bool find_identity(const struct config *config, const char *auth,
 			  char text[POLICY_CLIENT_TEXT_SIZE])
 {
@@ -63,7 +63,7 @@ static bool find_identity(const struct config *config, const char *auth,
 	return is_here(key) && find(config, user, text);
 }
 
-/* A mail server's own uid, and root's, say nothing. */
+/* The uid of a mail server, or root, does not say who pays. */
 static bool is_relay(const struct config *config, uint32_t uid)
 {
 	size_t i = 0;
@@ -73,7 +73,7 @@ static bool is_relay(const struct config *config, uint32_t uid)
 	return uid == 0 || i < config->relays.count;
 }
 
-/* Behind a client that is not found here is another host, and what that brings in is nobody's. */
+/* A client whose socket is not found here is another host, and nobody pays for its mail. */
 static bool find_client(const struct config *config, const struct submission *o,
 			char text[POLICY_CLIENT_TEXT_SIZE])
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_delegation.c - what of a policy request tells whose mail it is.
+ * policy_delegation.c - reads from a policy request whose mail it is.
  */
 #include "policy_delegation.h"
 
@@ -12,7 +12,7 @@ void policy_delegation_begin(struct policy_delegation *p)
 	memset(p, 0, sizeof(*p));
 }
 
-/* States of smtpd(8) before MAIL FROM, and those that send nothing. */
+/* Is this a state of smtpd(8) before MAIL FROM, or one in which nothing is sent? */
 static bool state_has_no_mail(const char *state)
 {
 	static const char *const states[] = {"CONNECT", "EHLO", "HELO", "ETRN", "VRFY"};
@@ -24,7 +24,7 @@ static bool state_has_no_mail(const char *state)
 	return false;
 }
 
-/* "unknown" stands where Postfix does not know, so what is no address or number is not one. */
+/* Postfix writes "unknown" where it does not know: what is no address or number is ignored. */
 static void take_end(struct submission *o, const char *name, const char *value)
 {
 	uint64_t port;
@@ -75,7 +75,7 @@ enum policy_step policy_delegation_line(struct policy_delegation *p, char *line,
 	if (length == 0) {
 		if (!p->is_policy)
 			return POLICY_MALFORMED;
-		return p->no_sender ? POLICY_SAY : POLICY_ASK;
+		return p->no_sender ? POLICY_REPLY : POLICY_ASK;
 	}
 	equals = strchr(line, '=');
 	if (!equals)

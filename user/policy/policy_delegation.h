@@ -15,17 +15,17 @@
 #define POLICY_DELEGATION_ANSWER_SIZE 1024
 
 struct policy_delegation {
-	struct submission submission; /* what was asked, with POLICY_ASK */
+	struct submission submission; /* the question, with POLICY_ASK */
 	size_t bytes;
 	bool is_policy; /* request=smtpd_access_policy was there */
 	bool no_sender; /* a state of the session in which no sender has been named */
 };
 
 void policy_delegation_begin(struct policy_delegation *p);
-/* Take a line, without its end and changed. MORE, and at the empty line ASK or SAY: begin again
- * after the answer. */
+/* Take a line without its end; it is changed. MORE, or at the empty line ASK or REPLY: after the
+ * answer, begin again. */
 enum policy_step policy_delegation_line(struct policy_delegation *p, char *line, size_t length);
-/* A line that was too long to be kept, `bytes` of it: none that matters is. MORE or MALFORMED. */
+/* Skip `bytes` of a line too long to be kept: none that matters is. MORE or MALFORMED. */
 enum policy_step policy_delegation_skip(struct policy_delegation *p, size_t bytes);
 /* `refusal` NULL: no objection. Returns the length. */
 size_t policy_delegation_answer(const char *refusal, char answer[POLICY_DELEGATION_ANSWER_SIZE]);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_line.c - questions and answers of one line.
+ * policy_line.c - questions and answers of one line each.
  */
 #include "policy_line.h"
 
@@ -46,7 +46,7 @@ int policy_line_parse(char *line, size_t length, struct submission *o, char *why
 	return 0;
 }
 
-/* A line that grows; once something did not fit it stays without end. */
+/* A line that is being written; once it was too small it stays full. */
 struct writer {
 	char *line;
 	size_t size;
@@ -115,7 +115,7 @@ size_t policy_line_ask(const struct submission *o, char *line, size_t size)
 	return w.length == size - 1 ? 0 : w.length;
 }
 
-/* What stands in an answer is one word, though a key may hold anything. */
+/* An answer names the account as one word, though a domain key may contain any byte. */
 static bool is_one_word(const struct account_id *id)
 {
 	const char *c = id->domain;

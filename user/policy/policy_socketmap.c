@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_socketmap.c - what the keys of the maps ask for, and what is found.
+ * policy_socketmap.c - reads the keys of the maps, and writes what is found.
  */
 #include "policy_socketmap.h"
 
@@ -48,8 +48,8 @@ static bool ask_transport(char *key, struct submission *o)
 	return true;
 }
 
-/* The header that cleanup(8) is given by pickup(8) before those of the message. A lookup may have
- * turned it into lower case. */
+/* The header that pickup(8) gives cleanup(8) before those of the message. A lookup may have turned
+ * it into lower case. */
 static bool ask_pickup(char *key, struct submission *o)
 {
 	static const char from[] = "(Postfix, from userid ";
@@ -88,8 +88,8 @@ static bool ask_line(char *key, struct submission *o)
 
 static const struct {
 	const char *name;
-	bool (*ask)(char *key, struct submission *o); /* false: can only be not found */
-	const char *found;			      /* goes before the text */
+	bool (*ask)(char *key, struct submission *o); /* false: the key is not found in any case */
+	const char *found;			      /* before the text */
 	bool with_code;
 } maps[] = {
 	[POLICY_MAP_TRANSPORT] = {"transport", ask_transport, "error:5.7.1 ", false},
@@ -119,12 +119,12 @@ enum policy_step policy_socketmap_request(char *request, size_t length, enum pol
 		*map = (enum policy_map)i;
 		memset(o, 0, sizeof(*o));
 		if (strlen(blank + 1) != length - (size_t)(blank + 1 - request))
-			return POLICY_SAY;
+			return POLICY_REPLY;
 		if (host && !is_received_by(blank + 1, host))
-			return POLICY_SAY;
-		return maps[i].ask(blank + 1, o) ? POLICY_ASK : POLICY_SAY;
+			return POLICY_REPLY;
+		return maps[i].ask(blank + 1, o) ? POLICY_ASK : POLICY_REPLY;
 	}
-	return POLICY_SAY;
+	return POLICY_REPLY;
 }
 
 static size_t netstring(const char *prefix, const char *text,

@@ -11,7 +11,7 @@
  *	users		a login name, for authorized_submit_users: the whole text
  *	ask		a question of policy_line.h: the whole text
  *
- * Whatever is not suspended, or makes no sense, is not found: a key must never stop mail.
+ * Whatever is not suspended, or is not understood, is not found: a key must never stop mail.
  */
 #ifndef SMTPL_POLICY_SOCKETMAP_H
 #define SMTPL_POLICY_SOCKETMAP_H
@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include "policy_word.h"
 
-/* Longest request; of those longer than POLICY_LINE_MAX nothing is kept, and nothing found. Headers
- * may have header_size_limit bytes, 102400. */
+/* Longest request. One that is longer than POLICY_LINE_MAX is skipped, and its answer is "not
+ * found". Headers may have header_size_limit bytes, 102400. */
 #define POLICY_SOCKETMAP_MAX	     (1u << 20)
 #define POLICY_SOCKETMAP_ANSWER_SIZE 1024
 
@@ -32,12 +32,12 @@ enum policy_map {
 	POLICY_MAP_ASK,
 };
 
-/* Read the head "LENGTH:" of a netstring. Its size, *length set; 0: more bytes are needed; -EPROTO:
- * not one, or longer than POLICY_SOCKETMAP_MAX. */
+/* Read the head "LENGTH:" of a netstring. Returns the size of the head and sets *length; 0: more
+ * bytes are needed; -EPROTO: it is none, or the netstring is longer than POLICY_SOCKETMAP_MAX. */
 int policy_socketmap_head(const char *bytes, size_t size, size_t *length);
 
-/* Read what is in a netstring; changed, request[length] too. ASK with the submission; SAY: not
- * found, or with POLICY_MAP_NONE no such map; MALFORMED. */
+/* Read the content of a netstring, which is changed, request[length] too. ASK with the submission;
+ * REPLY: not found, or with POLICY_MAP_NONE no such map; MALFORMED. */
 enum policy_step policy_socketmap_request(char *request, size_t length, enum policy_map *map,
 					  struct submission *o);
 

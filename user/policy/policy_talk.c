@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_talk.c - requests out of a stream of bytes, and their answers.
+ * policy_talk.c - finds requests in a stream of bytes, and writes their answers.
  */
 #include "policy_talk.h"
 
@@ -22,7 +22,7 @@ _Static_assert(POLICY_TALK_OUT_BYTES >= POLICY_LINE_ANSWER_SIZE &&
 		       POLICY_TALK_OUT_BYTES >= POLICY_SOCKETMAP_ANSWER_SIZE,
 	       "room for any answer");
 
-/* Requests live behind this in the struct; their bytes need not be cleared. */
+/* The buffers are at the end of the struct and need not be cleared. */
 void policy_talk_begin(struct policy_talk *t, enum policy_socket socket)
 {
 	memset(t, 0, offsetof(struct policy_talk, in));
@@ -58,8 +58,8 @@ static size_t unread_bytes(const struct policy_talk *t)
 	return t->in_length - t->in_used;
 }
 
-/* The length of the one line of a connection, without its end, which may be missing at the end of
- * the stream. MORE, CLOSE, MALFORMED (too long), or ASK: it is whole. */
+/* Finds the one line of a connection. *length is without its end, which may be missing at the end
+ * of the stream. ASK: the line is complete; else MORE, CLOSE, or MALFORMED (too long). */
 static enum policy_step whole_line(struct policy_talk *t, size_t max, size_t *length)
 {
 	char *end = memchr(unread(t), '\n', unread_bytes(t));
@@ -90,7 +90,7 @@ static enum policy_step next_line(struct policy_talk *t)
 	else if (policy_line_parse(unread(t), length, &t->submission, why, sizeof(why)))
 		t->out_length = policy_line_error(why, t->out);
 	t->in_used = t->in_length;
-	return t->out_length ? POLICY_SAY : POLICY_ASK;
+	return t->out_length ? POLICY_REPLY : POLICY_ASK;
 }
 
 static enum policy_step next_event(struct policy_talk *t)
@@ -98,10 +98,10 @@ static enum policy_step next_event(struct policy_talk *t)
 	size_t length;
 	enum policy_step step = whole_line(t, EXIM_EVENT_LINE_MAX, &length);
 
-	return step == POLICY_ASK ? POLICY_TELL : step;
+	return step == POLICY_ASK ? POLICY_REPORT : step;
 }
 
-/* Part of a policy line too long to be kept, or its end. */
+/* Skips a part of a policy line that is too long to be kept, or the end of one. */
 static enum policy_step skip_line(struct policy_talk *t, const char *end)
 {
 	size_t bytes = end ? (size_t)(end + 1 - unread(t)) : unread_bytes(t);
@@ -140,12 +140,12 @@ static enum policy_step next_policy(struct policy_talk *t)
 		return step;
 	t->submission = t->policy.submission;
 	policy_delegation_begin(&t->policy);
-	if (step == POLICY_SAY)
+	if (step == POLICY_REPLY)
 		t->out_length = policy_delegation_answer(NULL, t->out);
 	return step;
 }
 
-/* The rest of a request of which nothing is kept; nothing is found for it. */
+/* Skips the rest of a request that is too long to be kept; its answer is "not found". */
 static enum policy_step skip_request(struct policy_talk *t)
 {
 	size_t bytes = unread_bytes(t) < t->skip ? unread_bytes(t) : t->skip;
@@ -160,7 +160,7 @@ static enum policy_step skip_request(struct policy_talk *t)
 	if (t->in[t->in_used - 1] != ',')
 		return POLICY_MALFORMED;
 	t->out_length = policy_socketmap_answer(POLICY_MAP_ASK, NULL, t->out);
-	return POLICY_SAY;
+	return POLICY_REPLY;
 }
 
 static enum policy_step next_request(struct policy_talk *t)
@@ -188,7 +188,7 @@ static enum policy_step next_request(struct policy_talk *t)
 		return POLICY_MALFORMED;
 	t->in_used += (size_t)head + length + 1;
 	step = policy_socketmap_request(request, length, &t->map, &t->submission);
-	if (step == POLICY_SAY)
+	if (step == POLICY_REPLY)
 		t->out_length = policy_socketmap_answer(t->map, NULL, t->out);
 	return step;
 }
@@ -210,7 +210,7 @@ enum policy_step policy_talk_next(struct policy_talk *t)
 	return POLICY_CLOSE;
 }
 
-/* The domain that the refusal names: of the sender, as people write it. */
+/* The sender's domain as people write it, for the refusal. */
 static const char *sender_domain(const char *sender, char domain[SMTPL_ADDR_SIZE])
 {
 	const char *at = strrchr(sender, '@');
@@ -246,7 +246,7 @@ enum policy_step policy_talk_answer(struct policy_talk *t, const struct policy_a
 		t->out_length = policy_delegation_answer(refusal, t->out);
 	else
 		t->out_length = policy_socketmap_answer(t->map, refusal, t->out);
-	return POLICY_SAY;
+	return POLICY_REPLY;
 }
 
 int policy_talk_record(struct policy_talk *t, uint32_t peer, struct delivery_report *record)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * policy_talk.h - one conversation at the policy server, whatever its protocol: bytes in, steps
- * out. Pure. How the bytes are cut into pieces changes nothing.
+ * out. Pure. The result does not depend on how the bytes are segmented.
  *
  *	room, got	put what came from the peer in
- *	next		what follows from it: MORE, TELL, CLOSE or MALFORMED; ASK: call answer;
- *			SAY: send `out`, set out_length to 0, and next again unless `last`
+ *	next		what follows from it: MORE, REPORT, CLOSE or MALFORMED; ASK: call answer;
+ *			REPLY: send `out`, set out_length to 0, and next again unless `last`
  */
 #ifndef SMTPL_POLICY_TALK_H
 #define SMTPL_POLICY_TALK_H
@@ -36,10 +36,10 @@ extern const char *const policy_socket_names[POLICY_SOCKETS];
 struct policy_talk {
 	enum policy_socket socket;
 	enum policy_map map;
-	bool eof;      /* the peer has sent all that it will */
+	bool eof;      /* the peer will send nothing more */
 	bool last;     /* the connection ends when `out` is sent */
-	bool skipping; /* in a line or request of which nothing is kept */
-	size_t skip;   /* bytes of that request still to come, its comma too */
+	bool skipping; /* in a line or request that is too long to be kept */
+	size_t skip;   /* bytes of that request still to come, including its comma */
 	size_t in_used;
 	size_t in_length;
 	size_t out_length;
@@ -50,16 +50,16 @@ struct policy_talk {
 };
 
 void policy_talk_begin(struct policy_talk *t, enum policy_socket socket);
-/* Where to put bytes, never less than one as long as next says MORE. */
+/* Where to put bytes: there is room for at least one as long as next returns MORE. */
 char *policy_talk_room(struct policy_talk *t, size_t *size);
-/* So many bytes were put there; 0: no more will come. */
+/* This many bytes were put there; 0: no more will come. */
 void policy_talk_got(struct policy_talk *t, size_t bytes);
 enum policy_step policy_talk_next(struct policy_talk *t);
-/* After ASK: SAY or CLOSE. NULL: nobody has answered. */
+/* After ASK: REPLY or CLOSE. `answer` NULL: there is none. */
 enum policy_step policy_talk_answer(struct policy_talk *t, const struct policy_answer *answer);
-/* After TELL: as exim_event_parse(). */
+/* After REPORT: as exim_event_parse(). */
 int policy_talk_record(struct policy_talk *t, uint32_t peer, struct delivery_report *record);
-/* Is a part of a request there? */
+/* Has a part of a request been read? */
 bool policy_talk_is_midway(const struct policy_talk *t);
 
 #endif

@@ -43,7 +43,7 @@ int policy_word_number(const char *digits, uint64_t max, uint64_t *number)
 	return 0;
 }
 
-/* 64 and above: not a letter of the alphabet. */
+/* A value of 64: the letter is not of the alphabet. */
 static unsigned int base64_value(char c)
 {
 	if (c >= 'A' && c <= 'Z')
@@ -122,7 +122,7 @@ bool policy_word_ip(uint8_t addr[16], const char *text)
 	return true;
 }
 
-/* What an earlier answer named; "-" was nobody. */
+/* Takes the account that an earlier answer named; "-" was nobody. */
 static int take_account(struct submission *o, const char *value)
 {
 	struct account_id id = {.kind = ACCOUNT_UID};

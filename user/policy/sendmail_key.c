@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sendmail_key.c - macros of Sendmail, joined by commas, back into what they say of a submission.
+ * sendmail_key.c - reads a submission from macros of Sendmail, joined by commas.
  */
 #include "sendmail_key.h"
 
@@ -16,7 +16,7 @@ static int hex_digit(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* RFC 3461: "+2B" is a plus. What is not so stays as it is. */
+/* RFC 3461: "+2B" is a plus. A "+" that begins no such code stays as it is. */
 static void decode_xtext(char *text)
 {
 	char *out = text;
@@ -35,8 +35,8 @@ static void decode_xtext(char *text)
 	*out = '\0';
 }
 
-/* Sendmail writes IPv6 addresses as in mail headers. 0 is the address of a message that came by no
- * connection. */
+/* Sendmail writes IPv6 addresses as in mail headers. "0" is the address of a message that came by
+ * no connection. */
 static void take_client(struct submission *o, const char *address, const char *port)
 {
 	uint64_t number;

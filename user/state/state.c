@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * state.c - the connection to the state database: open, schema, damage, transactions. Rows are read
- * and written in state_row.c; what they mean is in state_rows.c and state_orders.c.
+ * and written in state_row.c; state_rows.c and state_orders.c give them their meaning.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,7 @@ static const char schema_sql[] =
 							      "PRAGMA user_version = " TEXT_OF(
 								      STATE_SCHEMA);
 
-/* Came later: an older version does not look at them, and a database of one gets them here. */
+/* Later tables: an older version ignores them, and an older database gets them here. */
 #define COLUMN_OF(name, text) ", " #name " INTEGER"
 static const char later_sql[] =
 	"CREATE TABLE IF NOT EXISTS told (kind INTEGER, uid INTEGER, domain TEXT,"
@@ -64,7 +64,7 @@ static const char later_sql[] =
 		COLUMN_OF) ");";
 #undef COLUMN_OF
 
-/* Text of an open that failed: there is no connection to ask. */
+/* Text of an open that failed, when there is no connection to hold it. */
 static _Thread_local char open_error[1024];
 
 const char *state_error(const struct state *state)
@@ -83,7 +83,7 @@ void state_set_clock(struct state *state, const struct state_clock *clock)
 	state->clock_set = true;
 }
 
-int state_say(struct state *state, int error, const char *format, ...)
+int state_errorf(struct state *state, int error, const char *format, ...)
 {
 	va_list args;
 
@@ -132,9 +132,9 @@ int state_fail(struct state *state, int rc, const char *doing)
 {
 	int error = errno_of(state, rc);
 
-	return state_say(state, error, "%s: %s", doing,
-			 error == -ENOSPC ? "no space left on the disk" :
-					    sqlite3_errmsg(state->db));
+	return state_errorf(state, error, "%s: %s", doing,
+			    error == -ENOSPC ? "no space left on the disk" :
+					       sqlite3_errmsg(state->db));
 }
 
 static int run_sql(struct state *state, const char *sql, const char *doing)
@@ -165,28 +165,27 @@ static int make_file(struct state *state, const char *path)
 	int fd;
 
 	if (snprintf(directory, sizeof(directory), "%s", path) >= (int)sizeof(directory))
-		return state_say(state, -ENAMETOOLONG, "%s: the path is too long", path);
+		return state_errorf(state, -ENAMETOOLONG, "%s: the path is too long", path);
 	if (mkdir(dirname(directory), 0700) && errno != EEXIST)
-		return state_say(state, -errno, "cannot make the directory of %s: %m", path);
+		return state_errorf(state, -errno, "cannot make the directory of %s: %m", path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
 	if (fd < 0)
-		return state_say(state, -errno, "cannot make %s: %m", path);
+		return state_errorf(state, -errno, "cannot make %s: %m", path);
 	close(fd);
 	return 0;
 }
 
-/* SQLite takes a file without a whole header for an empty one, and would begin anew without a word.
- * */
+/* SQLite takes a file without a complete header for an empty one, and would silently begin anew. */
 static int check_size(struct state *state, const char *path)
 {
 	struct stat st;
 
 	if (stat(path, &st))
-		return state_say(state, -errno, errno == ENOENT ? "%s does not exist" : "%s: %m",
-				 path);
+		return state_errorf(state, -errno, errno == ENOENT ? "%s does not exist" : "%s: %m",
+				    path);
 	if (st.st_size > 0 && st.st_size < STATE_HEAD_BYTES)
-		return state_say(state, -EBADMSG, "%s is cut off after %lld bytes", path,
-				 (long long)st.st_size);
+		return state_errorf(state, -EBADMSG, "%s is cut off after %lld bytes", path,
+				    (long long)st.st_size);
 	return 0;
 }
 
@@ -204,14 +203,14 @@ static int connect_file(struct state *state, const char *path, enum state_open h
 	if (rc != SQLITE_OK)
 		return state_fail(state, rc, path);
 	sqlite3_busy_timeout(state->db, STATE_BUSY_MS);
-	/* Until the schema is known to be ours, closing must not write into the file either. */
+	/* Until the schema is known to be ours, closing must not write into the file. */
 	sqlite3_db_config(state->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_db_config(state->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(state->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	return 0;
 }
 
-/* 0: ours; -ENOENT: nothing in it yet. */
+/* 0: it is ours; -ENOENT: it is empty. */
 static int check_schema(struct state *state, const char *path)
 {
 	int64_t application = 0, version = 0, tables = 0;
@@ -225,15 +224,15 @@ static int check_schema(struct state *state, const char *path)
 	if (r)
 		return r;
 	if (!application && !version && !tables)
-		return state_say(state, -ENOENT, "%s: nothing is saved in it yet", path);
+		return state_errorf(state, -ENOENT, "%s: nothing is saved in it yet", path);
 	if (application != STATE_APPLICATION)
-		return state_say(
+		return state_errorf(
 			state, -EPROTO,
 			"%s is the database of another program: move it away, or set another "
 			"state directory",
 			path);
 	if (version != STATE_SCHEMA)
-		return state_say(
+		return state_errorf(
 			state, -EPROTO,
 			"%s has schema %lld, this version of smtplimit knows schema %d: use the "
 			"version that wrote it, or move the file away",
@@ -260,7 +259,7 @@ static int make_schema(struct state *state, const char *path)
 	return r;
 }
 
-/* A cut or torn file may look whole from its first page. */
+/* The first page of a truncated or torn file may look right. */
 static int check_pages(struct state *state, const char *path)
 {
 	sqlite3_stmt *statement;
@@ -276,7 +275,7 @@ static int check_pages(struct state *state, const char *path)
 	rc = sqlite3_finalize(statement);
 	if (rc != SQLITE_OK)
 		return state_fail(state, rc, path);
-	return strcmp(text, "ok") ? state_say(state, -EBADMSG, "%s: %s", path, text) : 0;
+	return strcmp(text, "ok") ? state_errorf(state, -EBADMSG, "%s: %s", path, text) : 0;
 }
 
 static int use_wal(struct state *state, const char *path)
@@ -294,8 +293,9 @@ static int use_wal(struct state *state, const char *path)
 	if (rc != SQLITE_OK)
 		return state_fail(state, rc, path);
 	if (strcmp(mode, "wal"))
-		return state_say(state, -ENOTSUP,
-				 "%s: its file system has no shared memory for SQLite's WAL", path);
+		return state_errorf(state, -ENOTSUP,
+				    "%s: its file system has no shared memory for SQLite's WAL",
+				    path);
 	return run_sql(state,
 		       "PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=" STATE_WAL_BYTES,
 		       path);
@@ -332,8 +332,8 @@ static void disconnect(struct state *state)
 	state->db = NULL;
 }
 
-/* The log goes with its file, whose name it carries; the shared index is rebuilt from it. */
-static int move_superseded(struct state *state, const char *path)
+/* The log is renamed with the file, as its name must match; the shared index is rebuilt from it. */
+static int rename_damaged(struct state *state, const char *path)
 {
 	static const char *const parts[] = {"-wal", "-shm", ""};
 	char why[400], from[PATH_MAX], to[PATH_MAX];
@@ -348,30 +348,32 @@ static int move_superseded(struct state *state, const char *path)
 		if (snprintf(from, sizeof(from), "%s%s", path, parts[i]) >= (int)sizeof(from) ||
 		    snprintf(to, sizeof(to), "%s.damaged-%s%s", path, stamp, parts[i]) >=
 			    (int)sizeof(to))
-			return state_say(state, -ENAMETOOLONG, "%s: the path is too long", path);
+			return state_errorf(state, -ENAMETOOLONG, "%s: the path is too long", path);
 		if (rename(from, to) && errno != ENOENT)
-			return state_say(state, -errno,
-					 "%s is damaged (%s) and cannot be renamed: %m", path, why);
+			return state_errorf(state, -errno,
+					    "%s is damaged (%s) and cannot be renamed: %m", path,
+					    why);
 	}
-	return state_say(state, 0, "%s was damaged (%s): it is now %s, and the state begins empty",
-			 path, why, to);
+	return state_errorf(state, 0,
+			    "%s was damaged (%s): it is now %s, and the state begins empty", path,
+			    why, to);
 }
 
 static int open_write(struct state *state, const char *path)
 {
-	char said[sizeof(state->error)];
+	char message[sizeof(state->error)];
 	int r = open_once(state, path, STATE_WRITE);
 
 	if (r != -EBADMSG)
 		return r;
 	disconnect(state);
-	r = move_superseded(state, path);
+	r = rename_damaged(state, path);
 	if (r)
 		return r;
-	memcpy(said, state->error, sizeof(said));
+	memcpy(message, state->error, sizeof(message));
 	r = open_once(state, path, STATE_WRITE);
 	if (!r)
-		memcpy(state->error, said, sizeof(said));
+		memcpy(state->error, message, sizeof(message));
 	return r;
 }
 
@@ -402,7 +404,7 @@ void state_close(struct state *state)
 	free(state);
 }
 
-static int run_kept(struct state *state, enum state_statement which)
+static int run_prepared(struct state *state, enum state_statement which)
 {
 	struct state_row row;
 	int r = state_row(state, which, &row);
@@ -420,8 +422,8 @@ int state_begin(struct state *state)
 	int r;
 
 	if (state->in_transaction)
-		return state_say(state, -EINVAL, "a state transaction is open already");
-	r = run_kept(state, state->write ? STATE_SQL_BEGIN : STATE_SQL_BEGIN_READ);
+		return state_errorf(state, -EINVAL, "a state transaction is open already");
+	r = run_prepared(state, state->write ? STATE_SQL_BEGIN : STATE_SQL_BEGIN_READ);
 	if (r)
 		return r;
 	state->in_transaction = true;
@@ -432,23 +434,23 @@ int state_begin(struct state *state)
 
 void state_rollback(struct state *state)
 {
-	/* SQLite may have rolled back by itself when the disk was full: then this is an error,
+	/* SQLite may have rolled back by itself when the disk was full: then this fails, which is
 	 * ignored. */
 	sqlite3_exec(state->db, "ROLLBACK", NULL, NULL, NULL);
 	state->in_transaction = false;
 	state->failed = 0;
 }
 
-/* The log is emptied into the database, so that on a full disk its space can be written again. */
-static int give_up(struct state *state, int error)
+/* On a full disk the log is emptied into the database, so that its space can be used again. */
+static int fail_commit(struct state *state, int error)
 {
-	char said[sizeof(state->error)];
+	char message[sizeof(state->error)];
 
-	memcpy(said, state->error, sizeof(said));
+	memcpy(message, state->error, sizeof(message));
 	state_rollback(state);
 	if (error == -ENOSPC)
 		sqlite3_wal_checkpoint_v2(state->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-	memcpy(state->error, said, sizeof(said));
+	memcpy(state->error, message, sizeof(message));
 	return error;
 }
 
@@ -458,16 +460,16 @@ int state_commit(struct state *state)
 	int r;
 
 	if (!state->in_transaction)
-		return state_say(state, -EINVAL, "no state transaction is open");
-	r = state->failed ? state->failed : run_kept(state, STATE_SQL_COMMIT);
+		return state_errorf(state, -EINVAL, "no state transaction is open");
+	r = state->failed ? state->failed : run_prepared(state, STATE_SQL_COMMIT);
 	if (r)
-		return give_up(state, r);
+		return fail_commit(state, r);
 	state->in_transaction = false;
 	return durable ? state_sync(state) : 0;
 }
 
 /* synchronous=NORMAL does not sync the log at a commit, and the setting cannot change within a
- * transaction: what must survive a power cut asks for its sync here. */
+ * transaction: so commits that must survive a power failure sync here. */
 int state_sync(struct state *state)
 {
 	sqlite3_file *wal = NULL;
@@ -476,5 +478,6 @@ int state_sync(struct state *state)
 	rc = sqlite3_file_control(state->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal);
 	if (rc == SQLITE_OK && wal && wal->pMethods)
 		rc = wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL);
-	return rc == SQLITE_OK ? 0 : state_say(state, -EIO, "the state database cannot be synced");
+	return rc == SQLITE_OK ? 0 :
+				 state_errorf(state, -EIO, "the state database cannot be synced");
 }

@@ -3,15 +3,15 @@
  * state.h - what must outlive a reboot, in SQLite (WAL): windows, suspensions, totals, and the
  * orders that the command line leaves for the daemon.
  *
- * In memory every time is boot time. Each row also keeps the boot id and the distance between wall
- * clock and boot time at its writing: in the same boot the boot time is taken as it is (a clock
- * step moves nothing), after a reboot it is moved by the wall clock. Moved seconds of a window may
- * be negative: before this boot. Calls return 0 or -errno and log nothing; state_error() has the
- * text of the last failure of this connection.
+ * In memory every time is boot time. Each row also keeps the boot id and, for both clocks, the time
+ * of its writing. In the same boot the boot time is taken as it is (a clock step moves nothing),
+ * after a reboot it is moved by the wall clock. Moved seconds of a window may be negative: before
+ * this boot. Calls return 0 or -errno and log nothing; state_error() has the text of the last
+ * failure of this connection.
  *
  * A suspension or an order is on the disk when its put, or the commit around it, has returned 0.
- * All else may lose the last seconds in a power cut, never in a crash of the process. -ENOSPC:
- * nothing of the transaction was kept, and the next one may work.
+ * Anything else may lose the last seconds when the power fails, but never when the process crashes.
+ * -ENOSPC: nothing of the transaction was kept, and the next one may work.
  */
 #ifndef SMTPL_STATE_H
 #define SMTPL_STATE_H
@@ -28,7 +28,7 @@
 
 struct state;
 
-/* What the kernel counted for one key, and how much of it the windows have taken in. */
+/* What the kernel counted for one key, and how much of it the windows have already counted. */
 struct state_count {
 	uint32_t uid;
 	char domain[SMTPL_DOMAIN_SIZE];
@@ -36,8 +36,8 @@ struct state_count {
 	struct smtpl_totals accounted; /* attempts that went through the pipeline */
 };
 
-/* One order of the command line, carried out by the daemon or, without one, by the command itself.
- * */
+/* One order of the command line, carried out by the daemon or, without one, by the command
+ * itself. */
 struct state_order {
 	int64_t id;
 	struct account_id account;
@@ -47,15 +47,15 @@ struct state_order {
 	int64_t created_wall_s; /* Unix time at which it was given */
 };
 
-/* A suspension as it is told to people. */
+/* A suspension, with the texts that people are shown. */
 struct state_suspension {
 	struct account_id account;
-	/* Times in boot time of now. Read back, what lies before this boot is 0: an until_ns so is
-	 * over, and a since_ns put as 0 keeps the start that the row has. */
+	/* Times in boot time of now. When read back, a time before this boot is 0: then an until_ns
+	 * is over, and a since_ns that is put as 0 keeps the start that the row has. */
 	struct smtpl_suspension kernel;
 	char domain[SMTPL_DOMAIN_SIZE]; /* the account's own domain for the text, or "" */
 	char reason[256];
-	int64_t since_wall_s; /* Unix time of the start; set by reading, not looked at by the put */
+	int64_t since_wall_s; /* Unix time of the start; set by reading, ignored by the put */
 };
 
 enum state_open {
@@ -64,15 +64,14 @@ enum state_open {
 };
 
 /* A missing file (or one without tables yet) with STATE_READ is -ENOENT; one of another schema
- * -EPROTO, and untouched. A damaged file is renamed to FILE.damaged-TIME with STATE_WRITE, and said
- * by state_error(), which is "" after any other success; -EBADMSG with STATE_READ. On failure
- * *state is untouched and state_error(NULL) has the text. */
+ * -EPROTO, and untouched. With STATE_WRITE a damaged file is renamed to FILE.damaged-TIME and
+ * state_error() says so, which is "" after any other success; with STATE_READ it is -EBADMSG. On
+ * failure *state is untouched and state_error(NULL) has the text. */
 int state_open(const char *path, enum state_open how, struct state **state);
 void state_close(struct state *state);
 const char *state_error(const struct state *state);
 
-/* Rows that the state_each calls of this connection passed over because their content was not
- * valid. */
+/* Rows that the state_each calls of this connection skipped because their content was not valid. */
 uint64_t state_skipped(const struct state *state);
 
 /* The clocks that rows are stamped with and moved by. Read afresh for each call; tests set their
@@ -99,8 +98,8 @@ int state_delete_count(struct state *state, uint32_t uid, const char *domain);
 int state_put_suspension(struct state *state, const struct state_suspension *suspension);
 int state_delete_suspension(struct state *state, const struct account_id *account);
 
-/* Each calls back once a row; a callback's non-zero return ends the call and is returned. The
- * window given is the callback's to keep (window_clear). */
+/* Each calls back for every row; a callback's non-zero return ends the call and is returned. The
+ * callback owns the window (window_clear). */
 int state_each_window(struct state *state,
 		      int (*each)(void *arg, const struct account_id *account,
 				  const char *own_domain, struct window *window),
@@ -111,16 +110,16 @@ int state_each_suspension(struct state *state,
 			  int (*each)(void *arg, const struct state_suspension *suspension),
 			  void *arg);
 
-/* Orders: put returns the id; each gives them in order, and its callback may delete and put; delete
- * when carried out (-ENOENT: it is gone already); pending: 1, 0. */
+/* Orders: put sets the id; each calls back in their order, and may delete and put; delete one when
+ * it is carried out (-ENOENT: it is gone already); pending returns 1 or 0. */
 int state_put_order(struct state *state, const struct state_order *order, int64_t *id);
 int state_each_order(struct state *state, int (*each)(void *arg, const struct state_order *order),
 		     void *arg);
 int state_delete_order(struct state *state, int64_t id);
 int state_order_pending(struct state *state, int64_t id);
 
-/* Whoever gave an order waits for seconds, and was told when they had passed: one that is older, or
- * of a clock that was set back since, must not be carried out any more. */
+/* A command waits for its order for seconds and then reports a failure: so an order that is older,
+ * or that lies in the future because the clock was set back, must not be carried out any more. */
 #define STATE_ORDER_FRESH_S 60
 bool state_order_stale(const struct state_order *order, int64_t now_wall_s);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * state_db.h - what the state_*.c files share: the connection, its kept statements, and the reading
- * and writing of rows. Nobody else includes this.
+ * state_db.h - what the state_*.c files share: the connection, its prepared statements, and the
+ * reading and writing of rows. Nobody else includes this.
  */
 #ifndef SMTPL_STATE_DB_H
 #define SMTPL_STATE_DB_H
@@ -51,16 +51,16 @@ struct state {
 	bool clock_set;
 	int failed; /* first failure in the open transaction */
 	uint64_t skipped;
-	uint64_t told_puts;
+	uint64_t relay_count_puts;
 	struct state_clock clock;
 	char error[1024];
 };
 
 /* The -errno for a result code of SQLite, with the text "doing: why" for state_error(). */
 int state_fail(struct state *state, int rc, const char *doing);
-int state_say(struct state *state, int error, const char *format, ...)
+int state_errorf(struct state *state, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* What was committed is on the disk. */
+/* Syncs what was committed to the disk. */
 int state_sync(struct state *state);
 
 /* Bind the columns of one row in their order, then run it. The first failure is kept. */
@@ -86,22 +86,22 @@ bool state_get_u32(struct state_row *row, uint32_t *value);
 bool state_get_text(struct state_row *row, char *text, size_t size); /* NUL padded */
 bool state_get_account(struct state_row *row, struct account_id *account);
 
-/* The three columns boot, wall_ns, boot_ns: written as of now; read as what to add to the row's
- * times to have them in this boot. */
+/* The three columns boot, wall_ns, boot_ns: stamped with the time of writing; read as a shift that
+ * moves the row's times into this boot. */
 int state_clock_now(struct state *state, struct state_clock *clock);
 void state_row_stamp(struct state_row *row, const struct state_clock *now);
 bool state_get_shift(struct state_row *row, const struct state_clock *now, int64_t *shift_ns);
-/* A boot time moved into this boot, or 0 where that is before it. False: not a time. */
+/* Moves a boot time into this boot; 0 where it is before that. False: not a time. */
 bool state_move_time(int64_t ns, int64_t shift_ns, __u64 *moved_ns);
-/* Whole seconds, towards the past: a mail is never moved behind now. */
+/* Whole seconds, rounded down: a mail is never moved behind now. */
 int64_t state_seconds(int64_t ns);
 
-/* A database that an earlier version has made, and nobody has written since, lacks some. */
+/* A database that only an earlier version has opened for writing lacks some tables. */
 bool state_has_table(struct state *state, const char *name);
 
 /* state_window.c: a window as bytes. Times are as they are in the window; malloc'ed. */
 int state_window_pack(const struct window *window, unsigned char **bytes, size_t *size);
-/* -EBADMSG: not what pack writes; -ENOMEM. The window is then empty. */
+/* -EBADMSG: pack does not write this; -ENOMEM. The window is then empty. */
 int state_window_unpack(const unsigned char *bytes, size_t size, int64_t shift_s,
 			struct window *window);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_feeds.c - what mail servers told, what that superseded, and their feeds in the state
- * database.
+ * state_feeds.c - what mail servers reported, what their reports supersede, and their feeds in the
+ * state database.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,13 +10,13 @@
 
 #define TRIM_EVERY 4096 /* puts */
 
-/* Past the bound down to three quarters of it. */
-static int trim_told(struct state *state)
+/* Deletes rows beyond the bound, down to three quarters of it. */
+static int trim_relay_counts(struct state *state)
 {
 	struct state_row row;
 	int r;
 
-	if (state->told_puts++ % TRIM_EVERY)
+	if (state->relay_count_puts++ % TRIM_EVERY)
 		return 0;
 	r = state_row(state, STATE_SQL_TRIM_RELAY_COUNTS, &row);
 	if (r)
@@ -36,7 +36,7 @@ int state_add_relay_count(struct state *state, const struct account_id *account,
 	int r = state_clock_now(state, &now);
 
 	if (!r)
-		r = trim_told(state);
+		r = trim_relay_counts(state);
 	if (!r)
 		r = state_row(state, STATE_SQL_ADD_RELAY_COUNTS, &row);
 	if (r)
@@ -110,8 +110,8 @@ static bool get_counts(struct state_row *row, uint64_t *const values[], size_t c
 	return true;
 }
 
-static bool get_told(struct state_row *row, struct account_id *account,
-		     char domain[SMTPL_DOMAIN_SIZE], struct relay_count *counts)
+static bool get_relay_count(struct state_row *row, struct account_id *account,
+			    char domain[SMTPL_DOMAIN_SIZE], struct relay_count *counts)
 {
 	uint64_t *const values[] = {&counts->delivered, &counts->deferred, &counts->failed,
 				    &counts->unknown,	&counts->refused,  &counts->bypass};
@@ -137,7 +137,7 @@ int state_each_relay_count(struct state *state,
 	if (r)
 		return r;
 	while ((r = state_row_next(&row)) > 0) {
-		if (!get_told(&row, &account, domain, &counts)) {
+		if (!get_relay_count(&row, &account, domain, &counts)) {
 			state->skipped++;
 			continue;
 		}
@@ -191,7 +191,7 @@ int state_each_superseded(struct state *state,
 	return r;
 }
 
-/* As boot time, and as Unix time; 0 stays 0. */
+/* Reads a time as boot time and as Unix time; 0 stays 0. */
 static bool get_time(struct state_row *row, const struct state_clock *now, int64_t shift_ns,
 		     uint64_t *boot_ns, int64_t *wall_s)
 {
@@ -221,7 +221,7 @@ static bool get_feed(struct state_row *row, const struct state_clock *now, struc
 	    !state_get_u32(row, &k->mta))
 		return false;
 	k->running = state_get_int(row) != 0;
-	return get_time(row, now, shift_ns, &k->told_ns, &feed->told_wall_s) &&
+	return get_time(row, now, shift_ns, &k->told_ns, &feed->reported_wall_s) &&
 	       get_time(row, now, shift_ns, &k->changed_ns, &feed->changed_wall_s) &&
 	       get_counts(row, values, sizeof(values) / sizeof(*values));
 }

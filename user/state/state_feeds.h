@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * state_feeds.h - mail servers' feeds in the state database: what they told per account and sender
- * domain, which attempts of the kernel's counts that superseded, and the feeds themselves. A
- * database of an earlier version has nothing of it.
+ * state_feeds.h - mail servers' feeds in the state database: what they reported per account and
+ * sender domain, which attempts of the kernel's counts those reports supersede, and the feeds
+ * themselves. A database of an earlier version has none of it.
  */
 #ifndef SMTPL_STATE_FEEDS_H
 #define SMTPL_STATE_FEEDS_H
@@ -17,17 +17,17 @@
 
 struct state_feed {
 	struct pipeline_feed known; /* times in boot time of now, 0: before this boot */
-	int64_t told_wall_s;	    /* Unix time; 0: never */
+	int64_t reported_wall_s;    /* Unix time; 0: never */
 	int64_t changed_wall_s;
 };
 
-/* Adds to the row. */
+/* Adds `more` to the row of the account and sender domain. */
 int state_add_relay_count(struct state *state, const struct account_id *account, const char *domain,
 			  const struct relay_count *more);
 int state_put_superseded(struct state *state, uint32_t uid, const char *domain,
 			 const struct smtpl_totals *superseded);
 int state_put_feed(struct state *state, const struct pipeline_feed *feed);
-/* Of counts that the maps know nothing of. */
+/* Deletes what belongs to counts of other maps. */
 int state_clear_relay_counts(struct state *state);
 
 /* As the state_each calls of state.h. */

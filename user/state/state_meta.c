@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_meta.c - which maps the state database belongs to. Read and written once a start, so the
- * statements are not kept.
+ * state_meta.c - which maps the state database belongs to. Read and written once at each start, so
+ * the statements are not kept prepared.
  */
 #include <errno.h>
 #include "state_db.h"

@@ -15,14 +15,14 @@ int state_put_generation(struct state *state, uint64_t generation);
 /* How long a call waits for another process that holds the database; then it is -EBUSY. */
 void state_set_busy_ms(struct state *state, int ms);
 
-/* Closing leaves the log and its index: on a full disk there would be no room to make them again,
- * and nothing could be read. */
+/* Closing keeps the write-ahead log and its index: on a full disk there would be no room to make
+ * them again, and nothing could be read. */
 void state_keep_files(struct state *state);
 
-/* Is the error of the disk's making: nothing can be written, but all can be read? */
+/* Does the error mean that nothing can be written, but all can be read? */
 bool state_is_full(int err);
 
-/* All counts are taken in: the maps begin with them. */
+/* Marks all counts as accounted, for maps that begin with them. */
 int state_accept_counts(struct state *state);
 
 #endif

@@ -39,7 +39,7 @@ static bool get_order(struct state_row *row, struct state_order *order)
 	return account && (suspend == 0 || suspend == 1) && for_s >= 0 && reason;
 }
 
-/* One look-up for each order: no statement is open while the callback writes. */
+/* Each order is looked up by itself, so that no statement is open while the callback writes. */
 int state_each_order(struct state *state, int (*each)(void *arg, const struct state_order *order),
 		     void *arg)
 {
@@ -79,7 +79,7 @@ int state_delete_order(struct state *state, int64_t id)
 	state_row_int(&row, id);
 	r = state_row_write(&row, true);
 	if (!r && !sqlite3_changes(state->db))
-		return state_say(state, -ENOENT, "order %lld is gone already", (long long)id);
+		return state_errorf(state, -ENOENT, "order %lld is gone already", (long long)id);
 	return r;
 }
 

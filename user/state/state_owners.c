@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_owners.c - the owners of domains in the state database: the last that were known, for
- * commands that show accounts and for a start at which they cannot be read.
+ * state_owners.c - the owners of domains in the state database: the last known ones, for commands
+ * that show accounts, and for a start at which the sources cannot be read.
  */
 #include <errno.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static int make_table(struct state *state)
 	int rc;
 
 	if (!state->write)
-		return state_say(state, -EROFS, "the state database is open for reading only");
+		return state_errorf(state, -EROFS, "the state database is open for reading only");
 	rc = sqlite3_exec(state->db,
 			  "CREATE TABLE IF NOT EXISTS owners (domain TEXT PRIMARY KEY, uid INTEGER)"
 			  " WITHOUT ROWID",
@@ -60,7 +60,7 @@ int state_each_owner(struct state *state, int (*each)(void *arg, const char *dom
 	return r;
 }
 
-/* By the domain as it stands in the row, whatever that is. */
+/* By the text that the row has, valid or not. */
 static int delete_owner(struct state *state, const char *domain)
 {
 	struct state_row row;
@@ -72,7 +72,7 @@ static int delete_owner(struct state *state, const char *domain)
 	return state_row_write(&row, false);
 }
 
-/* What is deleted was read already: SQLite takes care of a statement whose last row goes away. */
+/* A row is deleted after it was read: SQLite allows that while the statement goes on. */
 static int delete_others(struct state *state, const struct owners *owners)
 {
 	struct state_row row;

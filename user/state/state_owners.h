@@ -8,8 +8,8 @@
 #include "owners/owners.h"
 #include "state.h"
 
-/* Make the saved rows those of the table (NULL: none), in a transaction of its own; rows that are
- * the same are not written. 0 or -errno: then nothing changed. */
+/* Replace the saved rows by those of the table (NULL: none), in a transaction of its own; rows that
+ * are the same are not written. 0 or -errno: then nothing changed. */
 int state_put_owners(struct state *state, const struct owners *owners);
 
 /* In no order. A non-zero return of `each` ends the call and is returned. */

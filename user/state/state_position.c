@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_position.c - how far the log of a mail server was told: written in the transaction of what
- * it told, so that a restart neither loses nor doubles anything.
+ * state_position.c - the position up to which the log of a mail server was read. It is written in
+ * the transaction of the reports from there, so that a restart neither loses nor repeats any.
  */
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_row.c - one row of the state database: its columns in and out of C types, and its time
- * moved into this boot.
+ * state_row.c - one row of the state database: its columns to and from C types, with times moved
+ * into this boot.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static const char *const statement_sql[] = {
 				 " refused, last_ns, domains, accounted_delivered,"
 				 " accounted_deferred, accounted_failed, accounted_unknown"
 				 " FROM counts",
-	/* A start of 0 was before the boot of this writing: the row knows it, in its own clock. */
+	/* A start of 0 is before this boot: the row's own start is kept, moved to the new stamp. */
 	[STATE_SQL_PUT_SUSPENSION] =
 		"INSERT INTO suspensions (" KEY ", " STAMP
 		", since_ns, until_ns, bad, min, percent,"
@@ -108,7 +108,7 @@ int state_row(struct state *state, enum state_statement which, struct state_row 
 			return state_fail(state, rc, "state database");
 	}
 	if (sqlite3_stmt_busy(*kept))
-		return state_say(state, -EBUSY, "a callback of the same state call asked again");
+		return state_errorf(state, -EBUSY, "a callback of the same state call asked again");
 	*row = (struct state_row){.state = state, .statement = *kept, .rc = SQLITE_OK};
 	return 0;
 }
@@ -150,15 +150,15 @@ void state_row_end(struct state_row *row)
 	sqlite3_clear_bindings(row->statement);
 }
 
-/* Within a transaction the first failure is remembered and the rest is not tried: SQLite may have
- * rolled back, and what followed would then be committed one by one. */
+/* Within a transaction the first failure is remembered and nothing more is tried: SQLite may have
+ * rolled back, and what follows would then be committed one by one. */
 int state_row_write(struct state_row *row, bool durable)
 {
 	struct state *state = row->state;
 	int r = 0;
 
 	if (!state->write)
-		r = state_say(state, -EROFS, "the state database is open for reading only");
+		r = state_errorf(state, -EROFS, "the state database is open for reading only");
 	else if (state->in_transaction && state->failed)
 		r = state->failed;
 	if (!r && row->rc == SQLITE_OK)
@@ -241,12 +241,13 @@ static int read_boot_id(struct state *state)
 	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
 
 	if (!f)
-		return state_say(state, -errno, "cannot read /proc/sys/kernel/random/boot_id: %m");
+		return state_errorf(state, -errno,
+				    "cannot read /proc/sys/kernel/random/boot_id: %m");
 	length = fread(id, 1, sizeof(state->clock.boot_id) - 1, f);
 	fclose(f);
 	id[length] = '\0';
 	id[strcspn(id, "\n")] = '\0';
-	return id[0] ? 0 : state_say(state, -EIO, "/proc/sys/kernel/random/boot_id is empty");
+	return id[0] ? 0 : state_errorf(state, -EIO, "/proc/sys/kernel/random/boot_id is empty");
 }
 
 int state_clock_now(struct state *state, struct state_clock *clock)
@@ -269,8 +270,8 @@ void state_row_stamp(struct state_row *row, const struct state_clock *now)
 	state_row_int(row, now->boot_ns);
 }
 
-/* After a reboot the time between the row's writing and now is what the wall clock says, but never
- * less than none: a host that comes up in 1970 must not make a suspension eternal. */
+/* After a reboot the wall clock says how much time passed since the row was written, but it is
+ * never taken as negative: a host that comes up in 1970 must not make a suspension eternal. */
 bool state_get_shift(struct state_row *row, const struct state_clock *now, int64_t *shift_ns)
 {
 	char boot[sizeof(now->boot_id)];

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "state_db.h"
 
-/* No time in a row is further from its boot than this: sums of two cannot overflow. */
+/* No time in a row is further from its boot than this, so that sums of two cannot overflow. */
 #define TIME_MAX_NS (INT64_MAX / 4)
 
 static int delete_row(struct state *state, enum state_statement which,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_window.c - a window as the bytes of one column, and back. What comes back may be anything:
- * a damaged page, another program's row. Only what pack could have written makes a window.
+ * state_window.c - a window as the bytes of one column, and back. The bytes that are read may be
+ * anything, from a damaged page or another program: only what pack could have written makes a
+ * window.
  *
  * Little endian: u32 version, u32 slots, u32 pending; slots of i64 second, u32 delivered, deferred,
  * failed, in order of time; pending mails of u64 mail, i64 second.

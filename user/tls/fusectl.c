@@ -26,8 +26,8 @@ int fusectl_open(void)
 	return err ? err : fd;
 }
 
-static int look_at(int fusectl, const char *name, int (*each)(void *arg, int fd, uid_t uid),
-		   void *arg)
+static int visit(int fusectl, const char *name, int (*each)(void *arg, int fd, uid_t uid),
+		 void *arg)
 {
 	int fd = openat(fusectl, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
@@ -56,7 +56,7 @@ int fusectl_each_user(int fusectl, int (*each)(void *arg, int fd, uid_t uid), vo
 	}
 	while (!ret && (entry = readdir(dir)))
 		if (entry->d_name[0] != '.')
-			ret = look_at(fusectl, entry->d_name, each, arg);
+			ret = visit(fusectl, entry->d_name, each, arg);
 	closedir(dir);
 	return ret;
 }

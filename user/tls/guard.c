@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * guard.c - see guard.h. The guard itself never forks and never touches another process's memory,
- * so it never stands still with the others: its helpers do that.
+ * so it never waits like the others: its helpers do that.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,17 +21,18 @@
 #include "base/log.h"
 #include "base/sandbox.h"
 
-#define IDLE_MS 1000 /* between two looks */
+#define IDLE_MS 1000 /* between two checks */
 #define TICK_MS 200  /* the same, while any user has FUSE, or anybody was found waiting */
 
-/* So many more looks that found somebody waiting than others. */
-#define FORK_TICKS 5
-#define LOOK_TICKS 10
+/* So many more checks must have found somebody waiting than not. */
+#define FORK_TICKS   5
+#define MEMORY_TICKS 10
 
-/* So many looks more have found the scout at one process. */
+/* So many further checks must have found the scout at the same process. */
 #define HOLDER_TICKS 2
 
-/* Where it does not help to end what the holder's user has, what other users have is ended. */
+/* When aborting the connections of the holder's user has not helped for so long, others' are
+ * aborted. */
 #define ALL_MS	    3000
 #define HOPELESS_MS 10000
 
@@ -41,7 +42,7 @@ static const char *const fork_waits[] = {"percpu_rwsem_wait", NULL};
 /* Where the prober waits for the memory of another process: fs/proc/base.c, fs/proc/task_mmu.c.
  * mm_access and perf_event_open: for an exec, which waits for that memory itself where another
  * process shares it. */
-static const char *const look_waits[] = {
+static const char *const memory_waits[] = {
 	"proc_map_files_readdir",
 	"proc_map_files_lookup",
 	"map_files_d_revalidate",
@@ -65,16 +66,16 @@ struct guard_child {
 	struct guard_helper canary, scout;
 	volatile pid_t *scout_at;
 	unsigned int fork_ticks;
-	unsigned int look_ticks;
+	unsigned int memory_ticks;
 	int64_t held_ms;	 /* since when something stands still; 0: nothing does */
 	int64_t finish_ms;	 /* when it shall end; 0: not by itself */
-	pid_t was_at;		 /* at the look before, the scout */
-	unsigned int same_ticks; /* for so many looks it has been there */
-	pid_t holder;		 /* whose memory is locked, as far as it is known; 0: it is not */
+	pid_t was_at;		 /* where the scout was at the check before */
+	unsigned int same_ticks; /* how many checks it has been there */
+	pid_t holder;		 /* the process whose memory is locked; 0: not known */
 	uint32_t holder_uid;
 	bool all; /* users' connections may be to blame, and not the holder's alone */
 	bool hopeless;
-	bool told; /* the guarded process has been, of this time */
+	bool reported; /* the guarded process has got a report of this time */
 	struct guard_rescue rescue;
 };
 
@@ -106,8 +107,8 @@ static bool waits_in(pid_t pid, const char *const *functions)
 	return *functions != NULL;
 }
 
-/* Others wait there for a moment as well; and who lets go for a moment is found at once the next
- * time. */
+/* Others wait there for a moment as well; and a wait that stops for a moment is noticed at once
+ * when it goes on. */
 static bool count_ticks(unsigned int *ticks, unsigned int enough, bool waits)
 {
 	if (waits && *ticks < enough)
@@ -120,9 +121,10 @@ static bool count_ticks(unsigned int *ticks, unsigned int enough, bool waits)
 static bool is_held(struct guard_child *g)
 {
 	bool fork = count_ticks(&g->fork_ticks, FORK_TICKS, waits_in(g->canary.pid, fork_waits));
-	bool look = count_ticks(&g->look_ticks, LOOK_TICKS, waits_in(g->guarded, look_waits));
+	bool memory =
+		count_ticks(&g->memory_ticks, MEMORY_TICKS, waits_in(g->guarded, memory_waits));
 
-	return fork || look;
+	return fork || memory;
 }
 
 static const char *what_is_held(const struct guard_child *g)
@@ -140,13 +142,13 @@ static int is_one(void *arg, int fd, uid_t uid)
 
 static bool is_quick(const struct guard_child *g)
 {
-	return g->fork_ticks || g->look_ticks || g->held_ms || g->finish_ms ||
+	return g->fork_ticks || g->memory_ticks || g->held_ms || g->finish_ms ||
 	       fusectl_each_user(g->fusectl, is_one, NULL) != 0;
 }
 
 /* --- whose fault it is ---------------------------------------------------------------------- */
 
-/* Not by the owner of its /proc files: a process that must not be dumped has root's. */
+/* Not by the owner of its /proc files: those of a process that must not be dumped are root's. */
 static bool uid_of(pid_t pid, uint32_t *uid)
 {
 	char text[4096];
@@ -157,8 +159,7 @@ static bool uid_of(pid_t pid, uint32_t *uid)
 	return line && sscanf(line, "\nUid: %u", uid) == 1;
 }
 
-/* Does any thread of it wait for what cannot be interrupted? Memory can be locked for long by work,
- * too. */
+/* Does any thread of it wait uninterruptibly? Its memory can be locked for long by work, too. */
 static bool is_stuck(pid_t pid)
 {
 	char path[64], text[512];
@@ -216,26 +217,26 @@ static int end_one(void *arg, int fd, uid_t uid)
 	return 0;
 }
 
-/* What a process waits for can be another uid's, in a user namespace of theirs; and another process
- * that shares its memory can be the one that waits. */
+/* A process may wait for another uid's server, in a user namespace of theirs; and the waiting one
+ * may be another process that shares its memory. */
 static void end_connections(struct guard_child *g, int64_t now_ms)
 {
 	bool late = now_ms >= g->held_ms + ALL_MS, too_late = now_ms >= g->held_ms + HOPELESS_MS;
 
 	if (g->holder && !g->holder_uid)
-		return; /* a user's FUSE does not let root in, but with allow_other */
+		return; /* a user's FUSE does not let root in without allow_other */
 	g->all = late && (!g->holder || is_stuck(g->holder) || too_late);
 	if (g->holder || g->all)
 		fusectl_each_user(g->fusectl, end_one, g);
 }
 
-/* At once: the next one may hold it up already, with nothing free in between. */
-static void tell(struct guard_child *g)
+/* Reports at once: the next one may hold it up already, with nothing free in between. */
+static void report(struct guard_child *g)
 {
 	g->rescue.ms = clock_mono_ms() - g->held_ms;
 	send(g->fd, &g->rescue, sizeof(g->rescue), MSG_NOSIGNAL | MSG_DONTWAIT);
 	g->rescue = (struct guard_rescue){};
-	g->told = true;
+	g->reported = true;
 }
 
 static bool rescue(struct guard_child *g)
@@ -250,8 +251,8 @@ static bool rescue(struct guard_child *g)
 		return false;
 	end_connections(g, now_ms);
 	if (g->rescue.ended)
-		tell(g);
-	if (g->told || g->hopeless || now_ms < g->held_ms + HOPELESS_MS)
+		report(g);
+	if (g->reported || g->hopeless || now_ms < g->held_ms + HOPELESS_MS)
 		return true;
 	g->hopeless = true;
 	log_error("%s has waited for %d s, for %s, and no FUSE file system is to blame",
@@ -261,11 +262,11 @@ static bool rescue(struct guard_child *g)
 
 static void released(struct guard_child *g)
 {
-	if (!g->told)
-		tell(g);
+	if (!g->reported)
+		report(g);
 	g->held_ms = 0;
 	g->was_at = 0;
-	g->hopeless = g->told = false;
+	g->hopeless = g->reported = false;
 }
 
 /* --- the process ---------------------------------------------------------------------------- */
@@ -275,7 +276,7 @@ static bool is_over(const struct guard_child *g)
 	return g->finish_ms && (!g->fork_ticks || g->hopeless) && clock_mono_ms() >= g->finish_ms;
 }
 
-/* The guarded process says nothing but how long it needs us yet. */
+/* The guarded process only sends how long it still needs the guard. */
 static void wait_ms(struct guard_child *g, int ms)
 {
 	struct pollfd end = {.fd = g->finish_ms ? -1 : g->fd, .events = POLLIN};
@@ -306,7 +307,7 @@ static int loop(struct guard_child *g)
 static int guard_main(void *arg, int fd, pid_t parent)
 {
 	/* DAC_OVERRIDE: fusectl's files are the users'. SYS_PTRACE: wchan of a process that has
-	 * more. */
+	 * more capabilities. */
 	static const unsigned int keep[] = {CAP_DAC_OVERRIDE, CAP_SYS_PTRACE};
 	struct guard_child g = {.fd = fd, .guarded = parent};
 	int err;
@@ -328,7 +329,7 @@ int guard_start(struct guard *g)
 	return child_start(guard_main, NULL, &g->pid, &g->fd);
 }
 
-void guard_start_or_say(struct guard *g)
+void guard_start_or_warn(struct guard *g)
 {
 	int err = guard_start(g);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober.c - the prober's beginning and its loop: what it is asked, processes that end, and a
- * second's tick.
+ * prober.c - the start of the prober and its loop: requests, processes that end, and the work of
+ * each second.
  */
 #include <errno.h>
 #include <sys/epoll.h>
@@ -26,7 +26,7 @@ static void on_second(struct prober_child *c, uint64_t now_ns)
 		prober_library_check(c);
 	} else {
 		prober_detach_tend(c, now_ns);
-		prober_process_rest(c);
+		prober_process_end_idle(c);
 		prober_library_tend(c);
 	}
 	prober_report(c, now_ns);
@@ -52,14 +52,14 @@ static struct prober_process *process_of(struct prober_child *c, const struct sm
 	return p;
 }
 
-static void count_look(struct prober_child *c, struct prober_process *p, int err, bool was_probed)
+static void count_scan(struct prober_child *c, struct prober_process *p, int err, bool was_probed)
 {
 	if (err == -EDQUOT)
 		c->state.skipped++;
 	else if (err)
 		c->state.unreadable++;
 	else if (!p->count && prober_process_ended(p))
-		c->state.unreadable++; /* while it was looked at */
+		c->state.unreadable++; /* it ended during the scan */
 	else if (!p->count)
 		c->state.without++;
 	else if (!was_probed)
@@ -68,7 +68,7 @@ static void count_look(struct prober_child *c, struct prober_process *p, int err
 		prober_process_end(c, p);
 }
 
-static void look(struct prober_child *c, const struct smtpl_tls_ask *ask, struct prober_process *p)
+static void scan(struct prober_child *c, const struct smtpl_tls_ask *ask, struct prober_process *p)
 {
 	bool known = p != NULL, was_probed = p && p->count;
 	int err;
@@ -79,7 +79,7 @@ static void look(struct prober_child *c, const struct smtpl_tls_ask *ask, struct
 		return;
 	err = prober_scan(c, p, PROBER_SCAN_ASKED);
 	if (!known || err || p->count)
-		count_look(c, p, err, was_probed);
+		count_scan(c, p, err, was_probed);
 }
 
 static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
@@ -89,7 +89,7 @@ static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
 	struct prober_process *p;
 
 	c->ask_ns = now_ns;
-	/* Many asks are read at once. If the guard is gone, the loop finds it so. */
+	/* Many requests are read at once. If the guard is gone, the loop ends after them. */
 	if (!prober_pause_take(c) || c->state.paused_ns) {
 		c->state.skipped++;
 		return;
@@ -103,9 +103,9 @@ static void on_ask(void *arg, const struct smtpl_tls_ask *ask)
 		c->state.skipped++;
 		return;
 	}
-	look(c, ask, p);
+	scan(c, ask, p);
 	prober_budget_worked(&c->budget, ask->uid, clock_boot_ns() - now_ns, now_ns);
-	/* Many asks are no reason to seem dead. */
+	/* Many requests must not delay the heartbeat. */
 	if (now_ns >= c->second_ns)
 		on_second(c, now_ns);
 }
@@ -165,7 +165,7 @@ static void loop(struct prober_child *c)
 	}
 }
 
-/* A descriptor for each process. */
+/* There is a descriptor for each process. */
 static void allow_files(void)
 {
 	struct rlimit limit;
@@ -176,7 +176,7 @@ static void allow_files(void)
 	}
 }
 
-/* In a pause what is there stays, but for files that were changed, or of which nothing is known any
+/* In a pause existing probes stay, except those in files that have changed or are not known any
  * more. */
 static void take_over(struct prober_child *c, bool again)
 {
@@ -187,7 +187,7 @@ static void take_over(struct prober_child *c, bool again)
 	prober_recover_files(c);
 	if (!c->state.paused_ns)
 		prober_library_start(c);
-	prober_report(c, clock_boot_ns()); /* for who comes after, should this one end now */
+	prober_report(c, clock_boot_ns()); /* for the next prober, should this one end now */
 }
 
 int prober_main(void *arg, int fd, pid_t parent)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * prober.h - the process that puts probes where they are needed: into the process that opened an
- * SMTP session ([watch] tls = process), or into the library for all (library). It is asked by the
- * BPF programs themselves, through smtpl_tls_asks, and tells what it did in smtpl_tls_files,
- * smtpl_tls_pids and smtpl_tls_state: whoever wants to know reads those. A process between it and
- * the daemon, the supervisor, starts it again when it has ended.
+ * SMTP session ([watch] tls = process), or into the library for all (library). The BPF programs
+ * send it requests by smtpl_tls_asks, and it reports in smtpl_tls_files, smtpl_tls_pids and
+ * smtpl_tls_state. A process between it and the daemon, the supervisor, starts it again when it has
+ * ended.
  */
 #ifndef SMTPL_PROBER_H
 #define SMTPL_PROBER_H
@@ -18,12 +18,12 @@ struct prober {
 	int fd;	   /* readable when both have ended; -1: none */
 };
 
-/* Fork them. They need more capabilities than the daemon keeps: start them before those are
- * dropped. 0 or -errno. */
+/* Fork supervisor and prober. They need more capabilities than the daemon keeps: start them before
+ * those are dropped. 0 or -errno. */
 int prober_start(struct prober *p, struct bpf_tls *tls, struct bpf *bpf,
 		 const struct config *config);
 
-/* End them. Probes stay. Without them it does nothing. */
+/* End both. Their probes stay. Without them it does nothing. */
 void prober_stop(struct prober *p);
 
 #endif

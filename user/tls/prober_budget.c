@@ -6,7 +6,7 @@
 #include "prober_budget.h"
 #include "base/clock.h"
 
-/* Of one sender's processes: a fifth of the time, and two seconds at once. */
+/* Scans of one sender's processes take a fifth of the time at most, and two seconds at once. */
 #define WORK_SHARE    5
 #define WORK_BURST_NS (2 * NS_PER_S)
 
@@ -41,7 +41,7 @@ void prober_budget_init(struct prober_budget *budget, enum smtpl_tls_way way)
 	budget->processes_max = way == SMTPL_TLS_WAY_PERF ? 64 : 1024;
 }
 
-/* The uid's place, or that of the one not seen for the longest. */
+/* The uid's place, or that of the uid not seen for the longest time. */
 static struct prober_uid *place_of(struct prober_budget *budget, uint32_t uid, uint64_t now_ns)
 {
 	struct prober_uid *place = &budget->uids[0];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_detach.c - takes probes out. With perf uprobes that keeps the kernel busy for about a
- * second for each process, in which no new ones can be put in: there it waits for a quiet moment.
+ * prober_detach.c - detaches probes. With perf uprobes that keeps the kernel busy for about a
+ * second for each process, and no new ones can be put in meanwhile: there it waits for a quiet
+ * moment.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 
 static void take_oldest(struct prober_child *c)
 {
-	struct prober_leaving *l = &c->leaving;
+	struct prober_detaching *l = &c->detaching;
 
 	bpf_tls_unprobe(c->tls, l->names[0]);
 	memmove(l->names[0], l->names[1], --l->count * sizeof(*l->names));
@@ -20,20 +21,20 @@ static void take_oldest(struct prober_child *c)
 
 void prober_detach(struct prober_child *c, const char *name)
 {
-	struct prober_leaving *l = &c->leaving;
+	struct prober_detaching *l = &c->detaching;
 
 	if (bpf_tls_way(c->tls) == SMTPL_TLS_WAY_MULTI) {
 		bpf_tls_unprobe(c->tls, name);
 		return;
 	}
-	if (l->count == PROBER_LEAVING_MAX)
+	if (l->count == PROBER_DETACHING_MAX)
 		take_oldest(c);
 	snprintf(l->names[l->count++], PROBER_NAME_SIZE, "%s", name);
 }
 
 bool prober_detach_cancel(struct prober_child *c, const char *name)
 {
-	struct prober_leaving *l = &c->leaving;
+	struct prober_detaching *l = &c->detaching;
 
 	for (size_t i = 0; i < l->count; i++)
 		if (strcmp(l->names[i], name) == 0) {
@@ -45,6 +46,6 @@ bool prober_detach_cancel(struct prober_child *c, const char *name)
 
 void prober_detach_tend(struct prober_child *c, uint64_t now_ns)
 {
-	if (c->leaving.count && now_ns > c->ask_ns + QUIET_NS)
+	if (c->detaching.count && now_ns > c->ask_ns + QUIET_NS)
 		take_oldest(c);
 }

@@ -64,7 +64,7 @@ static void remove_file(struct prober_files *files, struct prober_file *file)
 	free(file);
 }
 
-/* False: all have probes, or are told of. */
+/* False: all have probes, or are listed. */
 static bool make_room(struct prober_files *files)
 {
 	struct prober_file *file = files->oldest;
@@ -81,7 +81,7 @@ struct prober_file *prober_files_add(struct prober_files *files, const struct pr
 {
 	struct prober_file **bucket, *file;
 
-	/* The hash names pins: two files of one hash are one too many. */
+	/* The hash is in the names of pins, so a second file with the same hash is not taken. */
 	if (prober_files_find_hash(files, id_hash(id)))
 		return NULL;
 	if (files->count == PROBER_FILES_MAX && !make_room(files))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * prober_files.h - the files that were looked into, with what was found in each: most have no TLS
- * function, and reading them again would cost the time that a short session has not.
+ * prober_files.h - the files that were read, with what was found in each: most have no TLS
+ * function, and to read them again would take time that a short session has not.
  *
- * A file is known by its inode and by its size and times: an upgrade may get the inode number of
- * what it replaces, and probes at another file's offsets would crash the process.
+ * A file is identified by its inode, size and times: after an upgrade another file may have the
+ * inode number, and probes at the wrong offsets would crash the process.
  */
 #ifndef SMTPL_PROBER_FILES_H
 #define SMTPL_PROBER_FILES_H
@@ -33,11 +33,11 @@ struct prober_file {
 	bool trusted; /* root's, and nobody else can write to it */
 	bool library; /* probes are attached for all who map it */
 	bool listed;  /* in smtpl_tls_files */
-	bool changed; /* differs from what is there */
+	bool changed; /* differs from its entry in smtpl_tls_files */
 	bool mapped;  /* found by the last walk over all processes */
-	bool others;  /* by one that sends no mail */
+	bool others;  /* mapped by a process that sends no mail */
 	uint64_t library_ns; /* since when; boot time */
-	int library_fd;	     /* the file itself, meanwhile; O_PATH */
+	int library_fd;	     /* the file itself, while attached; O_PATH */
 	uint64_t last_ns;    /* when a process was found to map it; 0: never */
 	uint64_t minute_ns;  /* when the minute began in which attaches are counted */
 	uint32_t attaches;
@@ -59,8 +59,9 @@ struct prober_files {
 struct prober_file *prober_files_find(struct prober_files *files, const struct prober_file_id *id);
 struct prober_file *prober_files_find_hash(const struct prober_files *files, uint64_t hash);
 
-/* A new one; the one that was not asked for for the longest makes room, unless it has probes or is
- * told of. plan NULL: `error` says why, else it is copied. NULL without memory, or room. */
+/* Adds a file. The one that was not used for the longest time is removed if there is no room,
+ * unless it has probes or is listed. plan NULL: `error` says why, else it is copied. NULL without
+ * memory, or room. */
 struct prober_file *prober_files_add(struct prober_files *files, const struct prober_file_id *id,
 				     const struct tls_plan *plan, int error);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_library.c - probes on a file for all who map it: with [watch] tls = library, or by itself
- * where many short processes need them and none but senders of mail map the file. Then no process
- * costs anything.
+ * prober_library.c - probes on a file for all who map it: with [watch] tls = library, or
+ * automatically where many short processes need them and only senders of mail map the file. Then no
+ * other process pays for them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -41,7 +41,7 @@ static void each_usual(struct prober_child *c,
 	for (size_t i = 0; i < sizeof(usual) / sizeof(*usual); i++)
 		glob(usual[i], i ? GLOB_APPEND : 0, NULL, &found);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
-		char *path = realpath(found.gl_pathv[i], NULL); /* as those who map it tell it */
+		char *path = realpath(found.gl_pathv[i], NULL); /* as mappings show it */
 		int fd = path ? open(path, O_PATH | O_CLOEXEC) : -1;
 		struct prober_file *file = fd < 0 ? NULL : prober_scan_into(c, fd, path);
 
@@ -54,16 +54,16 @@ static void each_usual(struct prober_child *c,
 	globfree(&found);
 }
 
-static void learnt(struct prober_child *c, struct prober_file *file, int fd)
+static void learned(struct prober_child *c, struct prober_file *file, int fd)
 {
 	(void)c;
 	(void)file;
 	(void)fd;
 }
 
-/* What is mapped has its name in the kernel's cache, and no file system is asked for it: the
- * directory may be a user's. -EAGAIN: it is not in the cache; or something was renamed or mounted
- * anywhere meanwhile. A symbolic link may always be answered so: its access time is written. */
+/* The name of a mapped file is in the kernel's cache, so that no file system is asked for it: the
+ * directory may be a user's. -EAGAIN: it is not in the cache, or something was renamed or mounted
+ * anywhere meanwhile. A symbolic link may always give that: its access time is written. */
 static int open_cached(const char *path)
 {
 	struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_CACHED};
@@ -76,19 +76,19 @@ static int open_cached(const char *path)
 	return fd;
 }
 
-static void learn_again(void *arg, const struct smtpl_tls_file *told)
+static void learn_again(void *arg, const struct smtpl_tls_file *listed)
 {
-	int fd = told->whole ? open_cached(told->path) : -EINVAL;
+	int fd = listed->whole ? open_cached(listed->path) : -EINVAL;
 
 	if (fd < 0)
 		return;
-	prober_scan_into(arg, fd, told->path);
+	prober_scan_into(arg, fd, listed->path);
 	close(fd);
 }
 
 void prober_library_learn(struct prober_child *c)
 {
-	each_usual(c, learnt);
+	each_usual(c, learned);
 	bpf_tls_take_files(c->tls, learn_again, c);
 }
 
@@ -106,7 +106,7 @@ static void set_library(struct prober_file *file, int fd)
 	file->library_fd = fd;
 }
 
-/* fd becomes the file's. */
+/* The file takes over fd. */
 static int attach_as(struct prober_child *c, struct prober_file *file, int fd)
 {
 	char name[PROBER_NAME_SIZE];
@@ -149,7 +149,7 @@ static void detach(struct prober_child *c, struct prober_file *file)
 	close(file->library_fd);
 	file->library = false;
 	file->changed = true;
-	c->left = true;
+	c->lost_library = true;
 }
 
 bool prober_library_recover(struct prober_file *file)
@@ -194,8 +194,8 @@ static bool is_relay(const struct prober_child *c, uint32_t uid)
 	return uid == 0;
 }
 
-/* By the inode's number alone: the device may be told differently. One too many only keeps things
- * as they are, or has them go back to probes for each process. */
+/* Compares the inode number alone, as the device may be shown differently. A false match only keeps
+ * the present state, or leads back to probes for each process. */
 static void note_mapped(struct prober_child *c, const struct prober_maps *maps, bool other)
 {
 	for (struct prober_file *file = c->files.newest; file; file = file->older)
@@ -227,8 +227,8 @@ static void mark_all(struct prober_child *c, bool mapped)
 		file->mapped = file->others = mapped;
 }
 
-/* Nobody is served meanwhile: only until `only`, if that is not NULL, is found with others, and not
- * for long. What is not known is mapped by others. */
+/* No request is served meanwhile, so this stops early: when `only`, if not NULL, is found to be
+ * mapped by others, and after a time. What was not seen counts as mapped by others. */
 static void walk(struct prober_child *c, const struct prober_file *only)
 {
 	DIR *proc = opendir("/proc");
@@ -261,14 +261,14 @@ static void drop_own(struct prober_child *c, struct prober_process *p,
 	}
 }
 
-static void for_all(struct prober_child *c, const struct prober_file *file)
+static void drop_all_own(struct prober_child *c, const struct prober_file *file)
 {
 	for (size_t i = 0; i < PROBER_PROCESSES_MAX; i++)
 		for (struct prober_process *p = c->processes[i]; p; p = p->chain)
 			drop_own(c, p, file);
 }
 
-/* More attaches in this minute than a file for each process is worth? */
+/* Were there so many attaches in this minute that one for all is better? */
 static bool is_busy(struct prober_file *file)
 {
 	uint64_t now_ns = clock_boot_ns();
@@ -280,14 +280,14 @@ static bool is_busy(struct prober_file *file)
 	return ++file->attaches > ATTACHES_MANY;
 }
 
-static bool by_itself(struct prober_child *c, struct prober_file *file, int fd)
+static bool attach_for_senders(struct prober_child *c, struct prober_file *file, int fd)
 {
 	if (!is_busy(file) || clock_boot_ns() < c->walk_ns + MINUTE_NS)
 		return false;
 	walk(c, file);
 	if (file->others || !attach(c, file, fd))
 		return false;
-	for_all(c, file);
+	drop_all_own(c, file);
 	log_info("TLS: \"%s\" is mapped by senders of mail alone: probed for all", file->path);
 	return true;
 }
@@ -298,12 +298,12 @@ bool prober_library_wanted(struct prober_child *c, struct prober_file *file, int
 		return file->library;
 	if (c->config->tls == SMTPL_TLS_LIBRARY)
 		return attach(c, file, fd);
-	return by_itself(c, file, fd);
+	return attach_for_senders(c, file, fd);
 }
 
 /* --- later ---------------------------------------------------------------------------------- */
 
-/* Or nobody maps it by this name. */
+/* True also where the path does not lead to the file any more. */
 static bool is_replaced(const struct prober_file *file)
 {
 	int fd = open_cached(file->path);
@@ -314,8 +314,8 @@ static bool is_replaced(const struct prober_file *file)
 	return !same;
 }
 
-/* What they had through a file they get for themselves. */
-static void look_again(struct prober_child *c, struct prober_process *p)
+/* Processes that lost the probes of a file get their own. */
+static void scan_again(struct prober_child *c, struct prober_process *p)
 {
 	bool lost = false;
 
@@ -328,7 +328,7 @@ static void look_again(struct prober_child *c, struct prober_process *p)
 		prober_process_end(c, p);
 }
 
-/* As the last walk has found it. */
+/* By what the last walk found. */
 static bool is_unwanted(const struct prober_child *c, const struct prober_file *file)
 {
 	if (c->config->tls == SMTPL_TLS_LIBRARY)
@@ -368,8 +368,8 @@ void prober_library_tend(struct prober_child *c)
 		if (is_due(c))
 			drop_unwanted(c);
 	}
-	if (!c->left)
+	if (!c->lost_library)
 		return;
-	c->left = false;
-	prober_process_each(c, look_again);
+	c->lost_library = false;
+	prober_process_each(c, scan_again);
 }

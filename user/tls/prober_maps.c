@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_maps.c - reads what /proc has on a process.
+ * prober_maps.c - reads a process's mappings and start time from /proc.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #define DELETED		" (deleted)"
 #define STAT_START_TIME 22 /* proc(5) */
 
-/* A number, and the character behind it; *at is moved behind that. */
+/* Reads a number and the character behind it; *at is moved behind both. */
 static bool take_number(const char **at, const char *end, int base, char behind, uint64_t *value)
 {
 	const char *from = *at;
@@ -119,7 +119,7 @@ static ssize_t read_all(const char *path, char *text, size_t size)
 
 int prober_maps_read(struct prober_maps *maps, pid_t pid)
 {
-	static char text[PROBER_MAPS_BYTES]; /* touched as far as it is needed */
+	static char text[PROBER_MAPS_BYTES]; /* only used pages are touched */
 	char path[32];
 	ssize_t size;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * prober_maps.h - what a process has mapped to execute, by /proc/PID/maps. The text is the
- * process's own making: it may have any number of mappings, of files with any name.
+ * prober_maps.h - the executable mappings of a process, by /proc/PID/maps. The text is untrusted: a
+ * process may have any number of mappings, of files with any name.
  *
  *	7f1e2c400000-7f1e2c45b000 r-xp 0001e000 08:01 1835213 /usr/lib/x86_64-linux-gnu/libssl.so.3
  */
@@ -15,8 +15,7 @@
 
 #define PROBER_PATH_SIZE 256
 
-/* Of a hostile process no more is looked at. Without these: Chromium has 2500 mappings of 120
- * files. */
+/* Bounds for a hostile process. Chromium has 2500 mappings of 120 files. */
 #define PROBER_MAPS_BYTES (4u << 20)
 #define PROBER_MAPS_FILES 512
 
@@ -37,7 +36,7 @@ struct prober_maps {
 /* Parse one line. True: an executable mapping of a file. */
 bool prober_maps_line(const char *line, size_t size, struct prober_mapping *mapping);
 
-/* Add those of the text. */
+/* Add the mappings of the text. */
 void prober_maps_parse(struct prober_maps *maps, const char *text, size_t size);
 
 /* 0 or -errno; -ESRCH: the process is gone. */
@@ -47,7 +46,7 @@ int prober_maps_read(struct prober_maps *maps, pid_t pid);
  * -errno. */
 int prober_start_time(pid_t pid, uint64_t *start);
 
-/* The same of a line of /proc/PID/stat. */
+/* Read it from a line of /proc/PID/stat. */
 bool prober_stat_line(const char *line, uint64_t *start);
 
 #endif

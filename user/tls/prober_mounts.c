@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_mounts.c - looks into /proc/PID/mountinfo. Who asks holds the file open, so its mount is
- * not another's meanwhile.
+ * prober_mounts.c - reads /proc/PID/mountinfo. The caller holds the file open, so the mount's
+ * number cannot get another meaning meanwhile.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,13 +19,13 @@ static bool begins(const char *text, const char *with)
 	return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* In a user namespace of one's own one may mount FUSE, and an overlay that has FUSE below. */
+/* In their own user namespace users may mount FUSE, and an overlay that has FUSE below. */
 static bool type_is_safe(const char *type, bool stranger)
 {
 	return !begins(type, "fuse") && !(stranger && begins(type, "overlay"));
 }
 
-/* "36 35 0:42 /": is that the mount, or a mount of the file system? */
+/* Is "36 35 0:42 /" the line of the mount, or one of the file system? */
 static bool is_of(const char *line, uint64_t mount, const dev_t *dev)
 {
 	char *end;
@@ -44,7 +44,7 @@ static bool is_of(const char *line, uint64_t mount, const dev_t *dev)
 	return *end == ' ' && makedev(major_id, minor_id) == *dev;
 }
 
-/* What stands behind " - " in the line that is about it; NULL: there is none. */
+/* The file system's type, behind " - " in its line; NULL: there is no such line. */
 static const char *find_type(const char *text, uint64_t mount, const dev_t *dev)
 {
 	while (text && *text) {
@@ -81,10 +81,10 @@ static bool has_own_users(pid_t pid)
 	return stat("/proc/self/ns/user", &own) || stat(path, &its) || own.st_ino != its.st_ino;
 }
 
-/* NULL: it cannot be read. The same memory for each. */
+/* Returns the text, in memory that the next call uses again; NULL: it cannot be read. */
 static const char *read_mounts(pid_t pid)
 {
-	static char text[MOUNTINFO_BYTES + 1]; /* touched as far as it is needed */
+	static char text[MOUNTINFO_BYTES + 1]; /* only used pages are touched */
 	char path[32];
 	size_t have = 0;
 	ssize_t n;

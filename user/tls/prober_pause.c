@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_pause.c - each probe that is put in or taken out is a chance to hold up the host. The
- * guard bounds how long; who does it again and again leaves no choice but to put in and take out
- * none for a while. The probes that are there stay, and are taken over afterwards like those of an
- * earlier prober.
+ * prober_pause.c - a user can hold up the host each time that a probe is attached or detached. The
+ * guard bounds how long; when it happens again and again, nothing is attached or detached for a
+ * while. Existing probes stay, and are recovered afterwards like those of an earlier prober.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,8 +14,7 @@
 #define WITHIN_NS (600 * NS_PER_S)
 #define PAUSE_NS  (3600 * NS_PER_S)
 
-/* So long something stands still only where the guard is no help: all the more reason not to go on.
- * */
+/* Something stands still for so long only where the guard cannot help. */
 #define HELPLESS_MS 3000
 
 int prober_pause_start(struct prober_child *c)
@@ -40,9 +38,9 @@ static uint64_t pause_ns(void)
 static void begin(struct prober_child *c, uint64_t now_ns)
 {
 	c->state.paused_ns = now_ns + pause_ns();
-	c->leaving.count = 0;
+	c->detaching.count = 0;
 	prober_process_each(c, prober_process_forget);
-	bpf_tls_set_state(c->tls, &c->state); /* for who comes after, should this one end now */
+	bpf_tls_set_state(c->tls, &c->state); /* for the next prober, should this one end now */
 	log_error(
 		"TLS: held up %d times within %llu minutes: no probes are put in or taken out for %llu s, "
 		"sessions of processes without are opaque",

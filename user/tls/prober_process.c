@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_process.c - the processes that were asked for, each with a descriptor that tells of its
- * end: then its probes are taken out, and its pid may become another's.
+ * prober_process.c - the processes that requests named, each with a pidfd. When a process ends its
+ * probes are detached, and its pid may become another's.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,9 +13,9 @@
 #include "base/clock.h"
 #include "prober_child.h"
 
-/* Not for the rest of its life: a web server's worker that has once sent a mail. */
-#define IDLE_NS	     (60 * NS_PER_S)
-#define IDLE_LOOK_NS (10 * NS_PER_S)
+/* Probes go when a process is idle, as a web server's worker that has once sent a mail. */
+#define IDLE_NS	      (60 * NS_PER_S)
+#define IDLE_CHECK_NS (10 * NS_PER_S)
 
 static struct prober_process **place_of(struct prober_child *c, pid_t pid)
 {
@@ -48,7 +48,7 @@ bool prober_process_known(struct prober_child *c, pid_t pid)
 	return *place_of(c, pid) != NULL;
 }
 
-/* The descriptor first: what is read of the process after that is of no other. */
+/* The pidfd is opened first: what is read after that is of the same process. */
 static int process_open(struct prober_child *c, struct prober_process *p)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = p->pid};
@@ -98,10 +98,10 @@ static uint32_t count_of(const struct prober_child *c, uint32_t uid, bool probed
 
 bool prober_process_room(const struct prober_child *c, uint32_t uid, bool free, bool probed)
 {
-	uint32_t all = probed ? c->state.processes + c->leaving.count : c->processes_count;
+	uint32_t all = probed ? c->state.processes + c->detaching.count : c->processes_count;
 	uint32_t max = probed ? c->budget.processes_max : PROBER_PROCESSES_MAX;
 
-	/* Nobody has more than all have. */
+	/* While less than half is taken, nobody can have more than a fair share. */
 	if (free || all < max / 2)
 		return all < max;
 	return prober_budget_share(count_of(c, uid, probed), all, max);
@@ -212,21 +212,21 @@ static void note_session(void *arg, uint32_t pid)
 		p->busy_ns = c->idle_ns;
 }
 
-static void rest_idle(struct prober_child *c, struct prober_process *p)
+static void end_idle(struct prober_child *c, struct prober_process *p)
 {
 	if (is_idle(c, p))
 		prober_process_end(c, p);
 }
 
-void prober_process_rest(struct prober_child *c)
+void prober_process_end_idle(struct prober_child *c)
 {
 	uint64_t now_ns = clock_boot_ns();
 
-	if (now_ns < c->idle_ns + IDLE_LOOK_NS)
+	if (now_ns < c->idle_ns + IDLE_CHECK_NS)
 		return;
 	c->idle_ns = now_ns;
 	c->any_idle = false;
 	prober_process_each(c, note_last);
 	if (c->any_idle && bpf_tls_each_session(c->tls, note_session, c) == 0)
-		prober_process_each(c, rest_idle);
+		prober_process_each(c, end_idle);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_recover.c - takes over what an earlier prober has left: probes whose process lives go on,
- * also with the program of an earlier version, since the maps are the same. All others are taken
- * out.
+ * prober_recover.c - takes over from an earlier prober: probes of a living process go on, also with
+ * a program of an earlier version, since the maps are the same. All others are detached.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,13 +10,13 @@
 #include "base/clock.h"
 #include "prober_child.h"
 
-#define WHOLE "lib_"
+#define LIBRARY_PREFIX "lib_"
 
 bool prober_recover_library(const char *name, uint64_t *hash)
 {
 	int end = 0;
 
-	return sscanf(name, WHOLE "%16" SCNx64 "%n", hash, &end) == 1 && !name[end];
+	return sscanf(name, LIBRARY_PREFIX "%16" SCNx64 "%n", hash, &end) == 1 && !name[end];
 }
 
 bool prober_recover_name(const char *name, pid_t *pid, uint64_t *start, uint64_t *hash)
@@ -51,7 +50,7 @@ void prober_recover_files(struct prober_child *c)
 
 /* --- processes ------------------------------------------------------------------------------ */
 
-/* The process that the pin is for, if it lives. */
+/* The process of the pin, if it lives. */
 static struct prober_process *process_of(struct prober_child *c, pid_t pid, uint64_t start)
 {
 	struct prober_process *p = prober_process_find(c, pid);
@@ -83,8 +82,8 @@ static int recover_probe(void *arg, const char *name)
 	return 0;
 }
 
-/* First the files of the pins that there are, by what the process has mapped. A pin left without
- * one is of a file that has changed meanwhile, which may be attached anew under its new name. */
+/* First binds the pins to the files that the process has mapped. A pin without one is of a file
+ * that has changed meanwhile, which may be attached again under its new name. */
 static void recover_process(struct prober_child *c, struct prober_process *p)
 {
 	prober_scan(c, p, PROBER_SCAN_BIND);
@@ -95,8 +94,8 @@ static void recover_process(struct prober_child *c, struct prober_process *p)
 		prober_process_end(c, p);
 }
 
-/* It had probes through whole files alone, which have no pins of a process. 0 or -errno: it is
- * another one by now, or has none any more. */
+/* Its probes were those of files for all, so it has no pin of its own. 0 or -errno: it is another
+ * process by now, or has no probes any more. */
 static int recover_entry(struct prober_child *c, pid_t pid)
 {
 	uint64_t tick_ns = NS_PER_S / sysconf(_SC_CLK_TCK);
@@ -113,7 +112,7 @@ static int recover_entry(struct prober_child *c, pid_t pid)
 	return 0;
 }
 
-/* Entries without a process that is watched would be taken for the next process of that pid. */
+/* An entry whose process is gone would be taken for the next process of that pid. */
 static void recover_others(struct prober_child *c)
 {
 	uint32_t pid, next;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_report.c - what the prober tells of itself, in maps: `status` and others read it there.
+ * prober_report.c - the prober's reports in maps: `status` and others read them there.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -10,12 +10,12 @@
 #include "base/log.h"
 #include "prober_child.h"
 
-#define SAY_NS (60 * NS_PER_S) /* customers can make as many errors as they like */
+#define LOG_NS (60 * NS_PER_S) /* customers can cause any number of errors */
 
-/* A file that nobody had mapped for so long is not listed any more. */
+/* A file that nobody has mapped for so long is no longer listed. */
 #define LISTED_NS (600 * NS_PER_S)
 
-/* What the numbers mean here. */
+/* The meaning of error numbers here. */
 static const char *reason(int error)
 {
 	switch (-error) {
@@ -44,9 +44,9 @@ void prober_report_error(struct prober_child *c, const char *what, const char *p
 	memset(c->state.error, 0, sizeof(c->state.error));
 	snprintf(c->state.error, sizeof(c->state.error), "%s %s: %.30s", escaped, what,
 		 reason(error));
-	if (now_ns < c->said_ns + SAY_NS)
+	if (now_ns < c->logged_ns + LOG_NS)
 		return;
-	c->said_ns = now_ns;
+	c->logged_ns = now_ns;
 	log_warning("TLS: %s", c->state.error);
 }
 
@@ -71,7 +71,7 @@ static int list(struct prober_child *c, const struct prober_file *file)
 	return bpf_tls_set_file(c->tls, &key, &value);
 }
 
-static void tell_file(struct prober_child *c, struct prober_file *file, uint64_t now_ns)
+static void report_file(struct prober_child *c, struct prober_file *file, uint64_t now_ns)
 {
 	bool stale = !file->processes && !file->library && now_ns > file->last_ns + LISTED_NS;
 	struct smtpl_tls_file_key key = key_of(file);
@@ -82,7 +82,7 @@ static void tell_file(struct prober_child *c, struct prober_file *file, uint64_t
 	}
 	if (!file->changed || stale)
 		return;
-	/* The map is full: when there is room again. */
+	/* When the map is full it is tried again. */
 	file->listed = list(c, file) == 0;
 	file->changed = !file->listed;
 }
@@ -91,12 +91,12 @@ void prober_report(struct prober_child *c, uint64_t now_ns)
 {
 	for (struct prober_file *file = c->files.newest; file; file = file->older)
 		if (file->plan && (file->changed || file->listed))
-			tell_file(c, file, now_ns);
+			report_file(c, file, now_ns);
 	c->state.heartbeat_ns = now_ns;
 	bpf_tls_set_state(c->tls, &c->state);
 }
 
-/* Totals go on from those of an earlier prober, the rest begins anew. */
+/* The totals of an earlier prober go on, the rest begins anew. */
 void prober_report_start(struct prober_child *c, bool again)
 {
 	bpf_tls_get_state(c->tls, &c->state);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_scan.c - finds the TLS functions in a process and puts probes on them. Every file is taken
- * by what the process has mapped, not by name; files that are known come first, since each
- * millisecond before the probes are there is one in which the session is not seen.
+ * prober_scan.c - finds the TLS functions in a process and puts probes on them. Files are opened by
+ * the process's mappings, not by name. Known files come first, since the session is not seen until
+ * the probes are there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,18 +15,18 @@
 #include "prober_child.h"
 #include "prober_mounts.h"
 
-/* For files of one process that were not known. The rest is left to the next look. */
+/* The time for unknown files of one process. The rest is left to the next scan. */
 #define LEARN_NS NS_PER_S
 
-/* One look at a process. */
-struct look {
+/* One scan of a process. */
+struct scan {
 	struct prober_child *c;
 	struct prober_process *p;
 	enum prober_scan how;
 	bool done[PROBER_MAPS_FILES];
 	bool refused;
 	bool cut;	   /* there are more files */
-	uint64_t since_ns; /* from when on all is probed */
+	uint64_t since_ns; /* since when all is probed */
 };
 
 struct found {
@@ -34,10 +34,10 @@ struct found {
 	uint64_t mount;
 	bool regular;
 	bool trusted;
-	bool device; /* a file system on a disk: no customer can answer for it */
+	bool device; /* it is on a disk: no customer can serve it */
 };
 
-/* Nothing here waits for a file system: what FUSE does not know yet is not asked for. */
+/* Nothing here waits for a file system: FUSE is not asked for what it does not know yet. */
 static int identify(int fd, struct found *found)
 {
 	struct statx st;
@@ -66,7 +66,7 @@ bool prober_scan_same(int fd, const struct prober_file_id *id)
 	return identify(fd, &now) == 0 && memcmp(&now.id, id, sizeof(*id)) == 0;
 }
 
-/* O_NONBLOCK: an owner's lease on the file would keep us waiting. */
+/* O_NONBLOCK: the open must not wait for an owner's lease on the file. */
 static int read_plan(struct prober_child *c, int fd, struct tls_plan *plan)
 {
 	char path[32];
@@ -81,7 +81,7 @@ static int read_plan(struct prober_child *c, int fd, struct tls_plan *plan)
 	return err;
 }
 
-/* Of which the next look would find the same. */
+/* The next scan would give the same error. */
 static bool is_final(int error)
 {
 	return error == 0 || error == -ENOENT || error == -ENOEXEC || error == -EBADMSG ||
@@ -95,7 +95,7 @@ static struct prober_file *learn(struct prober_child *c, int fd, const char *pat
 	struct tls_plan plan;
 	int err = read_plan(c, fd, &plan);
 
-	/* Perhaps another version of one that has probes. */
+	/* It may be a new version of a file that has probes. */
 	prober_library_check(c);
 	if (!is_final(err) || !prober_scan_same(fd, &found->id)) {
 		c->state.unreadable++;
@@ -114,9 +114,9 @@ static struct prober_file *learn(struct prober_child *c, int fd, const char *pat
 	return file;
 }
 
-/* later: it is not known yet, and that was not to be changed. */
-static struct prober_file *look_into(struct prober_child *c, int fd, pid_t pid, const char *path,
-				     bool known_only, bool *later)
+/* later: the file is unknown, and known_only was set. */
+static struct prober_file *examine(struct prober_child *c, int fd, pid_t pid, const char *path,
+				   bool known_only, bool *later)
 {
 	struct prober_file *file;
 	struct found found;
@@ -139,13 +139,12 @@ struct prober_file *prober_scan_into(struct prober_child *c, int fd, const char 
 {
 	bool later;
 
-	return look_into(c, fd, getpid(), path, false, &later);
+	return examine(c, fd, getpid(), path, false, &later);
 }
 
 /* --- probing -------------------------------------------------------------------------------- */
 
-/* The process's probe in this file, or in what it was before an owner or a link of it was changed.
- * */
+/* The process's probe in this file, also if the file's owner or links have changed since. */
 static struct prober_probe *probe_in(struct prober_process *p, const struct prober_file *file)
 {
 	for (size_t i = 0; i < p->count; i++) {
@@ -159,88 +158,88 @@ static struct prober_probe *probe_in(struct prober_process *p, const struct prob
 	return NULL;
 }
 
-static bool admit(struct look *look, uint32_t probes)
+static bool admit(struct scan *scan, uint32_t probes)
 {
-	struct prober_child *c = look->c;
-	struct prober_process *p = look->p;
+	struct prober_child *c = scan->c;
+	struct prober_process *p = scan->p;
 
-	if (look->how == PROBER_SCAN_FREE)
+	if (scan->how == PROBER_SCAN_FREE)
 		return true;
-	look->refused =
-		look->refused || !prober_process_room(c, p->uid, p->relay, true) ||
+	scan->refused =
+		scan->refused || !prober_process_room(c, p->uid, p->relay, true) ||
 		!prober_budget_attach(&c->budget, p->uid, p->relay, probes, clock_boot_ns());
-	return !look->refused;
+	return !scan->refused;
 }
 
-static int attach(struct look *look, struct prober_file *file, int fd)
+static int attach(struct scan *scan, struct prober_file *file, int fd)
 {
 	char name[PROBER_NAME_SIZE];
 	int err;
 
-	/* Once more: probes at another file's offsets would crash the process. */
+	/* Checked again: probes at another file's offsets would crash the process. */
 	if (!prober_scan_same(fd, &file->id))
 		return -EAGAIN;
-	prober_process_name(look->p, file->hash, name);
-	if (prober_detach_cancel(look->c, name))
+	prober_process_name(scan->p, file->hash, name);
+	if (prober_detach_cancel(scan->c, name))
 		return 0;
-	err = bpf_tls_probe(look->c->tls, fd, look->p->pid, file->plan, name);
+	err = bpf_tls_probe(scan->c->tls, fd, scan->p->pid, file->plan, name);
 	return err == -EEXIST ? 0 : err;
 }
 
-static void attach_failed(struct look *look, struct prober_file *file, int err)
+static void attach_failed(struct scan *scan, struct prober_file *file, int err)
 {
 	if (err == -ESRCH)
 		return; /* it has ended */
-	look->c->state.failed++;
+	scan->c->state.failed++;
 	file->error = err;
 	file->changed = true;
-	prober_report_error(look->c, "takes no probes", file->path, err);
+	prober_report_error(scan->c, "takes no probes", file->path, err);
 }
 
-static void note_probe(struct look *look, struct prober_file *file, bool own)
+static void note_probe(struct scan *scan, struct prober_file *file, bool own)
 {
-	struct prober_process *p = look->p;
+	struct prober_process *p = scan->p;
 	uint64_t since_ns = own ? clock_boot_ns() : file->library_ns;
 
 	file->error = 0;
 	file->processes++;
 	p->probes[p->count++] = (struct prober_probe){file->hash, file, own};
-	if (since_ns > look->since_ns)
-		look->since_ns = since_ns;
+	if (since_ns > scan->since_ns)
+		scan->since_ns = since_ns;
 }
 
 static void bind(struct prober_probe *probe, struct prober_file *file)
 {
-	/* Of one that is attached for all by now nothing else must stay. */
+	/* A pin of the process must not stay where the file is attached for all by now. */
 	if (!probe || probe->file || file->library)
 		return;
 	probe->file = file;
 	file->processes++;
 }
 
-static void probe(struct look *look, struct prober_file *file, int fd)
+static void probe(struct scan *scan, struct prober_file *file, int fd)
 {
-	struct prober_process *p = look->p;
+	struct prober_process *p = scan->p;
 	struct prober_probe *known = probe_in(p, file);
 	int err;
 
 	file->last_ns = clock_boot_ns();
 	file->changed = true;
-	if (look->how == PROBER_SCAN_BIND)
+	if (scan->how == PROBER_SCAN_BIND)
 		bind(known, file);
-	if (look->how == PROBER_SCAN_BIND || known || p->count == PROBER_PROCESS_FILES)
+	if (scan->how == PROBER_SCAN_BIND || known || p->count == PROBER_PROCESS_FILES)
 		return;
-	if (prober_library_wanted(look->c, file, fd)) {
-		note_probe(look, file, false);
+	if (prober_library_wanted(scan->c, file, fd)) {
+		note_probe(scan, file, false);
 		return;
 	}
-	if (!admit(look, file->plan->count))
+	if (!admit(scan, file->plan->count))
 		return;
-	err = attach(look, file, fd);
+	err = attach(scan, file, fd);
 	if (err)
-		attach_failed(look, file, err);
+		attach_failed(scan, file, err);
 	else
-		note_probe(look, file, true);
+		note_probe(scan, file, true);
 }
 
 static int open_mapping(pid_t pid, const struct prober_mapping *mapping)
@@ -252,65 +251,65 @@ static int open_mapping(pid_t pid, const struct prober_mapping *mapping)
 	return open(path, O_PATH | O_CLOEXEC);
 }
 
-static void look_at(struct look *look, size_t index, bool known_only)
+static void scan_mapping(struct scan *scan, size_t index, bool known_only)
 {
-	const struct prober_mapping *mapping = &look->c->maps.files[index];
-	int fd = open_mapping(look->p->pid, mapping);
+	const struct prober_mapping *mapping = &scan->c->maps.files[index];
+	int fd = open_mapping(scan->p->pid, mapping);
 	struct prober_file *file;
 	bool later = false;
 
-	look->done[index] = true;
+	scan->done[index] = true;
 	if (fd < 0)
 		return;
-	file = look_into(look->c, fd, look->p->pid, mapping->path, known_only, &later);
+	file = examine(scan->c, fd, scan->p->pid, mapping->path, known_only, &later);
 	if (file && file->plan && !file->last_ns)
 		memcpy(file->path, mapping->path, sizeof(file->path));
 	if (file && file->plan)
-		probe(look, file, fd);
-	look->done[index] = !later;
+		probe(scan, file, fd);
+	scan->done[index] = !later;
 	close(fd);
 }
 
-static void look_at_known(struct look *look)
+static void scan_known(struct scan *scan)
 {
-	for (size_t i = 0; i < look->c->maps.count; i++)
-		look_at(look, i, true);
+	for (size_t i = 0; i < scan->c->maps.count; i++)
+		scan_mapping(scan, i, true);
 }
 
-static void look_at_rest(struct look *look)
+static void scan_rest(struct scan *scan)
 {
 	uint64_t end_ns = clock_boot_ns() + LEARN_NS;
 
-	for (size_t i = 0; i < look->c->maps.count; i++) {
-		if (look->done[i])
+	for (size_t i = 0; i < scan->c->maps.count; i++) {
+		if (scan->done[i])
 			continue;
 		if (clock_boot_ns() >= end_ns) {
-			look->cut = true;
+			scan->cut = true;
 			return;
 		}
-		look_at(look, i, false);
+		scan_mapping(scan, i, false);
 	}
 }
 
 int prober_scan(struct prober_child *c, struct prober_process *p, enum prober_scan how)
 {
-	struct look look = {.c = c, .p = p, .how = how};
+	struct scan scan = {.c = c, .p = p, .how = how};
 	int err = prober_maps_read(&c->maps, p->pid);
 
 	if (err)
 		return err;
-	look.cut = c->maps.cut;
-	look_at_known(&look);
-	if (look.since_ns)
-		prober_process_report(c, p, look.since_ns);
-	look_at_rest(&look);
+	scan.cut = c->maps.cut;
+	scan_known(&scan);
+	if (scan.since_ns)
+		prober_process_report(c, p, scan.since_ns);
+	scan_rest(&scan);
 	if (how == PROBER_SCAN_BIND)
 		return 0;
-	if (look.cut)
+	if (scan.cut)
 		c->state.unreadable++;
-	/* All of its probes or none. */
-	if (look.refused)
+	/* A process gets all of its probes or none. */
+	if (scan.refused)
 		return -EDQUOT;
-	prober_process_report(c, p, look.since_ns);
+	prober_process_report(c, p, scan.since_ns);
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * prober_supervisor.c - the process between the daemon and the prober, which starts it again when
- * it has ended: that takes capabilities that the daemon has dropped. It takes no input.
+ * prober_supervisor.c - the process between the daemon and the prober. It starts the prober again
+ * when that has ended, which takes capabilities that the daemon has dropped. It takes no input.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,7 +22,7 @@ struct supervisor_args {
 	struct prober_args prober;
 };
 
-/* Waits until it has ended. False: too often. */
+/* Waits until it has ended. False: that happened too often. */
 static bool await_end(pid_t pid, struct prober_times *ends)
 {
 	bool again, killed;
@@ -54,7 +54,7 @@ static void start_again(struct prober_args *args, pid_t *pid, int *fd)
 	}
 }
 
-static void keep(struct prober_args *args, pid_t pid, int fd)
+static void supervise(struct prober_args *args, pid_t pid, int fd)
 {
 	struct prober_times ends = {0};
 
@@ -66,7 +66,7 @@ static void keep(struct prober_args *args, pid_t pid, int fd)
 
 static int supervisor_main(void *arg, int fd, pid_t parent)
 {
-	/* CAP_DAC_OVERRIDE: the guard. */
+	/* The guard needs CAP_DAC_OVERRIDE. */
 	static const unsigned int caps[] = {PROBER_CAPS, CAP_DAC_OVERRIDE};
 	struct supervisor_args *args = arg;
 	int prober_fd = -1, err;
@@ -77,7 +77,7 @@ static int supervisor_main(void *arg, int fd, pid_t parent)
 	if (!err)
 		err = child_start(prober_main, &args->prober, &prober, &prober_fd);
 	if (child_locked_in(fd, err))
-		keep(&args->prober, prober, prober_fd);
+		supervise(&args->prober, prober, prober_fd);
 	else
 		child_stop(&prober, &prober_fd);
 	return 1;

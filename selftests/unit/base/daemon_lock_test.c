@@ -49,7 +49,7 @@ static void caught(int signal)
 	(void)signal;
 }
 
-/* A process that has what `get` gives, and then waits for a signal; ends with 7 at SIGUSR1. */
+/* A process that holds what `get` gives, and then waits for a signal; exits with 7 at SIGUSR1. */
 static pid_t start(int (*get)(const char *run_dir, int *fd))
 {
 	struct sigaction action = {.sa_handler = caught};

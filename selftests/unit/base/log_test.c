@@ -174,7 +174,7 @@ static void test_truncation(void **state)
 	assert_int_equal(out[0], '#');
 }
 
-/* No two different texts of ASCII look the same. */
+/* No two different ASCII texts have the same form. */
 static void test_one_to_one(void **state)
 {
 	char one[4] = {0}, out[16], again[8];
@@ -242,7 +242,7 @@ static void test_line(void **state)
 	assert_string_equal(out, "smtplimit: \\x1b and \\\\\n");
 }
 
-/* A log that cannot be written is nobody's error, and errno is still the caller's. */
+/* A log that cannot be written is not an error of the caller, and leaves errno as it was. */
 static void test_no_stderr(void **state)
 {
 	int saved = dup(STDERR_FILENO), kept;

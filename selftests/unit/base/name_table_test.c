@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * name_table_test.c - what was added is found with its first number, what was not is not, however
+ * name_table_test.c - a name that was added is found with its first number and no other is, however
  * many there are and whatever allocation fails.
  */
 #include <errno.h>

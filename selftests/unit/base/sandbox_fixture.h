@@ -41,7 +41,7 @@ static void check(bool holds, const char *what)
 }
 #define CHECK(condition) check(condition, #condition)
 
-/* What the insides of these tests look around with; a real sandbox has none of it. */
+/* The system calls by which these tests look around; a real sandbox allows none of them. */
 static const int looking[] = {
 	SCMP_SYS(write),      SCMP_SYS(capget),	   SCMP_SYS(prctl),	   SCMP_SYS(getresuid),
 	SCMP_SYS(getresgid),  SCMP_SYS(getgroups), SCMP_SYS(prlimit64),	   SCMP_SYS(fcntl),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sandbox_test.c - what is left to a process behind sandbox_enter() and sandbox_daemon(): a child
- * goes in, tries, and tells by its end. What takes root is skipped without.
+ * sandbox_test.c - what a process may still do after sandbox_enter() and sandbox_daemon(): a child
+ * goes in, tries, and reports by the way it ends. Tests that need root are skipped without it.
  */
 #include "sandbox_fixture.h"
 
@@ -78,7 +78,7 @@ static void test_listed_call_works(void **state)
 	assert_holds(try_listed);
 }
 
-/* One that reads files keeps its root directory; of the group's files those that are its own. */
+/* A process that reads files keeps its root directory; it reads the files of its group. */
 static void enter_reading(pid_t parent)
 {
 	static const int reading[] = {SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(getresgid)};
@@ -146,7 +146,7 @@ static void test_other_call_kills(void **state)
 	}
 }
 
-/* A kernel that has no second ABI (ia32_emulation=off) ends whoever calls it, sandbox or not. */
+/* A kernel without a second ABI (ia32_emulation=off) kills the caller, sandbox or not. */
 static void test_other_abi_kills(void **state)
 {
 	int without, status;
@@ -372,7 +372,7 @@ static void keep_some(pid_t parent)
 	CHECK(permitted == (1ull << CAP_NET_ADMIN | 1ull << CAP_NET_BIND_SERVICE));
 	CHECK(effective == permitted);
 	CHECK(unshare(CLONE_NEWUTS) < 0 && errno == EPERM);
-	/* What is gone is left out; it does not come back, and the rest is kept. */
+	/* A capability that is gone is left out and does not come back; the rest is kept. */
 	CHECK(sandbox_daemon(more, COUNT(more)) == 0);
 	capabilities(&permitted, &effective);
 	CHECK(permitted == 1ull << CAP_NET_ADMIN);

@@ -85,7 +85,7 @@ static const struct state_feed feed = {
 		  .mta = FEED_EXIM,
 		  .running = true,
 		  .stats = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13}},
-	.told_wall_s = WALL_S - 3,
+	.reported_wall_s = WALL_S - 3,
 	.changed_wall_s = WALL_S - 60,
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_fixture.h - what the tests of the configuration share: a file in a directory of the test,
+ * config_fixture.h - shared by the tests of the configuration: a file in a directory of the test,
  * and a passwd database of the few users below. Included once, by the test itself.
  */
 #ifndef CONFIG_FIXTURE_H
@@ -25,7 +25,7 @@ static struct passwd users[] = {
 };
 #define USERS (sizeof(users) / sizeof(users[0]))
 
-/* In place of the C library's. */
+/* These take the place of the C library's functions. */
 struct passwd *getpwnam(const char *name)
 {
 	errno = !strcmp(name, "broken") ? EIO : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_paths_test.c - what is left of a broken file for the commands that need its [paths] alone:
- * these, to the letter, and nothing when [paths] is what is broken.
+ * config_paths_test.c - a broken file as read by the commands that need its [paths] alone: these
+ * are exact, and nothing is read when [paths] itself is broken.
  */
 #include "config_fixture.h"
 
@@ -15,7 +15,7 @@ static int read_paths(const char *text)
 	return config_read_paths("t.conf", &c, error, sizeof(error));
 }
 
-/* Only [paths] is left of it, which says /s, /r and the default. */
+/* Only [paths] is read, with /s, /r and the default. */
 static void expect_paths(const char *text, const char *expected)
 {
 	assert_int_equal(read_paths(text), 1);
@@ -79,7 +79,7 @@ static void test_error_elsewhere(void **state)
 		     "t.conf:2: percent = \"0\": want a whole number from 1 to 100");
 }
 
-/* What only the whole file can tell is wrong somewhere else, too. */
+/* An error that only the whole file shows is outside of [paths], too. */
 static void test_error_of_the_whole(void **state)
 {
 	(void)state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_test.c - every key, what is wrong with a file as such, in exact words, and what is
- * printed. Single values are in config_value_test.c, the lists in config_list_test.c.
+ * config_test.c - every key, the exact words for errors of the file as a whole, and the printed
+ * settings. Single values are in config_value_test.c, the lists in config_list_test.c.
  */
 #include "config_fixture.h"
 
@@ -171,7 +171,7 @@ static void test_lines(void **state)
 	expect_error(
 		"[limit]\npercent 50\n",
 		"t.conf:2: \"percent 50\": want KEY = VALUE, a [section], or a comment behind #");
-	/* The first error is told, whoever finds it. */
+	/* The first error is reported, by whatever part it is found. */
 	expect_error("[limit]\r\npercent\r\npercent = 500\n",
 		     "t.conf:2: \"percent\": want KEY = VALUE, a [section], or a comment behind #");
 	expect_error("[limit]\npercent = 500\nnothing\n",

@@ -74,7 +74,7 @@ static void poll_seconds(int seconds)
 {
 	capture_log();
 	for (int i = 0; i < seconds; i++) {
-		the_daemon.owners.look_ns = 0;
+		the_daemon.owners.check_ns = 0;
 		daemon_owners_poll(&the_daemon);
 	}
 	end_log();

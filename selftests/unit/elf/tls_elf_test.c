@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_elf_test.c - files that were cut, damaged, or made for another machine: an error, or a plan
- * that stays inside of the file, and never a byte read behind its end.
+ * tls_elf_test.c - files that are truncated, damaged, or made for another machine give an error, or
+ * a plan that stays inside of the file; no byte behind the file's end is ever read.
  */
 #include "tls_plan_fixture.h"
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
-/* The first `size` bytes of it, with the end where it hurts. */
+/* The first `size` bytes, before a page that cannot be read. */
 static int cut_plan(const struct image *image, size_t size, struct tls_plan *plan)
 {
 	uint8_t *end = image->bytes + image->size;
@@ -71,7 +71,7 @@ static void test_cut_library(void **state)
 	image_free(&image);
 }
 
-/* Every byte of the small file, each turned round in several ways. */
+/* Changes every byte of the small file in several ways. */
 static void test_damaged(void **state)
 {
 	static const uint8_t ways[] = {0xff, 0x01, 0x80};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_plan_test.c - the plans of this machine's TLS libraries, held against what binutils say of
- * them, and of files that have such functions elsewhere, twice, or not at all.
+ * tls_plan_test.c - the plans of this machine's TLS libraries, compared with what binutils say of
+ * them; and those of files that have such functions in other places, twice, or not at all.
  */
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
@@ -106,7 +106,7 @@ static int attach(const char *path, uint64_t offset)
 	return fd;
 }
 
-/* What is in the file counts, not what the kernel has written into the memory of processes. */
+/* The plan is made of the file, not of the kernel's breakpoints in memory. */
 static void test_probed(void **state)
 {
 	struct tls_plan plan = {0}, again = {0};

@@ -151,7 +151,7 @@ struct lie {
 	char more;
 };
 
-/* A child that takes one file and says `size` bytes of a lie; 0: it dies of it. */
+/* A child that takes one file and answers with `size` false bytes; 0: it dies of the file. */
 static void start_liar(const struct lie *lie, size_t size, uid_t owner)
 {
 	int pair[2];
@@ -237,7 +237,7 @@ static void test_lies(void **state)
 	expect_caught(&lie, size);
 }
 
-/* A file of somebody else's is not read by a child that this one could have taken over. */
+/* A file is not read by a child that another owner's file could have taken over. */
 static void test_owners(void **state)
 {
 	pid_t child;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * tls_returns_test.c - every way to end a function, in this machine's code and in aarch64's; and
- * those where it cannot be told for sure, of which no plan must be made.
+ * functions whose end is not certain, for which no plan may be made.
  */
 #include "tls_plan_fixture.h"
 
@@ -35,7 +35,7 @@ static void test_parts(void **state)
 	expect_built(LOCAL("cold", "nop\nret\njmp back") FUNCTION("SSL_read", "je cold\nback: ret"),
 		     3);
 	expect_built(LOCAL("cold", "nop\n1: nop\nret") FUNCTION("SSL_read", "je 1b\nret"), 3);
-	/* A last call, shared by two functions, and further calls from there. */
+	/* A tail call shared by two functions, and further calls from there. */
 	expect_built(LOCAL("third", "ret") LOCAL("second", "je third\nret")
 			     FUNCTION("gnutls_record_recv", "jmp second")
 				     FUNCTION("gnutls_record_recv_seq", "jne second\nret"),
@@ -64,7 +64,7 @@ static void test_uncertain(void **state)
 	expect_built_error(FUNCTION("SSL_read", "ud2"), -ENOTSUP);
 	expect_built_error(FUNCTION("SSL_read", "1: jmp 1b"), -ENOTSUP);
 	expect_built_error(FUNCTION("SSL_read", "ud2") FUNCTION("SSL_read_ex", "ret"), -ENOTSUP);
-	/* A call in the last place, to what is in memory or in a register. */
+	/* A tail call to an address in memory or in a register. */
 	expect_built_error(FUNCTION("SSL_read", "jmp *0x18(%rax)\nret"), -ENOTSUP);
 	expect_built_error(FUNCTION("SSL_read", "mov 8(%rdi), %rax\nadd $8, %rsp\njmp *%rax\nret"),
 			   -ENOTSUP);
@@ -78,10 +78,10 @@ static void test_uncertain(void **state)
 	expect_built_error(LOCAL("cold", "1: movl $0xc3, %eax\nret")
 				   FUNCTION("SSL_read", "je 1b+1\nret"),
 			   -ENOTSUP);
-	/* Elsewhere, but nobody knows how far. */
+	/* A jump to another part whose size is not known. */
 	expect_built_error("cold: ret\n" FUNCTION("SSL_read", "je cold\nret"), -ENOTSUP);
 	expect_built_error(".globl SSL_read\n.type SSL_read,@function\nSSL_read: ret\n", -ENOTSUP);
-	/* Passes on to what has no probes. */
+	/* A function that only tail-calls one without probes. */
 	expect_built_error(FUNCTION("SSL_read", "ret") FUNCTION("SSL_write", "jmp other@PLT"),
 			   -ENOTSUP);
 	/* No code. */

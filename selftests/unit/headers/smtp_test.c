@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * smtp_test.c - the parser by the dialogues of selftests/corpus, each in many interleavings of its
- * two directions, and by what a dialogue can't show: hashes, keys of long domains, what stays in
- * memory.
+ * smtp_test.c - the parser fed with the dialogues of selftests/corpus, each in many interleavings
+ * of its two directions; and what a dialogue can't show: hashes, keys of long domains, what stays
+ * in memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@ struct fixture {
 	char before[64];
 	struct smtp_session ss;
 	char behind[64];
-	bool skip; /* leave chunks out by their length */
+	bool skip; /* skip chunks by their length */
 };
 
 static void fixture_begin(struct fixture *f, bool skip)
@@ -171,7 +171,7 @@ static void test_hash(void **state)
 	}
 }
 
-/* No address is known to hash to 0: the rule is looked at where it is applied. */
+/* No address is known to hash to 0, so the rule is tested where it is applied. */
 static void test_hash_is_never_zero(void **state)
 {
 	struct smtp_client c = {0};

@@ -72,7 +72,7 @@ static void chunk(struct world *w, const char *text)
 	w->tally.unknown += !!(event & SMTP_TLS_UNKNOWN);
 	if (text[0] == 'S')
 		server_bytes(w, text + 1);
-	else if (!(event & SMTP_TLS_LEAVE))
+	else if (!(event & SMTP_TLS_SKIP))
 		client_bytes(w, text + 1);
 }
 
@@ -167,7 +167,7 @@ static void test_seen_from_each_chunk_on(void **state)
 	}
 }
 
-/* Who saw the handshake takes what comes for the beginning, whatever it is. */
+/* Once the handshake was seen, the first chunk is the beginning, whatever it is. */
 static void test_a_beginning_without_ehlo(void **state)
 {
 	struct world w;
@@ -210,7 +210,7 @@ static void test_a_refusal_first_is_late(void **state)
 	assert_int_equal(w.tally.unknown, 1);
 }
 
-/* A line of AUTH goes nowhere, also where nobody is in step. */
+/* A line of AUTH is never kept, even where commands and replies do not match. */
 static void test_challenge_is_left(void **state)
 {
 	struct world w;
@@ -218,10 +218,10 @@ static void test_challenge_is_left(void **state)
 	(void)state;
 	begin(&w, true);
 	chunk(&w, "S334 UGFzc3dvcmQ6\r\n");
-	assert_int_equal(smtp_tls_wrote(&w.tls, &w.ss, word_of("c2VjcmV0\r\n")), SMTP_TLS_LEAVE);
+	assert_int_equal(smtp_tls_wrote(&w.tls, &w.ss, word_of("c2VjcmV0\r\n")), SMTP_TLS_SKIP);
 }
 
-/* It answers once a recipient behind the dot: not followed, as without TLS. */
+/* An LMTP server replies once for each recipient after the dot: not followed, as without TLS. */
 static void test_lmtp_is_never_in_step(void **state)
 {
 	struct world w;
@@ -245,7 +245,7 @@ static void test_lmtp_is_never_in_step(void **state)
 	assert_int_equal(w.tally.unknown, 2);
 }
 
-/* What was refused before STARTTLS and the transactions before it keep their numbers. */
+/* Refusals and transactions before STARTTLS keep their numbers. */
 static void test_transactions_go_on(void **state)
 {
 	struct world w;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * tls_tally.h - the plan of a file as binutils see it: functions by readelf, instructions and
- * what is a jump into the PLT by objdump, parts elsewhere by the dump of the frames.
+ * tls_tally.h - the plan of a file as binutils see it: functions by readelf, instructions and jumps
+ * into the PLT by objdump, further parts of functions by the dump of the frames.
  */
 #ifndef SMTPL_TEST_TLS_TALLY_H
 #define SMTPL_TEST_TLS_TALLY_H
@@ -26,7 +26,7 @@ struct tally_function {
 	uint32_t cookie;
 };
 
-/* A function's body and what it jumps to, and the RETs in there. */
+/* A function's body and what it jumps to, with the RETs in there. */
 struct tally_parts {
 	struct tally_function parts[TALLY_PARTS_MAX];
 	size_t count;
@@ -255,8 +255,7 @@ static inline void tally_sort(struct tls_plan *plan)
 	qsort(plan->probes, plan->count, sizeof(*plan->probes), tally_compare);
 }
 
-/* What the plan of the file has to be, sorted; count 0: none. `table`: of symbols, for
- * readelf. */
+/* The plan that the file must have, sorted; count 0: none. `table`: of symbols, for readelf. */
 static inline struct tls_plan tally_plan(const char *path, const char *table)
 {
 	static struct tally t;

@@ -72,7 +72,7 @@ static void set_up(void)
 	close(fd);
 }
 
-/* What the kernel says of an address is on the socket before the call that changed it returns. */
+/* The message about an address is on the socket before the call that changed it returns. */
 static void expect_change(int fd, int changed)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -118,7 +118,7 @@ static void test_come_and_go(void **state)
 	close(fd);
 }
 
-/* More news than the socket has room for is news all the same. */
+/* More messages than the socket has room for still count as a change. */
 static void test_overflow(void **state)
 {
 	int fd = host_addresses_open(), small = 1;

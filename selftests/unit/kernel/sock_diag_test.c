@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sock_diag_test.c - the kernel's word on whose socket it is, with sockets of this process: they
- * are ours.
+ * sock_diag_test.c - the uids that the kernel gives for sockets of this process are its own.
  */
 #include <errno.h>
 #include <setjmp.h>

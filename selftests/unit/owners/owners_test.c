@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * owners_test.c - which domain belongs to whom by the files of each panel, our own file and the
- * output of a command; the exact words of every error; every bound from both sides.
+ * owners_test.c - the owners of domains by the files of each panel, our own file and the output of
+ * a command; the exact words of every error; every bound from both sides.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -180,7 +180,7 @@ static void test_hestia(void **state)
 	write_text("/usr/local/hestia/data/users/deleted/web.conf", "DOMAIN='gone.example'\n");
 	write_text("/usr/local/hestia/data/users/.trash/web.conf", "nonsense\n");
 	write_text("/usr/local/hestia/data/users/README", "nonsense\n");
-	/* x.example is in two users' files: whose is read first is not said. */
+	/* x.example is in two users' files: which is read first is not defined. */
 	write_text("/usr/local/hestia/data/users/bob/dns.conf", "IP='' DOMAIN='d.example'\n");
 	expect_of(CONFIG_SOURCE_HESTIA,
 		  "a.example=1000 b.example=1000 d.example=1001 m.example=1000 www.a.example=1000 "
@@ -206,7 +206,7 @@ static void test_hestia_elsewhere(void **state)
 
 	(void)state;
 	setenv("HESTIA", "/srv/h", 1);
-	/* A line longer than those of other formats may be, but not without end. */
+	/* A line may be longer than in other formats, but it has a bound. */
 	at += sprintf(at, "DOMAIN='a.example' ALIAS='");
 	while (at - line < 65536 - 12)
 		at += sprintf(at, "b.example,");
@@ -443,7 +443,7 @@ static void test_domains_max(void **state)
 	free(text);
 }
 
-/* Whatever allocation fails: an error, nothing lost, and the next reading is whole. */
+/* Whatever allocation fails: it is an error, nothing is lost, and the next reading is complete. */
 static void test_no_memory(void **state)
 {
 	struct owners *owners = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * owners_watch_test.c - a change of any source is found, read once and whole; what cannot be read
- * leaves the owners as they were; the command is run in its time.
+ * owners_watch_test.c - a change of any source is noticed and read once, when it is complete; a
+ * source that cannot be read leaves the owners as they were; the command is run at its times.
  */
 #include <poll.h>
 #include <signal.h>
@@ -60,7 +60,7 @@ static void expect_read(const char *rows)
 	expect_quiet();
 }
 
-/* It is told, once, and changes nothing. */
+/* It is reported once, and changes nothing. */
 static void expect_broken(int code, const char *text, const char *rows)
 {
 	assert_int_equal(poll_soon(), code);
@@ -122,7 +122,7 @@ static void test_auto(void **state)
 	assert_int_equal(symlink("v.example", below("/etc/virtual/p.example")), 0);
 	expect_read("h.example=1000 m.example=1002 p.example=1000 v.example=1000");
 
-	/* One broken source leaves all as they were. */
+	/* One broken source leaves all owners as they were. */
 	write_text("/etc/userdomains", "v.example alice\n");
 	expect_broken(
 		-EINVAL,
@@ -165,19 +165,19 @@ static void test_settles(void **state)
 	owners_watch_stop(&watch);
 }
 
-/* A look at the clock between the looks at the files, where those take long. */
+/* Where checks of the files take long, they come less often. */
 static void test_dear_looks(void **state)
 {
 	(void)state;
 	start(CONFIG_SOURCE_FILE);
 	write_text(OWN, "a.example: alice\n");
 	assert_int_equal(poll_once(), 1);
-	watch.look_ns = now_ns + 5 * NS_PER_S;
+	watch.check_ns = now_ns + 5 * NS_PER_S;
 	write_text(OWN, "bb.example: bob\n");
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(poll_once(), 0);
 	expect_read("bb.example=1001");
-	watch.look_ns = now_ns + 1000 * NS_PER_S;
+	watch.check_ns = now_ns + 1000 * NS_PER_S;
 	owners_watch_reload(&watch);
 	assert_int_equal(poll_once(), 1);
 	owners_watch_stop(&watch);

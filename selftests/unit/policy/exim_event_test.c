@@ -103,7 +103,7 @@ static void test_events(void **state)
 	}
 }
 
-/* Where the server is at a loss it leaves the word empty. */
+/* Where the server does not know, it leaves the word empty. */
 static void test_empty(void **state)
 {
 	static const uint8_t none[16];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * opensmtpd_test.c - the filter protocol: what the server's lines make known of a session, that
- * every question is answered, and that nothing else is taken for one.
+ * opensmtpd_test.c - the filter protocol: sessions learned from the server's lines, every question
+ * answered, and nothing else taken for a question.
  */
 #include <setjmp.h>
 #include <stdarg.h>

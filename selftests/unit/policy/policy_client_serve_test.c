@@ -111,7 +111,7 @@ static void test_policy(void **state)
 	assert_served(policy_client_policy, "request=other\n\n", "", CMD_FAILED);
 }
 
-/* A value that is longer than any of ours is passed over, a request without end is not. */
+/* A value that is too long is skipped; a request without an end is not. */
 static void test_policy_is_bounded(void **state)
 {
 	static char in[200000], out[65536];
@@ -153,7 +153,7 @@ static void test_socketmap(void **state)
 	assert_served(policy_client_socketmap, "11:users alice;", "", CMD_FAILED);
 }
 
-/* Of a header as long as Postfix allows, nothing is kept, and the next request is found. */
+/* A header as long as Postfix allows is skipped, and the next request is found. */
 static void test_socketmap_is_bounded(void **state)
 {
 	static char in[POLICY_SOCKETMAP_MAX + 100], out[65536];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_client_test.c - asking: the word of a stand-in for the daemon, and of the file `suspended`
- * when it is dead, deaf or talks nonsense; who is looked for in the file; Sendmail's keys; and what
- * a locked process can still do.
+ * policy_client_test.c - questions to a stand-in for the daemon, and to the file `suspended` when
+ * the daemon is dead, hangs or sends nonsense; who is looked for in the file; Sendmail's keys; and
+ * what a locked process can still do.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -194,7 +194,7 @@ static void test_no_daemon(void **state)
 	assert_int_equal(answer.quiet_until_ms, 0);
 }
 
-/* One that hangs costs a second, and is then left alone for a while. */
+/* A daemon that hangs costs a second, and is then not asked for a while. */
 static void test_deaf_daemon(void **state)
 {
 	int64_t begin = now_ms(), took;
@@ -307,7 +307,7 @@ static void test_local_client(void **state)
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &length), 0);
 	assert_int_equal(connect(client, (struct sockaddr *)&at, length), 0);
 	o = from_client(client, "x@a.test");
-	/* root says nothing, so that the sender is asked; anybody else is himself. */
+	/* root's uid does not say who pays, so the sender is looked for; another user pays */
 	assert_int_equal(in_file(&o), geteuid() == 0);
 	config.relays.count = 0;
 	if (geteuid() != 0) {

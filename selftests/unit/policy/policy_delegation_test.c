@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * policy_delegation_test.c - policy requests as Postfix writes them, and what is none.
+ * policy_delegation_test.c - policy requests as Postfix writes them, and malformed ones.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -17,7 +17,7 @@
 #define CLIENT	"client_address=192.0.2.1\nclient_port=40001\n"
 #define SERVER	"server_address=2001:db8::2\nserver_port=587\n"
 
-/* Feed whole lines, the empty one at the end included. The step of the last. */
+/* Feed complete lines, with the empty one at the end. Returns the step of the last. */
 static enum policy_step request(struct policy_delegation *p, const char *text)
 {
 	enum policy_step step = POLICY_MORE;
@@ -71,10 +71,10 @@ static void test_states(void **state)
 		const char *state;
 		enum policy_step step;
 	} states[] = {
-		{"CONNECT", POLICY_SAY}, {"EHLO", POLICY_SAY},	{"HELO", POLICY_SAY},
-		{"ETRN", POLICY_SAY},	 {"VRFY", POLICY_SAY},	{"MAIL", POLICY_ASK},
-		{"RCPT", POLICY_ASK},	 {"DATA", POLICY_ASK},	{"END-OF-MESSAGE", POLICY_ASK},
-		{"", POLICY_ASK},	 {"NEWER", POLICY_ASK},
+		{"CONNECT", POLICY_REPLY}, {"EHLO", POLICY_REPLY}, {"HELO", POLICY_REPLY},
+		{"ETRN", POLICY_REPLY},	   {"VRFY", POLICY_REPLY}, {"MAIL", POLICY_ASK},
+		{"RCPT", POLICY_ASK},	   {"DATA", POLICY_ASK},   {"END-OF-MESSAGE", POLICY_ASK},
+		{"", POLICY_ASK},	   {"NEWER", POLICY_ASK},
 	};
 	struct policy_delegation p;
 	char text[128];

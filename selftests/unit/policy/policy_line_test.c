@@ -201,7 +201,7 @@ static void test_number(void **state)
 	assert_true(n == UINT64_MAX);
 }
 
-/* Who pays hangs on the domain: that is what is kept. */
+/* The domain says who pays, so it is kept. */
 static void test_long_address(void **state)
 {
 	char text[700], address[SMTPL_ADDR_SIZE];
@@ -251,7 +251,7 @@ static void test_answers(void **state)
 	assert_null(policy_line_refusal((char[]){""}));
 }
 
-/* What is asked is what is understood. */
+/* A question that is written is read back unchanged. */
 static void test_round_trip(void **state)
 {
 	static const char *const lines[] = {

@@ -41,7 +41,7 @@ static void assert_not_found(const char *text, enum policy_map expected)
 	enum policy_map map;
 	struct submission o;
 
-	if (request(text, &map, &o) != POLICY_SAY)
+	if (request(text, &map, &o) != POLICY_REPLY)
 		fail_msg("%s: not answered at once", text);
 	assert_int_equal(map, expected);
 }
@@ -129,7 +129,7 @@ static void test_pickup(void **state)
 		assert_not_found(others[i], POLICY_MAP_PICKUP);
 }
 
-/* Another host's uids are nobody here. */
+/* Another host's uids are not ours. */
 static void test_pickup_of_a_host(void **state)
 {
 	static const char *const others[] = {
@@ -203,7 +203,7 @@ static void test_nul(void **state)
 	struct submission o;
 
 	(void)state;
-	assert_int_equal(policy_socketmap_request(key, sizeof(key) - 1, &map, &o), POLICY_SAY);
+	assert_int_equal(policy_socketmap_request(key, sizeof(key) - 1, &map, &o), POLICY_REPLY);
 	assert_int_equal(map, POLICY_MAP_USERS);
 	assert_int_equal(policy_socketmap_request(map_name, sizeof(map_name) - 1, &map, &o),
 			 POLICY_MALFORMED);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_crash_test.c - the state database after a kill -9 and on a full disk: a commit is kept
+ * state_crash_test.c - the state database after a kill -9 and on a full disk: a commit is kept as a
  * whole or not at all, and the next one works.
  */
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include "lib/state_fixture.h"
 
-/* The writer is killed, not the machine: SQLite's calls of fdatasync() end here, not in libc. */
+/* The writer is killed, not the machine: SQLite's fdatasync() ends here, not in libc. */
 int fdatasync(int fd)
 {
 	(void)fd;

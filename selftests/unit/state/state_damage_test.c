@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_damage_test.c - the state database in bad files: what is damaged, foreign or cut is met
- * without a crash, and told.
+ * state_damage_test.c - the state database in bad files: those that are damaged, foreign or
+ * truncated cause no crash and are reported.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include "lib/state_fixture.h"
 
-/* Nothing here needs the disk: SQLite's calls of fdatasync() end here, not in libc. */
+/* Nothing here needs the disk, so SQLite's fdatasync() calls end here, not in libc. */
 int fdatasync(int fd)
 {
 	(void)fd;
@@ -93,7 +93,7 @@ static void open_refuses_other_schemas(void **unused)
 	expect_refused("another program");
 }
 
-/* Any content of the column: a window or a skipped row, never more. */
+/* Any content of the column makes a window or a skipped row. */
 static void hostile_windows_are_skipped(void **unused)
 {
 	struct account_id alice = uid_account(1000), bob = uid_account(1001);
@@ -164,7 +164,7 @@ static void hostile_times_are_skipped(void **unused)
 	state_close(state);
 }
 
-/* Each byte of a window's column in turn is turned over. Whatever is taken must be usable. */
+/* Each byte of a window's column is inverted in turn. Whatever is accepted must be usable. */
 static void flipped_bytes_are_met(void **unused)
 {
 	struct account_id alice = uid_account(1000);
@@ -208,7 +208,7 @@ static void fill(int rows)
 	state_close(state);
 }
 
-/* Number of databases that were put superseded; removes them, with their logs. */
+/* Number of databases that were renamed as damaged; removes them, with their logs. */
 static int remove_damaged(void)
 {
 	char top[96], name[512];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_feeds_test.c - what mail servers told in the state database: added up, bounded, gone with
- * its key, in the next boot, and of a database of before.
+ * state_feeds_test.c - mail servers' reports in the state database: added up, bounded, deleted with
+ * their key, in the next boot, and in a database of an earlier version.
  */
 #include <setjmp.h>
 #include <sqlite3.h>
@@ -211,17 +211,17 @@ static void feed_round_trip(void **unused)
 	assert_int_equal(seen.feed.known.mta, FEED_POSTFIX);
 	assert_true(seen.feed.known.running);
 	assert_int_equal(seen.feed.known.told_ns, feed.told_ns);
-	assert_int_equal(seen.feed.told_wall_s, WALL_S - 10);
+	assert_int_equal(seen.feed.reported_wall_s, WALL_S - 10);
 	/* After a reboot both are before it. */
 	state_set_clock(state, &second_boot);
 	assert_int_equal(state_each_feed(state, see_feed, &seen), 0);
 	assert_int_equal(seen.feed.known.told_ns, 0);
-	assert_int_equal(seen.feed.told_wall_s, WALL_S - 10);
+	assert_int_equal(seen.feed.reported_wall_s, WALL_S - 10);
 	assert_int_equal(seen.feed.changed_wall_s, WALL_S - 4900);
 	feed.told_ns = 0;
 	assert_int_equal(state_put_feed(state, &feed), 0);
 	assert_int_equal(state_each_feed(state, see_feed, &seen), 0);
-	assert_int_equal(seen.feed.told_wall_s, 0);
+	assert_int_equal(seen.feed.reported_wall_s, 0);
 	state_close(state);
 }
 

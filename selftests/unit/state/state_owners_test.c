@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * state_owners_test.c - the saved owners are those of the last table put, all or none of it;
- * nothing is written that is the same.
+ * state_owners_test.c - the saved owners are those of the last table put, all or none of it; rows
+ * that are the same are not written.
  */
 #include <errno.h>
 #include <setjmp.h>

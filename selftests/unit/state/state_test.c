@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * state_test.c - the state database: what goes in comes out, in this boot and the next; a
- * transaction is one; what must survive a power cut is synced.
+ * state_test.c - the state database: rows are read as they were written, in this boot and the next;
+ * a transaction is kept as a whole; what must survive a power failure is synced.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -284,7 +284,7 @@ static void old_orders_are_stale(void **unused)
 	assert_false(state_order_stale(&order, WALL_S));
 	assert_false(state_order_stale(&order, WALL_S + STATE_ORDER_FRESH_S));
 	assert_true(state_order_stale(&order, WALL_S + STATE_ORDER_FRESH_S + 1));
-	/* The clock was set back: nobody knows how old it is. */
+	/* The clock was set back, so its age is not known. */
 	assert_false(state_order_stale(&order, WALL_S - STATE_ORDER_FRESH_S));
 	assert_true(state_order_stale(&order, WALL_S - STATE_ORDER_FRESH_S - 1));
 	assert_true(state_order_stale(&never, WALL_S));
@@ -323,7 +323,7 @@ static void transaction_is_one(void **unused)
 	state_close(reader);
 }
 
-/* SQLite rolls back by itself on some failures. What follows must not be kept one by one. */
+/* SQLite rolls back by itself on some failures. What follows must not be committed row by row. */
 static void failed_put_fails_the_commit(void **unused)
 {
 	struct state *state = open_at(&first_boot, STATE_WRITE);

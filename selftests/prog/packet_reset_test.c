@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * packet_cut_test.c - [refuse] relay = reset: the packet that begins a message of a suspended
- * domain and all behind it are dropped, whatever else is in it; what is said about earlier messages
- * still counts, and of the cut one nothing but one refusal.
+ * packet_reset_test.c - [refuse] relay = reset: the packet that begins a message of a suspended
+ * domain and all behind it are dropped, whatever else is in it. Replies to earlier messages still
+ * count, and the message that was reset counts as one refusal.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -60,8 +60,8 @@ static void is_dropped(struct world *w, const char *bytes)
 	w->trace.stats.refused_packets++;
 }
 
-/* These bytes begin a message of the domain: they are what cuts the session. */
-static void is_cut(struct world *w, const char *bytes)
+/* These bytes begin a message of the domain: they reset the session. */
+static void is_reset(struct world *w, const char *bytes)
 {
 	is_dropped(w, bytes);
 	text_printf(&w->trace.events, "CUT bad.test\n");
@@ -70,7 +70,7 @@ static void is_cut(struct world *w, const char *bytes)
 	w->trace.stats.refused_attempts++;
 }
 
-/* The connection ends, and nothing of it is an outcome. */
+/* The connection ends, and no outcome is counted for it. */
 static void ends(struct world *w, const char *what)
 {
 	world_close(w, SMTP_END_LOST, 103);
@@ -84,7 +84,7 @@ static void test_nothing_follows(void **state)
 	struct world *w = *state;
 
 	setup(w);
-	is_cut(w, mail_bad);
+	is_reset(w, mail_bad);
 	for (int again = 0; again < 3; again++)
 		is_dropped(w, mail_bad);
 	is_dropped(w, "");
@@ -95,7 +95,7 @@ static void test_nothing_follows(void **state)
 	ends(w, "nothing follows");
 }
 
-/* The server's word about the message before comes after the cut. */
+/* The server's word about the message before comes after the reset. */
 static void test_the_message_before_counts(void **state)
 {
 	struct world *w = *state;
@@ -108,7 +108,7 @@ static void test_the_message_before_counts(void **state)
 	world_say(w, "DATA\r\n");
 	world_answer(w, "354 go\r\n");
 	world_say(w, "x\r\n.\r\n");
-	is_cut(w, mail_bad);
+	is_reset(w, mail_bad);
 	world_answer(w, ok);
 	ends(w, "the message before");
 }
@@ -120,8 +120,8 @@ static void test_pipelined(void **state)
 
 	setup(w);
 	world_say(w, mail_good);
-	is_cut(w, "RSET\r\nMAIL FROM:<A@Bad.Test.>\r\nRCPT TO:<c@d>\r\nRSET\r\n"
-		  "MAIL FROM:<a@good.test>\r\nRCPT TO:<c@d>\r\nDATA\r\n");
+	is_reset(w, "RSET\r\nMAIL FROM:<A@Bad.Test.>\r\nRCPT TO:<c@d>\r\nRSET\r\n"
+		    "MAIL FROM:<a@good.test>\r\nRCPT TO:<c@d>\r\nDATA\r\n");
 	world_answer(w, ok);
 	ends(w, "pipelined");
 }
@@ -134,7 +134,7 @@ static void test_byte_by_byte(void **state)
 	setup(w);
 	for (size_t i = 0; i < last; i++)
 		world_send(w, true, mail_bad + i, 1);
-	is_cut(w, "\n");
+	is_reset(w, "\n");
 	ends(w, "byte by byte");
 }
 
@@ -145,7 +145,7 @@ static void test_desync(void **state)
 
 	setup(w);
 	world_answer(w, "250 nobody asked\r\n");
-	is_cut(w, mail_bad);
+	is_reset(w, mail_bad);
 	w->trace.stats.sessions_desync++;
 	ends(w, "desync");
 }
@@ -207,5 +207,5 @@ int main(void)
 		return 4;
 	}
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("packet_cut", tests, world_load, world_unload);
+	return cmocka_run_group_tests_name("packet_of_reset", tests, world_load, world_unload);
 }
