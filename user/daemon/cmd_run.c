@@ -132,6 +132,7 @@ static int start_kernel(struct daemon *a)
 		return err;
 	}
 	a->maps = bpf_get_maps(a->bpf);
+	daemon_losses_begin(&a->losses, a->maps);
 	return 0;
 }
 
@@ -247,6 +248,7 @@ static void finish(struct daemon *a)
 	sock_destroyer_stop(&a->sock_destroyer);
 	daemon_tls_stop(a);
 	if (a->pipeline && a->state && a->bpf && a->meta.schema) {
+		daemon_losses_show(a);
 		a->meta.heartbeat_ns = 0;
 		bpf_maps_set_meta(a->maps, &a->meta);
 		daemon_save(a);
@@ -324,6 +326,7 @@ static void on_second(struct daemon *a)
 	daemon_owners_poll(a);
 	daemon_policy_tend(a);
 	daemon_maillog_tend(a);
+	daemon_losses_show(a);
 	pipeline_tick(a->pipeline, clock_boot_ns());
 	daemon_expire(a);
 	daemon_orders(a);

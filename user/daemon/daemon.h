@@ -12,6 +12,7 @@
 #include "kernel/bpf.h"
 #include "kernel/bpf_tls.h"
 #include "config/config.h"
+#include "daemon_losses.h"
 #include "kernel/sock_destroyer.h"
 #include "policy/policy_server.h"
 #include "owners/owners_watch.h"
@@ -76,6 +77,7 @@ struct daemon {
 	uint64_t maillog_ns;		    /* when it was last started; 0: never */
 	struct maillog_position maillog_at; /* told up to here */
 	bool maillog_unsaved;
+	struct daemon_losses losses;
 	bool list_stale; /* the file `suspended` is to be written anew */
 };
 
@@ -147,6 +149,9 @@ void daemon_maillog_tend(struct daemon *a);
 void daemon_maillog_stop(struct daemon *a);
 /* Put how far it was told. Within a transaction. 0 or -errno */
 int daemon_maillog_save(struct daemon *a);
+
+/* daemon_losses.c - about once a second, and at the end: what was lost, for status and the log. */
+void daemon_losses_show(struct daemon *a);
 
 /* daemon_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are
  * hidden; 0, also where it can't be done. attach: before the hooks on sockets. serve: the child is

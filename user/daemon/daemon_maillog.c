@@ -23,6 +23,13 @@ static void maillog_position(void *arg, const struct maillog_position *position)
 	a->maillog_unsaved = true;
 }
 
+static void maillog_counted(void *arg, const struct maillog_stats *stats)
+{
+	struct daemon *a = arg;
+
+	daemon_losses_maillog(&a->losses, stats);
+}
+
 int daemon_maillog_save(struct daemon *a)
 {
 	char text[MAILLOG_POSITION_TEXT_SIZE];
@@ -57,6 +64,7 @@ void daemon_maillog_start(struct daemon *a)
 	sandbox_hide_mappings();
 	err = maillog_reader_start(&a->maillog, a->config.feed_postfix, &a->maillog_at);
 	a->maillog_ns = clock_boot_ns();
+	daemon_losses_maillog_begins(&a->losses);
 	if (err) {
 		a->maillog = (struct maillog_reader){.fd = -1};
 		/* Without its user there is no Postfix. */
@@ -91,6 +99,7 @@ void daemon_maillog_serve(struct daemon *a)
 		.record = daemon_on_record,
 		.caller = maillog_caller,
 		.position = maillog_position,
+		.counted = maillog_counted,
 	};
 
 	if (maillog_reader_serve(&a->maillog, &ops, a) != -EPIPE)

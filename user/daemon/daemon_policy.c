@@ -34,6 +34,7 @@ static void policy_counted(void *arg, const struct policy_stats *stats)
 	struct daemon *a = arg;
 	uint64_t now = clock_boot_ns();
 
+	daemon_losses_policy(&a->losses, stats);
 	if (stats->strangers > a->policy_strangers && now - a->policy_said_ns > POLICY_SAY_NS) {
 		log_warning(
 			"%llu connections to the sockets in \"%s\" were closed: their users are not "
@@ -54,6 +55,7 @@ void daemon_policy_start(struct daemon *a)
 	err = policy_server_start(&a->policy, a->config.run, &a->config.relays);
 	a->policy_ns = clock_boot_ns();
 	a->policy_strangers = 0;
+	daemon_losses_policy_begins(&a->losses);
 	if (err) {
 		a->policy = (struct policy_server){.fd = -1};
 		log_warning("mail servers cannot ask: no sockets in \"%s\": %s", a->config.run,

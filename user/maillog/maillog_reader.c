@@ -171,6 +171,10 @@ static void handle(const struct maillog_reader *r, struct maillog_telling *t,
 	case MAILLOG_TELL_POSITION:
 		ops->position(arg, &t->position);
 		break;
+	case MAILLOG_COUNTED:
+		if (ops->counted)
+			ops->counted(arg, &t->stats);
+		break;
 	case MAILLOG_ASK_CALLER:
 		answer_caller(r, t, ops, arg);
 		break;

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "core/delivery_report.h"
+#include "maillog.h"
 #include "maillog_position.h"
 
 struct maillog_reader {
@@ -43,6 +44,8 @@ struct maillog_reader_ops {
 	/* Everything up to here has been told: called behind each record, and now and then without.
 	 * Saved together with what was told, a restart neither loses nor doubles anything. */
 	void (*position)(void *arg, const struct maillog_position *position);
+	/* What the child has counted since its start; NULL: not of interest. */
+	void (*counted)(void *arg, const struct maillog_stats *stats);
 };
 
 /*

@@ -153,10 +153,19 @@ static void client_end(struct server *s, struct policy_place *c)
 	client_drop(s, c);
 }
 
+/* A question that made no sense is counted once, whether an answer says so or not. */
+static enum policy_step client_next(struct server *s, struct policy_place *c)
+{
+	enum policy_step step = policy_talk_next(c->talk);
+
+	s->link.stats.malformed += step == POLICY_MALFORMED || c->talk->malformed;
+	return step;
+}
+
 /* Go as far as what the peer has said and takes allows. */
 static void client_advance(struct server *s, struct policy_place *c, enum policy_step step)
 {
-	for (;; step = policy_talk_next(c->talk)) {
+	for (;; step = client_next(s, c)) {
 		c->midway &= step == POLICY_MORE;
 		switch (step) {
 		case POLICY_MORE:
@@ -173,9 +182,6 @@ static void client_advance(struct server *s, struct policy_place *c, enum policy
 			client_tell(s, c);
 			return;
 		case POLICY_MALFORMED:
-			s->link.stats.malformed++;
-			client_drop(s, c);
-			return;
 		case POLICY_CLOSE:
 			client_drop(s, c);
 			return;
@@ -200,7 +206,7 @@ static void client_read(struct server *s, struct policy_place *c)
 	}
 	if (got >= 0)
 		policy_talk_got(c->talk, (size_t)got);
-	client_advance(s, c, got < 0 ? POLICY_MORE : policy_talk_next(c->talk));
+	client_advance(s, c, got < 0 ? POLICY_MORE : client_next(s, c));
 }
 
 static void client_event(struct server *s, struct policy_place *c, uint32_t events)

@@ -36,10 +36,11 @@ extern const char *const policy_socket_names[POLICY_SOCKETS];
 struct policy_talk {
 	enum policy_socket socket;
 	enum policy_map map;
-	bool eof;      /* the peer has sent all that it will */
-	bool last;     /* the connection ends when `out` is sent */
-	bool skipping; /* in a line or request of which nothing is kept */
-	size_t skip;   /* bytes of that request still to come, its comma too */
+	bool eof;	/* the peer has sent all that it will */
+	bool last;	/* the connection ends when `out` is sent */
+	bool malformed; /* `out` says what was wrong with the question */
+	bool skipping;	/* in a line or request of which nothing is kept */
+	size_t skip;	/* bytes of that request still to come, its comma too */
 	size_t in_used;
 	size_t in_length;
 	size_t out_length;
