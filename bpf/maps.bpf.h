@@ -7,6 +7,7 @@
 #define SMTPL_MAPS_BPF_H
 
 #include "kernel.h"
+#include "losses.h"
 #include "maps.h"
 #include "stats.h"
 #include "session.h"
@@ -108,6 +109,15 @@ struct {
 	__type(value, struct smtpl_meta);
 	__uint(pinning, LIBBPF_PIN_BY_NAME);
 } smtpl_meta SEC(".maps");
+
+/* No program uses it: it is here so that it is made and pinned with the others. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct smtpl_losses);
+	__uint(pinning, LIBBPF_PIN_BY_NAME);
+} smtpl_losses SEC(".maps");
 
 /* Written by the daemon through the mapped .bss of the loaded programs. */
 __u64 smtpl_ports[65536 / 64]; /* watched ports, a bit each */

@@ -25,7 +25,7 @@ ALICE, GAMES = 20001, 5
 ACCOUNT_KEYS = {"account", "uid", "domains", "window", "total", "suspended", "since", "until",
                 "reason"}
 STATUS_KEYS = {"version", "mode", "window_s", "percent", "min_failures", "suspend_s", "accounts",
-               "tls", "stats"}
+               "tls", "stats", "losses"}
 TOTAL_KEYS = {"connections", "delivered", "deferred", "failed", "unknown", "opaque", "refused"}
 
 

@@ -97,6 +97,14 @@ static int read_tls(struct status *s, struct bpf_maps *maps)
 	return r == -ENOENT ? 0 : r;
 }
 
+/* A daemon of an earlier version shows none. */
+static int read_losses(struct status *s, struct bpf_maps *maps)
+{
+	int r = bpf_maps_losses(maps, &s->losses);
+
+	return r == -ENOENT ? 0 : r;
+}
+
 static int read_maps(struct status *s, struct bpf_maps *maps)
 {
 	struct smtpl_meta meta;
@@ -108,6 +116,8 @@ static int read_maps(struct status *s, struct bpf_maps *maps)
 	if (!s->loaded)
 		return 0;
 	r = bpf_maps_stats(maps, &s->stats);
+	if (!r)
+		r = read_losses(s, maps);
 	if (!r)
 		r = bpf_maps_each_uid(maps, each_uid, s);
 	if (!r)

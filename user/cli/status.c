@@ -3,6 +3,7 @@
  * status.c - from entries of maps and rows of the state database to accounts.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -374,6 +375,24 @@ static int worst_first(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
+/* What is older is told by the counters alone. */
+static void loss_problem(struct status *s, const char *name, uint64_t count, uint64_t last_ns,
+			 const char *text)
+{
+	char last[STATUS_TIME_SIZE];
+
+	if (last_ns && (int64_t)last_ns > s->boot_ns - STATUS_LOSS_S * NS_PER_S)
+		status_problem(s, "%s is %" PRIu64 ", and last grew at %s: %s", name, count,
+			       status_time(status_wall_s(s, last_ns), last), text);
+}
+
+static void losses_finish(struct status *s)
+{
+#define LOSS_PROBLEM(name, text) loss_problem(s, #name, s->losses.name, s->losses.name##_ns, text);
+	SMTPL_LOSSES_SERIOUS(LOSS_PROBLEM)
+#undef LOSS_PROBLEM
+}
+
 int status_finish(struct status *s)
 {
 	for (size_t i = 0; i < s->accounts_count; i++)
@@ -381,6 +400,7 @@ int status_finish(struct status *s)
 			return -ENOMEM;
 	if (s->accounts_count)
 		qsort(s->accounts, s->accounts_count, sizeof(*s->accounts), worst_first);
+	losses_finish(s);
 	status_tls_finish(s);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include "headers/losses.h"
 #include "headers/maps.h"
 #include "headers/stats.h"
 #include "headers/tls.h"
@@ -27,7 +28,10 @@
 #include "core/verdict.h"
 #include "core/window.h"
 
-#define STATUS_PROBLEMS_MAX 8
+#define STATUS_PROBLEMS_MAX 16
+
+/* For so long after it last grew a serious loss is a problem. */
+#define STATUS_LOSS_S (24 * 3600)
 
 /* Past this a process that should give signs of life is stuck. */
 #define STATUS_LATE_S 10
@@ -62,10 +66,11 @@ struct status {
 	struct verdict_rule rule; /* in force; nothing loaded: the file's */
 	enum verdict_mode mode;	  /* the same */
 	bool file_differs;	  /* from the rule in force */
-	bool loaded;		  /* maps and hooks: meta and stats are set */
+	bool loaded;		  /* maps and hooks: meta, stats and losses are set */
 	pid_t daemon_lock_pid;	  /* 0: none */
 	struct smtpl_meta meta;
 	struct smtpl_stats stats;
+	struct smtpl_losses losses;
 	uint64_t relay_sessions;
 	char *problems[STATUS_PROBLEMS_MAX]; /* what could not be read, a line each */
 	size_t problems_count;

@@ -151,6 +151,16 @@ static json_t *json_stats(const struct smtpl_stats *stats)
 	return object;
 }
 
+static json_t *json_losses(const struct smtpl_losses *losses)
+{
+	json_t *object = json_object();
+
+#define STATUS_LOSS(name, text) json_object_set_new(object, #name, json_count(losses->name));
+	SMTPL_LOSSES(STATUS_LOSS)
+#undef STATUS_LOSS
+	return object;
+}
+
 /* A heartbeat of 0 is that of a daemon that was stopped. */
 static json_t *json_daemon(const struct status *s)
 {
@@ -177,14 +187,15 @@ int status_print_json(const struct status *s, FILE *out)
 	json_t *root;
 	int r;
 
-	root = json_pack(
-		"{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "version",
-		SMTPLIMIT_VERSION, "mode", s->mode == VERDICT_OBSERVE ? "observe" : "enforce",
-		"window_s", (json_int_t)s->rule.window_s, "percent", (int)s->rule.percent,
-		"min_failures", (int)s->rule.min_failures, "suspend_s",
-		(json_int_t)s->rule.suspend_s, "loaded", s->loaded, "daemon", json_daemon(s),
-		"accounts", json_accounts(s), "feeds", json_feeds(s), "tls", status_tls_json(s),
-		"stats", json_stats(&s->stats), "problems", json_problems(s));
+	root = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+			 "version", SMTPLIMIT_VERSION, "mode",
+			 s->mode == VERDICT_OBSERVE ? "observe" : "enforce", "window_s",
+			 (json_int_t)s->rule.window_s, "percent", (int)s->rule.percent,
+			 "min_failures", (int)s->rule.min_failures, "suspend_s",
+			 (json_int_t)s->rule.suspend_s, "loaded", s->loaded, "daemon",
+			 json_daemon(s), "accounts", json_accounts(s), "feeds", json_feeds(s),
+			 "tls", status_tls_json(s), "stats", json_stats(&s->stats), "losses",
+			 json_losses(&s->losses), "problems", json_problems(s));
 	if (!root)
 		return -ENOMEM;
 	r = json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(PERCENT_DIGITS));

@@ -243,17 +243,26 @@ static void print_bypass(const struct status *s, FILE *out)
 	}
 }
 
-static void print_stats(const struct smtpl_stats *stats, FILE *out)
+/* After a blank line, where there is any. */
+static void print_counter(const char *name, uint64_t count, const char *text, bool *any, FILE *out)
 {
-	static const struct smtpl_stats none;
+	if (!count)
+		return;
+	fprintf(out, "%s%-20s %12" PRIu64 "  %s\n", *any ? "" : "\n", name, count, text);
+	*any = true;
+}
 
-	if (memcmp(stats, &none, sizeof(none)))
-		fprintf(out, "\n");
-#define STATUS_STAT(name, text)                                                                    \
-	if (stats->name)                                                                           \
-		fprintf(out, "%-20s %12llu  %s\n", #name, stats->name, text);
+/* First what the kernel counted, then the daemon. */
+static void print_counters(const struct status *s, FILE *out)
+{
+	bool any = false;
+
+#define STATUS_STAT(name, text) print_counter(#name, s->stats.name, text, &any, out);
 	SMTPL_STATS(STATUS_STAT)
 #undef STATUS_STAT
+#define STATUS_LOSS(name, text) print_counter(#name, s->losses.name, text, &any, out);
+	SMTPL_LOSSES(STATUS_LOSS)
+#undef STATUS_LOSS
 }
 
 void status_print_text(const struct status *s, FILE *out)
@@ -287,5 +296,5 @@ void status_print_text(const struct status *s, FILE *out)
 	} else if (s->loaded) {
 		fprintf(out, "no account has sent yet\n");
 	}
-	print_stats(&s->stats, out);
+	print_counters(s, out);
 }

@@ -187,7 +187,7 @@ void pipeline_saved(struct pipeline *p);
 /* For reading: accounts_find(), accounts_next(). Windows are exact as of their last slide. */
 struct accounts *pipeline_accounts(struct pipeline *p);
 
-/* X(field, what it counts since the start) */
+/* X(field, what it counts since the start); status shows the losses of them: headers/losses.h. */
 #define PIPELINE_STATS(X)                                                                          \
 	X(events, "records of the ring")                                                           \
 	X(malformed, "records that were not as they must be, ignored")                             \

@@ -122,6 +122,7 @@ static int start_kernel(struct daemon *d)
 		return err;
 	}
 	d->maps = bpf_get_maps(d->bpf);
+	daemon_losses_begin(&d->losses, d->maps);
 	return 0;
 }
 
@@ -228,6 +229,7 @@ static void finish(struct daemon *d)
 	daemon_owners_stop(d);
 	daemon_tls_stop(d);
 	if (d->pipeline && d->state && d->bpf && d->meta.schema) {
+		daemon_losses_show(d);
 		d->meta.heartbeat_ns = 0;
 		bpf_maps_set_meta(d->maps, &d->meta);
 		daemon_save(d);

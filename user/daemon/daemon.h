@@ -12,6 +12,7 @@
 #include "kernel/bpf.h"
 #include "kernel/bpf_tls.h"
 #include "config/config.h"
+#include "daemon_losses.h"
 #include "kernel/sock_destroyer.h"
 #include "policy/policy_server.h"
 #include "owners/owners_watch.h"
@@ -91,6 +92,7 @@ struct daemon {
 	struct daemon_addresses addresses;
 	struct daemon_snapshot snapshot;
 	struct daemon_save save;
+	struct daemon_losses losses;
 	struct prune prune; /* as of the last reading of the map */
 	uint64_t prune_ns;
 	struct state_suspension
@@ -180,6 +182,9 @@ void daemon_on_record(void *arg, const struct delivery_report *record);
 /* daemon_maillog.c - put into the database how far the log was read. Within a transaction. 0 or
  * -errno */
 int daemon_maillog_save(struct daemon *d);
+
+/* daemon_losses.c - about once a second, and at the end: what was lost, for status and the log. */
+void daemon_losses_show(struct daemon *d);
 
 /* daemon_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are
  * hidden; 0, also where it can't be done. attach: before the programs on sockets. */

@@ -81,6 +81,7 @@ static void on_second(struct daemon *d)
 	daemon_heartbeat(d);
 	daemon_owners_poll(d);
 	daemon_children_tend(d);
+	daemon_losses_show(d);
 	pipeline_tick(d->pipeline, clock_boot_ns());
 	daemon_expire(d);
 	daemon_orders(d);

@@ -19,6 +19,13 @@ static void maillog_position(void *arg, const struct maillog_position *position)
 	d->maillog.unsaved = true;
 }
 
+static void maillog_counted(void *arg, const struct maillog_stats *stats)
+{
+	struct daemon *d = arg;
+
+	daemon_losses_maillog(&d->losses, stats);
+}
+
 int daemon_maillog_save(struct daemon *d)
 {
 	char text[MAILLOG_POSITION_TEXT_SIZE];
@@ -52,6 +59,7 @@ static int maillog_start(struct daemon *d)
 		maillog_restore(d);
 	m->restored = true;
 	err = maillog_reader_start(&m->reader, d->config.feed_postfix, &m->at);
+	daemon_losses_maillog_begins(&d->losses);
 	if (!err)
 		return m->reader.fd;
 	/* Without its user there is no Postfix. */
@@ -76,6 +84,7 @@ static int maillog_serve(struct daemon *d)
 		.record = daemon_on_record,
 		.caller = maillog_caller,
 		.position = maillog_position,
+		.counted = maillog_counted,
 	};
 
 	return maillog_reader_serve(&d->maillog.reader, &ops, d);

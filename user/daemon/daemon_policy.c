@@ -30,6 +30,7 @@ static void policy_counted(void *arg, const struct policy_stats *stats)
 	struct daemon *d = arg;
 	uint64_t now = clock_boot_ns();
 
+	daemon_losses_policy(&d->losses, stats);
 	if (stats->strangers > d->policy.strangers && now - d->policy.logged_ns > POLICY_LOG_NS) {
 		log_warning(
 			"%llu connections to the sockets in \"%s\" were closed: their users are not "
@@ -46,6 +47,7 @@ static int policy_start(struct daemon *d)
 	int err = policy_server_start(&d->policy.server, d->config.run, &d->config.relays);
 
 	d->policy.strangers = 0;
+	daemon_losses_policy_begins(&d->losses);
 	if (!err)
 		return d->policy.server.fd;
 	log_warning("mail servers cannot ask: no sockets in \"%s\": %s", d->config.run,

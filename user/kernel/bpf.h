@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "headers/event.h"
+#include "headers/losses.h"
 #include "headers/maps.h"
 #include "headers/stats.h"
 #include "headers/tls.h"
@@ -42,6 +43,9 @@ int bpf_maps_each_domain(struct bpf_maps *maps,
 			 void *arg);
 
 int bpf_maps_stats(struct bpf_maps *maps, struct smtpl_stats *sum); /* over all CPUs */
+/* -ENOENT: the daemon that made the maps is of a version that did not show its losses. */
+int bpf_maps_losses(const struct bpf_maps *maps, struct smtpl_losses *losses);
+int bpf_maps_set_losses(struct bpf_maps *maps, const struct smtpl_losses *losses);
 int bpf_maps_meta(struct bpf_maps *maps, struct smtpl_meta *meta);
 int bpf_maps_set_meta(struct bpf_maps *maps, const struct smtpl_meta *meta);
 

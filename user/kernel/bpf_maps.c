@@ -19,6 +19,7 @@ static const char *const map_names[MAP_KINDS] = {
 	[MAP_REDIRS] = "smtpl_redirs",	     [MAP_STATS] = "smtpl_stats",
 	[MAP_META] = "smtpl_meta",	     [MAP_CALLERS] = "smtpl_callers",
 	[MAP_TLS_FILES] = "smtpl_tls_files", [MAP_TLS_STATE] = "smtpl_tls_state",
+	[MAP_LOSSES] = "smtpl_losses",
 };
 
 static int maps_check_schema(struct bpf_maps *maps)
@@ -32,11 +33,12 @@ static int maps_check_schema(struct bpf_maps *maps)
 	return meta.schema == SMTPL_SCHEMA || meta.schema == 0 ? 0 : -EPROTO;
 }
 
-/* An earlier version of the same schema had no map of callers. Those of TLS are made only where TLS
- * is watched. */
+/* Earlier versions of the same schema had no map of callers, and none of losses. Those of TLS are
+ * made only where TLS is watched. */
 static bool map_is_optional(enum map_kind kind)
 {
-	return kind == MAP_CALLERS || kind == MAP_TLS_FILES || kind == MAP_TLS_STATE;
+	return kind == MAP_CALLERS || kind == MAP_TLS_FILES || kind == MAP_TLS_STATE ||
+	       kind == MAP_LOSSES;
 }
 
 static int maps_open_pins(struct bpf_maps *maps, const char *bpffs)
@@ -300,6 +302,20 @@ int bpf_maps_stats(struct bpf_maps *maps, struct smtpl_stats *sum)
 	}
 	free(each);
 	return err;
+}
+
+int bpf_maps_losses(const struct bpf_maps *maps, struct smtpl_losses *losses)
+{
+	uint32_t zero = 0;
+
+	return maps->fd[MAP_LOSSES] < 0 ? -ENOENT : map_get(maps, MAP_LOSSES, &zero, losses);
+}
+
+int bpf_maps_set_losses(struct bpf_maps *maps, const struct smtpl_losses *losses)
+{
+	uint32_t zero = 0;
+
+	return map_set(maps, MAP_LOSSES, &zero, losses);
 }
 
 int bpf_maps_meta(struct bpf_maps *maps, struct smtpl_meta *meta)

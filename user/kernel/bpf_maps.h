@@ -16,6 +16,7 @@ enum map_kind {
 	MAP_CALLERS,
 	MAP_TLS_FILES,
 	MAP_TLS_STATE,
+	MAP_LOSSES,
 	MAP_KINDS,
 };
 

@@ -177,7 +177,7 @@ static bool is_short_lived(const char *name)
 {
 	static const char *const short_lived[] = {"smtpl_events", "smtpl_session", "smtpl_call",
 						  "smtpl_redirs", "smtpl_callers", "smtpl_locals",
-						  "smtpl_stats"};
+						  "smtpl_stats",  "smtpl_losses"};
 
 	for (size_t i = 0; i < sizeof(short_lived) / sizeof(*short_lived); i++)
 		if (strcmp(name, short_lived[i]) == 0)

@@ -18,9 +18,9 @@ int bpf_pin_prepare(const char *bpffs, char pin_root[PATH_MAX], char *error, siz
  * `error` has one line. */
 int bpf_pin_lock(const char *bpffs, char *error, size_t error_size);
 
-/* Unpin the ring, the sessions and other maps whose content is short-lived, where their size has
- * changed: libbpf makes them anew. What the lost ring held is healed from the totals. Where such a
- * map goes, the probes on TLS libraries go as well. */
+/* Unpin the ring, the sessions and other maps that live shorter than a mail, or count what no
+ * verdict needs, where their size has changed: libbpf makes them anew. What the lost ring held is
+ * healed from the totals. pin_root: the directory; probes on TLS libraries go with such a map. */
 void bpf_pin_drop_unfit(struct bpf_object *obj, const char *pin_root);
 
 /* Unpin all in the directory whose names begin so. 0 or -errno. */

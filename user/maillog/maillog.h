@@ -53,7 +53,7 @@ void maillog_take(struct maillog *p, int64_t wall_ns, struct maillog_span ident,
 #define MAILLOG_GAP_NS (600 * NS_PER_S)
 void maillog_begin(struct maillog *p, bool whole);
 
-/* X(field, what it counts) */
+/* X(field, what it counts); status shows the losses of them: headers/losses.h. */
 #define MAILLOG_STATS(X)                                                                           \
 	X(taken, "messages of Postfix's")                                                          \
 	X(reports, "delivery reports")                                                             \

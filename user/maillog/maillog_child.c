@@ -18,6 +18,7 @@
 #include "base/sandbox.h"
 
 #define ALIVE_MS	 1000
+#define COUNTED_MS	 1000
 #define REPLY_TIMEOUT_MS 5000
 /* What the parent cannot remember need not be asked. */
 #define CALLER_AGE_NS	     (600 * NS_PER_S)
@@ -116,10 +117,28 @@ static void put_source(struct maillog_child *c, enum report_kind kind, uint32_t 
 	put_report(c, &record);
 }
 
+/* The clock is not looked at for each line. */
+static void report_losses(struct maillog_child *c)
+{
+	const struct maillog_stats stats = maillog_stats(c->log);
+	uint64_t losses = stats.unknown + stats.evicted + stats.nomem;
+	int64_t now_ms;
+
+	if (losses == c->losses)
+		return;
+	now_ms = clock_mono_ms();
+	if (c->counted_ms && now_ms < c->counted_ms + COUNTED_MS)
+		return;
+	c->losses = losses;
+	c->counted_ms = now_ms;
+	put(c, &(struct maillog_packet){.kind = MAILLOG_PUT_STATS, .stats = stats});
+}
+
 void maillog_child_alive(struct maillog_child *c)
 {
 	int64_t now_ms = clock_mono_ms();
 
+	report_losses(c);
 	if (c->alive_ms && now_ms < c->alive_ms + ALIVE_MS)
 		return;
 	c->alive_ms = now_ms;
@@ -257,6 +276,7 @@ void maillog_child_take(struct maillog_child *c, int64_t at_ns, struct maillog_s
 	if (c->reported_until_ns == INT64_MIN)
 		c->position.wall_ns = at_ns;
 	maillog_take(c->log, at_ns, ident, text, c->reporting && c->reported_until_ns == INT64_MIN);
+	report_losses(c);
 }
 
 /* Files come by the socket. */

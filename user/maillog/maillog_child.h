@@ -22,6 +22,7 @@ enum maillog_packet_kind {
 	MAILLOG_ASK_CALLER, /* answered by a reply with the same id */
 	MAILLOG_ASK_FILE,   /* the log; by a reply with a descriptor, if it exists */
 	MAILLOG_ASK_FILES,  /* and its rotated files, newest first */
+	MAILLOG_PUT_STATS,  /* stats: when a loss has grown, at most once a second */
 };
 
 /* Child -> parent. */
@@ -31,6 +32,7 @@ struct maillog_packet {
 	struct maillog_position position; /* behind what was reported */
 	union {
 		struct delivery_report record;
+		struct maillog_stats stats;
 		struct {
 			uint8_t addr[16];
 			int64_t wall_ns;
@@ -70,6 +72,8 @@ struct maillog_child {
 	uint32_t asked; /* id of the latest question */
 	int64_t alive_ms;
 	bool lost;
+	uint64_t losses; /* as of the last MAILLOG_PUT_STATS */
+	int64_t counted_ms;
 };
 
 /* child_main: arg is a struct maillog_start. */

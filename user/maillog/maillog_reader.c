@@ -171,6 +171,10 @@ static void handle(const struct maillog_reader *r, struct maillog_packet *t,
 	case MAILLOG_PUT_POSITION:
 		ops->position(arg, &t->position);
 		break;
+	case MAILLOG_PUT_STATS:
+		if (ops->counted)
+			ops->counted(arg, &t->stats);
+		break;
 	case MAILLOG_ASK_CALLER:
 		answer_caller(r, t, ops, arg);
 		break;

@@ -21,6 +21,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include "core/delivery_report.h"
+#include "maillog.h"
 #include "maillog_position.h"
 
 struct maillog_reader {
@@ -44,6 +45,8 @@ struct maillog_reader_ops {
 	 * without. When it is saved together with what was reported, a restart neither loses nor
 	 * doubles anything. */
 	void (*position)(void *arg, const struct maillog_position *position);
+	/* What the child has counted since its start; NULL: not of interest. */
+	void (*counted)(void *arg, const struct maillog_stats *stats);
 };
 
 /*

@@ -128,10 +128,19 @@ static void client_end(struct server *s, struct policy_place *c)
 	client_drop(s, c);
 }
 
+/* A question that made no sense is counted once, whether an answer says so or not. */
+static enum policy_step client_next(struct server *s, struct policy_place *c)
+{
+	enum policy_step step = policy_talk_next(c->talk);
+
+	s->link.stats.malformed += step == POLICY_MALFORMED || c->talk->malformed;
+	return step;
+}
+
 /* Go on until the peer has to send, or to read, or the parent to answer. */
 static void client_advance(struct server *s, struct policy_place *c, enum policy_step step)
 {
-	for (;; step = policy_talk_next(c->talk)) {
+	for (;; step = client_next(s, c)) {
 		c->midway &= step == POLICY_MORE;
 		switch (step) {
 		case POLICY_MORE:
@@ -148,9 +157,6 @@ static void client_advance(struct server *s, struct policy_place *c, enum policy
 			client_report(s, c);
 			return;
 		case POLICY_MALFORMED:
-			s->link.stats.malformed++;
-			client_drop(s, c);
-			return;
 		case POLICY_CLOSE:
 			client_drop(s, c);
 			return;
@@ -175,7 +181,7 @@ static void client_read(struct server *s, struct policy_place *c)
 	}
 	if (got >= 0)
 		policy_talk_got(c->talk, (size_t)got);
-	client_advance(s, c, got < 0 ? POLICY_MORE : policy_talk_next(c->talk));
+	client_advance(s, c, got < 0 ? POLICY_MORE : client_next(s, c));
 }
 
 static void client_ready(void *arg, uint32_t place, uint32_t events)

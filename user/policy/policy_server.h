@@ -42,7 +42,7 @@ struct policy_answer {
 	struct responder_answer refusal;
 };
 
-/* X(field, what it counts since the child's start) */
+/* X(field, what it counts since the child's start); status shows them: headers/losses.h. */
 #define POLICY_STATS(X)                                                                            \
 	X(strangers, "connections of users that may not talk, closed unread")                      \
 	X(crowded, "connections closed because there were too many")                               \

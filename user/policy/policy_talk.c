@@ -90,7 +90,8 @@ static enum policy_step next_line(struct policy_talk *t)
 	else if (policy_line_parse(unread(t), length, &t->submission, why, sizeof(why)))
 		t->out_length = policy_line_error(why, t->out);
 	t->in_used = t->in_length;
-	return t->out_length ? POLICY_REPLY : POLICY_ASK;
+	t->malformed = t->out_length > 0;
+	return t->malformed ? POLICY_REPLY : POLICY_ASK;
 }
 
 static enum policy_step next_event(struct policy_talk *t)

@@ -36,10 +36,11 @@ extern const char *const policy_socket_names[POLICY_SOCKETS];
 struct policy_talk {
 	enum policy_socket socket;
 	enum policy_map map;
-	bool eof;      /* the peer will send nothing more */
-	bool last;     /* the connection ends when `out` is sent */
-	bool skipping; /* in a line or request that is too long to be kept */
-	size_t skip;   /* bytes of that request still to come, including its comma */
+	bool eof;	/* the peer will send nothing more */
+	bool last;	/* the connection ends when `out` is sent */
+	bool malformed; /* `out` says what was wrong with the question */
+	bool skipping;	/* in a line or request that is too long to be kept */
+	size_t skip;	/* bytes of that request still to come, including its comma */
 	size_t in_used;
 	size_t in_length;
 	size_t out_length;

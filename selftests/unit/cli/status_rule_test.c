@@ -32,6 +32,7 @@ static void rule_in_force_is_shown(void **unused)
 	(void)unused;
 	status_meta(&status, &meta);
 	root = status_json();
+	json_object_del(root, "losses");
 	json_object_del(root, "stats");
 	json_object_del(root, "version");
 	json_object_del(root, "tls");

@@ -41,6 +41,7 @@ struct daemon {
 	unsigned int lost;	     /* the log is missing */
 	unsigned int holes;	     /* lines were lost */
 	struct delivery_report last; /* outcome */
+	struct maillog_stats stats;  /* as the child last told them */
 	char where[256];
 	char directory[128];
 };
@@ -79,6 +80,11 @@ static inline void on_position(void *arg, const struct maillog_position *positio
 	maillog_position_text(position, d->memory.position, sizeof(d->memory.position));
 }
 
+static inline void on_counted(void *arg, const struct maillog_stats *stats)
+{
+	((struct daemon *)arg)->stats = *stats;
+}
+
 /* Begin, from what is on disk. */
 static inline void start(void)
 {
@@ -105,7 +111,8 @@ static inline void crash(void)
 /* What has been said by now. */
 static inline void serve_ready(void)
 {
-	static const struct maillog_reader_ops ops = {on_record, on_caller, on_position};
+	static const struct maillog_reader_ops ops = {on_record, on_caller, on_position,
+						      on_counted};
 
 	assert_int_equal(maillog_reader_serve(&host.reader, &ops, &host), 0);
 }

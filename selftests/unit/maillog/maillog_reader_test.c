@@ -142,6 +142,27 @@ static void test_history_is_read_after_a_restart(void **state)
 	assert_int_equal(host.last.submission.uid, 1001);
 }
 
+/* Of two messages the log has no beginning; of the third it has. */
+static void test_losses_are_counted(void **state)
+{
+	(void)state;
+	need_postfix();
+	put("\n");
+	start();
+	serve_until_alive();
+	put_outcome(1);
+	put_outcome(2);
+	while (host.stats.unknown < 2)
+		serve();
+	put_line("pickup", "9F5D65B: uid=1001 from=<alice@one.test>");
+	put_outcome(3);
+	serve_until_told(3);
+	serve_until_alive();
+	assert_int_equal(host.stats.unknown, 2);
+	assert_int_equal(host.stats.evicted, 0);
+	assert_int_equal(host.stats.nomem, 0);
+}
+
 static void test_asks_who_is_behind_a_connection(void **state)
 {
 	(void)state;
@@ -432,6 +453,7 @@ int main(void)
 		cmocka_unit_test(test_position_text),
 		TEST(test_begins_at_the_end),
 		TEST(test_history_is_read_after_a_restart),
+		TEST(test_losses_are_counted),
 		TEST(test_asks_who_is_behind_a_connection),
 		TEST(test_traditional_lines),
 		TEST(test_waits_for_a_log),

@@ -51,9 +51,17 @@ static void test_exim_malformed(void **state)
 	fd = connect_and_say(POLICY_EXIM, line);
 	hears(fd, "error want a line of at most 4096 bytes\n");
 	hears_the_end(fd);
+	loop_await_count(&loop, &loop.stats.malformed, 2);
+	/* Neither who says nothing, nor who asks well. */
 	fd = connect_to(POLICY_EXIM);
 	shutdown(fd, SHUT_WR);
 	hears_the_end(fd);
+	fd = connect_and_say(POLICY_EXIM, ASK);
+	loop_answer(&loop, passed());
+	hears(fd, PASSED);
+	hears_the_end(fd);
+	hears_the_end(connect_and_say(POLICY_FEED, "ex\n"));
+	loop_await_count(&loop, &loop.stats.malformed, 3);
 	loop_end(&loop);
 }
 
