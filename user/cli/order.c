@@ -153,6 +153,11 @@ static int find_suspension(void *arg, const struct state_suspension *s)
 	return 1;
 }
 
+bool order_saved(struct order *o, struct state_suspension *suspension)
+{
+	return o->state && state_each_suspension(o->state, find_suspension, suspension) > 0;
+}
+
 bool order_suspended(struct order *o, struct state_suspension *suspension)
 {
 	struct state_clock now;
@@ -160,7 +165,7 @@ bool order_suspended(struct order *o, struct state_suspension *suspension)
 
 	state_clock_read(&now);
 	*suspension = (struct state_suspension){.account = o->what.account};
-	saved = o->state && state_each_suspension(o->state, find_suspension, suspension) > 0;
+	saved = order_saved(o, suspension);
 	if (o->maps && !enforce_lookup(o->maps, &o->what.account, now.boot_ns, &suspension->kernel))
 		return true;
 	return saved && suspension->kernel.until_ns > (uint64_t)now.boot_ns;

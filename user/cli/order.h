@@ -40,6 +40,8 @@ int order_run(struct order *o);
 
 /* Is the account suspended now, by the maps or as it is saved, for the next start? */
 bool order_suspended(struct order *o, struct state_suspension *suspension);
+/* As it is saved, of suspension->account. False: it is not, *suspension stays. */
+bool order_saved(struct order *o, struct state_suspension *suspension);
 
 /* Roles by the maps and the configuration, owners as saved. arg: the order. */
 extern const struct payer_ops order_payer_ops;

@@ -50,25 +50,14 @@ static int find_window(void *arg, const struct account_id *account, const char *
 	return found;
 }
 
-static int find_domain(void *arg, const struct state_suspension *s)
-{
-	struct state_suspension *wanted = arg;
-
-	if (!account_equal(&s->account, &wanted->account))
-		return 0;
-	snprintf(wanted->domain, sizeof(wanted->domain), "%s", s->domain);
-	return 1;
-}
-
 static bool refusal(void *arg, const struct account_id *id, struct responder_answer *answer)
 {
 	struct state_suspension s = {.account = *id};
 	struct order *o = arg;
 
+	order_saved(o, &s);
 	if (enforce_lookup(o->maps, id, clock_boot_ns(), &s.kernel))
 		return false;
-	if (o->state)
-		state_each_suspension(o->state, find_domain, &s);
 	suspended_figures(id, &s.kernel, s.domain, clock_wall_of(s.kernel.until_ns) / NS_PER_S,
 			  answer);
 	return true;
