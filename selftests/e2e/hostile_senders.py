@@ -27,7 +27,7 @@ RESPONDER = "smtpl-responder"
 def limit(name):
     """A number of headers/limits.h."""
     text = (TREE / "headers" / "limits.h").read_text(encoding="ascii")
-    word = re.search(rf"^#define {name} (.*)$", text, re.MULTILINE)[1]
+    word = re.search(rf"^#define {name}\s+(.*)$", text, re.MULTILINE)[1]
     if word.isdigit():
         return int(word)
     of, by = re.fullmatch(r"\((\w+) / (\d+)\)", word).groups()
