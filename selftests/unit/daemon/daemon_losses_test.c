@@ -96,7 +96,7 @@ static void test_each_is_shown(void **state)
 	const struct policy_stats policy = {
 		.strangers = 1, .crowded = 2, .malformed = 3, .late = 4, .lost = 5};
 	const struct maillog_stats maillog = {
-		.taken = 99, .told = 98, .unknown = 6, .evicted = 7, .nomem = 8, .messages = 97};
+		.taken = 99, .reports = 98, .unknown = 6, .evicted = 7, .nomem = 8, .messages = 97};
 	struct smtpl_losses want = {
 		.policy_strangers = 1,
 		.policy_crowded = 2,
@@ -133,7 +133,7 @@ static void test_each_is_shown(void **state)
 		.not_judged = 99,
 		.while_suspended = 99,
 		.bypass = 99,
-		.told = 99,
+		.reports = 99,
 		.superseded = 99,
 		.relay_counts_lost = 14,
 		.suspensions = 99,
