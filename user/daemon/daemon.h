@@ -95,15 +95,15 @@ struct daemon {
 	struct daemon_losses losses;
 	struct prune prune; /* as of the last reading of the map */
 	uint64_t prune_ns;
-	struct state_suspension
-		*unsaved; /* suspensions in force that are not in the database yet */
+	/* suspensions in force that are not in the database yet */
+	struct state_suspension *unsaved;
 	size_t unsaved_count;
 	size_t unsaved_room;
 	int64_t order_done; /* the newest order carried out: never twice */
 	bool list_stale;    /* the file `suspended` is to be written anew */
 	struct owners_watch owners;
-	char owners_error
-		[OWNERS_WATCH_ERROR_SIZE]; /* logged, and nothing was read since; "": none */
+	/* logged, and nothing was read since; "": none */
+	char owners_error[OWNERS_WATCH_ERROR_SIZE];
 	bool owners_unsaved;
 	uint64_t owners_save_ns; /* when to try to save them next */
 };

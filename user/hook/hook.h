@@ -44,8 +44,8 @@ struct hook_plan {
 
 struct hook_context {
 	const struct config *config;
-	const char
-		*root; /* "" or a directory that stands for /, for servers in a root of their own */
+	/* "" or a directory that stands for /, for servers in a root of their own */
+	const char *root;
 	const char *binary;	 /* path of smtplimit, as the mail server will run it */
 	const char *config_file; /* for -c, likewise; NULL: CONFIG_FILE_DEFAULT */
 	const char *directory;	 /* of the server's configuration; NULL: find it */
