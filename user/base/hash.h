@@ -20,6 +20,7 @@ static inline uint64_t hash_word(uint64_t x)
 	return x ^ (x >> 31);
 }
 
+/* For one `a` a permutation of b as well: two numbers never have one hash. */
 static inline uint64_t hash_pair(uint64_t a, uint64_t b)
 {
 	return hash_word(hash_word(a) ^ b);

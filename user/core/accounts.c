@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * accounts.c - the table of accounts: a chained hash table, a list of what is to be saved, and a
+ * accounts.c - the table of accounts: a hash table, a list of what is to be saved, and a
  * wheel of seconds for what is to be checked. An account is in the bucket of its second modulo the
  * wheel's size; the wheel needs no memory that could be missing when a check is due.
  */
@@ -11,19 +11,16 @@
 #include "base/clock.h"
 #include "base/hash.h"
 
-#define BUCKETS_MIN 64
-#define WHEEL	    4096 /* seconds; power of two. Checks further away are passed by every round */
+#define WHEEL 4096 /* seconds; power of two. Checks further away are passed by every round */
 
 struct accounts {
 	uint64_t seed;
-	struct account **buckets;
-	size_t buckets_count; /* power of two */
-	size_t count;
+	struct table table;
 	size_t collect_at; /* the bucket that accounts_collect() takes next */
 	struct account *dirty;
 	int64_t wheel_s;	    /* the second whose bucket is being worked through */
 	struct account *wheel_next; /* the next account of that bucket */
-	struct account *wheel[WHEEL];
+	LIST_HEAD(wheel_bucket, account) wheel[WHEEL];
 };
 
 struct accounts *accounts_new(uint64_t seed)
@@ -33,9 +30,7 @@ struct accounts *accounts_new(uint64_t seed)
 	if (!t)
 		return NULL;
 	t->seed = seed;
-	t->buckets_count = BUCKETS_MIN;
-	t->buckets = calloc(t->buckets_count, sizeof(*t->buckets));
-	if (!t->buckets) {
+	if (table_resize(&t->table, TABLE_SIZE_MIN)) {
 		free(t);
 		return NULL;
 	}
@@ -51,44 +46,16 @@ static void account_free(struct account *a)
 
 void accounts_free(struct accounts *t)
 {
+	struct account *a, *next;
+
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->buckets_count; i++) {
-		struct account *a = t->buckets[i];
-
-		while (a) {
-			struct account *next = a->chain;
-
-			account_free(a);
-			a = next;
-		}
+	for (a = table_each(&t->table, NULL); a; a = next) {
+		next = table_each(&t->table, &a->node);
+		account_free(a);
 	}
-	free(t->buckets);
+	table_free(&t->table);
 	free(t);
-}
-
-/* Without memory the table stays as it is: longer chains, nothing worse. */
-static void accounts_resize(struct accounts *t, size_t count)
-{
-	struct account **buckets = calloc(count, sizeof(*buckets));
-
-	if (!buckets)
-		return;
-	for (size_t i = 0; i < t->buckets_count; i++) {
-		struct account *a = t->buckets[i];
-
-		while (a) {
-			struct account *next = a->chain;
-
-			a->chain = buckets[a->hash & (count - 1)];
-			buckets[a->hash & (count - 1)] = a;
-			a = next;
-		}
-	}
-	free(t->buckets);
-	t->buckets = buckets;
-	t->buckets_count = count;
-	t->collect_at &= count - 1;
 }
 
 static size_t id_domain_length(const struct account_id *id)
@@ -96,7 +63,7 @@ static size_t id_domain_length(const struct account_id *id)
 	return id->kind == ACCOUNT_DOMAIN ? strnlen(id->domain, sizeof(id->domain) - 1) : 0;
 }
 
-static uint32_t id_hash(const struct accounts *t, const struct account_id *id)
+static uint64_t id_hash(const struct accounts *t, const struct account_id *id)
 {
 	if (id->kind == ACCOUNT_UID)
 		return hash_pair(t->seed, id->uid);
@@ -104,14 +71,14 @@ static uint32_t id_hash(const struct accounts *t, const struct account_id *id)
 }
 
 static struct account *find_hashed(const struct accounts *t, const struct account_id *id,
-				   uint32_t hash)
+				   uint64_t hash)
 {
 	const char *domain = id->kind == ACCOUNT_DOMAIN ? id->domain : "";
 	uint32_t uid = id->kind == ACCOUNT_UID ? id->uid : 0;
-	struct account *a = t->buckets[hash & (t->buckets_count - 1)];
+	struct account *a = table_first(&t->table, hash);
 
-	while (a && (a->hash != hash || a->uid != uid || strcmp(a->domain, domain) != 0))
-		a = a->chain;
+	while (a && (a->uid != uid || strcmp(a->domain, domain) != 0))
+		a = table_next(&a->node);
 	return a;
 }
 
@@ -122,7 +89,7 @@ struct account *accounts_find(const struct accounts *t, const struct account_id 
 
 int accounts_get(struct accounts *t, const struct account_id *id, struct account **account)
 {
-	uint32_t hash = id_hash(t, id);
+	uint64_t hash = id_hash(t, id);
 	struct account *a = find_hashed(t, id, hash);
 	size_t length = id_domain_length(id);
 
@@ -130,14 +97,10 @@ int accounts_get(struct accounts *t, const struct account_id *id, struct account
 		a = calloc(1, sizeof(*a) + length + 1);
 		if (!a)
 			return -ENOMEM;
+		table_reserve(&t->table);
+		table_add(&t->table, &a->node, hash);
 		memcpy(a->domain, id->domain, length);
 		a->uid = id->kind == ACCOUNT_UID ? id->uid : 0;
-		a->hash = hash;
-		if (t->count >= t->buckets_count)
-			accounts_resize(t, 2 * t->buckets_count);
-		a->chain = t->buckets[hash & (t->buckets_count - 1)];
-		t->buckets[hash & (t->buckets_count - 1)] = a;
-		t->count++;
 	}
 	*account = a;
 	return 0;
@@ -145,18 +108,12 @@ int accounts_get(struct accounts *t, const struct account_id *id, struct account
 
 size_t accounts_count(const struct accounts *t)
 {
-	return t->count;
+	return t->table.count;
 }
 
 struct account *accounts_next(const struct accounts *t, const struct account *previous)
 {
-	size_t i = previous ? (previous->hash & (t->buckets_count - 1)) + 1 : 0;
-
-	if (previous && previous->chain)
-		return previous->chain;
-	while (i < t->buckets_count && !t->buckets[i])
-		i++;
-	return i < t->buckets_count ? t->buckets[i] : NULL;
+	return table_each(&t->table, previous ? &previous->node : NULL);
 }
 
 struct account_id accounts_id(const struct account *a)
@@ -217,7 +174,7 @@ void accounts_saved(struct accounts *t)
 
 /* ---- the check list ---- */
 
-static struct account **wheel_bucket(struct accounts *t, int64_t second)
+static struct wheel_bucket *wheel_bucket(struct accounts *t, int64_t second)
 {
 	return &t->wheel[second & (WHEEL - 1)];
 }
@@ -227,35 +184,26 @@ void accounts_check_never(struct accounts *t, struct account *a)
 	if (a->check_s == 0)
 		return;
 	if (t->wheel_next == a)
-		t->wheel_next = a->check_next;
-	*(a->check_prev ? &a->check_prev->check_next : wheel_bucket(t, a->check_s)) = a->check_next;
-	if (a->check_next)
-		a->check_next->check_prev = a->check_prev;
-	a->check_prev = a->check_next = NULL;
+		t->wheel_next = LIST_NEXT(a, check);
+	LIST_REMOVE(a, check);
 	a->check_s = 0;
 }
 
 void accounts_check_at(struct accounts *t, struct account *a, int64_t second)
 {
-	struct account **bucket;
-
 	if (second <= t->wheel_s)
 		second = t->wheel_s + 1;
 	if (a->check_s == second)
 		return;
 	accounts_check_never(t, a);
-	bucket = wheel_bucket(t, second);
 	a->check_s = second;
-	a->check_next = *bucket;
-	if (a->check_next)
-		a->check_next->check_prev = a;
-	*bucket = a;
+	LIST_INSERT_HEAD(wheel_bucket(t, second), a, check);
 }
 
 static void wheel_turn(struct accounts *t, int64_t second)
 {
 	t->wheel_s = second;
-	t->wheel_next = *wheel_bucket(t, second);
+	t->wheel_next = LIST_FIRST(wheel_bucket(t, second));
 }
 
 struct account *accounts_due(struct accounts *t, int64_t now_s, unsigned int *budget)
@@ -273,7 +221,7 @@ struct account *accounts_due(struct accounts *t, int64_t now_s, unsigned int *bu
 			wheel_turn(t, t->wheel_s + 1);
 			continue;
 		}
-		t->wheel_next = a->check_next;
+		t->wheel_next = LIST_NEXT(a, check);
 		if (a->check_s > now_s)
 			continue;
 		accounts_check_never(t, a);
@@ -296,34 +244,36 @@ static bool account_forgettable(struct accounts *t, struct account *a, int64_t n
 	return !a->dirty && (int64_t)(a->begins_ns / NS_PER_S) <= now_s - length_s;
 }
 
+static void bucket_collect(struct accounts *t, struct table_node *n, int64_t now_s,
+			   int64_t length_s)
+{
+	struct table_node *next;
+
+	for (; n; n = next) {
+		struct account *a = (struct account *)n;
+
+		next = n->chain;
+		if (!account_forgettable(t, a, now_s, length_s))
+			continue;
+		table_remove(&t->table, n);
+		accounts_check_never(t, a);
+		account_free(a);
+	}
+}
+
 size_t accounts_collect(struct accounts *t, int64_t now_s, int64_t length_s, size_t budget)
 {
-	size_t before = t->count;
+	size_t before = t->table.count, count;
 
-	for (; budget > 0; budget--) {
-		struct account **at = &t->buckets[t->collect_at];
-
-		while (*at) {
-			struct account *a = *at;
-
-			if (!account_forgettable(t, a, now_s, length_s)) {
-				at = &a->chain;
-				continue;
-			}
-			*at = a->chain;
-			accounts_check_never(t, a);
-			account_free(a);
-			t->count--;
-		}
-		t->collect_at = (t->collect_at + 1) & (t->buckets_count - 1);
-	}
-	before -= t->count;
-	if (t->buckets_count > BUCKETS_MIN && t->count < t->buckets_count / 8)
-		accounts_resize(t, t->buckets_count / 2);
-	return before;
+	for (; budget > 0; budget--)
+		bucket_collect(t, *table_bucket(&t->table, t->collect_at++), now_s, length_s);
+	count = t->table.count;
+	if (t->table.size > TABLE_SIZE_MIN && count < t->table.size / 8)
+		table_resize(&t->table, t->table.size / 2);
+	return before - count;
 }
 
 size_t accounts_collect_budget(const struct accounts *t)
 {
-	return t->buckets_count / 256 + 1;
+	return t->table.size / 256 + 1;
 }

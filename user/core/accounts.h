@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
+#include "base/table.h"
 #include "who/account.h"
 #include "window.h"
 
@@ -23,18 +25,16 @@ enum account_state {
 };
 
 struct account {
+	struct table_node node; /* accounts.c, as the next two */
+	LIST_ENTRY(account) check;
+	int64_t check_s; /* on the check list for this second; 0: not on it */
 	struct window window;
 	uint64_t since_ns;  /* boot time; not ACCOUNT_FREE: when that began */
 	uint64_t until_ns;  /* boot time; not ACCOUNT_FREE: when that ends */
 	uint64_t begins_ns; /* the window knows nothing before: when the last suspension ended */
-	int64_t check_s;    /* accounts.c: on the check list for this second; 0: not on it */
-	struct account *chain;
 	struct account *dirty_next; /* of the list that accounts_dirty() begins */
-	struct account *check_prev;
-	struct account *check_next;
-	char *own_domain; /* see accounts_own_domain() */
+	char *own_domain;	    /* see accounts_own_domain() */
 	uint32_t uid;
-	uint32_t hash;
 	uint8_t state; /* enum account_state */
 	bool dirty;    /* changed since it was saved */
 	bool stored;   /* was not empty when it was saved: the state database has a row of it */

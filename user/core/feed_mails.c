@@ -27,8 +27,8 @@ bool feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
 	       const struct recent_entry *entry)
 {
 	if (list->count == FEEDS_MAILS_MAX) {
-		f->known.stats.forgotten += list->oldest->count;
-		feed_wait_over(fs, f, list, list->oldest);
+		f->known.stats.forgotten += recent_oldest(list)->count;
+		feed_wait_over(fs, f, list, recent_oldest(list));
 	}
 	if (!recent_add(list, entry))
 		return false;
@@ -43,7 +43,7 @@ void feed_charged(struct feeds *fs, struct feed *f, const struct recent_entry *e
 {
 	if (f->charged.count == FEEDS_MAILS_MAX) {
 		f->known.stats.forgotten++;
-		recent_remove(&f->charged, f->charged.oldest);
+		recent_remove(&f->charged, recent_oldest(&f->charged));
 	}
 	if (!recent_add(&f->charged, entry))
 		fs->judge->stats.nomem++;
@@ -159,13 +159,13 @@ void feed_match(struct feeds *fs, struct feed *f, struct recent_entry *report)
 
 void feed_report_forget(struct feed *f)
 {
-	const struct recent_entry *e = f->told.oldest;
+	struct recent_entry *e = recent_oldest(&f->told);
 
 	f->known.stats.told_only += !e->already_charged && !e->seen;
 	f->known.stats.agreed += !e->already_charged && e->seen && e->seen == e->outcome;
 	f->known.stats.differed += !e->already_charged && e->seen && e->seen != e->outcome;
 	f->dirty = true;
-	recent_remove(&f->told, f->told.oldest);
+	recent_remove(&f->told, e);
 }
 
 void feed_report_add(struct feeds *fs, struct feed *f, const struct recent_entry *entry)
@@ -178,6 +178,8 @@ void feed_report_add(struct feeds *fs, struct feed *f, const struct recent_entry
 
 void feed_unmatched_settle(struct feeds *fs, struct feed *f)
 {
-	while (f->unmatched.oldest && f->unmatched.oldest->time_ns <= f->cover_ns)
-		feed_wait_over(fs, f, &f->unmatched, f->unmatched.oldest);
+	struct recent_entry *e;
+
+	while ((e = recent_oldest(&f->unmatched)) && e->time_ns <= f->cover_ns)
+		feed_wait_over(fs, f, &f->unmatched, e);
 }

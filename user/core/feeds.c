@@ -62,7 +62,10 @@ static struct feed *feed_get(struct feeds *fs, uint32_t relay_uid)
 	if (!f)
 		return NULL;
 	f->known.relay_uid = relay_uid;
-	f->waiting.seed = f->unmatched.seed = f->charged.seed = f->told.seed = fs->seed;
+	recent_init(&f->waiting, fs->seed);
+	recent_init(&f->unmatched, fs->seed);
+	recent_init(&f->charged, fs->seed);
+	recent_init(&f->told, fs->seed);
 	f->next = fs->first;
 	fs->first = f;
 	return f;
@@ -261,7 +264,7 @@ static void feed_stop(struct feed *f, uint64_t now_ns)
 /* False: no memory for all of it, the rest goes on waiting. */
 static bool charge_waiting(struct feeds *fs, struct feed *f, struct recent *list, uint64_t now_ns)
 {
-	struct recent_entry *e = list->oldest;
+	struct recent_entry *e = recent_oldest(list);
 	struct ledger_key *key = e->key;
 	struct payer payer = judge_payer(fs->judge, key->uid, key->domain);
 	const struct attempts in = {.domain = key->domain,
@@ -289,9 +292,9 @@ static bool charge_waiting(struct feeds *fs, struct feed *f, struct recent *list
 static void charge_all(struct feeds *fs, struct feed *f, uint64_t now_ns)
 {
 	feed_unmatched_settle(fs, f);
-	while (f->unmatched.oldest && charge_waiting(fs, f, &f->unmatched, now_ns))
+	while (f->unmatched.count > 0 && charge_waiting(fs, f, &f->unmatched, now_ns))
 		;
-	while (f->waiting.oldest && charge_waiting(fs, f, &f->waiting, now_ns))
+	while (f->waiting.count > 0 && charge_waiting(fs, f, &f->waiting, now_ns))
 		;
 }
 
@@ -307,26 +310,35 @@ void feeds_end(struct feeds *fs, uint32_t relay_uid, uint64_t now_ns)
 
 /* ---- time ---- */
 
+/* The oldest entry, when it came so long ago; or NULL. */
+static struct recent_entry *oldest_aged(const struct recent *r, uint64_t age_ns, uint64_t now_ns)
+{
+	struct recent_entry *e = recent_oldest(r);
+
+	return e && e->came_ns + age_ns <= now_ns ? e : NULL;
+}
+
 static void feed_tick(struct feeds *fs, struct feed *f, uint64_t now_ns)
 {
+	struct recent_entry *e;
 	uint64_t keep_ns = f->known.mta ? fs->judge->rule.window_s * NS_PER_S : FEEDS_WAIT_NS;
 
-	while (f->told.oldest && f->told.oldest->came_ns + FEEDS_REPORTED_NS <= now_ns)
+	while (oldest_aged(&f->told, FEEDS_REPORTED_NS, now_ns))
 		feed_report_forget(f);
-	while (f->charged.oldest && f->charged.oldest->came_ns + keep_ns <= now_ns)
-		recent_remove(&f->charged, f->charged.oldest);
+	while ((e = oldest_aged(&f->charged, keep_ns, now_ns)))
+		recent_remove(&f->charged, e);
 	if (f->known.running && f->silent_ns && f->silent_ns + PIPELINE_FEED_GRACE_NS <= now_ns) {
 		feed_stop(f, now_ns);
 		f->silenced = true;
 	}
 	if (!f->known.running)
 		charge_all(fs, f, now_ns);
-	while (f->waiting.oldest && f->waiting.oldest->came_ns + FEEDS_WAIT_NS <= now_ns) {
+	while ((e = oldest_aged(&f->waiting, FEEDS_WAIT_NS, now_ns))) {
 		f->known.stats.wire_only++;
-		feed_wait_over(fs, f, &f->waiting, f->waiting.oldest);
+		feed_wait_over(fs, f, &f->waiting, e);
 	}
-	while (f->unmatched.oldest && f->unmatched.oldest->came_ns + FEEDS_WAIT_NS <= now_ns)
-		feed_wait_over(fs, f, &f->unmatched, f->unmatched.oldest);
+	while ((e = oldest_aged(&f->unmatched, FEEDS_WAIT_NS, now_ns)))
+		feed_wait_over(fs, f, &f->unmatched, e);
 }
 
 void feeds_tick(struct feeds *fs, uint64_t now_ns)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ledger.c - how much of what the kernel counted has been taken in. A chained hash table that
- * grows; the kernel's map bounds its keys.
+ * ledger.c - how much of what the kernel counted has been taken in: a hash table, whose keys the
+ * kernel's map bounds.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,13 +9,9 @@
 #include "base/hash.h"
 #include "ledger.h"
 
-#define BUCKETS_MIN 256
-
 struct ledger {
 	uint64_t seed;
-	struct ledger_key **buckets;
-	size_t buckets_count; /* power of two */
-	size_t count;
+	struct table table;
 	struct ledger_key *dirty;
 	struct ledger_key *open;
 };
@@ -27,9 +23,7 @@ struct ledger *ledger_new(uint64_t seed)
 	if (!l)
 		return NULL;
 	l->seed = seed;
-	l->buckets_count = BUCKETS_MIN;
-	l->buckets = calloc(l->buckets_count, sizeof(*l->buckets));
-	if (!l->buckets) {
+	if (table_resize(&l->table, TABLE_SIZE_MIN)) {
 		free(l);
 		return NULL;
 	}
@@ -38,89 +32,59 @@ struct ledger *ledger_new(uint64_t seed)
 
 void ledger_free(struct ledger *l)
 {
+	struct ledger_key *key, *next;
+
 	if (!l)
 		return;
-	for (size_t i = 0; i < l->buckets_count; i++) {
-		while (l->buckets[i]) {
-			struct ledger_key *key = l->buckets[i];
-
-			l->buckets[i] = key->chain;
-			free(key);
-		}
+	for (key = table_each(&l->table, NULL); key; key = next) {
+		next = table_each(&l->table, &key->node);
+		free(key);
 	}
-	free(l->buckets);
+	table_free(&l->table);
 	free(l);
 }
 
 size_t ledger_count(const struct ledger *l)
 {
-	return l->count;
+	return l->table.count;
 }
 
-/* Without memory the chains grow instead. */
-static void ledger_grow(struct ledger *l)
-{
-	size_t count = 2 * l->buckets_count;
-	struct ledger_key **buckets = calloc(count, sizeof(*buckets));
-
-	if (!buckets)
-		return;
-	for (size_t i = 0; i < l->buckets_count; i++) {
-		while (l->buckets[i]) {
-			struct ledger_key *key = l->buckets[i];
-
-			l->buckets[i] = key->chain;
-			key->chain = buckets[key->hash & (count - 1)];
-			buckets[key->hash & (count - 1)] = key;
-		}
-	}
-	free(l->buckets);
-	l->buckets = buckets;
-	l->buckets_count = count;
-}
-
-static uint32_t key_hash(const struct ledger *l, uint32_t uid, const char *domain, size_t length)
+static uint64_t key_hash(const struct ledger *l, uint32_t uid, const char *domain, size_t length)
 {
 	return hash_pair(hash_bytes(l->seed, domain, length), uid);
 }
 
-/* Where the chain points to the key, or ends without it. */
-static struct ledger_key **key_at(const struct ledger *l, uint32_t hash, uint32_t uid,
-				  const char *domain, size_t length)
+static struct ledger_key *find_hashed(const struct ledger *l, uint64_t hash, uint32_t uid,
+				      const char *domain, size_t length)
 {
-	struct ledger_key **at = &l->buckets[hash & (l->buckets_count - 1)];
+	struct ledger_key *key = table_first(&l->table, hash);
 
-	while (*at && ((*at)->hash != hash || (*at)->uid != uid ||
-		       strncmp((*at)->domain, domain, length + 1)))
-		at = &(*at)->chain;
-	return at;
+	while (key && (key->uid != uid || strncmp(key->domain, domain, length + 1)))
+		key = table_next(&key->node);
+	return key;
 }
 
 struct ledger_key *ledger_find(const struct ledger *l, uint32_t uid, const char *domain)
 {
 	size_t length = strnlen(domain, SMTPL_DOMAIN_SIZE - 1);
 
-	return *key_at(l, key_hash(l, uid, domain, length), uid, domain, length);
+	return find_hashed(l, key_hash(l, uid, domain, length), uid, domain, length);
 }
 
 int ledger_get(struct ledger *l, uint32_t uid, const char *domain, struct ledger_key **key)
 {
 	size_t length = strnlen(domain, SMTPL_DOMAIN_SIZE - 1);
-	uint32_t hash = key_hash(l, uid, domain, length);
-	struct ledger_key *k = *key_at(l, hash, uid, domain, length);
+	uint64_t hash = key_hash(l, uid, domain, length);
+	struct ledger_key *k = find_hashed(l, hash, uid, domain, length);
 
 	if (!k) {
 		k = calloc(1, sizeof(*k) + length + 1);
 		if (!k)
 			return -ENOMEM;
+		table_reserve(&l->table);
+		table_add(&l->table, &k->node, hash);
 		memcpy(k->domain, domain, length);
 		k->uid = uid;
-		k->hash = hash;
-		if (l->count >= l->buckets_count)
-			ledger_grow(l);
-		k->chain = l->buckets[hash & (l->buckets_count - 1)];
-		l->buckets[hash & (l->buckets_count - 1)] = k;
-		l->count++;
 	}
 	*key = k;
 	return 0;
@@ -269,17 +233,14 @@ bool ledger_settled(const struct ledger_key *key)
 
 int ledger_forget(struct ledger *l, uint32_t uid, const char *domain)
 {
-	size_t length = strnlen(domain, SMTPL_DOMAIN_SIZE - 1);
-	struct ledger_key **at = key_at(l, key_hash(l, uid, domain, length), uid, domain, length);
-	struct ledger_key *key = *at;
+	struct ledger_key *key = ledger_find(l, uid, domain);
 
 	if (!key)
 		return -ENOENT;
 	if (!ledger_settled(key))
 		return -EBUSY;
-	*at = key->chain;
+	table_remove(&l->table, &key->node);
 	free(key);
-	l->count--;
 	return 0;
 }
 

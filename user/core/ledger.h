@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/table.h"
 #include "headers/event.h"
 
 /* Of one outcome, in attempts. */
@@ -32,14 +33,13 @@ struct ledger_entry {
 };
 
 struct ledger_key {
+	struct table_node node;				/* ledger.c */
 	struct ledger_entry entries[SMTP_OUTCOMES - 1]; /* ledger_entry() */
 	uint64_t last_ns;				/* of the kernel's count */
 	uint64_t latest_ns; /* nothing of the reading is younger; 0: not known */
-	struct ledger_key *chain;
 	struct ledger_key *dirty_next;
 	struct ledger_key *open_next;
 	uint32_t uid;
-	uint32_t hash;
 	bool dirty;
 	bool superseded; /* something was superseded, once */
 	bool open;	 /* attempts of the reading are still to come, or missing */

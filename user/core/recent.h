@@ -10,35 +10,36 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
+#include "base/table.h"
 #include "ledger.h"
 
 struct recent_entry {
+	struct table_node node; /* recent.c */
+	TAILQ_ENTRY(recent_entry) queue;
 	uint64_t mail;	  /* identity, or 0: is not found by it */
 	uint64_t time_ns; /* of the outcome; told: all of the mail up to then is meant */
 	uint64_t came_ns;
 	uint64_t count; /* attempts */
-	uint64_t
-		/* for the window: the identity, or that of a host (sessions.c), or 0 */
-		window_mail;
+	/* for the window: the identity, or that of a host (sessions.c), or 0 */
+	uint64_t window_mail;
 	struct ledger_key *key; /* what the attempts are of */
-	struct recent_entry *chain;
-	struct recent_entry *newer;
-	struct recent_entry *older;
-	uint8_t outcome;      /* enum smtp_outcome */
-	uint8_t seen;	      /* the latest outcome of it on the wire, or NONE */
-	bool already_charged; /* told after the wire had been charged */
+	uint8_t outcome;	/* enum smtp_outcome */
+	uint8_t seen;		/* the latest outcome of it on the wire, or NONE */
+	bool already_charged;	/* told after the wire had been charged */
 };
 
-/* All zero but the seed is empty. */
+TAILQ_HEAD(recent_queue, recent_entry);
+
 struct recent {
-	uint64_t seed; /* random: strangers choose addresses */
-	struct recent_entry **buckets;
-	size_t buckets_count; /* power of two; 0: nothing was ever in it */
+	uint64_t seed;
+	struct table table; /* of those that are found by their mail */
+	struct recent_queue queue;
 	size_t count;
-	struct recent_entry *oldest;
-	struct recent_entry *newest;
 };
 
+/* seed: random, because strangers choose addresses. */
+void recent_init(struct recent *r, uint64_t seed);
 /* A copy of *entry becomes the newest; all but its links are taken. NULL without memory. */
 struct recent_entry *recent_add(struct recent *r, const struct recent_entry *entry);
 void recent_remove(struct recent *r, struct recent_entry *entry);
@@ -46,5 +47,10 @@ void recent_remove(struct recent *r, struct recent_entry *entry);
 struct recent_entry *recent_next(const struct recent *r, uint64_t mail,
 				 const struct recent_entry *previous);
 void recent_clear(struct recent *r);
+
+static inline struct recent_entry *recent_oldest(const struct recent *r)
+{
+	return TAILQ_FIRST(&r->queue);
+}
 
 #endif

@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * relay_counts.c - counts of mail through mail servers since the last saving: a chained hash table.
+ * relay_counts.c - counts of mail through mail servers since the last saving.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
+#include "base/table.h"
 #include "relay_counts.h"
 
-#define BUCKETS 4096 /* power of two */
-
-struct told_row {
-	struct told_row *chain;
+struct row {
+	struct table_node node;
 	struct account_id account;
 	struct relay_count counts;
-	uint32_t hash;
 	char domain[];
 };
 
 struct relay_counts {
 	uint64_t seed;
 	uint64_t lost;
-	size_t count;
-	struct told_row *buckets[BUCKETS];
+	struct table table;
 };
 
 struct relay_counts *relay_counts_new(uint64_t seed)
@@ -41,7 +38,7 @@ void relay_counts_free(struct relay_counts *t)
 	free(t);
 }
 
-static uint32_t row_hash(const struct relay_counts *t, const struct account_id *account,
+static uint64_t row_hash(const struct relay_counts *t, const struct account_id *account,
 			 const char *domain)
 {
 	uint64_t hash = hash_bytes(t->seed, domain, strlen(domain));
@@ -51,28 +48,23 @@ static uint32_t row_hash(const struct relay_counts *t, const struct account_id *
 	return hash_bytes(hash, account->domain, strnlen(account->domain, sizeof(account->domain)));
 }
 
-static struct told_row *row_get(struct relay_counts *t, const struct account_id *account,
-				const char *domain)
+static struct row *row_get(struct relay_counts *t, const struct account_id *account,
+			   const char *domain)
 {
-	uint32_t hash = row_hash(t, account, domain);
-	struct told_row **bucket = &t->buckets[hash & (BUCKETS - 1)];
+	uint64_t hash = row_hash(t, account, domain);
+	struct row *row = table_first(&t->table, hash);
 	size_t size = strlen(domain) + 1;
-	struct told_row *row = *bucket;
 
-	while (row && (row->hash != hash || strcmp(row->domain, domain) != 0 ||
-		       !account_equal(&row->account, account)))
-		row = row->chain;
-	if (row || t->count == RELAY_COUNTS_MAX)
+	while (row && (strcmp(row->domain, domain) != 0 || !account_equal(&row->account, account)))
+		row = table_next(&row->node);
+	if (row || t->table.count == RELAY_COUNTS_MAX || table_reserve(&t->table))
 		return row;
 	row = calloc(1, sizeof(*row) + size);
 	if (!row)
 		return NULL;
+	table_add(&t->table, &row->node, hash);
 	row->account = *account;
-	row->hash = hash;
 	memcpy(row->domain, domain, size);
-	row->chain = *bucket;
-	*bucket = row;
-	t->count++;
 	return row;
 }
 
@@ -89,7 +81,7 @@ void relay_count_add(struct relay_count *to, const struct relay_count *more)
 void relay_counts_add(struct relay_counts *t, const struct account_id *account, const char *domain,
 		      const struct relay_count *more)
 {
-	struct told_row *row = row_get(t, account, domain);
+	struct row *row = row_get(t, account, domain);
 
 	if (row)
 		relay_count_add(&row->counts, more);
@@ -107,26 +99,21 @@ int relay_counts_each(const struct relay_counts *t,
 				  const struct relay_count *counts),
 		      void *arg)
 {
-	for (size_t i = 0; t->count && i < BUCKETS; i++) {
-		for (const struct told_row *row = t->buckets[i]; row; row = row->chain) {
-			int err = each(arg, &row->account, row->domain, &row->counts);
+	const struct row *row = NULL;
+	int err = 0;
 
-			if (err)
-				return err;
-		}
-	}
-	return 0;
+	while (!err && (row = table_each(&t->table, row ? &row->node : NULL)))
+		err = each(arg, &row->account, row->domain, &row->counts);
+	return err;
 }
 
 void relay_counts_clear(struct relay_counts *t)
 {
-	for (size_t i = 0; t->count && i < BUCKETS; i++) {
-		while (t->buckets[i]) {
-			struct told_row *row = t->buckets[i];
+	struct row *row, *next;
 
-			t->buckets[i] = row->chain;
-			free(row);
-			t->count--;
-		}
+	for (row = table_each(&t->table, NULL); row; row = next) {
+		next = table_each(&t->table, &row->node);
+		free(row);
 	}
+	table_free(&t->table);
 }

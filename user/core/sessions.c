@@ -5,11 +5,13 @@
  */
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include "headers/smtp.h"
 #include "base/hash.h"
+#include "base/table.h"
 #include "sessions.h"
 
-#define BUCKETS	       16384 /* power of two; a quarter of SESSIONS_MAX */
+#define BUCKETS	       16384 /* a quarter of SESSIONS_MAX */
 #define OWNER_BUCKETS  4096
 #define RCPTS_ROOM_MIN 4
 #define RCPT_HASH_BITS 62
@@ -37,36 +39,26 @@ struct transaction {
 
 _Static_assert(SMTPL_RCPTS_PER_MESSAGE <= UINT16_MAX, "rcpts_used is 16 bits wide");
 
-enum list {
-	LIST_ALL,
-	LIST_OWNER,
-	LISTS,
-};
-
-struct links {
-	struct session *newer;
-	struct session *older;
-};
-
 struct session {
-	struct session *chain;
+	struct table_node node;
+	TAILQ_ENTRY(session) in_all;
+	TAILQ_ENTRY(session) in_owner;
 	struct owner *owner;
-	struct links links[LISTS];
-	uint64_t cookie;
 	uint64_t last_ns;
 	struct transaction transactions[SMTP_SENDERS]; /* by number modulo */
 };
 
-/* A list of sessions by their last event, and what they hold. */
+TAILQ_HEAD(session_queue, session);
+
+/* Sessions in the order of their last event, and what they hold. */
 struct holding {
-	struct session *newest;
-	struct session *oldest;
+	struct session_queue queue;
 	size_t sessions;
 	size_t rcpts; /* room, not use */
 };
 
 struct owner {
-	struct owner *chain;
+	struct table_node node;
 	struct holding holding;
 	uint32_t uid;
 };
@@ -75,8 +67,8 @@ struct sessions {
 	uint64_t seed;
 	uint64_t evicted;
 	struct holding all;
-	struct session *buckets[BUCKETS];
-	struct owner *owners[OWNER_BUCKETS];
+	struct table table;
+	struct table owners;
 	uint64_t mails[SMTPL_RCPTS_PER_MESSAGE];
 };
 
@@ -84,78 +76,64 @@ struct sessions *sessions_new(uint64_t seed)
 {
 	struct sessions *t = calloc(1, sizeof(*t));
 
-	if (t)
-		t->seed = seed;
+	if (!t)
+		return NULL;
+	t->seed = seed;
+	TAILQ_INIT(&t->all.queue);
+	if (table_resize(&t->table, BUCKETS) || table_resize(&t->owners, OWNER_BUCKETS)) {
+		sessions_free(t);
+		return NULL;
+	}
 	return t;
 }
 
-/* ---- owners and lists ---- */
+/* ---- owners ---- */
 
-static struct owner **owner_place(struct sessions *t, uint32_t uid)
-{
-	struct owner **at = &t->owners[hash_pair(t->seed, uid) & (OWNER_BUCKETS - 1)];
-
-	while (*at && (*at)->uid != uid)
-		at = &(*at)->chain;
-	return at;
-}
-
+/* As of cookies: no two uids have one hash. */
 static struct owner *owner_get(struct sessions *t, uint32_t uid)
 {
-	struct owner **at = owner_place(t, uid);
+	uint64_t hash = hash_pair(t->seed, uid);
+	struct owner *owner = table_first(&t->owners, hash);
 
-	if (!*at) {
-		*at = calloc(1, sizeof(**at));
-		if (*at)
-			(*at)->uid = uid;
-	}
-	return *at;
+	if (owner)
+		return owner;
+	owner = calloc(1, sizeof(*owner));
+	if (!owner)
+		return NULL;
+	owner->uid = uid;
+	TAILQ_INIT(&owner->holding.queue);
+	table_add(&t->owners, &owner->node, hash);
+	return owner;
 }
 
 static void owner_put(struct sessions *t, struct owner *owner)
 {
-	struct owner **at;
-
 	if (owner->holding.sessions > 0)
 		return;
-	at = owner_place(t, owner->uid);
-	*at = owner->chain;
+	table_remove(&t->owners, &owner->node);
 	free(owner);
-}
-
-static void list_add(struct holding *h, enum list list, struct session *s)
-{
-	s->links[list] = (struct links){.older = h->newest};
-	*(h->newest ? &h->newest->links[list].newer : &h->oldest) = s;
-	h->newest = s;
-}
-
-static void list_remove(struct holding *h, enum list list, struct session *s)
-{
-	struct links *l = &s->links[list];
-
-	*(l->newer ? &l->newer->links[list].older : &h->newest) = l->older;
-	*(l->older ? &l->older->links[list].newer : &h->oldest) = l->newer;
 }
 
 /* ---- sessions ---- */
 
-static struct session **session_place(struct sessions *t, uint64_t cookie)
+/* No two cookies have one hash: hash_pair(). */
+static struct session *session_of(const struct sessions *t, uint64_t cookie)
 {
-	struct session **at = &t->buckets[hash_pair(t->seed, cookie) & (BUCKETS - 1)];
+	return table_first(&t->table, hash_pair(t->seed, cookie));
+}
 
-	while (*at && (*at)->cookie != cookie)
-		at = &(*at)->chain;
-	return at;
+static struct session *oldest(const struct holding *h)
+{
+	return TAILQ_FIRST(&h->queue);
 }
 
 static void session_forget(struct sessions *t, struct session *s)
 {
 	struct owner *owner = s->owner;
 
-	*session_place(t, s->cookie) = s->chain;
-	list_remove(&t->all, LIST_ALL, s);
-	list_remove(&owner->holding, LIST_OWNER, s);
+	table_remove(&t->table, &s->node);
+	TAILQ_REMOVE(&t->all.queue, s, in_all);
+	TAILQ_REMOVE(&owner->holding.queue, s, in_owner);
 	t->all.sessions--;
 	owner->holding.sessions--;
 	for (size_t i = 0; i < SMTP_SENDERS; i++) {
@@ -171,8 +149,10 @@ void sessions_free(struct sessions *t)
 {
 	if (!t)
 		return;
-	while (t->all.oldest)
-		session_forget(t, t->all.oldest);
+	while (t->all.sessions > 0)
+		session_forget(t, oldest(&t->all));
+	table_free(&t->table);
+	table_free(&t->owners);
 	free(t);
 }
 
@@ -188,12 +168,12 @@ static void sessions_bound(struct sessions *t, struct session *keep)
 {
 	struct holding *own = &keep->owner->holding;
 
-	while (own->oldest != keep &&
+	while (oldest(own) != keep &&
 	       (own->sessions > SESSIONS_PER_UID || own->rcpts > SESSIONS_RCPTS_PER_UID))
-		session_evict(t, own->oldest);
-	while (t->all.oldest != keep &&
+		session_evict(t, oldest(own));
+	while (oldest(&t->all) != keep &&
 	       (t->all.sessions > SESSIONS_MAX || t->all.rcpts > SESSIONS_RCPTS_MAX))
-		session_evict(t, t->all.oldest);
+		session_evict(t, oldest(&t->all));
 }
 
 _Static_assert(SMTP_SENDERS *SMTPL_RCPTS_PER_MESSAGE <= SESSIONS_RCPTS_PER_UID,
@@ -203,25 +183,24 @@ _Static_assert(SMTP_SENDERS *SMTPL_RCPTS_PER_MESSAGE <= SESSIONS_RCPTS_PER_UID,
 static struct session *session_find(struct sessions *t, const struct smtpl_event *e,
 				    uint64_t now_ns)
 {
-	struct session *s = *session_place(t, e->cookie);
+	struct session *s = session_of(t, e->cookie);
 
 	if (!s || s->owner->uid != e->uid)
 		return NULL;
 	s->last_ns = now_ns;
-	list_remove(&t->all, LIST_ALL, s);
-	list_add(&t->all, LIST_ALL, s);
-	list_remove(&s->owner->holding, LIST_OWNER, s);
-	list_add(&s->owner->holding, LIST_OWNER, s);
+	TAILQ_REMOVE(&t->all.queue, s, in_all);
+	TAILQ_INSERT_TAIL(&t->all.queue, s, in_all);
+	TAILQ_REMOVE(&s->owner->holding.queue, s, in_owner);
+	TAILQ_INSERT_TAIL(&s->owner->holding.queue, s, in_owner);
 	return s;
 }
 
 static struct session *session_make(struct sessions *t, const struct smtpl_event *e,
 				    uint64_t now_ns)
 {
-	struct session **at = session_place(t, e->cookie);
 	struct session *s;
 
-	if (*at)
+	if (session_of(t, e->cookie))
 		return NULL; /* another uid's: a cookie never changes hands */
 	s = calloc(1, sizeof(*s));
 	if (!s)
@@ -231,11 +210,10 @@ static struct session *session_make(struct sessions *t, const struct smtpl_event
 		free(s);
 		return NULL;
 	}
-	s->cookie = e->cookie;
 	s->last_ns = now_ns;
-	*at = s;
-	list_add(&t->all, LIST_ALL, s);
-	list_add(&s->owner->holding, LIST_OWNER, s);
+	table_add(&t->table, &s->node, hash_pair(t->seed, e->cookie));
+	TAILQ_INSERT_TAIL(&t->all.queue, s, in_all);
+	TAILQ_INSERT_TAIL(&s->owner->holding.queue, s, in_owner);
 	t->all.sessions++;
 	s->owner->holding.sessions++;
 	sessions_bound(t, s);
@@ -304,7 +282,7 @@ void sessions_rcpt(struct sessions *t, const struct smtpl_event_path *e, uint64_
 
 void sessions_close(struct sessions *t, const struct smtpl_event *e)
 {
-	struct session *s = *session_place(t, e->cookie);
+	struct session *s = session_of(t, e->cookie);
 
 	if (s && s->owner->uid == e->uid)
 		session_forget(t, s);
@@ -411,10 +389,10 @@ size_t sessions_decide(struct sessions *t, const struct smtpl_event_outcome *e, 
 
 void sessions_expire(struct sessions *t, uint64_t now_ns, uint64_t idle_ns, size_t budget)
 {
-	for (; budget > 0 && t->all.oldest; budget--) {
-		if (t->all.oldest->last_ns + idle_ns > now_ns)
+	for (; budget > 0 && t->all.sessions > 0; budget--) {
+		if (oldest(&t->all)->last_ns + idle_ns > now_ns)
 			return;
-		session_forget(t, t->all.oldest);
+		session_forget(t, oldest(&t->all));
 	}
 }
 

@@ -1,33 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_table.c - buckets of chains over one array; two lists in the order of touch, of messages
- * in the queue and of removed ones.
+ * maillog_table.c - a hash table over one array of messages, and two lists in the order of touch:
+ * one of messages in the queue, one of removed messages.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "base/hash.h"
 #include "maillog_table.h"
 
-#define NONE	      UINT32_MAX
 #define INSTANCES     16
 #define INSTANCE_SIZE 32
 
-struct list {
-	uint32_t oldest;
-	uint32_t newest;
-};
+TAILQ_HEAD(list, maillog_message); /* the oldest first */
 
 struct maillog_table {
 	uint64_t seed;
 	size_t max;
 	size_t used; /* places that ever were */
-	size_t count;
 	uint64_t evicted;
-	uint32_t free; /* chain of given-up places */
+	struct list free; /* of them, those given up */
 	struct list queued;
 	struct list removed;
-	size_t buckets; /* power of two */
-	uint32_t *bucket;
+	struct table table;
 	struct maillog_message *messages;
 	char instances[INSTANCES][INSTANCE_SIZE];
 };
@@ -35,22 +29,22 @@ struct maillog_table {
 struct maillog_table *maillog_table_new(size_t messages_max, uint64_t seed)
 {
 	struct maillog_table *t = calloc(1, sizeof(*t));
+	size_t size = TABLE_SIZE_MIN;
 
 	if (!t)
 		return NULL;
 	t->seed = seed;
 	t->max = messages_max;
-	for (t->buckets = 64; t->buckets < messages_max; t->buckets *= 2)
-		;
-	t->bucket = malloc(t->buckets * sizeof(*t->bucket));
+	TAILQ_INIT(&t->free);
+	TAILQ_INIT(&t->queued);
+	TAILQ_INIT(&t->removed);
 	t->messages = calloc(messages_max, sizeof(*t->messages));
-	if (!t->bucket || !t->messages) {
+	while (size < messages_max)
+		size *= 2;
+	if (!t->messages || table_resize(&t->table, size)) {
 		maillog_table_free(t);
 		return NULL;
 	}
-	memset(t->bucket, 0xff, t->buckets * sizeof(*t->bucket));
-	t->free = NONE;
-	t->queued = t->removed = (struct list){NONE, NONE};
 	return t;
 }
 
@@ -71,7 +65,7 @@ void maillog_table_free(struct maillog_table *t)
 	for (i = 0; i < t->used; i++)
 		clear(&t->messages[i]);
 	free(t->messages);
-	free(t->bucket);
+	table_free(&t->table);
 	free(t);
 }
 
@@ -80,43 +74,12 @@ static struct list *list_of(struct maillog_table *t, const struct maillog_messag
 	return m->removed ? &t->removed : &t->queued;
 }
 
-static void list_take(struct maillog_table *t, struct maillog_message *m)
-{
-	struct list *list = list_of(t, m);
-
-	*(m->older == NONE ? &list->oldest : &t->messages[m->older].newer) = m->newer;
-	*(m->newer == NONE ? &list->newest : &t->messages[m->newer].older) = m->older;
-}
-
-static void list_add(struct maillog_table *t, struct maillog_message *m)
-{
-	struct list *list = list_of(t, m);
-	uint32_t place = m - t->messages;
-
-	m->older = list->newest;
-	m->newer = NONE;
-	*(list->newest == NONE ? &list->oldest : &t->messages[list->newest].newer) = place;
-	list->newest = place;
-}
-
-static uint32_t *bucket_of(struct maillog_table *t, uint64_t hash)
-{
-	return &t->bucket[hash & (t->buckets - 1)];
-}
-
 static void forget(struct maillog_table *t, struct maillog_message *m)
 {
-	uint32_t place = m - t->messages;
-	uint32_t *link = bucket_of(t, m->hash);
-
-	while (*link != place)
-		link = &t->messages[*link].next;
-	*link = m->next;
-	list_take(t, m);
+	table_remove(&t->table, &m->node);
+	TAILQ_REMOVE(list_of(t, m), m, queue);
 	clear(m);
-	m->next = t->free;
-	t->free = place;
-	t->count--;
+	TAILQ_INSERT_HEAD(&t->free, m, queue);
 }
 
 /* A place for one more, at the cost of the oldest. */
@@ -124,18 +87,14 @@ static struct maillog_message *place_for_one(struct maillog_table *t)
 {
 	struct maillog_message *m;
 
-	if (t->free == NONE && t->used < t->max)
+	if (TAILQ_EMPTY(&t->free) && t->used < t->max)
 		return &t->messages[t->used++];
-	if (t->free == NONE) {
-		if (t->removed.oldest != NONE) {
-			forget(t, &t->messages[t->removed.oldest]);
-		} else {
-			forget(t, &t->messages[t->queued.oldest]);
-			t->evicted++;
-		}
+	if (TAILQ_EMPTY(&t->free)) {
+		t->evicted += TAILQ_EMPTY(&t->removed);
+		forget(t, TAILQ_FIRST(TAILQ_EMPTY(&t->removed) ? &t->queued : &t->removed));
 	}
-	m = &t->messages[t->free];
-	t->free = m->next;
+	m = TAILQ_FIRST(&t->free);
+	TAILQ_REMOVE(&t->free, m, queue);
 	return m;
 }
 
@@ -154,13 +113,11 @@ static bool make_key(struct maillog_span instance, struct maillog_span id,
 
 static struct maillog_message *find(struct maillog_table *t, const char *key, uint64_t hash)
 {
-	uint32_t place = *bucket_of(t, hash);
+	struct maillog_message *m = table_first(&t->table, hash);
 
-	for (; place != NONE; place = t->messages[place].next)
-		if (t->messages[place].hash == hash &&
-		    memcmp(t->messages[place].key, key, MAILLOG_KEY_SIZE) == 0)
-			return &t->messages[place];
-	return NULL;
+	while (m && memcmp(m->key, key, MAILLOG_KEY_SIZE) != 0)
+		m = table_next(&m->node);
+	return m;
 }
 
 struct maillog_message *maillog_table_find(struct maillog_table *t, struct maillog_span instance,
@@ -185,20 +142,6 @@ static void note_instance(struct maillog_table *t, struct maillog_span instance)
 		memcpy(t->instances[i], instance.at, instance.size);
 }
 
-static void insert(struct maillog_table *t, struct maillog_message *m, const char *key,
-		   uint64_t hash)
-{
-	uint32_t *bucket = bucket_of(t, hash);
-
-	memset(m, 0, sizeof(*m));
-	m->hash = hash;
-	memcpy(m->key, key, MAILLOG_KEY_SIZE);
-	m->next = *bucket;
-	*bucket = m - t->messages;
-	list_add(t, m);
-	t->count++;
-}
-
 struct maillog_message *maillog_table_begin(struct maillog_table *t, struct maillog_span instance,
 					    struct maillog_span id)
 {
@@ -213,7 +156,10 @@ struct maillog_message *maillog_table_begin(struct maillog_table *t, struct mail
 	if (m)
 		forget(t, m);
 	m = place_for_one(t);
-	insert(t, m, key, hash);
+	memset(m, 0, sizeof(*m));
+	memcpy(m->key, key, MAILLOG_KEY_SIZE);
+	table_add(&t->table, &m->node, hash);
+	TAILQ_INSERT_TAIL(&t->queued, m, queue);
 	note_instance(t, instance);
 	return m;
 }
@@ -222,22 +168,22 @@ void maillog_table_touch(struct maillog_table *t, struct maillog_message *m)
 {
 	if (m->removed)
 		return;
-	list_take(t, m);
-	list_add(t, m);
+	TAILQ_REMOVE(&t->queued, m, queue);
+	TAILQ_INSERT_TAIL(&t->queued, m, queue);
 }
 
 void maillog_table_remove(struct maillog_table *t, struct maillog_message *m, int64_t wall_ns)
 {
-	list_take(t, m);
+	TAILQ_REMOVE(list_of(t, m), m, queue);
 	m->removed = true;
 	m->removed_ns = wall_ns;
-	list_add(t, m);
+	TAILQ_INSERT_TAIL(&t->removed, m, queue);
 }
 
 void maillog_table_forget(struct maillog_table *t, int64_t wall_ns)
 {
-	while (t->removed.oldest != NONE && t->messages[t->removed.oldest].removed_ns < wall_ns)
-		forget(t, &t->messages[t->removed.oldest]);
+	while (!TAILQ_EMPTY(&t->removed) && TAILQ_FIRST(&t->removed)->removed_ns < wall_ns)
+		forget(t, TAILQ_FIRST(&t->removed));
 }
 
 const char *maillog_table_instance(const struct maillog_table *t, size_t n)
@@ -247,7 +193,7 @@ const char *maillog_table_instance(const struct maillog_table *t, size_t n)
 
 size_t maillog_table_count(const struct maillog_table *t)
 {
-	return t->count;
+	return t->table.count;
 }
 
 uint64_t maillog_table_evicted(const struct maillog_table *t)

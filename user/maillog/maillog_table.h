@@ -9,15 +9,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
+#include "base/table.h"
 #include "maillog_line.h"
 
 #define MAILLOG_KEY_SIZE 64
 
 struct maillog_message {
-	uint64_t hash;
-	uint32_t next;	/* in its bucket */
-	uint32_t older; /* in its list */
-	uint32_t newer;
+	struct table_node node;
+	TAILQ_ENTRY(maillog_message) queue;
 	uint32_t known; /* of enum submission_known */
 	uint32_t uid;
 	uint32_t caller;

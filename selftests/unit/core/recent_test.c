@@ -27,10 +27,10 @@ static uint64_t chance(uint64_t *seed, uint64_t below)
 
 static void check(const struct recent *r, const struct model *m, uint64_t mail)
 {
-	const struct recent_entry *e = r->oldest, *found = NULL;
+	const struct recent_entry *e = recent_oldest(r), *found = NULL;
 
 	assert_int_equal(r->count, m->count);
-	for (size_t i = 0; i < m->count; i++, e = e->newer)
+	for (size_t i = 0; i < m->count; i++, e = TAILQ_NEXT(e, queue))
 		assert_ptr_equal(e, m->entries[i]);
 	assert_null(e);
 	for (size_t i = m->count; mail && i-- > 0;) {
@@ -45,17 +45,18 @@ static void check(const struct recent *r, const struct model *m, uint64_t mail)
 static void test_against_an_array(void **state)
 {
 	uint64_t seed = 0x9e3779b97f4a7c15ull;
-	struct recent r = {.seed = 42};
+	struct recent r;
 	static struct model m;
 
 	(void)state;
+	recent_init(&r, 42);
 	for (int step = 0; step < 6000; step++) {
 		struct recent_entry e = {.mail = chance(&seed, 40), .count = step};
 		size_t i = m.count ? chance(&seed, m.count) : 0;
 
 		if (m.count < MAX && chance(&seed, 5) < (step < 3000 ? 3u : 2u)) {
 			m.entries[m.count++] = recent_add(&r, &e);
-			assert_int_equal(r.newest->count, step);
+			assert_int_equal(TAILQ_LAST(&r.queue, recent_queue)->count, step);
 		} else if (m.count) {
 			recent_remove(&r, m.entries[i]);
 			memmove(&m.entries[i], &m.entries[i + 1],
@@ -71,9 +72,10 @@ static void test_against_an_array(void **state)
 static void test_no_memory(void **state)
 {
 	const struct recent_entry e = {.mail = 1};
-	struct recent r = {.seed = 42};
+	struct recent r;
 
 	(void)state;
+	recent_init(&r, 42);
 	if (!NOMEM_WORKS)
 		skip();
 	for (long allowed = 0; allowed < 2; allowed++) {
@@ -84,7 +86,7 @@ static void test_no_memory(void **state)
 	}
 	for (int i = 0; i < 64; i++)
 		assert_non_null(recent_add(&r, &e));
-	assert_int_equal(r.count, r.buckets_count);
+	assert_int_equal(r.count, r.table.size);
 	nomem_after(0);
 	assert_null(recent_add(&r, &e));
 	nomem_after(-1);
