@@ -240,7 +240,7 @@ static bool account_forgettable(struct accounts *t, struct account *a, int64_t n
 		return false;
 	if (a->stored) /* an empty window deletes its row */
 		accounts_mark_dirty(t, a);
-	/* What is late from before a suspension's end must still find that end. */
+	/* An event that comes late, of before a suspension's end, must still find that end. */
 	return !a->dirty && (int64_t)(a->begins_ns / NS_PER_S) <= now_s - length_s;
 }
 

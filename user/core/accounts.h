@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * accounts.h - the table of accounts: their windows, whether they are suspended, which of them are
- * to be saved, and when each is to be looked at again because time alone may change its verdict.
+ * to be saved, and when each is to be judged again because time alone may change its verdict.
  * Pure: time is an argument.
  *
  * An account is made by its first outcome and removed by accounts_collect() once nothing is known
@@ -21,7 +21,7 @@
 enum account_state {
 	ACCOUNT_FREE = 0,
 	ACCOUNT_SUSPENDED,
-	ACCOUNT_OBSERVED, /* over the line in observe mode: said once, until `until_ns` */
+	ACCOUNT_OBSERVED, /* over the line in observe mode: reported once, until `until_ns` */
 };
 
 struct account {

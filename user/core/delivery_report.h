@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * stream.h - what a mail server tells of its own deliveries: one record for each recipient and each
- * time that its fate was decided. Made by the processes that read event lines and logs, handed to
- * the daemon over a socket pair. Strings end with a NUL and hold untrusted bytes.
+ * delivery_report.h - what a mail server reports of its deliveries: one record for each recipient
+ * and each time that its fate was decided. Made by the processes that read event lines and logs,
+ * handed to the daemon over a socket pair. Strings end with a NUL and hold untrusted bytes.
  */
 #ifndef SMTPL_DELIVERY_REPORT_H
 #define SMTPL_DELIVERY_REPORT_H
@@ -37,8 +37,7 @@ struct delivery_report {
 	uint8_t pad;
 	uint16_t code;	      /* of the reply; 0: none */
 	uint16_t enhanced[3]; /* RFC 3463; class 0: none */
-	uint8_t dest
-		[16]; /* of the host that answered, v4-mapped; zeroes: none, it never got to one */
+	uint8_t dest[16];     /* of the host that answered, v4-mapped; zeroes: there was none */
 	char text[SMTPL_TEXT_SIZE]; /* of the reply, or why not */
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * feed_mails.c - the mails of one feed: which outcomes on the wire and which tellings are of the
+ * feed_mails.c - the mails of one feed: which outcomes on the wire and which reports are of the
  * same mail.
  */
 #include "feed_mails.h"
@@ -38,7 +38,7 @@ bool feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
 	return true;
 }
 
-/* Without memory it is not remembered: should it be told late, it counts twice. */
+/* Without memory it is not remembered, and counts twice when a report of it comes. */
 void feed_charged(struct feeds *fs, struct feed *f, const struct recent_entry *entry)
 {
 	if (f->charged.count == FEEDS_MAILS_MAX) {
@@ -49,30 +49,33 @@ void feed_charged(struct feeds *fs, struct feed *f, const struct recent_entry *e
 		fs->judge->stats.nomem++;
 }
 
-/* How well a telling fits an outcome on the wire; one that was passed over stands for another. */
+/* How well a report fits an outcome on the wire. One already charged is of another
+ * outcome. */
 static int fit(const struct recent_entry *report, enum smtp_outcome outcome)
 {
 	return 4 * (report->outcome == outcome) + 2 * !report->already_charged + !report->seen;
 }
 
-/* Of those that fit alike the earliest. One whose end was seen has all that belongs to it. */
+/* The best fit, and of equal ones the earliest. A report whose mail was seen to end on the wire has
+ * all outcomes that belong to it. */
 struct recent_entry *feed_report_of(const struct feed *f, const struct recent_entry *wire)
 {
-	struct recent_entry *found = NULL, *t = NULL;
+	struct recent_entry *found = NULL, *report = NULL;
 
-	while ((t = recent_next(&f->told, wire->mail, t))) {
-		if (t->time_ns < wire->time_ns || (t->seen && t->seen != SMTP_DEFERRED))
+	while ((report = recent_next(&f->reports, wire->mail, report))) {
+		if (report->time_ns < wire->time_ns ||
+		    (report->seen && report->seen != SMTP_DEFERRED))
 			continue;
-		if (!found || fit(t, wire->outcome) >= fit(found, wire->outcome))
-			found = t;
+		if (!found || fit(report, wire->outcome) >= fit(found, wire->outcome))
+			found = report;
 	}
 	return found;
 }
 
-/* Of the outcomes of a mail up to a time the newest, or the newest that is the same as what is
- * told; or NULL. */
-static struct recent_entry *told_of(const struct recent *r, const struct recent_entry *report,
-				    bool same)
+/* The newest outcome of the report's mail up to the report's time; same: the newest that is the
+ * outcome of the report, too. NULL: there is none. */
+static struct recent_entry *outcome_of(const struct recent *r, const struct recent_entry *report,
+				       bool same)
 {
 	struct recent_entry *e = NULL;
 
@@ -82,8 +85,8 @@ static struct recent_entry *told_of(const struct recent *r, const struct recent_
 	return NULL;
 }
 
-/* What came before it for the same telling: tries at other hosts. NULL: nothing; behind what is
- * final is another message. */
+/* The attempt before it that belongs to the same report: a deferral by another host. NULL: there is
+ * none. What came before a final outcome is of another message. */
 static struct recent_entry *try_before(const struct recent *r, const struct recent_entry *e)
 {
 	struct recent_entry *before = recent_next(r, e->mail, e);
@@ -124,7 +127,7 @@ void feed_tries_over(struct feeds *fs, struct feed *f, uint64_t mail)
 	take_waiting(fs, f, e);
 }
 
-/* A deferral told of a time before the end of the mail, which was charged. */
+/* The report is of a deferral before the end of the mail, and the end was charged. */
 static bool is_over(const struct feed *f, const struct recent_entry *report)
 {
 	const struct recent_entry *e = NULL;
@@ -137,16 +140,16 @@ static bool is_over(const struct feed *f, const struct recent_entry *report)
 
 void feed_match(struct feeds *fs, struct feed *f, struct recent_entry *report)
 {
-	struct recent_entry *e = told_of(&f->waiting, report, true), *charged;
+	struct recent_entry *e = outcome_of(&f->waiting, report, true), *charged;
 
-	charged = e ? NULL : told_of(&f->charged, report, true);
+	charged = e ? NULL : outcome_of(&f->charged, report, true);
 	report->already_charged = charged;
 	if (!e && !charged)
-		e = told_of(&f->waiting, report, false);
+		e = outcome_of(&f->waiting, report, false);
 	if (!e && !charged)
-		charged = told_of(&f->charged, report, false);
-	/* A deferral that was charged does not stand for the end of the mail, nor one end for
-	 * another. */
+		charged = outcome_of(&f->charged, report, false);
+	/* A deferral that was charged is not the end of the mail that is reported now, and one end
+	 * is not another: these reports are charged. */
 	if (!report->already_charged && charged) {
 		report->already_charged = report->outcome == SMTP_DEFERRED;
 		if (!report->already_charged && charged->outcome != SMTP_DEFERRED)
@@ -159,20 +162,20 @@ void feed_match(struct feeds *fs, struct feed *f, struct recent_entry *report)
 
 void feed_report_forget(struct feed *f)
 {
-	struct recent_entry *e = recent_oldest(&f->told);
+	struct recent_entry *e = recent_oldest(&f->reports);
 
 	f->known.stats.told_only += !e->already_charged && !e->seen;
 	f->known.stats.agreed += !e->already_charged && e->seen && e->seen == e->outcome;
 	f->known.stats.differed += !e->already_charged && e->seen && e->seen != e->outcome;
 	f->dirty = true;
-	recent_remove(&f->told, e);
+	recent_remove(&f->reports, e);
 }
 
 void feed_report_add(struct feeds *fs, struct feed *f, const struct recent_entry *entry)
 {
-	if (f->told.count == FEEDS_MAILS_MAX)
+	if (f->reports.count == FEEDS_MAILS_MAX)
 		feed_report_forget(f);
-	if (!recent_add(&f->told, entry))
+	if (!recent_add(&f->reports, entry))
 		fs->judge->stats.nomem++;
 }
 

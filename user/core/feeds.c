@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * feeds.c - what mail servers tell and what the wire says of the same mail. Below, in this order:
- * the wire, the report, beginning and end, time, saving.
+ * feeds.c - what mail servers report and what the wire shows of the same mail. Below, in this
+ * order: the wire, the report, beginning and end, time, saving.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "feed_mails.h"
 #include "sessions.h"
 
-/* Logs and events tell whole seconds, cut off. */
+/* Logs and events give a time in whole seconds, rounded down. */
 #define REPORT_RESOLUTION_NS NS_PER_S
 
 struct feeds *feeds_new(struct judge *judge, struct ledger *ledger, uint64_t seed)
@@ -37,7 +37,7 @@ void feeds_free(struct feeds *fs)
 		recent_clear(&f->waiting);
 		recent_clear(&f->unmatched);
 		recent_clear(&f->charged);
-		recent_clear(&f->told);
+		recent_clear(&f->reports);
 		free(f);
 	}
 	free(fs);
@@ -65,7 +65,7 @@ static struct feed *feed_get(struct feeds *fs, uint32_t relay_uid)
 	recent_init(&f->waiting, fs->seed);
 	recent_init(&f->unmatched, fs->seed);
 	recent_init(&f->charged, fs->seed);
-	recent_init(&f->told, fs->seed);
+	recent_init(&f->reports, fs->seed);
 	f->next = fs->first;
 	fs->first = f;
 	return f;
@@ -84,9 +84,9 @@ static bool wire_charge(struct feeds *fs, struct feed *f, const struct payer *pa
 	return true;
 }
 
-/* Is it left to the telling? From before the feed began again its telling may be lost. Should it
- * come after all, it is late. */
-static bool wire_told(const struct feed *f, uint64_t time_ns)
+/* Does the feed report outcomes of this time? Reports of what happened before the feed began
+ * (again) may have been lost; one that comes after all is of a mail that is already charged. */
+static bool feed_reports(const struct feed *f, uint64_t time_ns)
 {
 	return f->known.running && time_ns >= f->begin_ns;
 }
@@ -107,14 +107,15 @@ static bool wire_mail(struct feeds *fs, struct feed *f, const struct payer *paye
 	if (report) {
 		f->known.stats.retried += report->seen != SMTP_OUTCOME_NONE;
 		report->seen = one->outcome;
-		/* It was passed over for another outcome of the same mail, so this one pays. */
+		/* The report charged nothing: an earlier outcome of this mail had been charged in
+		 * its place. It cannot supersede this outcome as well, which is charged itself. */
 		if (report->already_charged && one->outcome != SMTP_DEFERRED)
 			feed_tries_over(fs, f, entry.mail);
 		if (report->already_charged)
 			return wire_charge(fs, f, payer, one, &entry, now_ns);
-	} else if (wire_told(f, entry.time_ns) && entry.time_ns > f->saved_ns) {
+	} else if (feed_reports(f, entry.time_ns) && entry.time_ns > f->saved_ns) {
 		return feed_wait(fs, f, &f->waiting, &entry);
-	} else if (!wire_told(f, entry.time_ns)) {
+	} else if (!feed_reports(f, entry.time_ns)) {
 		return wire_charge(fs, f, payer, one, &entry, now_ns);
 	}
 	feed_supersede(fs, f, key, one->outcome, 1);
@@ -132,7 +133,7 @@ static uint64_t wire_unmatched(struct feeds *fs, struct feed *f, const struct pa
 					   .key = key,
 					   .outcome = in->outcome};
 
-	if (!wire_told(f, in->time_ns))
+	if (!feed_reports(f, in->time_ns))
 		return judge_take(fs->judge, payer, in, now_ns);
 	if (payer->pays && in->outcome != SMTP_UNKNOWN && in->time_ns > f->cover_ns)
 		return feed_wait(fs, f, &f->unmatched, &entry) ? in->count : 0;
@@ -162,9 +163,9 @@ uint64_t feeds_take(struct feeds *fs, struct ledger_key *key, const struct payer
 	return some.count ? taken + wire_unmatched(fs, f, payer, &some, key, now_ns) : taken;
 }
 
-/* ---- the telling ---- */
+/* ---- the report ---- */
 
-/* begin_ns: what happened before it may have been told to nobody. */
+/* begin_ns: reports of what happened before it may have been lost. */
 static void feed_start(struct feed *f, uint64_t begin_ns, uint64_t now_ns)
 {
 	if (!f->known.running) {
@@ -176,13 +177,13 @@ static void feed_start(struct feed *f, uint64_t begin_ns, uint64_t now_ns)
 	f->dirty = true;
 }
 
-/* A log is read on from where it was left, events are gone. */
+/* A log is read on from where it was left; events of before are gone. */
 static uint64_t begin_of(const struct feed *f, uint64_t now_ns)
 {
 	return f->known.mta == FEED_POSTFIX ? 0 : now_ns;
 }
 
-static void feed_heard(struct feeds *fs, struct feed *f, const struct pipeline_report *report,
+static void feed_alive(struct feeds *fs, struct feed *f, const struct pipeline_report *report,
 		       uint64_t cover_ns, uint64_t now_ns)
 {
 	if (report->mta)
@@ -199,22 +200,22 @@ static void feed_heard(struct feeds *fs, struct feed *f, const struct pipeline_r
 
 static void count_report(struct feeds *fs, struct feed *f, const struct pipeline_report *report)
 {
-	fs->judge->stats.told++;
+	fs->judge->stats.reports++;
 	f->known.stats.told_delivered += report->outcome == SMTP_DELIVERED;
 	f->known.stats.told_deferred += report->outcome == SMTP_DEFERRED;
 	f->known.stats.told_failed += report->outcome == SMTP_FAILED;
 }
 
-/* An outcome that comes with its own time, at most now. */
-static int tell(struct feeds *fs, struct feed *f, const struct pipeline_report *report,
-		uint64_t now_ns)
+/* report->time_ns is set, and at most now. */
+static int take_report(struct feeds *fs, struct feed *f, const struct pipeline_report *report,
+		       uint64_t now_ns)
 {
 	uint64_t cover_ns = report->time_ns + REPORT_RESOLUTION_NS;
 	struct recent_entry entry = {.time_ns = cover_ns < now_ns ? cover_ns : now_ns,
 				     .came_ns = now_ns,
 				     .outcome = report->outcome};
 
-	feed_heard(fs, f, report, entry.time_ns, now_ns);
+	feed_alive(fs, f, report, entry.time_ns, now_ns);
 	if (report->refused)
 		return judge_report(fs->judge, report, 0, now_ns);
 	count_report(fs, f, report);
@@ -236,7 +237,7 @@ int feeds_report(struct feeds *fs, const struct pipeline_report *report, uint64_
 		return -ENOMEM;
 	if (!timed.time_ns || timed.time_ns > now_ns)
 		timed.time_ns = now_ns;
-	return tell(fs, f, &timed, now_ns);
+	return take_report(fs, f, &timed, now_ns);
 }
 
 /* ---- beginning and end ---- */
@@ -261,7 +262,8 @@ static void feed_stop(struct feed *f, uint64_t now_ns)
 	f->dirty = true;
 }
 
-/* False: no memory for all of it, the rest goes on waiting. */
+/* Charge the oldest entry. False: there is no memory for all of it, and the rest goes on
+ * waiting. */
 static bool charge_waiting(struct feeds *fs, struct feed *f, struct recent *list, uint64_t now_ns)
 {
 	struct recent_entry *e = recent_oldest(list);
@@ -288,7 +290,7 @@ static bool charge_waiting(struct feeds *fs, struct feed *f, struct recent *list
 	return true;
 }
 
-/* The feed does not run: nobody will tell of what waits. */
+/* The feed does not run: no report will come of what waits. */
 static void charge_all(struct feeds *fs, struct feed *f, uint64_t now_ns)
 {
 	feed_unmatched_settle(fs, f);
@@ -323,7 +325,7 @@ static void feed_tick(struct feeds *fs, struct feed *f, uint64_t now_ns)
 	struct recent_entry *e;
 	uint64_t keep_ns = f->known.mta ? fs->judge->rule.window_s * NS_PER_S : FEEDS_WAIT_NS;
 
-	while (oldest_aged(&f->told, FEEDS_REPORTED_NS, now_ns))
+	while (oldest_aged(&f->reports, FEEDS_REPORTED_NS, now_ns))
 		feed_report_forget(f);
 	while ((e = oldest_aged(&f->charged, keep_ns, now_ns)))
 		recent_remove(&f->charged, e);

@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * feeds.h - mail servers that tell what became of their mail, beside what the kernel saw of it on
+ * feeds.h - mail servers that report what became of their mail, beside what the kernel saw of it on
  * the wire: which of the two is charged, and where they differ. Pure, and used by pipeline.c alone.
  *
- * While a feed runs, an outcome on the wire waits until it is told of; what is told is charged.
- * When the feed stops, what waits is charged, and from then on all that is on the wire. So that
- * nothing is charged twice, what was charged from the wire is remembered, and passed over when it
- * is told after all. The two come over different ways, and either may be first: what was told is
- * remembered for some seconds, too.
+ * While a feed runs, its reports are charged. An outcome on the wire waits for its report, which
+ * supersedes it. When the feed stops, what waits is charged, and from then on everything on the
+ * wire. What was charged from the wire is remembered, so that a report of it finds it already
+ * charged, and charges nothing. The two come over different ways and either may be first: a report
+ * is remembered for some seconds, too.
  *
- * One telling may be of several outcomes on the wire: a server tries one host after the other. They
- * belong together up to the first that is final.
+ * Example: the kernel sees mail M deferred by one host and then delivered by the next. Both
+ * attempts wait. Exim reports M as delivered: that is charged to the account of M's submission, and
+ * supersedes both attempts, the deferral as "retried", the delivery as "agreed". Had the report
+ * come first, each attempt would have been superseded as soon as it was read. Had Exim been silent
+ * for PIPELINE_FEED_GRACE_NS, its feed would have been taken for stopped and both attempts charged;
+ * a report of M after that makes the feed run again, and is itself already charged: "late".
  *
- * Attempts without a name (their event was lost, or MAIL was refused) cannot be found by what is
- * told: they wait until the server has told of a later time.
+ * One report may be of several outcomes on the wire, as in the example: they belong together up to
+ * the first that is final.
+ *
+ * An attempt whose event was lost, or whose MAIL was refused, is unmatched: it has no mail that a
+ * report could name. It waits until the server has reported something of a later time.
  */
 #ifndef SMTPL_FEEDS_H
 #define SMTPL_FEEDS_H
@@ -23,16 +30,16 @@
 #include "ledger.h"
 
 #define FEEDS_MAILS_MAX	  65536		       /* of one relay, that wait, or are remembered */
-#define FEEDS_REPORTED_NS (5 * NS_PER_S)       /* how much later the wire may be read */
-#define FEEDS_WAIT_NS	  (10 * 60 * NS_PER_S) /* then nobody will tell of it any more */
+#define FEEDS_REPORTED_NS (5 * NS_PER_S)       /* how long after its report the wire may be read */
+#define FEEDS_WAIT_NS	  (10 * 60 * NS_PER_S) /* then no report of it will come */
 
 struct feeds;
 
 struct feeds *feeds_new(struct judge *judge, struct ledger *ledger, uint64_t seed);
 void feeds_free(struct feeds *fs);
 
-/* Attempts of a relay on the wire, as judge_take(). named: in->mails are of senders and recipients.
- * */
+/* Attempts of a relay on the wire, as judge_take(). named: in->mails are identities of sender and
+ * recipient. */
 uint64_t feeds_take(struct feeds *fs, struct ledger_key *key, const struct payer *payer,
 		    const struct attempts *in, bool named, uint64_t now_ns);
 
@@ -44,7 +51,7 @@ int feeds_restore(struct feeds *fs, const struct pipeline_feed *feed, uint64_t n
 
 void feeds_tick(struct feeds *fs, uint64_t now_ns);
 
-/* Those that have told or begun, and changed since they were saved. */
+/* Feeds that have reported or begun, and have changed since they were saved. */
 int feeds_each_dirty(struct feeds *fs, int (*each)(void *arg, const struct pipeline_feed *feed),
 		     void *arg);
 void feeds_saved(struct feeds *fs);

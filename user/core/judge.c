@@ -7,7 +7,7 @@
 #include "judge.h"
 #include "base/clock.h"
 
-/* Accounts looked at in one tick; the others come first in the next. */
+/* Accounts judged in one tick; the others come first in the next. */
 #define TICK_CHECKS 8192
 
 static void pay_by_domain(struct payer *payer, const char *domain)
@@ -191,7 +191,7 @@ static void note_bypass(struct judge *j, const struct account *a, const struct p
 	if (!payer->relay || a->state != ACCOUNT_SUSPENDED || in->time_ns < a->since_ns)
 		return;
 	j->stats.bypass += in->count;
-	relay_counts_add(j->told, &payer->id, in->domain, &bypass);
+	relay_counts_add(j->relay_counts, &payer->id, in->domain, &bypass);
 }
 
 uint64_t judge_take(struct judge *j, const struct payer *payer, const struct attempts *in,
@@ -212,7 +212,7 @@ uint64_t judge_take(struct judge *j, const struct payer *payer, const struct att
 	}
 	account_expire(j, a, now_ns);
 	accounts_set_own_domain(a, in->domain);
-	/* The second: it came late, and is of a time before the suspension's end. */
+	/* The latter: its event came late, and is of a time before the suspension's end. */
 	if (a->state == ACCOUNT_SUSPENDED || in->time_ns < a->begins_ns) {
 		j->stats.while_suspended += in->count;
 		note_bypass(j, a, payer, in);
@@ -235,7 +235,7 @@ static void note_report(struct judge *j, const struct pipeline_report *report)
 		.refused = report->refused,
 	};
 
-	relay_counts_add(j->told, &report->account, report->domain, &one);
+	relay_counts_add(j->relay_counts, &report->account, report->domain, &one);
 }
 
 int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail,

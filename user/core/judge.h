@@ -15,7 +15,7 @@ struct judge {
 	struct verdict_rule rule;
 	enum verdict_mode mode;
 	struct accounts *accounts;
-	struct relay_counts *told;
+	struct relay_counts *relay_counts;
 	struct pipeline_stats stats;
 };
 
@@ -43,8 +43,8 @@ struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain
 uint64_t judge_take(struct judge *j, const struct payer *payer, const struct attempts *attempts,
 		    uint64_t now_ns);
 
-/* What a mail server told of one mail: into the window of who pays, into the counts, and judged. 0
- * or -ENOMEM with nothing done. */
+/* A mail server's report of one mail: it goes into the window and the counts of the account that
+ * pays, which is then judged. 0, or -ENOMEM with nothing done. */
 int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail,
 		 uint64_t now_ns);
 
@@ -55,7 +55,7 @@ void judge_charged_soon(struct judge *j, const struct payer *payer);
 /* Judge what time has made due, forget what is empty. */
 void judge_tick(struct judge *j, uint64_t now_ns);
 
-/* Look at the account again at the next tick. */
+/* Judge the account at the next tick. */
 void judge_soon(struct judge *j, struct account *a);
 
 void judge_suspend(struct judge *j, struct account *a, uint64_t since_ns, uint64_t until_ns);

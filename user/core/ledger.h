@@ -3,16 +3,16 @@
  * ledger.h - how much of what the kernel counted has been taken in, per (uid, domain) and outcome:
  * what makes a lost event whole again, exactly once.
  *
- * The kernel's counts are running totals, and an event tells the total right after its own
+ * The kernel's counts are running totals, and an event has the total right after its own
  * attempts. So a reading S of the total splits all events in two, whenever they arrive: those with
  * a total up to S are in the reading, the others are not. Once every event that the reading covers
  * has arrived or is known to be lost, S - (taken in so far of that part) attempts are missing.
  * Example: S = 10, 6 attempts were taken in before; then events arrive with totals 8 (of 1) and 11
  * (of 1). 7 of the first 10 are in, so 3 are missing; the eleventh waits for the next reading.
  *
- * Of what was taken in, a part may be superseded: charged to nobody, because a mail server tells of
- * it; and a part may wait for that. What waits is not saved as taken in: whoever starts from the
- * saved state finds it missing.
+ * Of what was taken in, a part may be superseded: the report of a mail server is charged in its
+ * place; and a part may wait for its report. What waits is not saved as taken in: whoever starts
+ * from the saved state finds it missing.
  */
 #ifndef SMTPL_LEDGER_H
 #define SMTPL_LEDGER_H
@@ -28,8 +28,8 @@ struct ledger_entry {
 	uint64_t reading;    /* the kernel's total at the last reading */
 	uint64_t before;     /* taken in up to the reading */
 	uint64_t after;	     /* taken in beyond it */
-	uint64_t waiting;    /* of both: for a mail server to tell */
-	uint64_t superseded; /* of both: told */
+	uint64_t waiting;    /* of both: for a report */
+	uint64_t superseded; /* of both: by a report */
 };
 
 struct ledger_key {
@@ -81,8 +81,8 @@ void ledger_wait_over(struct ledger *l, struct ledger_key *key, enum smtp_outcom
 void ledger_supersede(struct ledger *l, struct ledger_key *key, enum smtp_outcome outcome,
 		      uint64_t count);
 
-/* How many of the `count` attempts of an event with this total are not taken in yet: all, or, when
- * it is late for a reading that was made good without it, none. */
+/* How many of the `count` attempts of an event with this total are not taken in yet: all of them,
+ * or none when the event comes after the reading that has it was healed without it. */
 uint64_t ledger_wanted(const struct ledger_key *key, enum smtp_outcome outcome, uint64_t total,
 		       uint64_t count);
 /* Take in `count` attempts of an event with this total. */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pipeline.c - from what the kernel reports to a verdict: sessions give an outcome its mails, the
- * ledger says whether it is new, the judge takes it from there; a relay's go by its feed. Below, in
- * this order: events, what mail servers tell, time and people, healing, forgetting, saving.
+ * pipeline.c - from what the kernel counts to a verdict: sessions know the mails of an outcome, the
+ * ledger knows whether it is new, and the judge puts it into a window; outcomes of a relay pass its
+ * feed first. Below, in this order: events, reports of mail servers, time and people, healing,
+ * forgetting, saving.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -39,11 +40,12 @@ struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
 	p->judge.rule = *rule;
 	p->judge.mode = mode;
 	p->judge.accounts = accounts_new(ops->seed);
-	p->judge.told = relay_counts_new(ops->seed);
+	p->judge.relay_counts = relay_counts_new(ops->seed);
 	p->sessions = sessions_new(ops->seed);
 	p->ledger = ledger_new(ops->seed);
 	p->feeds = feeds_new(&p->judge, p->ledger, ops->seed);
-	if (!p->judge.accounts || !p->judge.told || !p->sessions || !p->ledger || !p->feeds) {
+	if (!p->judge.accounts || !p->judge.relay_counts || !p->sessions || !p->ledger ||
+	    !p->feeds) {
 		pipeline_free(p);
 		return NULL;
 	}
@@ -56,7 +58,7 @@ void pipeline_free(struct pipeline *p)
 		return;
 	feeds_free(p->feeds);
 	accounts_free(p->judge.accounts);
-	relay_counts_free(p->judge.told);
+	relay_counts_free(p->judge.relay_counts);
 	sessions_free(p->sessions);
 	ledger_free(p->ledger);
 	free(p);
@@ -122,7 +124,7 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
 		p->judge.stats.malformed++;
 		return -EPROTO;
 	}
-	/* The caller may have looked at the clock before the event was made. */
+	/* The caller may have read the clock before the event was made. */
 	time_seen(p, now_ns);
 	now_ns = time_seen(p, head->time_ns);
 	switch (head->type) {
@@ -143,7 +145,7 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
 	return 0;
 }
 
-/* ---- what mail servers tell ---- */
+/* ---- reports of mail servers ---- */
 
 int pipeline_report(struct pipeline *p, const struct pipeline_report *report, uint64_t now_ns)
 {
@@ -387,13 +389,13 @@ int pipeline_each_relay_count(struct pipeline *p,
 					  const char *domain, const struct relay_count *counts),
 			      void *arg)
 {
-	return relay_counts_each(p->judge.told, each, arg);
+	return relay_counts_each(p->judge.relay_counts, each, arg);
 }
 
 void pipeline_saved(struct pipeline *p)
 {
 	feeds_saved(p->feeds);
-	relay_counts_clear(p->judge.told);
+	relay_counts_clear(p->judge.relay_counts);
 	ledger_saved(p->ledger);
 	accounts_saved(p->judge.accounts);
 }
@@ -411,6 +413,6 @@ struct pipeline_stats pipeline_stats(const struct pipeline *p)
 	stats.sessions = sessions_count(p->sessions);
 	stats.accounts = accounts_count(p->judge.accounts);
 	stats.keys = ledger_count(p->ledger);
-	stats.relay_counts_lost = relay_counts_lost(p->judge.told);
+	stats.relay_counts_lost = relay_counts_lost(p->judge.relay_counts);
 	return stats;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * pipeline.h - from what the kernel reports to a verdict: takes ring records and readings of the
- * map smtpl_counts, finds the account and the mails of each outcome, keeps the windows, and says
+ * pipeline.h - from what the kernel counts to a verdict: takes ring records and readings of the map
+ * smtpl_counts, finds the account and the mails of each outcome, keeps the windows, and calls back
  * when an account crosses the line. Pure: no libbpf, no clock, no log; times are boot time. One
  * thread.
  *
@@ -25,7 +25,7 @@
 
 struct pipeline;
 
-/* What a mail server told of one recipient (stream.h), once it is known who pays. */
+/* A delivery report (delivery_report.h) of one recipient, once it is known who pays. */
 struct pipeline_report {
 	uint32_t relay_uid;
 	uint32_t mta; /* enum feed_mta */
@@ -45,7 +45,7 @@ struct pipeline_ops {
 	bool (*owner)(void *arg, const char *domain, uint32_t *uid);
 	enum smtpl_role (*role)(void *arg, uint32_t uid);
 	/* The account has crossed the line. Called once a crossing: it is already marked, until
-	 * a->until_ns, as suspended (in observe mode: as seen). May call pipeline_release(). */
+	 * a->until_ns, as suspended (in observe mode: as observed). May call pipeline_release(). */
 	void (*suspend)(void *arg, struct account *a, const struct verdict *v, uint64_t now_ns);
 	uint64_t seed; /* random: strangers choose the domains in the tables */
 };
@@ -62,41 +62,41 @@ void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum
 int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t now_ns);
 
 /*
- * A relay whose server tells of its deliveries (a feed) is charged by what it tells; what the
- * kernel saw of it (the wire) is superseded and compared. Wire outcomes wait for the telling: when
- * nothing at all has been told PIPELINE_FEED_GRACE_NS after one, the feed is taken for stopped,
- * what waits is charged, and so is the wire from then on, until the feed tells again. Nothing is
- * ever charged twice: what the wire has charged is passed over when it is told late.
+ * A relay whose server reports its deliveries (a feed) is charged by these reports; what the kernel
+ * saw of them (the wire) is compared, and superseded. Wire outcomes wait for their report. When no
+ * report of any mail has come for PIPELINE_FEED_GRACE_NS while one waits, the feed is taken for
+ * stopped: what waits is charged, and so is the wire from then on, until the feed reports again.
+ * Nothing is charged twice: a report of what was charged from the wire charges nothing (feeds.h).
  *
- * What waits is saved as not taken in: after a restart the first snapshot finds it missing, and
- * takes it in without names, as all that happened meanwhile: superseded where a log tells of it
- * (Postfix), charged where nobody could be told (Exim). An Exim delivery that the kernel saw before
- * a start of the daemon and that is told after it is so counted twice.
+ * What waits is saved as not taken in. After a restart the first snapshot finds it missing, with
+ * all that happened meanwhile, and takes it in without names: superseded where a log still has the
+ * reports (Postfix), charged where they are lost (Exim). So an Exim delivery that the kernel saw
+ * before a start of the daemon, and that is reported after it, counts twice.
  */
 #define PIPELINE_FEED_GRACE_NS (30 * NS_PER_S)
 /* 0; -ENOMEM: not taken in, and lost. */
 int pipeline_report(struct pipeline *p, const struct pipeline_report *report, uint64_t now_ns);
 /* The feed of this relay runs, from now on, and a log (mta: Postfix) from where it was left.
- * Changes nothing for one that runs, or that has been silent for too long: it has to tell. */
+ * Changes nothing for one that runs, or that was silent for too long: only a report starts that. */
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
 /* Its source is known to be gone: the wire takes over at once. */
 void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns);
 
 /* X(field, what it counts of one feed, over restarts) */
 #define PIPELINE_FEED_STATS(X)                                                                     \
-	X(told_delivered, "mails told as delivered")                                               \
-	X(told_deferred, "mails told as deferred")                                                 \
-	X(told_failed, "mails told as failed")                                                     \
-	X(wire_delivered, "attempts that the kernel saw delivered, set aside")                     \
-	X(wire_deferred, "attempts that the kernel saw deferred, set aside")                       \
-	X(wire_failed, "attempts that the kernel saw fail, set aside")                             \
-	X(agreed, "mails told as the kernel saw them")                                             \
-	X(differed, "mails told otherwise than the kernel saw them")                               \
-	X(retried, "attempts that the kernel saw before the one that was told")                    \
-	X(told_only, "mails told that the kernel did not see: TLS, or never sent")                 \
-	X(wire_only, "attempts that the kernel saw and nobody told of")                            \
-	X(late, "mails told after the kernel's counts had been charged, passed over")              \
-	X(forgotten, "attempts forgotten at a bound, neither told nor charged")
+	X(told_delivered, "mails reported as delivered")                                           \
+	X(told_deferred, "mails reported as deferred")                                             \
+	X(told_failed, "mails reported as failed")                                                 \
+	X(wire_delivered, "attempts that the kernel saw delivered, superseded")                    \
+	X(wire_deferred, "attempts that the kernel saw deferred, superseded")                      \
+	X(wire_failed, "attempts that the kernel saw fail, superseded")                            \
+	X(agreed, "mails reported as the kernel saw them")                                         \
+	X(differed, "mails reported otherwise than the kernel saw them")                           \
+	X(retried, "attempts that the kernel saw before the one that was reported")                \
+	X(told_only, "mails reported that the kernel did not see: TLS, or never sent")             \
+	X(wire_only, "attempts that the kernel saw and no report came of")                         \
+	X(late, "mails reported when the kernel's counts were already charged")                    \
+	X(forgotten, "attempts forgotten at a bound, neither reported nor charged")
 
 struct pipeline_feed_stats {
 #define PIPELINE_FEED_STAT_FIELD(name, text) uint64_t name;
@@ -108,7 +108,7 @@ struct pipeline_feed {
 	uint32_t relay_uid;
 	uint32_t mta; /* enum feed_mta */
 	bool running;
-	uint64_t told_ns;    /* when it last told; 0: never, or before this boot */
+	uint64_t told_ns;    /* of its last report; 0: never, or before this boot */
 	uint64_t changed_ns; /* when it began or stopped; 0 as well */
 	struct pipeline_feed_stats stats;
 };
@@ -140,8 +140,8 @@ int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
 			  const struct smtpl_count *count);
 void pipeline_snapshot_end(struct pipeline *p, uint64_t now_ns);
 
-/* Before a key is taken out of the map: all of `count` is taken in and saved, nothing is to come.
- * */
+/* Before a key is taken out of the map: all of `count` is taken in and saved, and nothing is to
+ * come. */
 bool pipeline_key_settled(const struct pipeline *p, uint32_t uid, const char *domain,
 			  const struct smtpl_count *count);
 /* It was taken out of the map: should it come back, it begins at zero. 0; -ENOENT: not known;
@@ -200,8 +200,8 @@ struct accounts *pipeline_accounts(struct pipeline *p);
 	X(not_judged, "attempts of exempt users, or of relays without a sender domain")            \
 	X(while_suspended, "attempts of accounts while they were suspended, not in the window")    \
 	X(bypass, "of them, those that a mail server let through or tried")                        \
-	X(told, "outcomes that mail servers told")                                                 \
-	X(superseded, "attempts of mail servers that tell, charged by what they tell")             \
+	X(reports, "outcomes that mail servers reported")                                          \
+	X(superseded, "attempts of mail servers, charged by their reports instead")                \
 	X(relay_counts_lost, "counts of mail servers' mail lost at a bound or without memory")     \
 	X(suspensions, "times that an account crossed the line")                                   \
 	X(collected, "accounts forgotten because nothing was left of them")                        \

@@ -9,7 +9,13 @@
  *		prune_choose(p);
  *		for each of p->keys that is prune_wanted(): remove it, prune_removed()
  *	prune_end(p);
- * What is left in p->uids then says how many domains each uid has.
+ * Afterwards p->uids has how many domains are left of each uid.
+ *
+ * Example: uid 1001 has 200 domains in the map, and its share is SMTPL_DOMAINS_PER_UID, 256. That
+ * is more than half of the share, so it goes down to a third: of its keys that last changed before
+ * before_ns and are not awaited, the 116 oldest are removed, and 84 stay. Another uid with 100
+ * domains loses none, unless the map as a whole is pressed: of 100,000 entries, with room for
+ * 131,072, the oldest of all uids are removed until 65,536 are left, PRUNE_MAX at a time.
  */
 #ifndef SMTPL_PRUNE_H
 #define SMTPL_PRUNE_H
@@ -24,8 +30,8 @@
 struct prune_uid {
 	uint32_t uid;
 	uint32_t bound;	   /* of its domains, when they are more than half of that; else 0 */
-	uint64_t domains;  /* what its "" entry says */
-	uint64_t found;	   /* what there is */
+	uint64_t domains;  /* as its "" entry counts them */
+	uint64_t found;	   /* entries that there are */
 	uint64_t unwanted; /* to be removed */
 	bool removed;
 };
@@ -39,8 +45,7 @@ struct prune {
 	size_t entries;	 /* of the whole map */
 	size_t unwanted; /* of them, when the map is nearly full */
 	uint64_t before_ns;
-	struct prune_uid
-		*uids; /* that have domains, in their order once prune_pressed() was asked */
+	struct prune_uid *uids; /* that have domains; sorted by prune_pressed() */
 	size_t uid_count;
 	size_t uid_room;
 	struct prune_key *keys; /* the oldest first, once they are chosen */

@@ -18,7 +18,7 @@ struct recent_entry {
 	struct table_node node; /* recent.c */
 	TAILQ_ENTRY(recent_entry) queue;
 	uint64_t mail;	  /* identity, or 0: is not found by it */
-	uint64_t time_ns; /* of the outcome; told: all of the mail up to then is meant */
+	uint64_t time_ns; /* of the outcome; a report is of all outcomes up to then */
 	uint64_t came_ns;
 	uint64_t count; /* attempts */
 	/* for the window: the identity, or that of a host (sessions.c), or 0 */
@@ -26,7 +26,7 @@ struct recent_entry {
 	struct ledger_key *key; /* what the attempts are of */
 	uint8_t outcome;	/* enum smtp_outcome */
 	uint8_t seen;		/* the latest outcome of it on the wire, or NONE */
-	bool already_charged;	/* told after the wire had been charged */
+	bool already_charged;	/* a report: it came after the wire had been charged */
 };
 
 TAILQ_HEAD(recent_queue, recent_entry);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * relay_counts.h - what is counted of mail that went through mail servers, per account and sender
- * domain: what the servers told, and what got past a suspension. Only what came since the last
+ * domain: what the servers reported, and what got past a suspension. Only what came since the last
  * saving is kept; the state database adds it up.
  */
 #ifndef SMTPL_RELAY_COUNTS_H

@@ -12,7 +12,7 @@
 /* What a verdict is for. */
 enum verdict_mode {
 	VERDICT_ENFORCE = 0,
-	VERDICT_OBSERVE = 1, /* said in the log and the status, nobody is refused */
+	VERDICT_OBSERVE = 1, /* logged and shown in the status, nobody is refused */
 };
 
 struct verdict_rule {

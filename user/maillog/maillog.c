@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog.c - keeps what each message of the log says with its queue id, and tells of recipients.
+ * maillog.c - keeps what the log has of each message, by queue id, and reports on its recipients.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ struct step {
 	struct maillog *p;
 	const struct maillog_event *e;
 	int64_t wall_ns;
-	bool tell;
+	bool report;
 };
 
 struct maillog *maillog_new(const struct maillog_ops *ops, void *arg, size_t messages_max)
@@ -184,7 +184,7 @@ static void sender(const struct step *s)
 	keep(s->p, &m->sender, s->e->sender, SMTPL_ADDR_SIZE);
 }
 
-/* A bounce is in the queue before it is told of. */
+/* A bounce is in the queue before the line about it is written. */
 static void notice(const struct step *s)
 {
 	struct maillog_message *m = known(s, s->e->other);
@@ -285,7 +285,7 @@ static void fill_redirect(struct submission *o, const struct maillog_event *e)
 		memcpy(o->forwarder, forwarder, sizeof(forwarder));
 }
 
-static void tell(const struct step *s, const struct maillog_message *m, enum maillog_fate fate)
+static void report(const struct step *s, const struct maillog_message *m, enum maillog_fate fate)
 {
 	static const uint8_t outcomes[] = {
 		[MAILLOG_DELIVERED] = SMTP_DELIVERED,
@@ -295,7 +295,7 @@ static void tell(const struct step *s, const struct maillog_message *m, enum mai
 	const struct maillog_event *e = s->e;
 	struct delivery_report r = {0};
 
-	if (!s->tell)
+	if (!s->report)
 		return;
 	r.kind = fate == MAILLOG_REFUSED ? REPORT_REFUSED : REPORT_OUTCOME;
 	r.mta = FEED_POSTFIX;
@@ -311,7 +311,7 @@ static void tell(const struct step *s, const struct maillog_message *m, enum mai
 	memcpy(r.enhanced, e->enhanced, sizeof(r.enhanced));
 	memcpy(r.dest, e->dest, sizeof(r.dest));
 	copy(r.text, sizeof(r.text), e->text);
-	s->p->stats.told++;
+	s->p->stats.reports++;
 	s->p->stats.unknown += !m || !m->begun;
 	s->p->ops.record(s->p->arg, &r);
 }
@@ -327,7 +327,7 @@ static void recipient(const struct step *s)
 	else if (s->e->filtered)
 		filtered(s, m);
 	else if (s->e->fate != MAILLOG_NO_OUTCOME)
-		tell(s, m, s->e->fate);
+		report(s, m, s->e->fate);
 }
 
 /* cleanup(8) bounces what pickup(8) brought, and logs each recipient by itself. */
@@ -336,7 +336,7 @@ static void rejected(const struct step *s)
 	const struct maillog_message *m = known(s, s->e->id);
 
 	if (!m || !(m->known & SUBMISSION_HAS_UID))
-		tell(s, m, MAILLOG_REFUSED);
+		report(s, m, MAILLOG_REFUSED);
 }
 
 static void take(const struct step *s)
@@ -379,10 +379,10 @@ static void pass_gap(struct maillog *p, int64_t wall_ns)
 }
 
 void maillog_take(struct maillog *p, int64_t wall_ns, struct maillog_span ident,
-		  struct maillog_span text, bool told)
+		  struct maillog_span text, bool report)
 {
 	struct maillog_event e;
-	const struct step s = {.p = p, .e = &e, .wall_ns = wall_ns, .tell = told};
+	const struct step s = {.p = p, .e = &e, .wall_ns = wall_ns, .report = report};
 
 	maillog_event(ident, text, &e);
 	if (p->gap)

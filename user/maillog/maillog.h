@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * maillog.h - outcomes out of Postfix's log: messages of its daemons in, in the order in which they
- * were written, records of the feed (stream.h) out, by a table of the messages in the queue. Pure:
- * no clock, no files; who is behind a connection is asked.
+ * were written, delivery reports out, by a table of the messages in the queue. Pure: no clock, no
+ * files; a callback knows who is behind a connection.
  *
- * What is told: each recipient of smtp(8) on another host, and each that never got to one (no MX,
- * unroutable, connection refused, suspended destination). Not told: local deliveries of all kinds,
- * content filters on loopback, address probes, and the expiry of a message, whose last deferral
- * stands. A message behind a content filter, or requeued, has the submission of the one before.
+ * It reports each recipient of smtp(8) on another host, and each that never got to one (no MX,
+ * unroutable, connection refused, suspended destination). It does not report local deliveries of
+ * all kinds, content filters on loopback, address probes, and the expiry of a message, whose last
+ * deferral stands. A message behind a content filter, or requeued, has the submission of the one
+ * before.
  */
 #ifndef SMTPL_MAILLOG_H
 #define SMTPL_MAILLOG_H
@@ -38,11 +39,11 @@ struct maillog *maillog_new(const struct maillog_ops *ops, void *arg, size_t mes
 void maillog_free(struct maillog *p);
 
 /*
- * One message. tell: false for what was told before, or is history: it only fills the table, and a
- * message is known from then on.
+ * One line. report: false for what was reported before, or is history: the line then only fills the
+ * table, so that the message is known from then on.
  */
 void maillog_take(struct maillog *p, int64_t wall_ns, struct maillog_span ident,
-		  struct maillog_span text, bool tell);
+		  struct maillog_span text, bool report);
 
 /*
  * The messages that come now follow a gap, or are the first: what was begun before was not seen.
@@ -55,7 +56,7 @@ void maillog_begin(struct maillog *p, bool whole);
 /* X(field, what it counts) */
 #define MAILLOG_STATS(X)                                                                           \
 	X(taken, "messages of Postfix's")                                                          \
-	X(told, "records")                                                                         \
+	X(reports, "delivery reports")                                                             \
 	X(unknown, "records of messages whose beginning was not seen")                             \
 	X(evicted, "messages forgotten while in the queue, for want of room")                      \
 	X(nomem, "times that memory was missing")                                                  \

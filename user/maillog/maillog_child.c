@@ -71,39 +71,39 @@ static const int journal_syscalls[] = {
 	SCMP_SYS(inotify_rm_watch),
 };
 
-static void say(struct maillog_child *c, const struct maillog_telling *telling)
+static void put(struct maillog_child *c, const struct maillog_packet *packet)
 {
 	ssize_t sent;
 
 	do
-		sent = send(c->fd, telling, sizeof(*telling), MSG_NOSIGNAL);
+		sent = send(c->fd, packet, sizeof(*packet), MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
-	if (sent != sizeof(*telling))
+	if (sent != sizeof(*packet))
 		c->gone = true;
 }
 
-static void tell_record(struct maillog_child *c, const struct delivery_report *record)
+static void put_report(struct maillog_child *c, const struct delivery_report *record)
 {
-	const struct maillog_telling telling = {
-		.kind = MAILLOG_TELL_RECORD,
+	const struct maillog_packet packet = {
+		.kind = MAILLOG_PUT_REPORT,
 		.position = c->position,
 		.record = *record,
 	};
 
-	say(c, &telling);
+	put(c, &packet);
 }
 
-void maillog_child_tell_position(struct maillog_child *c)
+void maillog_child_put_position(struct maillog_child *c)
 {
-	const struct maillog_telling telling = {
-		.kind = MAILLOG_TELL_POSITION,
+	const struct maillog_packet packet = {
+		.kind = MAILLOG_PUT_POSITION,
 		.position = c->position,
 	};
 
-	say(c, &telling);
+	put(c, &packet);
 }
 
-static void tell_source(struct maillog_child *c, enum report_kind kind, uint32_t count)
+static void put_source(struct maillog_child *c, enum report_kind kind, uint32_t count)
 {
 	const struct delivery_report record = {
 		.kind = kind,
@@ -113,7 +113,7 @@ static void tell_source(struct maillog_child *c, enum report_kind kind, uint32_t
 		.wall_ns = clock_wall_ns(),
 	};
 
-	tell_record(c, &record);
+	put_report(c, &record);
 }
 
 void maillog_child_alive(struct maillog_child *c)
@@ -124,7 +124,7 @@ void maillog_child_alive(struct maillog_child *c)
 		return;
 	c->alive_ms = now_ms;
 	c->lost = false;
-	tell_source(c, REPORT_ALIVE, 0);
+	put_source(c, REPORT_ALIVE, 0);
 }
 
 void maillog_child_lost(struct maillog_child *c, uint32_t count)
@@ -132,7 +132,7 @@ void maillog_child_lost(struct maillog_child *c, uint32_t count)
 	if (count == 0 && c->lost)
 		return;
 	c->lost = count == 0;
-	tell_source(c, REPORT_LOST, count);
+	put_source(c, REPORT_LOST, count);
 }
 
 void maillog_child_wait(struct maillog_child *c, int ms)
@@ -192,7 +192,7 @@ static void close_all(const int *fds, size_t count)
 }
 
 /* Ask, and wait for the answer to this question. *count descriptors came along. */
-static bool ask(struct maillog_child *c, struct maillog_telling *question,
+static bool ask(struct maillog_child *c, struct maillog_packet *question,
 		struct maillog_reply *reply, int fds[MAILLOG_FILES_MAX], size_t *count)
 {
 	int64_t end_ms = clock_mono_ms() + REPLY_TIMEOUT_MS;
@@ -200,7 +200,7 @@ static bool ask(struct maillog_child *c, struct maillog_telling *question,
 	int64_t left_ms = REPLY_TIMEOUT_MS;
 
 	question->id = ++c->asked;
-	say(c, question);
+	put(c, question);
 	while (!c->gone && left_ms > 0) {
 		if (poll(&parent, 1, (int)left_ms) > 0 && take_reply(c, reply, fds, count)) {
 			if (reply->id == question->id)
@@ -214,7 +214,7 @@ static bool ask(struct maillog_child *c, struct maillog_telling *question,
 
 size_t maillog_child_files(struct maillog_child *c, bool all, int fds[MAILLOG_FILES_MAX])
 {
-	struct maillog_telling question = {
+	struct maillog_packet question = {
 		.kind = all ? MAILLOG_ASK_FILES : MAILLOG_ASK_FILE,
 		.position = c->position,
 	};
@@ -226,7 +226,7 @@ size_t maillog_child_files(struct maillog_child *c, bool all, int fds[MAILLOG_FI
 
 static bool caller(void *arg, const uint8_t addr[16], uint32_t port, int64_t at_ns, uint32_t *uid)
 {
-	struct maillog_telling question = {.kind = MAILLOG_ASK_CALLER};
+	struct maillog_packet question = {.kind = MAILLOG_ASK_CALLER};
 	struct maillog_child *c = arg;
 	int fds[MAILLOG_FILES_MAX];
 	struct maillog_reply reply;
@@ -245,18 +245,18 @@ static bool caller(void *arg, const uint8_t addr[16], uint32_t port, int64_t at_
 	return reply.known;
 }
 
-/* At most one a line: so c->position is behind all that was told. */
+/* At most one of each line, so c->position is behind all that was reported. */
 static void record(void *arg, const struct delivery_report *r)
 {
-	tell_record(arg, r);
+	put_report(arg, r);
 }
 
 void maillog_child_take(struct maillog_child *c, int64_t at_ns, struct maillog_span ident,
 			struct maillog_span text)
 {
-	if (c->told_until_ns == INT64_MIN)
+	if (c->reported_until_ns == INT64_MIN)
 		c->position.wall_ns = at_ns;
-	maillog_take(c->log, at_ns, ident, text, c->telling && c->told_until_ns == INT64_MIN);
+	maillog_take(c->log, at_ns, ident, text, c->reporting && c->reported_until_ns == INT64_MIN);
 }
 
 /* Files come by the socket. */
@@ -300,7 +300,7 @@ static int lock_in_journal(const struct maillog_child *c, pid_t parent)
 int maillog_child_main(void *arg, int fd, pid_t parent)
 {
 	struct maillog_child c = {
-		.start = arg, .fd = fd, .position = {0}, .told_until_ns = INT64_MIN};
+		.start = arg, .fd = fd, .position = {0}, .reported_until_ns = INT64_MIN};
 	const struct maillog_ops ops = {
 		.caller = caller,
 		.record = record,
@@ -310,7 +310,7 @@ int maillog_child_main(void *arg, int fd, pid_t parent)
 	int flags = fcntl(fd, F_GETFL);
 	int err = 0;
 
-	/* Else mktime() reads the time zone's file, when it is too late for that: with no TZ it
+	/* Else mktime() reads the time zone's file when that is no longer allowed: with no TZ it
 	 * looks each time whether the file has changed, which it cannot see then. */
 	setenv("TZ", ":/etc/localtime", 0);
 	tzset();

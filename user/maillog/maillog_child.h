@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_child.h - the child that reads a log: what it says to its parent, over the socket pair,
+ * maillog_child.h - the child that reads a log: what it sends to its parent, over the socket pair,
  * and what both kinds of log have in common.
  */
 #ifndef SMTPL_MAILLOG_CHILD_H
@@ -16,19 +16,19 @@
 /* The log itself, then the newest of its rotated files. */
 #define MAILLOG_FILES_MAX 12
 
-enum maillog_telling_kind {
-	MAILLOG_TELL_RECORD = 1,
-	MAILLOG_TELL_POSITION,
+enum maillog_packet_kind {
+	MAILLOG_PUT_REPORT = 1,
+	MAILLOG_PUT_POSITION,
 	MAILLOG_ASK_CALLER, /* answered by a reply with the same id */
 	MAILLOG_ASK_FILE,   /* the log; by a reply with a descriptor, if it exists */
 	MAILLOG_ASK_FILES,  /* and its rotated files, newest first */
 };
 
 /* Child -> parent. */
-struct maillog_telling {
-	uint32_t kind; /* enum maillog_telling_kind */
+struct maillog_packet {
+	uint32_t kind; /* enum maillog_packet_kind */
 	uint32_t id;
-	struct maillog_position position; /* behind what is told */
+	struct maillog_position position; /* behind what was reported */
 	union {
 		struct delivery_report record;
 		struct {
@@ -63,9 +63,9 @@ struct maillog_child {
 	bool gone; /* the parent is: end */
 	struct maillog *log;
 	struct maillog_clock clock;
-	bool telling;	       /* false: history */
-	int64_t told_until_ns; /* the place is lost: lines up to this time were told before; else
-				* INT64_MIN */
+	bool reporting; /* false: history */
+	/* The place is lost: lines up to this time were reported before; else INT64_MIN. */
+	int64_t reported_until_ns;
 	struct maillog_position position;
 	uint32_t asked; /* id of the latest question */
 	int64_t alive_ms;
@@ -82,10 +82,10 @@ void maillog_journal_run(struct maillog_child *c);
 /* One message; c->position is already behind it. */
 void maillog_child_take(struct maillog_child *c, int64_t wall_ns, struct maillog_span ident,
 			struct maillog_span text);
-void maillog_child_tell_position(struct maillog_child *c);
-/* The end is reached: say so once a second. */
+void maillog_child_put_position(struct maillog_child *c);
+/* The end is reached: report that once a second. */
 void maillog_child_alive(struct maillog_child *c);
-/* count 0: there is no log; told once until it is alive again. */
+/* count 0: there is no log; reported once until it is alive again. */
 void maillog_child_lost(struct maillog_child *c, uint32_t count);
 /* Wait, but not for longer than the parent lives. */
 void maillog_child_wait(struct maillog_child *c, int ms);

@@ -5,7 +5,8 @@
  *	to=<R>, orig_to=<O>, relay=host[addr]:port, conn_use=2, delay=0.04, delays=0.01/0.03/0/0,
  *		dsn=5.1.1, status=bounced (host host[addr] said: 550 5.1.1 No (in reply to RCPT TO))
  *
- * All its readings are looked at, and the worst for the sender is taken: see maillog_event.h.
+ * It is read in every way that its grammar allows, and the worst for the sender counts: see
+ * maillog_event.h.
  */
 #include <string.h>
 #include "maillog_event.h"
@@ -143,8 +144,8 @@ bool maillog_is_refusal(struct maillog_span text)
 	       maillog_skip(&text, words) && maillog_last(text, ")) allowed.");
 }
 
-/* Found wanting before any host was asked, or passed over because one was found so lately. What the
- * host itself lacks is nobody's failure. */
+/* Postfix decided without asking a host: the domain cannot be delivered to, or its hosts failed a
+ * short time ago. What this host itself lacks is no failure of the sender. */
 static enum maillog_fate without_relay(const struct reading *r, enum maillog_fate fate)
 {
 	struct maillog_span text = r->text;
@@ -183,7 +184,7 @@ static enum maillog_fate fate_of(struct maillog_span program, const struct readi
 	return r->peer && !is_at_home(r->addr) ? fate : MAILLOG_NO_OUTCOME;
 }
 
-/* The reply's code stands at a place of its own, whatever the rest of the text says. */
+/* The reply's code stands at a place of its own, whatever the rest of the text is. */
 static void take_code(const struct reading *r, struct maillog_event *e)
 {
 	struct maillog_span text = r->text;
@@ -219,8 +220,8 @@ static bool is_plain(struct maillog_span address)
 }
 
 /*
- * "R" or "R>, orig_to=<O". An address whose syntax is bad may say so of itself; no other that
- * pretends to have been redirected consists of two plain ones.
+ * "R" or "R>, orig_to=<O". One address may hold the whole of that, and claim so to be redirected: but
+ * then its syntax is bad, and it is not made of two plain addresses.
  */
 static void take_recipient(struct maillog_span s, const struct reading *r, struct maillog_event *e)
 {
@@ -265,8 +266,8 @@ static void take_successor(struct maillog_span program, const struct reading *r,
 	e->filtered = maillog_take_id(&text, &e->other) && text.size == 0;
 }
 
-/* Behind a quoted local part, where there is one. Postfix before 3.5 quotes nothing: then it means
- * nothing, so it chooses between readings that say the same, and no more. */
+/* Behind a quoted local part, where there is one. Postfix before 3.5 quotes nothing: then a quote
+ * means nothing, and this only chooses between readings of the same outcome. */
 static const char *behind_quotes(struct maillog_span s)
 {
 	size_t i;
@@ -279,7 +280,7 @@ static const char *behind_quotes(struct maillog_span s)
 }
 
 /* The end of the line is missing. An address that nobody would take for its length may have pushed
- * it out: what an daemon for other hosts could not say of it was not good. */
+ * it out: a delivery to another host of which the line does not show the outcome counts as bad. */
 static void not_good(struct maillog_span program, struct maillog_event *e)
 {
 	if (!maillog_is(program, "smtp") && !maillog_is(program, "error"))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_event.c - the messages that say where a message came from and when it is gone. Who knows
- * what of them: pickup(8), smtpd(8), cleanup(8), qmgr(8), bounce(8), master(8).
+ * maillog_event.c - the lines that show where a message came from and when it is gone, by the
+ * daemon that logs them: pickup(8), smtpd(8), cleanup(8), qmgr(8), bounce(8), master(8).
  *
  * Addresses are taken from the side where nothing but Postfix's own words lie between them and the
  * end of the line.
@@ -56,7 +56,7 @@ static void pickup(struct maillog_span s, struct maillog_event *e)
 /*
  * ", sasl_method=PLAIN, sasl_username=alice@example.com"; then ", sasl_sender=<...>", which the
  * client chooses, but as xtext (RFC 4954), which has no blank: so it is taken off from the right.
- * What an XFORWARD told, ", orig_client=" and ", orig_queue_id=", is not believed: where it is
+ * What an XFORWARD command gave, ", orig_client=" and ", orig_queue_id=", is not believed: where it is
  * allowed for loopback, as filters need it, every customer can use it.
  */
 static void sasl(struct maillog_span s, struct maillog_event *e)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_event.h - what one message of Postfix says, by its exact grammar. Pure.
+ * maillog_event.h - what one message of Postfix means, by its exact grammar. Pure.
  *
  * Three parties write into such a line: Postfix itself, customers (addresses) and remote hosts (the
  * text of replies). Postfix 3.5 and later quotes local parts in addresses, older ones do not, and a
@@ -66,7 +66,7 @@ struct maillog_event {
 	struct maillog_span text;
 };
 
-/* The text that tells smtplimit's refusals from others', wherever a mail server repeats it. */
+/* The text by which smtplimit's refusals are known, wherever a mail server repeats it. */
 bool maillog_is_refusal(struct maillog_span text);
 
 /* Take one message apart. event->kind NOTHING: of no meaning here. Spans point into the arguments.

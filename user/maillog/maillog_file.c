@@ -18,7 +18,7 @@
 #define BUFFER_BYTES	   (256 << 10)
 #define LINE_BYTES	   (8 << 10) /* Postfix cuts at 2000; a longer line is nobody's */
 #define HISTORY_BYTES	   (64ll << 20)
-#define POSITION_BYTES	   (1 << 20) /* told at least each */
+#define POSITION_BYTES	   (1 << 20) /* the position is sent at least each */
 #define LOOK_MS		   100
 #define LOOKS_PER_QUESTION 5 /* whether the name stands for another file */
 #define MISSING_MS	   1000
@@ -153,13 +153,13 @@ static enum fill fill(struct file *f)
 	return FILL_DATA;
 }
 
-/* The place behind the lines that were taken. While those pass that were told before, the old place
- * is the better one to begin from again. */
+/* The place behind the lines that were taken. While lines pass that were reported before, the old
+ * place is the better one to begin from again. */
 static void note_position(struct maillog_child *c, const struct file *f)
 {
 	size_t size = f->begin < MARK_BYTES ? f->begin : MARK_BYTES;
 
-	if (!c->telling || c->told_until_ns != INT64_MIN)
+	if (!c->reporting || c->reported_until_ns != INT64_MIN)
 		return;
 	c->position.kind = MAILLOG_IN_FILE;
 	c->position.inode = f->inode;
@@ -179,8 +179,8 @@ static void take_line(struct maillog_child *c, struct file *f, size_t size, cons
 	f->skipping = false;
 	is_line = !skipped && size <= LINE_BYTES &&
 		  maillog_line_parse(&c->clock, line, size, time(NULL), &parsed);
-	if (is_line && parsed.wall_ns > c->told_until_ns && c->telling)
-		c->told_until_ns = INT64_MIN;
+	if (is_line && parsed.wall_ns > c->reported_until_ns && c->reporting)
+		c->reported_until_ns = INT64_MIN;
 	note_position(c, f);
 	if (is_line && !c->gone)
 		maillog_child_take(c, parsed.wall_ns, parsed.ident, parsed.text);
@@ -236,15 +236,15 @@ static enum fill fill_and_check(struct maillog_child *c, struct file *f)
 /* To its end, or to the limit. */
 static enum fill drain(struct maillog_child *c, struct file *f)
 {
-	uint64_t told = f->base + f->begin;
+	uint64_t sent = f->base + f->begin;
 	enum fill filled = FILL_DATA;
 
 	while (!c->gone && f->base + f->begin < f->limit &&
 	       (filled = fill_and_check(c, f)) == FILL_DATA) {
 		take_lines(c, f);
-		if (c->telling && f->base + f->begin >= told + POSITION_BYTES) {
-			told = f->base + f->begin;
-			maillog_child_tell_position(c);
+		if (c->reporting && f->base + f->begin >= sent + POSITION_BYTES) {
+			sent = f->base + f->begin;
+			maillog_child_put_position(c);
 		}
 	}
 	return filled;
@@ -266,7 +266,7 @@ static void read_history(struct maillog_child *c, struct file *f, const struct c
 	drain(c, f);
 }
 
-/* What stands before the place at which telling begins, for the messages in the queue. */
+/* What stands before the place at which reporting begins, for the messages in the queue. */
 static void read_back(struct maillog_child *c, struct file *f, const struct chain *chain, size_t at,
 		      uint64_t offset)
 {
@@ -276,12 +276,12 @@ static void read_back(struct maillog_child *c, struct file *f, const struct chai
 	uint64_t size = older ? chain->stats[at + 1].st_size : 0;
 	uint64_t skip = size > rest ? size - rest : 0;
 
-	c->telling = false;
+	c->reporting = false;
 	maillog_begin(c->log, from == 0 && skip == 0 && at + 2 >= chain->count);
 	if (older)
 		read_history(c, f, chain, at + 1, skip, size);
 	read_history(c, f, chain, at, from, offset);
-	c->telling = true;
+	c->reporting = true;
 }
 
 /* Behind the last line that is whole. */
@@ -295,7 +295,7 @@ static uint64_t end_of_lines(struct file *f, const struct chain *chain)
 	return eol ? from + (eol + 1 - f->buffer) : from;
 }
 
-/* The place is nowhere: all that is newer than what was told last. */
+/* The place is in no file: all that is newer than the last report. */
 static size_t newer_than(const struct chain *chain, int64_t wall_ns)
 {
 	size_t i = 0;
@@ -305,7 +305,7 @@ static size_t newer_than(const struct chain *chain, int64_t wall_ns)
 	return i;
 }
 
-/* Where telling begins: a file of the chain, and an offset. */
+/* Where reporting begins: a file of the chain, and an offset. */
 static size_t first_place(struct maillog_child *c, struct file *f, const struct chain *chain,
 			  bool created, uint64_t *offset)
 {
@@ -324,7 +324,7 @@ static size_t first_place(struct maillog_child *c, struct file *f, const struct 
 		*offset = from->offset;
 		return found;
 	}
-	c->told_until_ns = from->wall_ns;
+	c->reported_until_ns = from->wall_ns;
 	if (from->offset > 0)
 		maillog_child_lost(c, 1);
 	return newer_than(chain, from->wall_ns);
@@ -425,7 +425,7 @@ static bool begin(struct maillog_child *c, struct file *f, struct chain *chain)
 		c->position.wall_ns = (time(NULL) - 1) * NS_PER_S;
 	file_open(f, chain, i, offset);
 	note_position(c, f);
-	maillog_child_tell_position(c);
+	maillog_child_put_position(c);
 	return catch_up(c, f, chain, i, offset);
 }
 

@@ -18,7 +18,7 @@
 #define MISSING_MS	 1000
 #define WAIT_US		 200000
 #define NS_PER_US	 1000ll
-#define POSITION_ENTRIES 10000	/* told at least each */
+#define POSITION_ENTRIES 10000	/* the position is sent at least each */
 #define NO_CURSOR	 "none" /* the journal was empty: the time alone counts */
 
 static int match_uid(sd_journal *j, uint32_t uid)
@@ -72,7 +72,8 @@ static void note_position(struct maillog_child *c, sd_journal *j)
 {
 	char *cursor;
 
-	if (!c->telling || c->told_until_ns != INT64_MIN || sd_journal_get_cursor(j, &cursor) < 0)
+	if (!c->reporting || c->reported_until_ns != INT64_MIN ||
+	    sd_journal_get_cursor(j, &cursor) < 0)
 		return;
 	if (strlen(cursor) < sizeof(c->position.cursor)) {
 		memset(c->position.cursor, 0, sizeof(c->position.cursor));
@@ -100,15 +101,15 @@ static void take_entry(struct maillog_child *c, sd_journal *j)
 		return;
 	memcpy(name, ident.at, ident.size);
 	ident.at = name;
-	if (c->telling && (int64_t)usec * NS_PER_US > c->told_until_ns)
-		c->told_until_ns = INT64_MIN;
+	if (c->reporting && (int64_t)usec * NS_PER_US > c->reported_until_ns)
+		c->reported_until_ns = INT64_MIN;
 	note_position(c, j);
 	if (field(j, "MESSAGE", &text))
 		maillog_child_take(c, (int64_t)usec * NS_PER_US, ident, text);
 }
 
-/* Stand on the entry that was told last. False: it is not there. */
-static bool seek_told(sd_journal *j, const struct maillog_position *at)
+/* Seek the entry that was reported last. False: it is not there. */
+static bool seek_reported(sd_journal *j, const struct maillog_position *at)
 {
 	return sd_journal_seek_cursor(j, at->cursor) >= 0 && sd_journal_next(j) > 0 &&
 	       sd_journal_test_cursor(j, at->cursor) > 0;
@@ -119,28 +120,28 @@ static void read_back(struct maillog_child *c, sd_journal *j)
 {
 	int back = sd_journal_previous_skip(j, HISTORY_ENTRIES);
 
-	c->telling = false;
+	c->reporting = false;
 	maillog_begin(c->log, false);
 	for (; back >= 0 && !c->gone; back--) {
 		take_entry(c, j);
 		if (back > 0 && sd_journal_next(j) <= 0)
 			break;
 	}
-	c->telling = true;
+	c->reporting = true;
 }
 
-/* Stand before the first entry to be told, with the history read. */
+/* Seek the place before the first entry to be reported, with the history read. */
 static void find_place(struct maillog_child *c, sd_journal *j, const struct maillog_position *from)
 {
-	if (from->kind == MAILLOG_IN_JOURNAL && seek_told(j, from)) {
+	if (from->kind == MAILLOG_IN_JOURNAL && seek_reported(j, from)) {
 		read_back(c, j);
 		c->position = *from;
 		return;
 	}
 	if (from->kind == MAILLOG_IN_JOURNAL) {
 		c->position = *from;
-		c->told_until_ns = from->wall_ns;
-		c->telling = true;
+		c->reported_until_ns = from->wall_ns;
+		c->reporting = true;
 		sd_journal_seek_realtime_usec(j, from->wall_ns / NS_PER_US);
 		if (strcmp(from->cursor, NO_CURSOR) != 0)
 			maillog_child_lost(c, 1);
@@ -153,7 +154,7 @@ static void find_place(struct maillog_child *c, sd_journal *j, const struct mail
 		note_position(c, j);
 		return;
 	}
-	c->telling = true;
+	c->reporting = true;
 	c->position.kind = MAILLOG_IN_JOURNAL;
 	c->position.wall_ns = (time(NULL) - 1) * NS_PER_S;
 	memcpy(c->position.cursor, NO_CURSOR, sizeof(NO_CURSOR));
@@ -170,7 +171,7 @@ static void follow(struct maillog_child *c, sd_journal *j)
 		if (r > 0) {
 			take_entry(c, j);
 			if (++untold % POSITION_ENTRIES == 0)
-				maillog_child_tell_position(c);
+				maillog_child_put_position(c);
 			continue;
 		}
 		maillog_child_alive(c);
@@ -193,7 +194,7 @@ void maillog_journal_run(struct maillog_child *c)
 			continue;
 		}
 		find_place(c, j, &from);
-		maillog_child_tell_position(c);
+		maillog_child_put_position(c);
 		follow(c, j);
 		from = c->position;
 	}

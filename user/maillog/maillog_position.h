@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_position.h - up to where a log was told, and its form for the database:
+ * maillog_position.h - up to where a log was reported, and its form for the database:
  *	file:INODE:OFFSET:MARK:WALL_NS
  *	journal:WALL_NS:CURSOR
  */
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 enum maillog_position_kind {
-	MAILLOG_AT_END = 0, /* nothing was told yet: from the end on */
+	MAILLOG_AT_END = 0, /* nothing was reported so far: from the end on */
 	MAILLOG_IN_FILE = 1,
 	MAILLOG_IN_JOURNAL = 2,
 };

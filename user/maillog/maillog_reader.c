@@ -116,7 +116,7 @@ static void reply(const struct maillog_reader *r, struct maillog_reply *answer, 
 	sendmsg(r->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void answer_files(const struct maillog_reader *r, const struct maillog_telling *question)
+static void answer_files(const struct maillog_reader *r, const struct maillog_packet *question)
 {
 	struct maillog_reply answer = {.id = question->id};
 	int fds[MAILLOG_FILES_MAX];
@@ -130,7 +130,7 @@ static void answer_files(const struct maillog_reader *r, const struct maillog_te
 		close(fds[i]);
 }
 
-static void answer_caller(const struct maillog_reader *r, const struct maillog_telling *question,
+static void answer_caller(const struct maillog_reader *r, const struct maillog_packet *question,
 			  const struct maillog_reader_ops *ops, void *arg)
 {
 	struct maillog_reply answer = {.id = question->id};
@@ -141,12 +141,12 @@ static void answer_caller(const struct maillog_reader *r, const struct maillog_t
 }
 
 /* The child has read what strangers wrote: no string is without its end, no record another's. */
-static void close_strings(struct maillog_telling *t, uint32_t relay_uid)
+static void close_strings(struct maillog_packet *t, uint32_t relay_uid)
 {
 	struct delivery_report *record = &t->record;
 
 	t->position.cursor[sizeof(t->position.cursor) - 1] = '\0';
-	if (t->kind != MAILLOG_TELL_RECORD)
+	if (t->kind != MAILLOG_PUT_REPORT)
 		return;
 	record->mta = FEED_POSTFIX;
 	record->relay_uid = relay_uid;
@@ -159,16 +159,16 @@ static void close_strings(struct maillog_telling *t, uint32_t relay_uid)
 	record->text[sizeof(record->text) - 1] = '\0';
 }
 
-static void handle(const struct maillog_reader *r, struct maillog_telling *t,
+static void handle(const struct maillog_reader *r, struct maillog_packet *t,
 		   const struct maillog_reader_ops *ops, void *arg)
 {
 	close_strings(t, r->relay_uid);
 	switch (t->kind) {
-	case MAILLOG_TELL_RECORD:
+	case MAILLOG_PUT_REPORT:
 		ops->record(arg, &t->record);
 		ops->position(arg, &t->position);
 		break;
-	case MAILLOG_TELL_POSITION:
+	case MAILLOG_PUT_POSITION:
 		ops->position(arg, &t->position);
 		break;
 	case MAILLOG_ASK_CALLER:
@@ -183,15 +183,15 @@ static void handle(const struct maillog_reader *r, struct maillog_telling *t,
 
 int maillog_reader_serve(struct maillog_reader *r, const struct maillog_reader_ops *ops, void *arg)
 {
-	struct maillog_telling telling;
+	struct maillog_packet packet;
 	int i, taken = 1;
 
 	for (i = 0; i < MESSAGES_PER_CALL && taken; i++) {
-		taken = child_take(r->fd, &telling, sizeof(telling));
+		taken = child_take(r->fd, &packet, sizeof(packet));
 		if (taken == -EPIPE)
 			return taken;
 		if (taken == 1)
-			handle(r, &telling, ops, arg);
+			handle(r, &packet, ops, arg);
 	}
 	return 0;
 }

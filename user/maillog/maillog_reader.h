@@ -33,15 +33,16 @@ struct maillog_reader {
 
 struct maillog_reader_ops {
 	/* REPORT_OUTCOME, REPORT_REFUSED; REPORT_ALIVE each second while the end of the log is
-	 * reached; REPORT_LOST: count 0: there is no log, told once and tried again each second;
-	 * else: lines were lost, nobody knows how many. */
+	 * reached; REPORT_LOST: count 0: there is no log, reported once and tried again each
+	 * second; else: lines were lost, nobody knows how many. */
 	void (*record)(void *arg, const struct delivery_report *record);
 	/* Who on this host opened the connection that has this end, as it was at that time; false:
 	 * not known. */
 	bool (*caller)(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,
 		       uint32_t *uid);
-	/* Everything up to here has been told: called behind each record, and now and then without.
-	 * Saved together with what was told, a restart neither loses nor doubles anything. */
+	/* Everything up to here has been reported: called behind each record, and now and then
+	 * without. When it is saved together with what was reported, a restart neither loses nor
+	 * doubles anything. */
 	void (*position)(void *arg, const struct maillog_position *position);
 };
 

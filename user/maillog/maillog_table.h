@@ -24,7 +24,7 @@ struct maillog_message {
 	uint32_t client_port;
 	uint8_t client[16];
 	bool begun;   /* its beginning was seen, or where it came from */
-	bool removed; /* kept for lines that are late */
+	bool removed; /* from the queue; kept for lines that come late */
 	int64_t removed_ns;
 	char *auth;   /* NULL: none */
 	char *sender; /* NULL: not known */

@@ -12,7 +12,7 @@
 #include "account.h"
 #include "base/hash.h"
 
-#define LOOK_NS	  NS_PER_S
+#define CHECK_NS  NS_PER_S
 #define FORGET_NS (60 * NS_PER_S)
 /* Strangers may choose the names, by identities of their own. */
 #define OTHERS_MAX 4096
@@ -63,23 +63,24 @@ static void empty(struct name_table *names)
 	name_table_init(names);
 }
 
-static void look(struct users *users, const char *file)
+static void check_file(struct users *users, const char *file)
 {
 	uint64_t signature = signature_of(file);
 
 	if (signature == users->signature)
 		return;
 	empty(&users->local);
-	/* Whom an error leaves out is asked for one by one, until the file can be read. */
+	/* After an error, users that are missing are asked for one by one until the file can be
+	 * read. */
 	users->signature = users_read(&users->local, file) ? 0 : signature;
-	users->forget_ns = 0; /* whoever is new was not there when last asked for */
+	users->forget_ns = 0; /* a new user may be one that was asked for in vain */
 }
 
 static void refresh(struct users *users, const char *file, uint64_t now_ns)
 {
-	if (now_ns >= users->look_ns) {
-		users->look_ns = now_ns + LOOK_NS;
-		look(users, file);
+	if (now_ns >= users->check_ns) {
+		users->check_ns = now_ns + CHECK_NS;
+		check_file(users, file);
 	}
 	if (now_ns < users->forget_ns && users->others.count < OTHERS_MAX)
 		return;
@@ -98,7 +99,7 @@ bool users_find(struct users *users, const char *file, const char *name, uint64_
 	if (!name_table_find(&users->others, name, &found)) {
 		if (account_uid(name, &found))
 			found = NOT_A_UID;
-		/* One for whom there is no memory is asked for again. */
+		/* Without memory the same name is asked for again. */
 		name_table_add(&users->others, name, found);
 	}
 	if (found == NOT_A_UID)

@@ -19,11 +19,11 @@ struct users {
 	struct name_table local;
 	struct name_table others; /* UINT32_MAX: there is no such user */
 	uint64_t signature;	  /* of the file that was read */
-	uint64_t look_ns;	  /* when to look at it next */
+	uint64_t check_ns;	  /* when to check the file next */
 	uint64_t forget_ns;	  /* when `others` is too old */
 };
 
-/* False: there is no such user, or that cannot be told. now_ns never goes back. */
+/* False: there is no such user, or nobody knows. now_ns never goes back. */
 bool users_find(struct users *users, const char *file, const char *name, uint64_t now_ns,
 		uint32_t *uid);
 void users_free(struct users *users); /* all zero afterwards */

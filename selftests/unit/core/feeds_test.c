@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * feeds_test.c - what mail servers tell beside the wire: which of the two is charged in each order
- * of the two, when the feed stops and begins, what is compared and what is saved. All orders at
- * random: feeds_world_test.c.
+ * feeds_test.c - what mail servers report beside the wire: which of the two is charged in each
+ * order of the two, when the feed stops and begins, what is compared and what is saved. All orders
+ * at random: feeds_world_test.c.
  */
 #include <errno.h>
 #include "base/clock.h"
@@ -12,14 +12,14 @@ static void test_told_is_charged(void **state)
 {
 	struct fixture *f = *state;
 
-	tell(f, 1, SMTP_FAILED);
-	wire(f, 1, SMTP_FAILED); /* read later than what was told of it */
+	report(f, 1, SMTP_FAILED);
+	wire(f, 1, SMTP_FAILED); /* read later than its report */
 	assert_alice(f, 0, 0, 1);
 	wire(f, 2, SMTP_DELIVERED);
 	assert_alice(f, 0, 0, 1);
-	tell(f, 2, SMTP_DELIVERED);
+	report(f, 2, SMTP_DELIVERED);
 	assert_alice(f, 1, 0, 1);
-	tell(f, 3, SMTP_DEFERRED); /* TLS */
+	report(f, 3, SMTP_DEFERRED); /* TLS */
 	assert_alice(f, 1, 1, 1);
 	seconds(f, 6);
 	assert_int_equal(feed_of(f).stats.agreed, 2);
@@ -27,9 +27,9 @@ static void test_told_is_charged(void **state)
 	assert_int_equal(feed_of(f).stats.differed + feed_of(f).stats.late, 0);
 	assert_int_equal(superseded_of(f).delivered, 1);
 	assert_int_equal(superseded_of(f).failed, 1);
-	assert_int_equal(told_of_all(f).delivered, 1);
-	assert_int_equal(told_of_all(f).deferred, 1);
-	assert_int_equal(told_of_all(f).failed, 1);
+	assert_int_equal(reported_of_all(f).delivered, 1);
+	assert_int_equal(reported_of_all(f).deferred, 1);
+	assert_int_equal(reported_of_all(f).failed, 1);
 	assert_string_equal(accounts_own_domain(accounts_find(
 				    pipeline_accounts(f->p),
 				    &(struct account_id){.kind = ACCOUNT_UID, .uid = ALICE})),
@@ -39,16 +39,16 @@ static void test_told_is_charged(void **state)
 /* The envelope may name a neighbour: who submitted it pays. */
 static void test_who_submitted_pays(void **state)
 {
-	struct pipeline_report told = told_by_alice(1, SMTP_FAILED, 0);
+	struct pipeline_report one = report_of_alice(1, SMTP_FAILED, 0);
 	struct fixture *f = *state;
 
 	pipeline_set_rule(f->p, &fixture_rule, VERDICT_ENFORCE);
 	f->domain = "neighbour.example";
-	told.domain = "neighbour.example";
-	for (int i = 0; i < 5; i++, told.rcpt_hash++) {
+	one.domain = "neighbour.example";
+	for (int i = 0; i < 5; i++, one.rcpt_hash++) {
 		assert_int_equal(f->suspended, 0);
-		assert_int_equal(pipeline_report(f->p, &told, f->now * NS_PER_S), 0);
-		wire(f, told.rcpt_hash, SMTP_FAILED);
+		assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
+		wire(f, one.rcpt_hash, SMTP_FAILED);
 	}
 	assert_int_equal(f->suspended, 1);
 	assert_int_equal(f->account.kind, ACCOUNT_UID);
@@ -56,37 +56,37 @@ static void test_who_submitted_pays(void **state)
 	assert_null(account_of(f)); /* domain:neighbour.example */
 }
 
-/* Forwards: nobody pays, and the wire is superseded all the same. */
+/* A forward is charged to nobody, and the wire is superseded all the same. */
 static void test_nobody_pays(void **state)
 {
-	struct pipeline_report told = told_by_alice(1, SMTP_FAILED, 0);
+	struct pipeline_report one = report_of_alice(1, SMTP_FAILED, 0);
 	struct fixture *f = *state;
 
-	told.charged = false;
-	wire(f, 9, SMTP_DELIVERED); /* before any telling: charged */
+	one.charged = false;
+	wire(f, 9, SMTP_DELIVERED); /* before any report: charged */
 	f->now++;
-	assert_int_equal(pipeline_report(f->p, &told, f->now * NS_PER_S), 0);
+	assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
 	wire(f, 1, SMTP_FAILED);
-	told.sender_hash = sessions_address_hash("");
-	assert_int_equal(pipeline_report(f->p, &told, f->now * NS_PER_S), 0);
+	one.sender_hash = sessions_address_hash("");
+	assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
 	seconds(f, 700);
 	assert_alice(f, 1, 0, 0);
 	assert_int_equal(feed_of(f).stats.agreed, 1);
 	assert_int_equal(feed_of(f).stats.told_only, 0);
-	assert_int_equal(told_of_all(f).failed, 0);
+	assert_int_equal(reported_of_all(f).failed, 0);
 	assert_int_equal(superseded_of(f).failed, 1);
 }
 
 static void test_refused_is_no_outcome(void **state)
 {
-	struct pipeline_report told = told_by_alice(1, SMTP_FAILED, 0);
+	struct pipeline_report one = report_of_alice(1, SMTP_FAILED, 0);
 	struct fixture *f = *state;
 
-	told.refused = true;
-	assert_int_equal(pipeline_report(f->p, &told, f->now * NS_PER_S), 0);
+	one.refused = true;
+	assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
 	assert_alice(f, 0, 0, 0);
-	assert_int_equal(told_of_all(f).refused, 1);
-	assert_int_equal(told_of_all(f).failed, 0);
+	assert_int_equal(reported_of_all(f).refused, 1);
+	assert_int_equal(reported_of_all(f).failed, 0);
 	wire(f, 1, SMTP_FAILED); /* not of that */
 	seconds(f, 31);
 	assert_alice(f, 0, 0, 1);
@@ -97,19 +97,19 @@ static void test_several_hosts(void **state)
 {
 	struct fixture *f = *state;
 
-	tell(f, 99, SMTP_DELIVERED);
+	report(f, 99, SMTP_DELIVERED);
 	for (int order = 0; order < 3; order++) {
 		uint64_t rcpt = 10 + order;
 
 		f->now++;
 		if (order == 0)
-			tell(f, rcpt, SMTP_DELIVERED);
+			report(f, rcpt, SMTP_DELIVERED);
 		wire(f, rcpt, SMTP_DEFERRED);
 		if (order == 1)
-			tell(f, rcpt, SMTP_DELIVERED);
+			report(f, rcpt, SMTP_DELIVERED);
 		wire(f, rcpt, SMTP_DELIVERED);
 		if (order == 2)
-			tell(f, rcpt, SMTP_DELIVERED);
+			report(f, rcpt, SMTP_DELIVERED);
 	}
 	seconds(f, 700);
 	assert_alice(f, 4, 0, 0);
@@ -124,11 +124,11 @@ static void test_differences(void **state)
 {
 	struct fixture *f = *state;
 
-	tell(f, 1, SMTP_DELIVERED);
+	report(f, 1, SMTP_DELIVERED);
 	wire(f, 1, SMTP_FAILED);
 	wire(f, 2, SMTP_FAILED);
 	seconds(f, 1);
-	tell(f, 3, SMTP_DEFERRED); /* it lives: the second waits */
+	report(f, 3, SMTP_DEFERRED); /* it lives: the second waits */
 	seconds(f, 598);
 	assert_int_equal(feed_of(f).stats.wire_only, 0);
 	assert_true(feed_of(f).running);
@@ -140,10 +140,10 @@ static void test_differences(void **state)
 	assert_int_equal(superseded_of(f).failed, 2);
 }
 
-/* Each telling is of its own round, however late a log is read. */
+/* Each report is of its own round, however late a log is read. */
 static void test_backlog(void **state)
 {
-	struct pipeline_report told;
+	struct pipeline_report one;
 	struct fixture *f = *state;
 	int64_t begin = f->now;
 
@@ -151,10 +151,10 @@ static void test_backlog(void **state)
 	for (int round = 0; round < 3; round++, f->now += 5)
 		wire(f, 1, round < 2 ? SMTP_DEFERRED : SMTP_DELIVERED);
 	for (int round = 0; round < 3; round++) {
-		told = told_by_alice(1, round < 2 ? SMTP_DEFERRED : SMTP_DELIVERED,
-				     (begin + 5 * round) * NS_PER_S);
-		told.mta = FEED_POSTFIX;
-		assert_int_equal(pipeline_report(f->p, &told, f->now * NS_PER_S), 0);
+		one = report_of_alice(1, round < 2 ? SMTP_DEFERRED : SMTP_DELIVERED,
+				      (begin + 5 * round) * NS_PER_S);
+		one.mta = FEED_POSTFIX;
+		assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
 		assert_alice(f, round == 2, round < 2, 0);
 	}
 	seconds(f, 6);
@@ -168,7 +168,7 @@ static void test_silence_stops(void **state)
 {
 	struct fixture *f = *state;
 
-	tell(f, 1, SMTP_DELIVERED);
+	report(f, 1, SMTP_DELIVERED);
 	seconds(f, 1);
 	wire(f, 2, SMTP_FAILED);
 	anonymous(f, SMTP_DEFERRED, 3);
@@ -185,14 +185,14 @@ static void test_silence_stops(void **state)
 	assert_alice(f, 1, 3, 2);
 	pipeline_feed_begin(f->p, RELAY, FEED_EXIM, f->now * NS_PER_S);
 	assert_false(feed_of(f).running);
-	tell(f, 2, SMTP_FAILED); /* late, both of them */
-	tell(f, 3, SMTP_FAILED);
+	report(f, 2, SMTP_FAILED); /* both are already charged */
+	report(f, 3, SMTP_FAILED);
 	assert_true(feed_of(f).running);
 	assert_alice(f, 1, 3, 2);
 	assert_int_equal(feed_of(f).stats.late, 2);
-	assert_int_equal(told_of_all(f).failed, 0);
+	assert_int_equal(reported_of_all(f).failed, 0);
 	assert_int_equal(superseded_of(f).failed, 0);
-	tell(f, 3, SMTP_FAILED); /* another message */
+	report(f, 3, SMTP_FAILED); /* another message */
 	assert_alice(f, 1, 3, 3);
 }
 
@@ -202,7 +202,7 @@ static void test_stop_judges(void **state)
 	struct fixture *f = *state;
 
 	pipeline_set_rule(f->p, &fixture_rule, VERDICT_ENFORCE);
-	tell(f, 1, SMTP_DELIVERED);
+	report(f, 1, SMTP_DELIVERED);
 	seconds(f, 1);
 	for (uint64_t rcpt = 2; rcpt < 7; rcpt++)
 		wire(f, rcpt, SMTP_FAILED);
@@ -215,30 +215,30 @@ static void test_stop_judges(void **state)
 	assert_int_equal(window_next_change(&account_of(f)->window, 3600), f->now - 13 + 3600);
 }
 
-/* Any telling proves that it lives; what waits may be told of after minutes. */
+/* Any report proves that the feed is alive; what waits may be reported after minutes. */
 static void test_slow_messages(void **state)
 {
 	struct fixture *f = *state;
 
-	tell(f, 1, SMTP_DELIVERED);
+	report(f, 1, SMTP_DELIVERED);
 	seconds(f, 1);
 	wire(f, 2, SMTP_DEFERRED);
 	seconds(f, 29);
-	tell(f, 3, SMTP_DELIVERED);
+	report(f, 3, SMTP_DELIVERED);
 	seconds(f, 300);
 	assert_true(feed_of(f).running);
-	tell(f, 2, SMTP_FAILED);
+	report(f, 2, SMTP_FAILED);
 	assert_alice(f, 2, 0, 1);
 	seconds(f, 6);
 	assert_int_equal(feed_of(f).stats.differed, 1);
 }
 
-/* Slower than the grace on an idle host: charged, and passed over when it is told. */
+/* A report slower than the grace on an idle host: the wire was charged, the report is not. */
 static void test_slow_and_alone(void **state)
 {
 	struct fixture *f = *state;
 
-	tell(f, 1, SMTP_DELIVERED);
+	report(f, 1, SMTP_DELIVERED);
 	seconds(f, 1);
 	wire(f, 2, SMTP_DEFERRED); /* the first host */
 	seconds(f, 40);
@@ -246,12 +246,12 @@ static void test_slow_and_alone(void **state)
 	wire(f, 2, SMTP_DELIVERED); /* the second */
 	assert_alice(f, 2, 0, 0);
 	seconds(f, 1);
-	tell(f, 2, SMTP_DELIVERED);
+	report(f, 2, SMTP_DELIVERED);
 	assert_alice(f, 2, 0, 0);
 	assert_int_equal(feed_of(f).stats.late, 1);
 }
 
-/* The deferral was charged, the end of the mail went over TLS: it is told, and charged. */
+/* The deferral was charged, the end of the mail went over TLS: its report is charged. */
 static void test_charged_deferral_is_not_the_end(void **state)
 {
 	struct fixture *f = *state;
@@ -259,54 +259,54 @@ static void test_charged_deferral_is_not_the_end(void **state)
 	wire(f, 2, SMTP_DEFERRED);
 	assert_alice(f, 0, 1, 0);
 	seconds(f, 1);
-	tell(f, 2, SMTP_DELIVERED);
+	report(f, 2, SMTP_DELIVERED);
 	assert_alice(f, 1, 0, 0);
 	assert_int_equal(feed_of(f).stats.late, 0);
 }
 
-/* The first thing told was charged from the wire already. */
+/* The first report is of what was already charged from the wire. */
 static void test_begins_in_the_middle(void **state)
 {
 	struct fixture *f = *state;
 
 	wire(f, 1, SMTP_FAILED);
-	tell(f, 1, SMTP_FAILED);
+	report(f, 1, SMTP_FAILED);
 	assert_alice(f, 0, 0, 1);
-	/* Read late, from before that: it may have been told to nobody. */
+	/* Read late, of before that: its report may have been lost. */
 	wire_named(f, SENDER, 2, SMTP_FAILED, f->now * NS_PER_S - 1, f->now * NS_PER_S);
 	assert_alice(f, 0, 0, 2);
-	tell(f, 2, SMTP_FAILED);
+	report(f, 2, SMTP_FAILED);
 	assert_alice(f, 0, 0, 2);
 	assert_int_equal(feed_of(f).stats.late, 2);
 }
 
-/* Its own telling was lost; that of the next message to the same person comes before its outcome.
+/* Its own report was lost; that of the next message to the same person comes before its outcome.
  * */
 static void test_telling_of_the_next(void **state)
 {
 	struct fixture *f = *state;
 
-	tell(f, 9, SMTP_DELIVERED);
+	report(f, 9, SMTP_DELIVERED);
 	pipeline_feed_end(f->p, RELAY, f->now * NS_PER_S);
 	wire(f, 1, SMTP_FAILED);
 	seconds(f, 60);
-	tell(f, 1, SMTP_FAILED);
+	report(f, 1, SMTP_FAILED);
 	wire(f, 1, SMTP_FAILED);
 	seconds(f, 40);
 	assert_alice(f, 1, 0, 2);
 	assert_int_equal(superseded_of(f).failed, 0);
-	assert_int_equal(told_of_all(f).failed, 0);
+	assert_int_equal(reported_of_all(f).failed, 0);
 }
 
-/* Two messages to the same person, both told before the second is read: it is the second's. */
+/* Two messages to the same person, both reported before the second is read: it is the second's. */
 static void test_telling_of_both(void **state)
 {
 	struct fixture *f = *state;
 
 	wire(f, 1, SMTP_FAILED);
 	f->now++;
-	tell(f, 1, SMTP_FAILED);
-	tell(f, 1, SMTP_FAILED);
+	report(f, 1, SMTP_FAILED);
+	report(f, 1, SMTP_FAILED);
 	assert_alice(f, 0, 0, 2);
 	wire(f, 1, SMTP_FAILED);
 	seconds(f, 40);
@@ -319,14 +319,14 @@ static void test_unmatched(void **state)
 {
 	struct fixture *f = *state;
 
-	tell(f, 9, SMTP_DELIVERED);
+	report(f, 9, SMTP_DELIVERED);
 	f->now++;
 	anonymous(f, SMTP_FAILED, 3);
 	anonymous(f, SMTP_UNKNOWN, 2);
 	assert_int_equal(accounted_of(f).failed, 0);
 	assert_int_equal(superseded_of(f).unknown, 2);
 	f->now++;
-	tell(f, 8, SMTP_DELIVERED); /* of a later time */
+	report(f, 8, SMTP_DELIVERED); /* of a later time */
 	assert_int_equal(accounted_of(f).failed, 3);
 	assert_int_equal(superseded_of(f).failed, 3);
 	f->now++;
@@ -338,7 +338,7 @@ static void test_unmatched(void **state)
 	pipeline_feed_begin(f->p, RELAY, FEED_POSTFIX, f->now * NS_PER_S);
 	event_outcome(f, SMTP_FAILED, SMTP_SUBJECT_REST, 0, 5);
 	snapshot(f);
-	tell(f, 7, SMTP_DELIVERED);
+	report(f, 7, SMTP_DELIVERED);
 	assert_alice(f, 3, 0, 4);
 	assert_int_equal(superseded_of(f).failed, 8);
 	assert_int_equal(feed_of(f).stats.wire_failed, 8);
@@ -356,23 +356,23 @@ static void test_bypass(void **state)
 	assert_int_equal(pipeline_suspend(f->p, &alice, (f->now + 60) * NS_PER_S), 0);
 	wire_named(f, SENDER, 2, SMTP_DELIVERED, f->now * NS_PER_S - 1,
 		   f->now * NS_PER_S); /* before it */
-	assert_int_equal(told_of_all(f).bypass, 0);
+	assert_int_equal(reported_of_all(f).bypass, 0);
 	wire(f, 3, SMTP_DELIVERED);
 	wire(f, 4, SMTP_FAILED);
-	assert_int_equal(told_of_all(f).bypass, 2);
-	tell(f, 5, SMTP_DEFERRED);
+	assert_int_equal(reported_of_all(f).bypass, 2);
+	report(f, 5, SMTP_DEFERRED);
 	wire(f, 5, SMTP_DEFERRED);
-	assert_int_equal(told_of_all(f).bypass, 3);
+	assert_int_equal(reported_of_all(f).bypass, 3);
 	assert_int_equal(pipeline_stats(f->p).bypass, 3);
 	f->uid = ALICE; /* directly: not through a mail server */
 	f->count = (struct smtpl_count){0};
 	anonymous(f, SMTP_FAILED, 7);
 	f->uid = RELAY;
-	assert_int_equal(told_of_all(f).bypass, 3);
+	assert_int_equal(reported_of_all(f).bypass, 3);
 	assert_alice(f, 1, 0, 0);
 	seconds(f, 60);
-	tell(f, 6, SMTP_FAILED);
-	assert_int_equal(told_of_all(f).bypass, 3);
+	report(f, 6, SMTP_FAILED);
+	assert_int_equal(reported_of_all(f).bypass, 3);
 	assert_alice(f, 0, 0, 1);
 }
 
@@ -382,10 +382,10 @@ static void test_saved(void **state)
 {
 	struct fixture *f = *state;
 
-	tell(f, 1, SMTP_FAILED);
+	report(f, 1, SMTP_FAILED);
 	wire(f, 1, SMTP_FAILED);
 	pipeline_saved(f->p);
-	assert_int_equal(told_of_all(f).failed, 0);
+	assert_int_equal(reported_of_all(f).failed, 0);
 	assert_int_equal(feed_of(f).relay_uid, 0);
 	assert_int_equal(superseded_of(f).failed, 0);
 	f->now++;
@@ -395,7 +395,7 @@ static void test_saved(void **state)
 	pipeline_saved(f->p);
 	assert_int_equal(pipeline_forget_key(f->p, RELAY, f->domain), -EBUSY);
 	assert_false(pipeline_key_settled(f->p, RELAY, f->domain, &f->count));
-	tell(f, 2, SMTP_FAILED);
+	report(f, 2, SMTP_FAILED);
 	assert_int_equal(accounted_of(f).failed, 2);
 	assert_int_equal(superseded_of(f).failed, 2);
 	pipeline_saved(f->p);
@@ -403,7 +403,7 @@ static void test_saved(void **state)
 	assert_int_equal(pipeline_forget_key(f->p, RELAY, f->domain), 0);
 }
 
-/* What waited is found missing: an event would have been told to nobody, a log will tell of it. */
+/* What waited is found missing: Exim's report would have been lost, a log still has its own. */
 static void test_restart(void **state)
 {
 	static const struct {
@@ -415,7 +415,7 @@ static void test_restart(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct smtpl_totals accounted, superseded;
 		struct pipeline_feed feed;
-		struct pipeline_report told;
+		struct pipeline_report one;
 		struct fixture *f;
 
 		assert_int_equal(feeds_setup(state), 0);
@@ -435,10 +435,10 @@ static void test_restart(void **state)
 		assert_int_equal(pipeline_restore_feed(f->p, &feed, f->now * NS_PER_S), 0);
 		snapshot(f);
 		assert_alice(f, 0, 0, rows[i].mta == FEED_EXIM);
-		told = told_by_alice(1, SMTP_FAILED, (f->now - 1) * NS_PER_S);
-		told.mta = rows[i].mta;
+		one = report_of_alice(1, SMTP_FAILED, (f->now - 1) * NS_PER_S);
+		one.mta = rows[i].mta;
 		if (rows[i].told_then)
-			assert_int_equal(pipeline_report(f->p, &told, f->now * NS_PER_S), 0);
+			assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
 		seconds(f, 31);
 		assert_alice(f, 0, 0, rows[i].failed);
 		fixture_teardown(state);
@@ -452,7 +452,7 @@ static void test_bounds(void **state)
 	struct fixture *f = *state;
 	const uint64_t max = 65536;
 
-	tell(f, 1, SMTP_DELIVERED);
+	report(f, 1, SMTP_DELIVERED);
 	f->now++;
 	for (uint64_t rcpt = 2; rcpt < max + 12; rcpt++)
 		wire(f, rcpt, SMTP_DELIVERED);
@@ -464,8 +464,8 @@ static void test_bounds(void **state)
 	assert_alice(f, 11 + max, 0, 0);
 	assert_int_equal(feed_of(f).stats.forgotten, 20);
 	for (uint64_t rcpt = 2; rcpt < max + 22; rcpt++)
-		tell(f, rcpt, SMTP_DELIVERED);
-	assert_alice(f, 31 + max, 0, 0); /* those twenty are charged as told */
+		report(f, rcpt, SMTP_DELIVERED);
+	assert_alice(f, 31 + max, 0, 0); /* those twenty are charged by their reports */
 	assert_int_equal(feed_of(f).stats.late, max);
 }
 

@@ -2,7 +2,7 @@
 /*
  * feeds_world_test.c - a mail server, its retries, and two ways over which they become known, in
  * random interleavings: attempts on the wire, read some time after they happened, and what the
- * server tells, read some time after that or, while nobody listens, later or never. Whatever
+ * server reports, read some time after that or, while nobody listens, later or never. Whatever
  * happens, the end of each message is counted once.
  */
 #include "base/clock.h"
@@ -16,8 +16,8 @@ enum event_kind {
 	EVENT_NONE,
 	EVENT_ROUND, /* of person `rcpt`: the server tries */
 	EVENT_WIRE,
-	EVENT_TOLD,
-	EVENT_READ, /* what was told */
+	EVENT_REPORTED,
+	EVENT_READ, /* a report */
 	EVENT_DOWN, /* nobody listens */
 	EVENT_UP,
 };
@@ -35,7 +35,7 @@ struct world {
 	uint64_t seed;
 	uint64_t now_ns;
 	uint64_t tick_ns;
-	bool log;    /* a log: what was told while nobody listened is told afterwards */
+	bool log;    /* a log: what was reported while nobody listened is read afterwards */
 	bool silent; /* nobody says that nobody listens */
 	bool down;
 	bool dropped; /* since it is down */
@@ -47,10 +47,10 @@ struct world {
 		uint64_t delivered;
 		uint64_t failed;
 	} people[PEOPLE + 1];
-	uint64_t told_ns; /* what is told is read in order */
+	uint64_t reported_ns; /* reports are read in order */
 	struct event events[EVENTS_MAX];
 	size_t count;
-	struct event kept[EVENTS_MAX]; /* told while it was down */
+	struct event kept[EVENTS_MAX]; /* reported while it was down */
 	size_t kept_count;
 };
 
@@ -106,7 +106,7 @@ static void round_of(struct world *w, const struct event *e)
 	}
 	/* After the whole delivery, sometimes. */
 	time_ns += chance(w, 4) ? chance(w, 150 * MS) : chance(w, 45 * NS_PER_S);
-	at(w, (struct event){EVENT_TOLD, time_ns, time_ns, e->rcpt, last});
+	at(w, (struct event){EVENT_REPORTED, time_ns, time_ns, e->rcpt, last});
 	if (last == SMTP_DEFERRED) {
 		time_ns += 5 * NS_PER_S + chance(w, 400 * NS_PER_S);
 	} else {
@@ -119,34 +119,34 @@ static void round_of(struct world *w, const struct event *e)
 		at(w, (struct event){EVENT_ROUND, time_ns, 0, e->rcpt, 0});
 }
 
-static void tell_now(struct world *w, const struct event *e)
+static void report_now(struct world *w, const struct event *e)
 {
 	/* Of whole seconds. */
-	struct pipeline_report told =
-		told_by_alice(e->rcpt, e->outcome, e->time_ns / NS_PER_S * NS_PER_S);
+	struct pipeline_report one =
+		report_of_alice(e->rcpt, e->outcome, e->time_ns / NS_PER_S * NS_PER_S);
 
-	told.account = (struct account_id){.kind = ACCOUNT_DOMAIN};
-	strcpy(told.account.domain, w->people[e->rcpt].domain);
-	told.domain = told.account.domain;
-	told.mta = w->log ? FEED_POSTFIX : FEED_EXIM;
-	assert_int_equal(pipeline_report(w->f->p, &told, w->now_ns), 0);
+	one.account = (struct account_id){.kind = ACCOUNT_DOMAIN};
+	strcpy(one.account.domain, w->people[e->rcpt].domain);
+	one.domain = one.account.domain;
+	one.mta = w->log ? FEED_POSTFIX : FEED_EXIM;
+	assert_int_equal(pipeline_report(w->f->p, &one, w->now_ns), 0);
 }
 
-/* The server has told; it is read some time later. */
-static void told(struct world *w, const struct event *e)
+/* The server has reported; that is read some time later. */
+static void reported(struct world *w, const struct event *e)
 {
 	uint64_t ns = e->time_ns + chance(w, 300 * MS);
 
-	if (ns <= w->told_ns)
-		ns = w->told_ns + 1;
-	w->told_ns = ns;
+	if (ns <= w->reported_ns)
+		ns = w->reported_ns + 1;
+	w->reported_ns = ns;
 	at(w, (struct event){EVENT_READ, ns, e->time_ns, e->rcpt, e->outcome});
 }
 
-static void read_told(struct world *w, const struct event *e)
+static void read_report(struct world *w, const struct event *e)
 {
 	if (!w->down) {
-		tell_now(w, e);
+		report_now(w, e);
 		return;
 	}
 	w->dropped = true;
@@ -165,7 +165,7 @@ static void go_down(struct world *w)
 
 static void come_up(struct world *w)
 {
-	/* Nobody can know of what was not told unless the silence was noticed. */
+	/* Nobody can know what was not reported unless the silence was noticed. */
 	if (w->silent && !w->log && w->dropped && feed_of(w->f).running) {
 		at(w, (struct event){EVENT_UP, w->now_ns + NS_PER_S, 0, 0, 0});
 		return;
@@ -174,7 +174,7 @@ static void come_up(struct world *w)
 	if (w->log)
 		pipeline_feed_begin(w->f->p, RELAY, FEED_POSTFIX, w->now_ns);
 	for (size_t i = 0; i < w->kept_count; i++)
-		tell_now(w, &w->kept[i]);
+		report_now(w, &w->kept[i]);
 	w->kept_count = 0;
 	if (w->messages < MESSAGES)
 		at(w, (struct event){EVENT_DOWN, w->now_ns + chance(w, 300 * NS_PER_S), 0, 0, 0});
@@ -199,11 +199,11 @@ static void carry_out(struct world *w, const struct event *e)
 	case EVENT_WIRE:
 		read_wire(w, e);
 		break;
-	case EVENT_TOLD:
-		told(w, e);
+	case EVENT_REPORTED:
+		reported(w, e);
 		break;
 	case EVENT_READ:
-		read_told(w, e);
+		read_report(w, e);
 		break;
 	case EVENT_DOWN:
 		go_down(w);
@@ -250,11 +250,11 @@ static void person_check(struct world *w, struct person *p)
 	assert_window(w->f, p->delivered, 0, p->failed);
 }
 
-/* In attempts, too, each end is there once: as told or from the wire. */
+/* In attempts, too, each end is there once: from a report or from the wire. */
 static void world_check(struct world *w)
 {
 	struct smtpl_totals accounted = accounted_of(w->f), superseded = superseded_of(w->f);
-	struct relay_count told = told_of_all(w->f);
+	struct relay_count reported = reported_of_all(w->f);
 	uint64_t delivered = 0, failed = 0;
 
 	for (int i = 1; i <= PEOPLE; i++) {
@@ -262,8 +262,9 @@ static void world_check(struct world *w)
 		delivered += w->people[i].delivered;
 		failed += w->people[i].failed;
 	}
-	assert_int_equal(accounted.delivered - superseded.delivered + told.delivered, delivered);
-	assert_int_equal(accounted.failed - superseded.failed + told.failed, failed);
+	assert_int_equal(accounted.delivered - superseded.delivered + reported.delivered,
+			 delivered);
+	assert_int_equal(accounted.failed - superseded.failed + reported.failed, failed);
 }
 
 static void world_of(void **state, uint64_t seed, bool log, bool silent)

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * judge_test.c - what is told and not judged.
+ * judge_test.c - what is reported and not judged.
  */
 #include "base/clock.h"
 #include "pipeline_feeds.h"
 
-/* Of before a reboot, told after it: no time of its own, and no news. */
+/* It happened before a reboot and is reported after it: it has no time of its own. */
 static void test_past_is_not_judged(void **state)
 {
 	struct fixture *f = *state;
-	struct pipeline_report told = told_by_alice(1, SMTP_FAILED, 0);
+	struct pipeline_report one = report_of_alice(1, SMTP_FAILED, 0);
 
-	told.past = true;
-	assert_int_equal(pipeline_report(f->p, &told, f->now * NS_PER_S), 0);
+	one.past = true;
+	assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
 	assert_alice(f, 0, 0, 0);
-	assert_int_equal(told_of_all(f).failed, 1);
+	assert_int_equal(reported_of_all(f).failed, 1);
 }
 
 int main(void)

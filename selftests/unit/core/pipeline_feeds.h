@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * pipeline_feeds.h - a relay whose server tells: its attempts as the kernel reports them, with a
- * name and a time of their own, what is told, and what the pipeline gives to be saved of both.
+ * pipeline_feeds.h - a relay whose server reports its deliveries: its attempts as the kernel sees
+ * them, with a mail and a time of their own, its reports, and what the pipeline gives to be saved
+ * of both.
  */
 #ifndef SMTPL_TEST_PIPELINE_FEEDS_H
 #define SMTPL_TEST_PIPELINE_FEEDS_H
@@ -50,8 +51,8 @@ static inline void wire(struct fixture *f, uint64_t rcpt, enum smtp_outcome o)
 	wire_named(f, SENDER, rcpt, o, f->now * NS_PER_S, f->now * NS_PER_S);
 }
 
-static inline struct pipeline_report told_by_alice(uint64_t rcpt, enum smtp_outcome o,
-						   uint64_t time_ns)
+static inline struct pipeline_report report_of_alice(uint64_t rcpt, enum smtp_outcome o,
+						     uint64_t time_ns)
 {
 	return (struct pipeline_report){.relay_uid = RELAY,
 					.mta = FEED_EXIM,
@@ -64,11 +65,11 @@ static inline struct pipeline_report told_by_alice(uint64_t rcpt, enum smtp_outc
 					.time_ns = time_ns};
 }
 
-static inline void tell(struct fixture *f, uint64_t rcpt, enum smtp_outcome o)
+static inline void report(struct fixture *f, uint64_t rcpt, enum smtp_outcome o)
 {
-	struct pipeline_report told = told_by_alice(rcpt, o, f->now * NS_PER_S);
+	struct pipeline_report one = report_of_alice(rcpt, o, f->now * NS_PER_S);
 
-	assert_int_equal(pipeline_report(f->p, &told, f->now * NS_PER_S), 0);
+	assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
 }
 
 static inline void seconds(struct fixture *f, int64_t count)
@@ -132,8 +133,8 @@ static inline struct smtpl_totals accounted_of(struct fixture *f)
 	return sum;
 }
 
-static inline int sum_told(void *arg, const struct account_id *account, const char *domain,
-			   const struct relay_count *more)
+static inline int sum_reported(void *arg, const struct account_id *account, const char *domain,
+			       const struct relay_count *more)
 {
 	(void)account;
 	(void)domain;
@@ -141,11 +142,11 @@ static inline int sum_told(void *arg, const struct account_id *account, const ch
 	return 0;
 }
 
-static inline struct relay_count told_of_all(struct fixture *f)
+static inline struct relay_count reported_of_all(struct fixture *f)
 {
 	struct relay_count sum = {0};
 
-	assert_int_equal(pipeline_each_relay_count(f->p, sum_told, &sum), 0);
+	assert_int_equal(pipeline_each_relay_count(f->p, sum_reported, &sum), 0);
 	return sum;
 }
 

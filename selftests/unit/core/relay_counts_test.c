@@ -138,5 +138,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("told", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("relay_counts", tests, NULL, NULL);
 }

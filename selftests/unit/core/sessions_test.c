@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * sessions_test.c - which mails an outcome decides, and the bounds of what is remembered. Seen
- * through the pipeline where a count tells, else on the table itself.
+ * through the pipeline where a count shows it, else on the table itself.
  */
 #include "pipeline_events.h"
 #include "../base/nomem.h"
@@ -41,7 +41,7 @@ static size_t rest(struct sessions *t, uint64_t cookie, uint32_t uid, uint32_t c
 	return sessions_decide(t, &e, 1, &mails);
 }
 
-/* What a mail server tells of an address names the mail that the wire shows, whatever its hash. */
+/* The addresses of a report name the mail that the wire shows, whatever its hash. */
 static void test_told_names_the_same_mail(void **state)
 {
 	static const char *const addresses[] = {"n1@one.test", "n11@one.test", "r451-n4@one.test"};
@@ -182,7 +182,7 @@ static void test_more_known(void **state)
 	assert_window(f, 3, 0, 0);
 }
 
-/* SMTP_SENDERS transactions may be open at the same time, and no more are told apart. */
+/* SMTP_SENDERS transactions may be open at the same time, and no more are kept apart. */
 static void test_pipelined_transactions(void **state)
 {
 	struct fixture *f = *state;

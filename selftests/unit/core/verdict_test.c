@@ -13,7 +13,7 @@ struct row {
 	uint64_t delivered, deferred, failed;
 	uint32_t percent, min;
 	bool suspend;
-	uint32_t said; /* percent as it is told */
+	uint32_t said; /* percent as it is shown */
 };
 
 static void check(const struct row *r)
@@ -37,7 +37,7 @@ static void test_borders(void **state)
 		{0, 5, 0, 50, 5, true, 100},
 		{5, 5, 0, 50, 5, true, 50},    /* exactly 50 % */
 		{6, 3, 2, 50, 5, false, 45},   /* one delivered more */
-		{51, 0, 50, 50, 5, false, 49}, /* 49.5 %: cut when told, not when judged */
+		{51, 0, 50, 50, 5, false, 49}, /* 49.5 %: cut when shown, not when judged */
 		{50, 0, 50, 50, 5, true, 50},
 		{2, 0, 1, 33, 1, true, 33}, /* 33.3 % */
 		{2, 0, 1, 34, 1, false, 33},

@@ -192,7 +192,7 @@ static void test_a_quoted_address_is_whole(void **state)
 	submit("9F5D65B", "alice@one.test");
 	says("postfix/smtp",
 	     "9F5D65B: to=<\"a\\\"" FORGED("sent (250 ok)") "\"@far.test>, " MX SENT);
-	assert_string_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->rcpt,
+	assert_string_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->rcpt,
 			    "\"a\\\"" FORGED("sent (250 ok)") "\"@far.test");
 }
 
@@ -206,7 +206,7 @@ static void test_cut_lines(void **state)
 	memset(text + size, 'm', 2000 - size);
 	text[2000] = '\0';
 	says("postfix/smtp", text);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DEFERRED)->enhanced[0], 0);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DEFERRED)->enhanced[0], 0);
 	says("postfix/local", text);
 	silent();
 	/* The forged end is whole, the true one was pushed out. */
@@ -215,10 +215,10 @@ static void test_cut_lines(void **state)
 	text[1999] = ')';
 	text[2000] = '\0';
 	says("postfix/smtp", text);
-	told(REPORT_OUTCOME, SMTP_DEFERRED);
+	reported(REPORT_OUTCOME, SMTP_DEFERRED);
 	memcpy(text + 1998, ")", 2);
 	says("postfix/smtp", text);
-	told(REPORT_OUTCOME, SMTP_DELIVERED);
+	reported(REPORT_OUTCOME, SMTP_DELIVERED);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -98,7 +98,7 @@ static inline void says(const char *ident, const char *text)
 }
 
 /* The only record that there is; it is taken away. */
-static inline const struct delivery_report *told(uint32_t kind, uint8_t outcome)
+static inline const struct delivery_report *reported(uint32_t kind, uint8_t outcome)
 {
 	assert_int_equal(current.count, 1);
 	current.count = 0;

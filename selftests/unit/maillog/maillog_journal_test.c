@@ -187,8 +187,8 @@ static void test_history_and_outcomes(void **state)
 	outcome_as(postfix_uid(), 2);
 	outcome_as(0, 3);
 	serve_until_told(2);
-	assert_int_equal(host.memory.told[2], 1);
-	assert_int_equal(host.memory.told[3], 1);
+	assert_int_equal(host.memory.reported[2], 1);
+	assert_int_equal(host.memory.reported[3], 1);
 	assert_int_equal(host.last.submission.known, SUBMISSION_HAS_UID | SUBMISSION_NO_SENDER);
 	assert_int_equal(host.last.submission.uid, 1001);
 }
@@ -210,7 +210,7 @@ static void test_customers_cannot_forge(void **state)
 	       "delays=0/0/0/1, dsn=2.0.0, status=sent (250 2.0.0 Ok)");
 	outcome_as(postfix_uid(), 4);
 	serve_until_told(1);
-	assert_int_equal(host.memory.told[4], 1);
+	assert_int_equal(host.memory.reported[4], 1);
 	assert_int_equal(host.last.submission.uid, 1001);
 	serve_until_alive();
 	assert_int_equal(host.memory.records, 1);
@@ -247,8 +247,8 @@ static void test_restarts(void **state)
 	}
 	serve_until_told(n);
 	for (i = 0; i < n; i++)
-		assert_int_equal(host.memory.told[i], 1);
-	assert_int_equal(host.memory.told[30000], 0);
+		assert_int_equal(host.memory.reported[i], 1);
+	assert_int_equal(host.memory.reported[30000], 0);
 	assert_int_equal(host.holes, 0);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * maillog_reader_fixture.h - for the tests of reading Postfix's log: a reader, a daemon that saves
- * what it is told together with the position, and how often each line's recipient was told.
+ * what is reported to it together with the position, and how often each line's recipient was.
  */
 #ifndef SMTPL_TEST_MAILLOG_READER_FIXTURE_H
 #define SMTPL_TEST_MAILLOG_READER_FIXTURE_H
@@ -29,7 +29,7 @@
 /* What a daemon has in memory, and what it has on disk. */
 struct state {
 	char position[MAILLOG_POSITION_TEXT_SIZE];
-	uint8_t told[LINES_MAX]; /* how often, by the line's number */
+	uint8_t reported[LINES_MAX]; /* how often, by the line's number */
 	unsigned int records;
 };
 
@@ -60,7 +60,7 @@ static inline void on_record(void *arg, const struct delivery_report *record)
 	d->last = *record;
 	d->memory.records++;
 	if (sscanf(record->rcpt, "n%u@far.test", &number) == 1 && number < LINES_MAX)
-		d->memory.told[number]++;
+		d->memory.reported[number]++;
 }
 
 static inline bool on_caller(void *arg, const uint8_t addr[16], uint32_t port, int64_t wall_ns,

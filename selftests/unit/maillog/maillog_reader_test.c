@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * maillog_reader_test.c - a log file that grows, is rotated, truncated, lost, and read by a child
- * that is killed: each line is told once, as an independent count says.
+ * that is killed: each line is reported once, as an independent count says.
  */
 #include <sys/sendfile.h>
 #include "base/clock.h"
@@ -11,7 +11,7 @@
 #define ROUNDS	    150
 #define ROTATED_MAX 8
 
-/* Lines written so far; each is told once in the end. */
+/* Lines written so far; each is reported once in the end. */
 static unsigned int written;
 
 static void write_lines(unsigned int count)
@@ -37,9 +37,9 @@ static void all_told_once(void)
 	serve_until_told(written);
 	assert_int_equal(host.memory.records, written);
 	for (i = 0; i < written; i++)
-		if (host.memory.told[i] != 1)
-			fail_msg("line %u of %u was told %u times", i, written,
-				 host.memory.told[i]);
+		if (host.memory.reported[i] != 1)
+			fail_msg("line %u of %u was reported %u times", i, written,
+				 host.memory.reported[i]);
 }
 
 static struct timespec mtime_of(const char *path)
@@ -119,7 +119,7 @@ static void test_begins_at_the_end(void **state)
 	assert_int_equal(host.memory.records, 0);
 	put_outcome(8);
 	serve_until_told(1);
-	assert_int_equal(host.memory.told[8], 1);
+	assert_int_equal(host.memory.reported[8], 1);
 	/* Its beginning is history, and known. */
 	assert_int_equal(host.last.submission.known, SUBMISSION_HAS_UID | SUBMISSION_NO_SENDER);
 	assert_int_equal(host.last.submission.uid, 1001);
@@ -292,7 +292,7 @@ static void test_rotations(void **state)
 	assert_int_equal(host.holes, 0);
 }
 
-/* Whose beginning tells it from no other. */
+/* Files that begin alike. */
 static void test_an_empty_log(void **state)
 {
 	(void)state;
@@ -318,7 +318,7 @@ static void test_a_place_that_is_nowhere(void **state)
 
 	(void)state;
 	need_postfix();
-	/* Old lines were told, whatever their place. */
+	/* Old lines were reported, whatever their place. */
 	outcome_line(text, sizeof(text), 9000);
 	snprintf(line, sizeof(line), "2026-11-20T00:00:00Z host postfix/smtp[1]: %s\n", text);
 	put(line);
@@ -328,7 +328,7 @@ static void test_a_place_that_is_nowhere(void **state)
 	start();
 	all_told_once();
 	assert_int_equal(host.holes, 1);
-	assert_int_equal(host.memory.told[9000], 0);
+	assert_int_equal(host.memory.reported[9000], 0);
 	save();
 	crash();
 	write_lines(5);

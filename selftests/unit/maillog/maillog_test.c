@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * maillog_test.c - where messages come from, and what of them is told.
+ * maillog_test.c - where messages come from, and what is reported of them.
  */
 #include "base/clock.h"
 #include "maillog_fixture.h"
@@ -17,7 +17,7 @@ static void test_sendmail(void **state)
 	     "delays=0.01/0.03/0/0, dsn=4.1.1, status=deferred (host 203.0.113.1[203.0.113.1] said: "
 	     "450 4.1.1 <r450carl@far.test>: Recipient address rejected: User unknown (in reply to "
 	     "RCPT TO command))");
-	r = told(REPORT_OUTCOME, SMTP_DEFERRED);
+	r = reported(REPORT_OUTCOME, SMTP_DEFERRED);
 	assert_int_equal(r->submission.known, SUBMISSION_HAS_UID);
 	assert_int_equal(r->submission.uid, 1001);
 	assert_string_equal(r->submission.sender, "alice@one.test");
@@ -29,9 +29,9 @@ static void test_sendmail(void **state)
 	assert_memory_equal(r->dest + 10, "\xff\xff\xcb\x00\x71\x01", 6);
 	assert_memory_equal(r->text, "450 4.1.1 <r450carl@far.test>: Recip", 36);
 	says("postfix/smtp", "9F5D65B: to=<good@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->code, 250);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->code, 250);
 	says("postfix/relay/smtp", "9F5D65B: to=<bad@far.test>, " MX BOUNCED);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_FAILED)->code, 550);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_FAILED)->code, 550);
 	assert_int_equal(maillog_stats(current.p).unknown, 0);
 }
 
@@ -43,14 +43,14 @@ static void test_smtp_clients(void **state)
 	says("postfix/smtpd", "C551199: client=localhost[127.0.0.1]:45318");
 	assert_int_equal(current.asked_port, 45318);
 	says("postfix/smtp", "C551199: to=<a@far.test>, " MX SENT);
-	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
+	r = reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	assert_int_equal(r->submission.known,
 			 SUBMISSION_HAS_CLIENT | SUBMISSION_HAS_CALLER | SUBMISSION_NO_SENDER);
 	assert_int_equal(r->submission.caller, CALLER);
 	assert_int_equal(r->submission.client_port, 45318);
 	says("postfix/smtpd", "4jXCgw6bdPz1m: client=unknown[2001:db8::1]");
 	says("postfix/smtp", "4jXCgw6bdPz1m: to=<a@far.test>, " MX SENT);
-	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
+	r = reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	assert_int_equal(r->submission.known, SUBMISSION_HAS_CLIENT | SUBMISSION_NO_SENDER);
 	assert_memory_equal(r->submission.client, "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01", 16);
 	assert_int_equal(current.asked, 1);
@@ -66,7 +66,7 @@ static void identity_is(const char *behind, const char *auth)
 	snprintf(text, sizeof(text), "D5E049B: client=mx.far.test[203.0.113.1]:46572%s", behind);
 	says("postfix/submission/smtpd", text);
 	says("postfix/smtp", "D5E049B: to=<a@far.test>, " MX SENT);
-	assert_string_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.auth, auth);
+	assert_string_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.auth, auth);
 }
 
 static void test_auth(void **state)
@@ -91,15 +91,15 @@ static void test_senders_that_speak(void **state)
 	(void)state;
 	submit("9F5D65B", "y@one.test>, size=1, nrcpt=1 (queue active)");
 	says("postfix/smtp", "9F5D65B: to=<a@far.test>, " MX SENT);
-	assert_string_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.sender,
+	assert_string_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.sender,
 			    "y@one.test>, size=1, nrcpt=1 (queue active)");
 	/* postsuper -r; and a sender that wants the neighbour's submission */
 	says("postfix/pickup", "A15205D: uid=102 from=<y@one.test> orig_id=9F5D65B");
 	says("postfix/smtp", "A15205D: to=<a@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1001);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1001);
 	says("postfix/pickup", "A15205E: uid=1002 from=<y@one.test> orig_id=A15205D>");
 	says("postfix/smtp", "A15205E: to=<a@far.test>, " MX SENT);
-	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
+	r = reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	assert_int_equal(r->submission.uid, 1002);
 }
 
@@ -110,25 +110,28 @@ static void test_redirected(void **state)
 	(void)state;
 	submit("B1B3482", "out@rem.ote");
 	says("postfix/smtp", "B1B3482: to=<bob@far.test>, orig_to=<info@Alias.test>, " MX SENT);
-	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
+	r = reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	assert_int_equal(r->submission.known, SUBMISSION_HAS_UID | SUBMISSION_REDIRECTED);
 	assert_string_equal(r->submission.forwarder, "alias.test");
 	assert_string_equal(r->rcpt, "bob@far.test");
 	says("postfix/smtp", "B1B3482: to=<bob@far.test>, orig_to=<list>, " MX SENT);
-	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
+	r = reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	assert_int_equal(r->submission.known, SUBMISSION_HAS_UID | SUBMISSION_REDIRECTED);
 	assert_string_equal(r->submission.forwarder, "");
 	/* Completed, not redirected; or saying so of itself. */
 	says("postfix/smtp", "B1B3482: to=<bob@far.test>, orig_to=<bob>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
 			 SUBMISSION_HAS_UID);
 	says("postfix/smtp", "B1B3482: to=<\"a>, orig_to=<b@c.test\"@far.test>, " MX BOUNCED);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_FAILED)->submission.known, SUBMISSION_HAS_UID);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_FAILED)->submission.known,
+			 SUBMISSION_HAS_UID);
 	says("postfix/smtp", "B1B3482: to=<a>, orig_to=<b@c.test@far.test>, " MX BOUNCED);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_FAILED)->submission.known, SUBMISSION_HAS_UID);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_FAILED)->submission.known,
+			 SUBMISSION_HAS_UID);
 	says("postfix/error", "B1B3482: to=<b@x>, orig_to=<y@z.test>, " NONE("5.1.3", "bounced",
 									     "bad address syntax"));
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_FAILED)->submission.known, SUBMISSION_HAS_UID);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_FAILED)->submission.known,
+			 SUBMISSION_HAS_UID);
 }
 
 static void test_made_by_postfix(void **state)
@@ -139,17 +142,17 @@ static void test_made_by_postfix(void **state)
 	says("postfix/cleanup", "AAE1A75: message-id=<20261122022728.AAE1A75@host.test>");
 	says("postfix/qmgr", "AAE1A75: from=<>, size=2189, nrcpt=1 (queue active)");
 	says("postfix/smtp", "AAE1A75: to=<alice@one.test>, " MX SENT);
-	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
+	r = reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	assert_int_equal(r->submission.known, SUBMISSION_INTERNAL);
 	assert_string_equal(r->submission.sender, "");
 	/* Known from the queue manager alone: not the same. */
 	says("postfix/qmgr", "AAE1A76: from=<bob@two.test>, size=2189, nrcpt=1 (queue active)");
 	says("postfix/smtp", "AAE1A76: to=<alice@one.test>, " MX SENT);
-	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
+	r = reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	assert_int_equal(r->submission.known, 0);
 	assert_string_equal(r->submission.sender, "bob@two.test");
 	says("postfix/smtp", "AAE1A77: to=<alice@one.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
 			 SUBMISSION_NO_SENDER);
 	assert_int_equal(maillog_stats(current.p).unknown, 2);
 }
@@ -162,7 +165,7 @@ static void made_in_gap(const char *id, uint32_t known)
 	says("postfix/cleanup", text);
 	snprintf(text, sizeof(text), "%s: to=<a@far.test>, " MX SENT, id);
 	says("postfix/smtp", text);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
 			 SUBMISSION_NO_SENDER | known);
 }
 
@@ -175,7 +178,7 @@ static void test_a_gap(void **state)
 	says("postfix/cleanup", "AAE1A76: message-id=<x@host.test>");
 	says("postfix/bounce", "9F5D65B: sender non-delivery notification: AAE1A76");
 	says("postfix/smtp", "AAE1A76: to=<a@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
 			 SUBMISSION_NO_SENDER | SUBMISSION_INTERNAL);
 	current.wall_ns += MAILLOG_GAP_NS;
 	made_in_gap("AAE1A77", 0);
@@ -198,7 +201,7 @@ static void test_forwarded_by_local(void **state)
 			      ", dsn=2.0.0, status=sent (forwarded as ACE147D)");
 	silent();
 	says("postfix/smtp", "ACE147D: to=<out@far.test>, orig_to=<fwd>, " MX SENT);
-	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
+	r = reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	assert_int_equal(r->submission.known, SUBMISSION_HAS_UID | SUBMISSION_INTERNAL |
 						      SUBMISSION_REDIRECTED | SUBMISSION_NO_SENDER);
 	assert_string_equal(r->submission.forwarder, "host.test");
@@ -208,9 +211,10 @@ static void test_forwarded_by_local(void **state)
 	says("postfix/smtp",
 	     "A89F76D: to=<x@far.test>, " MX ", dsn=2.0.0, status=sent (forwarded as "
 	     "ACE147E)");
-	told(REPORT_OUTCOME, SMTP_DELIVERED);
+	reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	says("postfix/smtp", "ACE147E: to=<out@far.test>, " MX SENT);
-	assert_false(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known & SUBMISSION_INTERNAL);
+	assert_false(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known &
+		     SUBMISSION_INTERNAL);
 }
 
 #define FILTERED(id, relay, tail, new)                                                             \
@@ -228,27 +232,27 @@ static void test_content_filter(void **state)
 	silent();
 	says("postfix/qmgr", "F319D9F: removed");
 	says("postfix/smtp", "05AADA9: to=<a@far.test>, " MX SENT);
-	r = told(REPORT_OUTCOME, SMTP_DELIVERED);
+	r = reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	assert_int_equal(r->submission.known, SUBMISSION_HAS_UID | SUBMISSION_NO_SENDER);
 	assert_int_equal(r->submission.uid, 1001);
 	/* Remote hosts choose their text; and a message with an submission of its own keeps it. */
 	submit("F319D9E", "alice@one.test");
 	says("postfix/smtpd", "05AADAA: client=localhost[127.0.0.1]:36055");
 	says("postfix/smtp", FILTERED("F319D9E", "192.0.2.1", TAIL, "05AADAA"));
-	told(REPORT_OUTCOME, SMTP_DELIVERED);
+	reported(REPORT_OUTCOME, SMTP_DELIVERED);
 	says("postfix/smtp", "05AADAA: to=<a@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
 			 SUBMISSION_HAS_CLIENT | SUBMISSION_HAS_CALLER | SUBMISSION_NO_SENDER);
 	says("postfix/smtpd", "05AADAB: client=x[192.0.2.9]:36055");
 	says("postfix/smtp", FILTERED("F319D9E", "127.0.0.1", TAIL, "05AADAB"));
 	says("postfix/smtp", "05AADAB: to=<a@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
 			 SUBMISSION_HAS_CLIENT | SUBMISSION_NO_SENDER);
 	/* Another instance takes it back. */
 	says("postfix-out/smtpd", "05AADAC: client=localhost[127.0.0.1]:36056");
 	says("postfix/smtp", FILTERED("F319D9E", "127.0.0.1", TAIL, "05AADAC"));
 	says("postfix-out/smtp", "05AADAC: to=<a@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1001);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1001);
 }
 
 static void test_instances(void **state)
@@ -257,9 +261,9 @@ static void test_instances(void **state)
 	says("postfix/pickup", "9F5D65B: uid=1001 from=<a@one.test>");
 	says("postfix-out/pickup", "9F5D65B: uid=1002 from=<a@one.test>");
 	says("postfix/submission/smtp", "9F5D65B: to=<a@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1001);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1001);
 	says("postfix-out/smtp", "9F5D65B: to=<a@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1002);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1002);
 }
 
 static void test_refused_by_cleanup(void **state)
@@ -269,7 +273,7 @@ static void test_refused_by_cleanup(void **state)
 	says("postfix/cleanup",
 	     "1C63CCE: reject: header Received: from x from localhost[127.0.0.1]:45320;"
 	     " from=<l@one.test> to=<a@far.test> proto=ESMTP helo=<vm>: 5.7.1 " REFUSAL);
-	assert_int_equal(told(REPORT_REFUSED, 0)->submission.caller, CALLER);
+	assert_int_equal(reported(REPORT_REFUSED, 0)->submission.caller, CALLER);
 	says("postfix/cleanup",
 	     "1C63CCE: reject: header Subject: : 5.7.1 " REFUSAL " from "
 	     "localhost[127.0.0.1]:45320; from=<l@one.test> to=<a@far.test> proto=ESMTP helo=<vm>: "
@@ -281,7 +285,7 @@ static void test_refused_by_cleanup(void **state)
 				"to=<b@far.test>: 5.7.1 " REFUSAL);
 	silent();
 	says("postfix/cleanup", "08F90AB: to=<b@far.test>, " NONE("5.7.1", "bounced", REFUSAL));
-	assert_string_equal(told(REPORT_REFUSED, 0)->rcpt, "b@far.test");
+	assert_string_equal(reported(REPORT_REFUSED, 0)->rcpt, "b@far.test");
 }
 
 static void test_removed_and_reused(void **state)
@@ -290,10 +294,10 @@ static void test_removed_and_reused(void **state)
 	submit("9F5D65B", "alice@one.test");
 	says("postfix/qmgr", "9F5D65B: removed");
 	says("postfix/smtp", "9F5D65B: to=<late@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1001);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1001);
 	says("postfix/cleanup", "9F5D65B: message-id=<other@host.test>");
 	says("postfix/smtp", "9F5D65B: to=<late@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.known,
 			 SUBMISSION_INTERNAL | SUBMISSION_NO_SENDER);
 	says("postfix/qmgr", "9F5D65B: removed");
 	assert_int_equal(maillog_stats(current.p).messages, 1);
@@ -324,11 +328,11 @@ static void test_the_oldest_makes_room(void **state)
 	for (i = 0; i < 250; i++) {
 		snprintf(text, sizeof(text), "%06X: to=<a@far.test>, " MX SENT, 0xB00000 + i);
 		says("postfix/smtp", text);
-		assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid,
+		assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid,
 				 i < 151 ? 0 : 2000 + i);
 	}
 	says("postfix/smtp", "A00000: to=<a@far.test>, " MX SENT);
-	assert_int_equal(told(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1001);
+	assert_int_equal(reported(REPORT_OUTCOME, SMTP_DELIVERED)->submission.uid, 1001);
 }
 
 static void test_history_is_not_told(void **state)
