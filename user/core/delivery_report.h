@@ -21,7 +21,7 @@ enum report_kind {
 	REPORT_OUTCOME = 1,
 	REPORT_REFUSED = 2, /* smtplimit's own refusal at the server: never an outcome */
 	REPORT_ALIVE = 3, /* the source is read, up to now; nothing else is set but mta and time */
-	REPORT_LOST = 4,  /* the source is gone, or `count` records of it were lost */
+	REPORT_LOST = 4,  /* the log is gone, or `count` times something of it was lost */
 };
 
 struct delivery_report {

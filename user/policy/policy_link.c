@@ -75,28 +75,10 @@ int64_t policy_link_expire(struct policy_link *l, int64_t now_ms)
 	return next;
 }
 
-static void count_lost(struct policy_link *l, uint32_t relay_uid)
-{
-	size_t i;
-
-	l->stats.lost++;
-	for (i = 0; i < l->lost_count; i++)
-		if (l->lost[i].relay_uid == relay_uid)
-			break;
-	if (i == POLICY_LINK_RELAYS)
-		return;
-	if (i == l->lost_count) {
-		l->lost[i].relay_uid = relay_uid;
-		l->lost[i].count = 0;
-		l->lost_count++;
-	}
-	l->lost[i].count++;
-}
-
 void policy_link_record(struct policy_link *l, const struct delivery_report *record)
 {
 	if (l->records_count == l->records_max) {
-		count_lost(l, record->relay_uid);
+		l->stats.lost++;
 		return;
 	}
 	l->records[(l->records_first + l->records_count) % l->records_max] = *record;
@@ -169,23 +151,6 @@ static void send_records(struct policy_link *l)
 	}
 }
 
-/* After all reports that were kept. */
-static void send_lost(struct policy_link *l)
-{
-	while (l->lost_count > 0 && l->records_count == 0 && !l->blocked) {
-		const struct delivery_report lost = {
-			.kind = REPORT_LOST,
-			.mta = FEED_EXIM,
-			.relay_uid = l->lost[l->lost_count - 1].relay_uid,
-			.count = l->lost[l->lost_count - 1].count,
-		};
-
-		l->lost_count--;
-		policy_link_record(l, &lost);
-		send_records(l);
-	}
-}
-
 static void send_stats(struct policy_link *l, int64_t now_ms)
 {
 	uint32_t head[2] = {POLICY_COUNTED, 0};
@@ -202,7 +167,6 @@ void policy_link_flush(struct policy_link *l, int64_t now_ms)
 	l->blocked = false;
 	send_questions(l);
 	send_records(l);
-	send_lost(l);
 	send_stats(l, now_ms);
 }
 

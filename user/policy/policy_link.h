@@ -14,8 +14,6 @@
 
 /* So few that neither side's socket buffer can fill up with them. */
 #define POLICY_LINK_QUESTIONS 32
-/* Relays whose lost reports are counted, each for itself. */
-#define POLICY_LINK_RELAYS 16
 
 struct policy_slot {
 	uint32_t id;
@@ -36,11 +34,6 @@ struct policy_link {
 	size_t records_max;
 	size_t records_first;
 	size_t records_count;
-	struct {
-		uint32_t relay_uid;
-		uint32_t count;
-	} lost[POLICY_LINK_RELAYS];
-	size_t lost_count;
 	struct policy_stats stats;
 	struct policy_stats reported;
 	int64_t reported_ms;

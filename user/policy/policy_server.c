@@ -131,7 +131,7 @@ static void end_strings(struct submission *o)
 
 static void take_record(struct delivery_report *r, const struct policy_ops *ops, void *arg)
 {
-	if (r->mta != FEED_EXIM || r->kind < REPORT_OUTCOME || r->kind > REPORT_LOST ||
+	if (r->mta != FEED_EXIM || r->kind < REPORT_OUTCOME || r->kind > REPORT_REFUSED ||
 	    r->outcome >= SMTP_OUTCOMES)
 		return;
 	end_strings(&r->submission);

@@ -77,16 +77,24 @@ static inline void loop_end(struct loop *loop)
 	assert_int_equal(try_connect(POLICY_EXIM), -1);
 }
 
-/* The next message of this kind. What was counted is noted. */
-static inline struct policy_message loop_message(struct loop *loop, enum policy_kind kind)
+/* The next message. What was counted is noted. */
+static inline struct policy_message loop_next(struct loop *loop)
 {
 	struct policy_message m;
 
+	await(loop->parent, POLLIN);
+	assert_true(recv(loop->parent, &m, sizeof(m), 0) > 0);
+	if (m.kind == POLICY_COUNTED)
+		loop->stats = m.stats;
+	return m;
+}
+
+/* The next message of this kind, with none but of counts before it. */
+static inline struct policy_message loop_message(struct loop *loop, enum policy_kind kind)
+{
 	for (;;) {
-		await(loop->parent, POLLIN);
-		assert_true(recv(loop->parent, &m, sizeof(m), 0) > 0);
-		if (m.kind == POLICY_COUNTED)
-			loop->stats = m.stats;
+		struct policy_message m = loop_next(loop);
+
 		if (m.kind == kind)
 			return m;
 		assert_int_equal(m.kind, POLICY_COUNTED);
