@@ -22,7 +22,6 @@ const struct reply_row reply_table[] = {
 	/* Replies of one receiver or program whose words would mean something else below. */
 	{OWN,             "*",    "*",      "connection is not encrypted"},       /* Google: 4.7.29 */
 	{RATE,            "*",    "*",      "unusual rate"},                      /* Google */
-	{RATE,            "*",    "*",      "rate limited due to ip reputation"}, /* Microsoft: S775 */
 	{RATE,            "4xx",  "*",      "server busy * from"},                /* Microsoft 365: AS77712 and others */
 	{LISTED,          "*",    "*",      "low reputation of the sending ip"},  /* Google */
 	{CONTENT,         "*",    "*",      "reputation of the sending domain"},  /* Google */
@@ -169,6 +168,9 @@ const struct reply_row reply_table[] = {
 	{GREYLIST,        "*",    "*",      "grey list*"},
 	{GREYLIST,        "*",    "*",      "gray list*"},
 
+	/* Too much, whatever it is that the limit depends on. */
+	{RATE,            "4xx",  "*",      "rate limit*"},                       /* Microsoft: S775 */
+
 	/* This server's address. */
 	{LISTED,          "*",    "*",      "blocked using"},                     /* Postfix: reject_rbl_client */
 	{LISTED,          "*",    "*",      "blacklist*"},
@@ -261,7 +263,7 @@ const struct reply_row reply_table[] = {
 	{RECIPIENT,       "*",    "*",      "address * not exist"},               /* Proton */
 	{RECIPIENT,       "*",    "*",      "address * doesnt exist"},
 	{RECIPIENT,       "*",    "*",      "recipient * not exist"},
-	{RECIPIENT,       "*",    "*",      "doesnt have a * account"},           /* Yahoo */
+	{RECIPIENT,       "*",    "*",      "user doesnt have"},                  /* Yahoo */
 	{RECIPIENT,       "*",    "*",      "no mailbox"},                        /* qmail */
 	{RECIPIENT,       "*",    "*",      "no longer * valid"},
 	{RECIPIENT,       "*",    "*",      "not a valid"},
@@ -399,13 +401,13 @@ const struct reply_row reply_table[] = {
 	{UNAUTHENTICATED, "*",    "*.7.30", ""},                                  /* Google: DKIM */
 	{UNAUTHENTICATED, "*",    "*.7.32", ""},                                  /* Google: alignment */
 	{RECIPIENT,       "5xx",  "*.7.17", ""},                                  /* RFC 7293: the owner has changed */
-	{UNAUTHENTICATED,"*",    "*.7.509",""},                                  /* Microsoft 365 */
-	{UNAUTHENTICATED,"*",    "*.7.515",""},
-	{RATE,           "4xx",  "*.7.500",""},
-	{LISTED,         "5xx",  "*.7.606",""},
-	{RATE,           "4xx",  "*.7.650",""},
-	{RATE,           "4xx",  "*.7.651",""},
-	{RATE,           "4xx",  "*.7.652",""},
+	{UNAUTHENTICATED, "*",    "*.7.509",""},                                  /* Microsoft 365 */
+	{UNAUTHENTICATED, "*",    "*.7.515",""},
+	{RATE,            "4xx",  "*.7.500",""},
+	{LISTED,          "5xx",  "*.7.606",""},
+	{RATE,            "4xx",  "*.7.650",""},
+	{RATE,            "4xx",  "*.7.651",""},
+	{RATE,            "4xx",  "*.7.652",""},
 	{FULL,            "552",  "*",      "storage"},
 	{OWN,             "530",  "*",      ""},                                  /* STARTTLS or AUTH is wanted */
 };
