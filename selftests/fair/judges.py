@@ -14,6 +14,7 @@ JUDGES = {
     "R0, min 7": ("rules", CANDIDATE + ",min=7"),
     "R0, min 7, late": ("rules", CANDIDATE + ",min=7," + LATE),
     "R0, min 7, late, strange": ("rules", CANDIDATE + ",min=7,strange=100," + LATE),
+    "R0, min 7, late, strange, still": ("rules", CANDIDATE + ",min=7,strange=100,still=1," + LATE),
     "cpanel": ("rules", "attempts=1,hour=1,local=1"),
     "tsa": ("rules", "tsa=5"),
     "blockcracking": ("rules", "nonexist=100"),

@@ -70,6 +70,7 @@ static struct options read_options(const char *o)
 		.onercpt = option(o, "onercpt", 0),
 		.hard = option(o, "hard", 0),
 		.hardpct = option(o, "hardpct", 25),
+		.still = option(o, "still", 0),
 		.lead = option(o, "lead", 0),
 		.tsa = option(o, "tsa", 0),
 		.nonexist = option(o, "nonexist", 0),

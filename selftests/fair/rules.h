@@ -26,6 +26,7 @@
  *	onercpt=N	deliveries to one recipient count at most N
  *	hard=N hardpct=P
  *			also: N different unknown recipients, and they are P percent of the mails
+ *	still=1		nobody is suspended because deliveries have left the window
  *	lead=N		fewer than 25 failures must be N more than the deliveries
  * and nothing but:
  *	tsa=N		N failures of content, listed or rate at one remote
@@ -82,7 +83,7 @@ struct seen {
 struct options {
 	long min, percent, window_ms, suspend_ms;
 	long attempts, hour, sent, local, dedupe, each, late_ms, breaker, share, back_ms;
-	long single, strange, cap, onercpt, hard, hardpct, lead, tsa, nonexist, rate, vol;
+	long single, strange, cap, onercpt, hard, hardpct, still, lead, tsa, nonexist, rate, vol;
 	unsigned int ignore, wait, trouble, soft;
 };
 

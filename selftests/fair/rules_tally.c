@@ -135,7 +135,7 @@ struct tally rules_tally(struct rules *j, struct sender *s)
 			continue;
 		if (m->outcome == SMTP_DELIVERED && is_good(j, m)) {
 			t.good++;
-			s->hot = true;
+			s->hot = s->hot || !j->o.still;
 		} else if (m->outcome != SMTP_DELIVERED && is_bad(j, m)) {
 			t.bad++;
 			count_worst(j, m, &soft, &strange);

@@ -63,7 +63,7 @@ static void blank_addresses(char *text, size_t size)
 	}
 }
 
-/* Of a word's first two bytes; the second one may be the end. */
+/* A number for a word's first two bytes; the second one may be its end. */
 static unsigned int initials_of(const char *word)
 {
 	unsigned int second = word[1] == ' ' ? 0 : (unsigned char)word[1];
@@ -80,8 +80,10 @@ static void add_words(struct reply_words *words, size_t begin, size_t end, size_
 	while (end > begin && is_joint(text[end - 1]))
 		end--;
 	host = memchr(text + begin, '.', end - begin);
+	words->hosts |= host && (text[end - 1] < '0' || text[end - 1] > '9'); /* no 5.7.1 */
 	while (begin < end) {
 		size_t from = *used;
+		unsigned int initials;
 
 		for (; begin < end && (host || !is_joint(text[begin])); begin++)
 			text[(*used)++] = text[begin];
@@ -89,8 +91,8 @@ static void add_words(struct reply_words *words, size_t begin, size_t end, size_
 		if (*used == from)
 			continue;
 		text[(*used)++] = '\0';
-		words->initials[initials_of(text + from) / 64] |= 1ull
-								  << initials_of(text + from) % 64;
+		initials = initials_of(text + from);
+		words->initials[initials / 64] |= 1ull << initials % 64;
 		words->begin[words->count++] = (uint16_t)from;
 	}
 }
@@ -102,6 +104,7 @@ static void read_words(struct reply_words *words, const char *text, size_t size,
 	size_t used = 0, length = 0, begin;
 
 	memset(words->initials, 0, sizeof(words->initials));
+	words->hosts = false;
 	words->count = 0;
 	size = strnlen(text, size < REPLY_TEXT_MAX ? size : REPLY_TEXT_MAX);
 	/* Without apostrophes: "doesn't" is one word. */
@@ -176,6 +179,19 @@ static const char *match_word(const char *word, const char *phrase)
 	return is_end(phrase) ? phrase + (*phrase == ' ') : NULL;
 }
 
+/* A quick no for most phrases. */
+static bool may_have(const struct reply_words *words, const char *phrase)
+{
+	unsigned int initials;
+
+	if (phrase[0] == '*' && phrase[1] == '.')
+		return words->hosts;
+	if (!*phrase || phrase[0] == '*' || phrase[1] == '*')
+		return true;
+	initials = initials_of(phrase);
+	return words->initials[initials / 64] >> initials % 64 & 1;
+}
+
 /* Behind a "*" that stands alone, and at the begin, any words may come before the next one: then
  * the rest is tried again from one word further on. */
 bool reply_words_have(const struct reply_words *words, const char *phrase)
@@ -183,8 +199,7 @@ bool reply_words_have(const struct reply_words *words, const char *phrase)
 	const char *retry = phrase, *next;
 	size_t retry_at = 0, at = 0;
 
-	if (*phrase && phrase[0] != '*' && phrase[1] != '*' &&
-	    !(words->initials[initials_of(phrase) / 64] >> initials_of(phrase) % 64 & 1))
+	if (!may_have(words, phrase))
 		return false;
 	while (*phrase) {
 		if (phrase[0] == '*' && is_end(phrase + 1)) {

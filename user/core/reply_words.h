@@ -19,6 +19,7 @@
 
 struct reply_words {
 	uint64_t initials[REPLY_INITIALS / 64]; /* of all words: most phrases need no closer look */
+	bool hosts;				/* names of hosts are among them */
 	size_t count;
 	uint16_t begin[REPLY_TEXT_MAX / 2 + 1];
 	char bytes[REPLY_TEXT_MAX + 1]; /* the words, each with a NUL behind it */
