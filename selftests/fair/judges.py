@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Who judges: the product, candidates for it, and others' rules. rules.h has the options."""
 
-# R0: what DESIGN's settings have by default, but for the minimum of failures.
+# R0: the candidate with a minimum of five failures, as today. rules.h says what each part is.
 CANDIDATE = ("sent=1,dedupe=1,each=20,ignore=listed+unauthenticated+own,single=50,soft=rate+full+no_answer,"
              "breaker=4,trouble=rate+greylist+no_answer+unexplained")
 LATE = "wait=greylist+no_answer+unexplained,late=1800"
