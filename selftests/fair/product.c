@@ -65,7 +65,7 @@ static bool owner(void *arg, const char *domain, uint32_t *uid)
 static void *product_open(const struct sim *sim, const char *options)
 {
 	static const struct pipeline_ops ops = {
-		.role = role, .owner = owner, .suspend = suspend, .seed = 42};
+		.payer = {.role = role, .owner = owner}, .suspend = suspend, .seed = 42};
 	const struct verdict_rule rule = {
 		.window_s = option(options, "window", 3600),
 		.suspend_s = option(options, "suspend", 3600),
