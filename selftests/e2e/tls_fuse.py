@@ -318,13 +318,14 @@ def test_prober_ends_in_a_pause(host):
 
 
 def test_own_file_is_held(host):
-    """Where it is tried if the kernel takes probes: by each start, and by check."""
+    """Where it is tried if the kernel takes probes: by each start, and by check. The guard of a daemon
+    would see that fork(2) stands still as well, and could be the first."""
+    host.stop()
     with Fuse(host, host.binary) as fuse:
         fuse.lock()
         done = host.cli("check")
         equal(done.returncode, 0, "exit of check")
         equal(len(re.findall(rf"a FUSE file system of uid {fuse.uid} is ended", done.stderr)), 1, done.stderr)
-    host.stop()
     way = os.environ.pop("SMTPLIMIT_TLS_WAY")   # with which nothing is tried
     with Fuse(host, host.binary) as fuse:
         fuse.lock()
