@@ -63,8 +63,10 @@ static void run_journald(void)
 	fail_msg("journald does not listen");
 }
 
+/* It has read what was sent to its socket, which goes with it. */
 static void stop_journald(void)
 {
+	assert_int_equal(system("journalctl --sync"), 0);
 	kill(journald, SIGTERM);
 	waitpid(journald, NULL, 0);
 	journald = 0;
