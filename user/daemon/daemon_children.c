@@ -3,6 +3,7 @@
  * daemon_children.c - the table of the processes beside the daemon.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include "base/clock.h"
 #include "daemon.h"
@@ -53,8 +54,10 @@ int daemon_child_start(struct daemon *d, enum daemon_child_name name)
 		return fd;
 	child->source.fd = fd;
 	err = kinds[name]->serve ? daemon_watch(d, &child->source) : 0;
-	if (err)
+	if (err) {
+		log_error("%s cannot be served: %s", kinds[name]->what, strerror(-err));
 		daemon_child_stop(d, name);
+	}
 	return err;
 }
 

@@ -50,8 +50,8 @@ int daemon_tls_start(struct daemon *d)
 		remove_all(d);
 	else if (load(d, error, sizeof(error)))
 		give_up(d, error);
-	else
-		daemon_child_start(d, DAEMON_PROBER);
+	else if (daemon_child_start(d, DAEMON_PROBER) && d->tls)
+		give_up(d, "the prober is not watched");
 	return 0;
 }
 

@@ -62,10 +62,14 @@ bool hook_block_find(const struct hook_text *text, const char *name, const char 
 int hook_text_splice(struct hook_text *text, size_t begin, size_t end, const char *with,
 		     size_t size)
 {
-	size_t rest = text->size - end;
-	size_t changed = begin + size + rest;
-	char *bytes = malloc(changed + 1);
+	size_t rest, changed;
+	char *bytes;
 
+	if (begin > end || end > text->size)
+		return -EINVAL;
+	rest = text->size - end;
+	changed = begin + size + rest;
+	bytes = malloc(changed + 1);
 	if (!bytes)
 		return -ENOMEM;
 	memcpy(bytes, text->text, begin);

@@ -287,8 +287,14 @@ int postfix_restore(struct hook_text *text)
 
 		if (!kept)
 			return -ENOMEM;
-		hook_block_cut(text, block);
-		if (size)
+		/* A block with kept lines was written with a newline, which an editor took away. */
+		if (size && text->text[block.end - 1] != '\n') {
+			err = hook_text_splice(text, block.end, block.end, "\n", 1);
+			block.end++;
+		}
+		if (!err)
+			hook_block_cut(text, block);
+		if (!err && size)
 			err = hook_text_splice(text, begin, begin, kept, size);
 		free(kept);
 	}

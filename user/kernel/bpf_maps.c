@@ -304,11 +304,18 @@ int bpf_maps_stats(struct bpf_maps *maps, struct smtpl_stats *sum)
 	return err;
 }
 
+/* One of another version may have another size: the kernel would write past the structure. */
 int bpf_maps_losses(const struct bpf_maps *maps, struct smtpl_losses *losses)
 {
-	uint32_t zero = 0;
+	struct bpf_map_info info = {0};
+	__u32 size = sizeof(info), zero = 0;
 
-	return maps->fd[MAP_LOSSES] < 0 ? -ENOENT : map_get(maps, MAP_LOSSES, &zero, losses);
+	if (maps->fd[MAP_LOSSES] < 0)
+		return -ENOENT;
+	if (bpf_obj_get_info_by_fd(maps->fd[MAP_LOSSES], &info, &size))
+		return -errno;
+	return info.value_size == sizeof(*losses) ? map_get(maps, MAP_LOSSES, &zero, losses) :
+						    -ENOENT;
 }
 
 int bpf_maps_set_losses(struct bpf_maps *maps, const struct smtpl_losses *losses)

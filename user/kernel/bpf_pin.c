@@ -196,9 +196,10 @@ void bpf_pin_drop_unfit(struct bpf_object *obj, const char *pin_root)
 
 		if (path && is_short_lived(bpf_map__name(map)) && !map_fits(map, path) &&
 		    unlink(path) == 0)
-			dropped = true;
+			dropped |= strcmp(bpf_map__name(map), "smtpl_losses") != 0;
 	}
-	/* The probes of an earlier start would go on in a map that nobody reads. */
+	/* The probes of an earlier start would go on in a map that nobody reads; no program uses
+	 * that of losses. */
 	if (dropped)
 		bpf_pin_remove(pin_root, "link_tls_");
 }

@@ -25,12 +25,12 @@ static struct suspension_result carry_out(const struct suspension_place *place,
 	if (place->maps)
 		r.maps = s ? enforce_suspend(place->maps, id, &s->kernel) :
 			     enforce_release(place->maps, id);
-	if (r.maps)
+	if (s && r.maps)
 		return r;
 	r.domains = suspension_domains(place, id, s ? &s->kernel : NULL);
 	if (s && place->save)
 		r.saved = place->save(place->arg, s);
-	else if (!s && place->forget)
+	else if (!s && !r.maps && place->forget)
 		r.saved = place->forget(place->arg, id);
 	if (place->maps)
 		r.listed = place->list(place->arg);

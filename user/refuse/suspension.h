@@ -29,8 +29,9 @@ struct suspension_place {
 	void *arg;
 };
 
-/* What came of each step, 0 or -errno. When the maps fail, nothing has changed and no other step is
- * tried. Any other failure keeps no later step from being tried. */
+/* What came of each step, 0 or -errno. When the maps fail, a suspension has not begun and no other
+ * step is tried; one that does not end stays in the database, but its domains are let go. Any other
+ * failure keeps no later step from being tried. */
 struct suspension_result {
 	int maps;    /* -EPERM: root, a relay user or an exempt user, who can never be refused */
 	int domains; /* of what the account owns, for relays' sessions */

@@ -267,5 +267,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("agent_owners", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("daemon_owners", tests, NULL, NULL);
 }

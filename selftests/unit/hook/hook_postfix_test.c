@@ -372,6 +372,26 @@ static void test_what_cannot_be_done(void **state)
 	config_defaults(&config);
 }
 
+/* An editor has taken the newline at the end of the file: that of a block with kept lines. */
+static void test_a_block_without_its_end(void **state)
+{
+	static const char torn[] = "a = b\n" BEGIN("x") "#was: k = v\nk = ours, v\n";
+	char *bytes = strdup(torn);
+	struct hook_text text;
+
+	(void)state;
+	assert_non_null(bytes);
+	bytes = realloc(bytes, sizeof(torn) + 64);
+	strncat(bytes, END("x"), 63);
+	bytes[strlen(bytes) - 1] = '\0';
+	text = (struct hook_text){bytes, strlen(bytes)};
+	assert_int_equal(postfix_restore(&text), 0);
+	assert_string_equal(text.text, "a = b\nk = v\n");
+	assert_int_equal(text.size, strlen("a = b\nk = v\n"));
+	assert_int_equal(hook_text_splice(&text, text.size + 1, text.size + 1, "", 0), -EINVAL);
+	hook_text_free(&text);
+}
+
 static void test_lines(void **state)
 {
 	char bytes[] = " lost\n# c\na = b\n\n  c\n#d\n\t\n e\nf";
@@ -403,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_pickup_written_anew),
 		cmocka_unit_test(test_edits_in_our_block_stay),
 		cmocka_unit_test(test_what_cannot_be_done),
+		cmocka_unit_test(test_a_block_without_its_end),
 		cmocka_unit_test(test_lines),
 	};
 

@@ -208,7 +208,7 @@ static inline int set_up_reader(void **state)
 		return 0;
 	memset(&host, 0, sizeof(host));
 	host.reader.fd = -1;
-	snprintf(host.directory, sizeof(host.directory), "%s/smtplimit-postlog-XXXXXX", outside);
+	snprintf(host.directory, sizeof(host.directory), "%s/smtplimit-maillog-XXXXXX", outside);
 	assert_non_null(mkdtemp(host.directory));
 	snprintf(host.where, sizeof(host.where), "%s/mail.log", host.directory);
 	return 0;

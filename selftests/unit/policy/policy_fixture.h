@@ -41,7 +41,7 @@
 #define NOT_FOUND	"9:NOTFOUND ,"
 #define EVENT		"exim event=msg:delivery relay=101 id="
 
-static char run[] = "/tmp/door_test.XXXXXX";
+static char run[] = "/tmp/policy_test.XXXXXX";
 
 static inline int make_run(void **state)
 {
