@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Real Postfix and Exim deliver in plain text and by every kind of TLS, and what the kernel counts
 for each sender domain is what the server tallied. The kinds are STARTTLS, TLS from the first byte,
-and several messages over one TLS session. Prints the rows of the table that README shows."""
+and several messages over one TLS session. Prints rows of the table of selftests/README.md."""
 # ALONE: what it counts has to get its probes while the server keeps its greeting back
 import contextlib
 import sys

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Every mail client in the clear, with STARTTLS and with TLS from the first byte: what the kernel counts
 for it is what the server tallied, recipient by recipient. A client that brings TLS without symbols is
-opaque: counted for its account, never as outcomes. Prints the table that README shows."""
+opaque: counted for its account, never as outcomes. Prints the table of selftests/README.md."""
 import contextlib
 import itertools
 from concurrent.futures import ThreadPoolExecutor

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "config/config_value.h"
 #include "daemon.h"
 #include "kernel/host_addresses.h"
 #include "base/log.h"
@@ -14,19 +15,11 @@ struct uid_list {
 	size_t count;
 };
 
-static bool uids_hold(const struct config_uids *uids, uint32_t uid)
-{
-	for (size_t i = 0; i < uids->count; i++)
-		if (uids->uid[i] == uid)
-			return true;
-	return false;
-}
-
 static enum smtpl_role role_wanted(const struct config *c, uint32_t uid)
 {
-	if (uids_hold(&c->exempts, uid))
+	if (config_uids_has(&c->exempts, uid))
 		return SMTPL_ROLE_EXEMPT;
-	return uids_hold(&c->relays, uid) || uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
+	return config_uids_has(&c->relays, uid) || uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
 }
 
 struct stale {
