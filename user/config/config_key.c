@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include "core/reply_class.h"
 
 #define AT(field)	offsetof(struct config, field)
 #define PATH_LENGTH_MAX (PATH_MAX - 64)
@@ -54,6 +55,12 @@ void config_defaults(struct config *c)
 	c->rule.suspend_s = 3600;
 	c->rule.percent = 50;
 	c->rule.min_failures = 5;
+	c->rule.set_aside = 1u << REPLY_LISTED | 1u << REPLY_UNAUTHENTICATED;
+	c->rule.one_remote = 50;
+	c->rule.trouble_accounts = 4;
+	c->rule.trouble_share = 50;
+	c->rule.hard_percent = 25;
+	c->rule.warn = 80;
 	memcpy(c->ports, ports, sizeof(ports));
 	c->ports_count = sizeof(ports) / sizeof(ports[0]);
 	config_uids_default(&c->relays);
