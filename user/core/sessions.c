@@ -25,12 +25,14 @@ enum rcpt_state {
 struct rcpt {
 	uint64_t hash : RCPT_HASH_BITS; /* 0: its event was lost */
 	uint64_t state : 2;		/* enum rcpt_state */
+	char *address;			/* NULL: beyond the bound, or without memory */
 };
 
-_Static_assert(sizeof(struct rcpt) == 8, "SESSIONS_RCPTS_* are stated for 8 bytes");
+_Static_assert(sizeof(struct rcpt) == 16, "SESSIONS_RCPTS_* are stated for 16 bytes");
 
 struct transaction {
-	struct rcpt *rcpts; /* number N is rcpts[N - 1] */
+	struct rcpt *rcpts;   /* number N is rcpts[N - 1] */
+	char *sender_address; /* as of a recipient */
 	uint64_t sender;
 	uint32_t number; /* 0: none */
 	uint16_t rcpts_used;
@@ -45,6 +47,8 @@ struct session {
 	TAILQ_ENTRY(session) in_owner;
 	struct owner *owner;
 	uint64_t last_ns;
+	uint32_t pid; /* that opened it; 0: not known */
+	uint16_t port;
 	struct transaction transactions[SMTP_SENDERS]; /* by number modulo */
 };
 
@@ -55,6 +59,7 @@ struct holding {
 	struct session_queue queue;
 	size_t sessions;
 	size_t rcpts; /* room, not use */
+	size_t address_bytes;
 };
 
 struct owner {
@@ -69,7 +74,7 @@ struct sessions {
 	struct holding all;
 	struct table table;
 	struct table owners;
-	uint64_t mails[SMTPL_RCPTS_PER_MESSAGE];
+	struct session_mail mails[SMTPL_RCPTS_PER_MESSAGE];
 };
 
 struct sessions *sessions_new(uint64_t seed)
@@ -127,6 +132,43 @@ static struct session *oldest(const struct holding *h)
 	return TAILQ_FIRST(&h->queue);
 }
 
+/* ---- addresses ---- */
+
+static char *address_keep(struct sessions *t, struct session *s, const char *address)
+{
+	struct holding *own = &s->owner->holding;
+	size_t size = strnlen(address, SMTPL_ADDR_SIZE - 1) + 1;
+	char *copy;
+
+	if (own->address_bytes + size > SESSIONS_ADDRESSES_PER_UID ||
+	    t->all.address_bytes + size > SESSIONS_ADDRESSES_MAX)
+		return NULL;
+	copy = strndup(address, size - 1);
+	if (!copy)
+		return NULL;
+	own->address_bytes += size;
+	t->all.address_bytes += size;
+	return copy;
+}
+
+static void address_forget(struct sessions *t, struct session *s, char **address)
+{
+	size_t size = *address ? strlen(*address) + 1 : 0;
+
+	s->owner->holding.address_bytes -= size;
+	t->all.address_bytes -= size;
+	free(*address);
+	*address = NULL;
+}
+
+static void transaction_clear(struct sessions *t, struct session *s, struct transaction *x)
+{
+	address_forget(t, s, &x->sender_address);
+	for (uint32_t i = 0; i < x->rcpts_used; i++)
+		address_forget(t, s, &x->rcpts[i].address);
+	x->rcpts_used = 0;
+}
+
 static void session_forget(struct sessions *t, struct session *s)
 {
 	struct owner *owner = s->owner;
@@ -137,6 +179,7 @@ static void session_forget(struct sessions *t, struct session *s)
 	t->all.sessions--;
 	owner->holding.sessions--;
 	for (size_t i = 0; i < SMTP_SENDERS; i++) {
+		transaction_clear(t, s, &s->transactions[i]);
 		t->all.rcpts -= s->transactions[i].rcpts_room;
 		owner->holding.rcpts -= s->transactions[i].rcpts_room;
 		free(s->transactions[i].rcpts);
@@ -255,6 +298,16 @@ static struct rcpt *rcpt_get(struct sessions *t, struct session *s, struct trans
 	return &x->rcpts[number - 1];
 }
 
+void sessions_open(struct sessions *t, const struct smtpl_event_open *e, uint64_t now_ns)
+{
+	struct session *s = session_make(t, &e->head, now_ns);
+
+	if (!s)
+		return;
+	s->pid = e->pid;
+	s->port = (uint16_t)e->port;
+}
+
 void sessions_mail(struct sessions *t, const struct smtpl_event_path *e, uint64_t now_ns)
 {
 	struct session *s = session_find(t, &e->head, now_ns);
@@ -265,9 +318,10 @@ void sessions_mail(struct sessions *t, const struct smtpl_event_path *e, uint64_
 	if (!s)
 		return;
 	x = &s->transactions[e->txn % SMTP_SENDERS];
+	transaction_clear(t, s, x);
 	x->number = e->txn;
 	x->sender = e->hash;
-	x->rcpts_used = 0;
+	x->sender_address = address_keep(t, s, e->addr);
 }
 
 void sessions_rcpt(struct sessions *t, const struct smtpl_event_path *e, uint64_t now_ns)
@@ -276,8 +330,11 @@ void sessions_rcpt(struct sessions *t, const struct smtpl_event_path *e, uint64_
 	struct transaction *x = transaction_find(s, e->txn);
 	struct rcpt *rcpt = x ? rcpt_get(t, s, x, e->rcpt) : NULL;
 
-	if (rcpt)
-		rcpt->hash = e->hash;
+	if (!rcpt)
+		return;
+	rcpt->hash = e->hash;
+	address_forget(t, s, &rcpt->address);
+	rcpt->address = address_keep(t, s, e->addr);
 }
 
 void sessions_close(struct sessions *t, const struct smtpl_event *e)
@@ -306,25 +363,43 @@ uint64_t sessions_address_hash(const char *address)
 	return parser.hash;
 }
 
-/* Of a recipient no more bits than are kept of one on the wire. */
+/* No more bits than are kept of one on the wire. */
+uint64_t sessions_rcpt_identity(uint64_t rcpt_hash)
+{
+	return rcpt_hash & ((1ull << RCPT_HASH_BITS) - 1);
+}
+
 uint64_t sessions_mail_identity(uint64_t sender_hash, uint64_t rcpt_hash)
 {
-	uint64_t mail = hash_pair(sender_hash, rcpt_hash & ((1ull << RCPT_HASH_BITS) - 1));
+	uint64_t mail = hash_pair(sender_hash, sessions_rcpt_identity(rcpt_hash));
 
 	return mail ? mail : 1;
 }
 
 /* Without a recipient: tries towards the same host are retries of one mail while they are deferred.
- * */
+ */
 static size_t decide_host(struct sessions *t, const struct smtpl_event_outcome *e, uint64_t sender)
 {
-	uint64_t words[2];
+	uint64_t words[2], mail;
 
 	if (e->outcome != SMTP_DEFERRED)
 		return 0;
 	memcpy(words, e->dest, sizeof(words));
-	t->mails[0] = sessions_mail_identity(sender, hash_pair(words[0], words[1]));
+	mail = sessions_mail_identity(sender, hash_pair(words[0], words[1]));
+	t->mails[0] = (struct session_mail){.mail = mail, .rcpt = mail};
 	return 1;
+}
+
+/* Note what is known of a recipient as the nth of the decision. Returns how many there are then. */
+static size_t note_mail(struct sessions *t, const struct transaction *x, const struct rcpt *rcpt,
+			size_t n)
+{
+	if (!rcpt->hash)
+		return n;
+	t->mails[n] = (struct session_mail){.mail = sessions_mail_identity(x->sender, rcpt->hash),
+					    .rcpt = rcpt->hash,
+					    .recipient = rcpt->address};
+	return n + 1;
 }
 
 static size_t decide_one(struct sessions *t, const struct transaction *x, struct rcpt *rcpt,
@@ -333,8 +408,7 @@ static size_t decide_one(struct sessions *t, const struct transaction *x, struct
 	if (!rcpt)
 		return 0;
 	rcpt->state = state;
-	t->mails[0] = sessions_mail_identity(x->sender, rcpt->hash);
-	return rcpt->hash ? 1 : 0;
+	return note_mail(t, x, rcpt, 0);
 }
 
 /* The nth of those that RCPT did not refuse. */
@@ -360,19 +434,14 @@ static size_t decide_rest(struct sessions *t, struct transaction *x, uint32_t co
 			continue;
 		rcpt->state = RCPT_DECIDED;
 		taken++;
-		if (rcpt->hash)
-			t->mails[known++] = sessions_mail_identity(x->sender, rcpt->hash);
+		known = note_mail(t, x, rcpt, known);
 	}
 	return known;
 }
 
-size_t sessions_decide(struct sessions *t, const struct smtpl_event_outcome *e, uint64_t now_ns,
-		       const uint64_t **mails)
+static size_t decide(struct sessions *t, struct session *s, struct transaction *x,
+		     const struct smtpl_event_outcome *e)
 {
-	struct session *s = session_find(t, &e->head, now_ns);
-	struct transaction *x = transaction_find(s, e->txn);
-
-	*mails = t->mails;
 	switch (e->subject) {
 	case SMTP_SUBJECT_SESSION:
 		return decide_host(t, e, 0);
@@ -385,6 +454,19 @@ size_t sessions_decide(struct sessions *t, const struct smtpl_event_outcome *e, 
 	default:
 		return x ? decide_rest(t, x, e->count) : 0;
 	}
+}
+
+struct session_decision sessions_decide(struct sessions *t, const struct smtpl_event_outcome *e,
+					uint64_t now_ns)
+{
+	struct session *s = session_find(t, &e->head, now_ns);
+	struct transaction *x = transaction_find(s, e->txn);
+
+	return (struct session_decision){.mails = t->mails,
+					 .known = decide(t, s, x, e),
+					 .sender = x ? x->sender_address : NULL,
+					 .pid = s ? s->pid : 0,
+					 .port = s ? s->port : 0};
 }
 
 void sessions_expire(struct sessions *t, uint64_t now_ns, uint64_t idle_ns, size_t budget)

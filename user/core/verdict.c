@@ -3,27 +3,65 @@
  * verdict.c - the rule: when is an account suspended. Pure.
  *
  * Nothing here overflows: a window has at most 86400 slots of 32-bit counts, so its sums stay below
- * 2^50 and 2000 times one of them below 2^61.
+ * 2^50 and 10000 times one of them below 2^64.
  */
 #include "verdict.h"
 
-struct verdict verdict_decide(const struct window_counts *counts, const struct verdict_rule *rule)
+static uint64_t larger(uint64_t a, uint64_t b)
 {
-	struct verdict verdict = {.bad = counts->deferred + counts->failed};
-	uint64_t total = verdict.bad + counts->delivered;
-
-	if (total == 0)
-		return verdict;
-	verdict.percent = 100 * verdict.bad / total;
-	/* The rule's percent is whole, so comparing with the cut one is exact. */
-	verdict.suspend = verdict.bad >= rule->min_failures && verdict.percent >= rule->percent;
-	return verdict;
+	return a > b ? a : b;
 }
 
-int verdict_permille(const struct window_counts *counts)
+/* The least number of failures that is over the line beside so many deliveries. */
+static uint64_t line(uint64_t delivered, const struct verdict_rule *rule)
 {
-	uint64_t bad = counts->deferred + counts->failed;
-	uint64_t total = bad + counts->delivered;
+	uint64_t rest = 100 - rule->percent, least = rule->min_failures, lead;
+
+	if (delivered && !rest)
+		return UINT64_MAX;
+	if (delivered)
+		least = larger(least, (rule->percent * delivered + rest - 1) / rest);
+	lead = rule->lead ? delivered + rule->lead : 0;
+	return larger(least, lead < VERDICT_LEAD_FAILURES ? lead : VERDICT_LEAD_FAILURES);
+}
+
+static bool is_over_second(const struct tally *t, uint64_t mails, const struct verdict_rule *rule)
+{
+	return rule->hard_recipients && t->unknown >= rule->hard_recipients &&
+	       100 * t->unknown >= rule->hard_percent * mails;
+}
+
+struct verdict verdict_decide(const struct tally *t, const struct verdict_rule *rule)
+{
+	uint64_t total = t->bad + t->delivered, least = line(t->delivered, rule);
+	struct verdict v = {.bad = t->bad};
+
+	if (total > 0)
+		v.percent = 100 * t->bad / total;
+	v.suspend =
+		t->bad >= least || is_over_second(t, t->delivered + t->deferred + t->failed, rule);
+	v.headroom = v.suspend ? 0 : least == UINT64_MAX ? UINT64_MAX : least - t->bad;
+	v.near = rule->warn && rule->warn < 100 && t->bad > 0 &&
+		 100 * t->bad >= (uint64_t)rule->warn * rule->min_failures &&
+		 10000 * t->bad >= (uint64_t)rule->warn * rule->percent * total;
+	return v;
+}
+
+/* What is not charged, and failures of one address, make fewer failures than there are mails, never
+ * more; deliveries are exact. */
+bool verdict_is_open(const struct window_counts *c, const struct verdict_rule *rule)
+{
+	uint64_t bad = c->deferred + c->failed, warn = rule->warn ? rule->warn : 100;
+
+	if (rule->hard_recipients && bad >= rule->hard_recipients)
+		return true;
+	return 100 * bad >= warn * rule->min_failures &&
+	       10000 * bad >= warn * rule->percent * (bad + c->delivered);
+}
+
+int verdict_permille(uint64_t bad, uint64_t delivered)
+{
+	uint64_t total = bad + delivered;
 
 	if (total == 0)
 		return -1;

@@ -30,19 +30,60 @@ struct verdict_rule {
 	int64_t defer_grace_s;	  /* 0..3600 */
 	uint32_t hard_recipients; /* different unknown recipients, 20..1000000; 0: off */
 	uint32_t hard_percent;	  /* and their percentage of the mails, 1..100 */
+	uint32_t rare_remote; /* failures at one remote that few other accounts write to are at most
+			       * one_remote percent, up to so many of them; 0: off */
+	uint32_t lead; /* below VERDICT_LEAD_FAILURES failures they must be so many more than the
+			* deliveries, 0..20 */
 	uint32_t warn; /* percentage of the way to the line, 1..99; 0 or 100: no notice */
 };
 
-struct verdict {
-	bool suspend;
-	uint64_t bad;	  /* deferred + failed */
-	uint32_t percent; /* cut to a whole number; 0 without a mail */
+#define VERDICT_LEAD_FAILURES 25
+
+struct remotes;
+
+/* What counts of the mails in a window. */
+struct tally {
+	uint64_t delivered;
+	uint64_t deferred;
+	uint64_t failed;
+	uint64_t bad;	  /* of deferred + failed, as many as one remote may have */
+	uint64_t unknown; /* different recipients that do not exist */
+	int64_t next_s;	  /* the second at which a further deferral counts, or INT64_MAX */
 };
 
-/* suspend: 100 * bad >= rule->percent * (bad + delivered), and bad >= rule->min_failures. */
-struct verdict verdict_decide(const struct window_counts *counts, const struct verdict_rule *rule);
+/* Room for counting, 256 KiB, used again and again. NULL without memory; freed by free(). */
+struct tally_room;
+struct tally_room *tally_room_new(void);
 
-/* Percent in tenths, rounded half up, or -1 without a mail. */
-int verdict_permille(const struct window_counts *counts);
+/* Count, as of the last slide. One failing recipient counts once, and once more for each further
+ * TALLY_RECIPIENT_MAILS mails. Mails at a remote that is in trouble are marked as excused, and stay
+ * so. remotes: NULL, nothing is known but these marks. */
+#define TALLY_RECIPIENT_MAILS 20
+struct tally tally_window(const struct window *w, const struct verdict_rule *rule,
+			  const struct remotes *remotes, struct tally_room *room, int64_t now_s);
+
+/* Is a failure of this class charged to nobody, whatever the remote: this host's own fault, or set
+ * aside? */
+bool verdict_sets_aside(const struct verdict_rule *rule, enum reply_class class);
+/* May a remote be in trouble by failures of this class? */
+bool verdict_is_trouble(enum reply_class class);
+
+struct verdict {
+	bool suspend;
+	bool near; /* rule->warn percent of the way to the line, or more */
+	uint64_t bad;
+	uint32_t percent;  /* cut to a whole number; 0 without a mail */
+	uint64_t headroom; /* further failures until the line; UINT64_MAX: no number suffices */
+};
+
+/* suspend: 100 * bad >= rule->percent * (bad + delivered), and bad >= rule->min_failures; or the
+ * second line, hard_recipients. */
+struct verdict verdict_decide(const struct tally *tally, const struct verdict_rule *rule);
+
+/* Can the verdict on a window with these mails be anything but "no"? Costs nothing. */
+bool verdict_is_open(const struct window_counts *counts, const struct verdict_rule *rule);
+
+/* Percent of bad in tenths, rounded half up, or -1 without a mail. */
+int verdict_permille(uint64_t bad, uint64_t delivered);
 
 #endif

@@ -1,146 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * window.c - the mails of one account over the last seconds: a ring of seconds with their counts,
- * and a table of the deferred mails that may still be delivered or fail.
- *
- * Entries of the pending table are named by number from 1, so that zeroed memory is an empty list.
- * Each is in a hash chain and in a list ordered by second: the list makes "left the window" and
- * "the oldest" cost nothing.
+ * and what an outcome does to them and to the entries (window_mails.c). Every entry that is inside
+ * is in the count of its second.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include "base/hash.h"
-#include "window.h"
+#include "base/clock.h"
+#include "window_mails.h"
 
-#define SLOTS_ROOM_MIN	 4
-#define PENDING_ROOM_MIN 4
+#define SLOTS_ROOM_MIN 4
 
-struct window_mail {
-	uint64_t mail;
-	int64_t second;
-	uint16_t older;
-	uint16_t newer; /* in the free list: the next free entry */
-	uint16_t chain; /* the next entry of the same bucket */
-	uint16_t head;	/* the first entry of the bucket with this entry's number */
-};
-
-_Static_assert(WINDOW_PENDING_MAX <= UINT16_MAX, "entry numbers are 16 bits wide");
-_Static_assert((WINDOW_PENDING_MAX & (WINDOW_PENDING_MAX - 1)) == 0, "rooms are powers of two");
-
-/* ---- pending mails ---- */
-
-static struct window_mail *mail_at(const struct window *w, uint16_t number)
-{
-	return &w->pending[number - 1];
-}
-
-static uint16_t *mail_bucket(const struct window *w, uint64_t mail)
-{
-	return &w->pending[hash_word(mail) & (w->pending_room - 1u)].head;
-}
-
-static uint16_t pending_find(const struct window *w, uint64_t mail)
-{
-	uint16_t number = w->pending_used ? *mail_bucket(w, mail) : 0;
-
-	while (number && mail_at(w, number)->mail != mail)
-		number = mail_at(w, number)->chain;
-	return number;
-}
-
-static void pending_link(struct window *w, uint16_t number)
-{
-	struct window_mail *m = mail_at(w, number);
-	uint16_t older = w->pending_newest;
-
-	while (older && mail_at(w, older)->second > m->second)
-		older = mail_at(w, older)->older;
-	m->older = older;
-	m->newer = older ? mail_at(w, older)->newer : w->pending_oldest;
-	*(older ? &mail_at(w, older)->newer : &w->pending_oldest) = number;
-	*(m->newer ? &mail_at(w, m->newer)->older : &w->pending_newest) = number;
-}
-
-static void pending_unlink(struct window *w, uint16_t number)
-{
-	const struct window_mail *m = mail_at(w, number);
-
-	*(m->older ? &mail_at(w, m->older)->newer : &w->pending_oldest) = m->newer;
-	*(m->newer ? &mail_at(w, m->newer)->older : &w->pending_newest) = m->older;
-}
-
-/* There is a free entry. */
-static void pending_insert(struct window *w, uint64_t mail, int64_t second)
-{
-	uint16_t number = w->pending_free;
-	struct window_mail *m = mail_at(w, number);
-	uint16_t *bucket = mail_bucket(w, mail);
-
-	w->pending_free = m->newer;
-	m->mail = mail;
-	m->second = second;
-	m->chain = *bucket;
-	*bucket = number;
-	pending_link(w, number);
-	w->pending_used++;
-}
-
-static void pending_remove(struct window *w, uint16_t number)
-{
-	struct window_mail *m = mail_at(w, number);
-	uint16_t *at = mail_bucket(w, m->mail);
-
-	while (*at != number)
-		at = &mail_at(w, *at)->chain;
-	*at = m->chain;
-	pending_unlink(w, number);
-	m->newer = w->pending_free;
-	w->pending_free = number;
-	w->pending_used--;
-}
-
-/* Move all to a table with `room` entries, more than there are mails. */
-static int pending_resize(struct window *w, uint16_t room)
-{
-	struct window old = *w;
-
-	w->pending = calloc(room, sizeof(*w->pending));
-	if (!w->pending) {
-		w->pending = old.pending;
-		return -ENOMEM;
-	}
-	w->pending_room = room;
-	w->pending_used = w->pending_oldest = w->pending_newest = w->pending_free = 0;
-	for (uint16_t number = room; number > 0; number--) {
-		mail_at(w, number)->newer = w->pending_free;
-		w->pending_free = number;
-	}
-	for (uint16_t n = old.pending_oldest; n; n = mail_at(&old, n)->newer)
-		pending_insert(w, mail_at(&old, n)->mail, mail_at(&old, n)->second);
-	free(old.pending);
-	return 0;
-}
-
-static int pending_reserve(struct window *w)
-{
-	if (w->pending_used < w->pending_room)
-		return 0;
-	if (w->pending_room < WINDOW_PENDING_MAX)
-		return pending_resize(w, w->pending_room ? 2 * w->pending_room : PENDING_ROOM_MIN);
-	pending_remove(w, w->pending_oldest);
-	return 0;
-}
-
-static void pending_trim(struct window *w)
-{
-	if (w->pending_used == 0 && w->pending_room > 0) {
-		free(w->pending);
-		w->pending = NULL;
-		w->pending_room = w->pending_free = 0;
-	} else if (w->pending_room > PENDING_ROOM_MIN && w->pending_used < w->pending_room / 4) {
-		pending_resize(w, w->pending_room / 2); /* without memory it stays as it is */
-	}
-}
+/* A mail server gives times and ages in whole seconds, each rounded. What it says to be younger
+ * than a pending mail by more is another message. */
+#define AGE_ERROR_S 2
 
 /* ---- seconds ---- */
 
@@ -261,88 +134,197 @@ static void slot_put(struct window *w, int64_t second, enum smtp_outcome outcome
 		count_add(&slot->failed, &w->sum.failed, n);
 }
 
-/* Take back the deferral of a pending mail. Restored data may lack it: it is not trusted. */
-static void slot_take(struct window *w, int64_t second)
+/* Take an entry that is inside out of the count. Restored data may lack it: it is not trusted. */
+static void slot_take(struct window *w, const struct window_mail *m)
 {
-	struct window_slot *slot = slot_find(w, second);
+	struct window_slot *slot = window_is_inside(m) ? slot_find(w, m->second) : NULL;
+	uint32_t *count = NULL;
 
-	if (slot && slot->deferred > 0) {
-		slot->deferred--;
-		w->sum.deferred--;
-	}
+	if (slot)
+		count = m->outcome == SMTP_DEFERRED ? &slot->deferred : &slot->failed;
+	if (!count || *count == 0)
+		return;
+	--*count;
+	--*(m->outcome == SMTP_DEFERRED ? &w->sum.deferred : &w->sum.failed);
 }
 
 /* ---- the window ---- */
 
-/* A further deferral of a pending mail. */
-static int mail_retry(struct window *w, uint16_t number, int64_t second)
+static void mails_evict(struct window *w)
 {
-	struct window_mail *m = mail_at(w, number);
+	uint16_t number = w->failed.oldest ? w->failed.oldest : w->pending.oldest;
+	struct window_mail *m = window_mail_at(w, number);
 
-	if (second <= m->second)
+	if (m->outcome == SMTP_FAILED && window_has_recipient(w, m->rcpt, m))
+		slot_take(w, m);
+	window_mail_remove(w, m);
+}
+
+static int mails_reserve(struct window *w)
+{
+	if (w->mails_used == WINDOW_MAILS_MAX)
+		mails_evict(w);
+	return window_mails_grow(w);
+}
+
+/* When an outcome's mail was first tried, as far as the outcome says. */
+static int64_t date_of(const struct outcome *o)
+{
+	int64_t second = o->time_ns / NS_PER_S;
+
+	return o->age_s > 0 ? second - o->age_s : second;
+}
+
+static struct window_mail entry_of(const struct outcome *o, int64_t date, bool inside)
+{
+	return (struct window_mail){.mail = o->mail,
+				    .rcpt = o->rcpt,
+				    .second = (int32_t)date,
+				    .remote = o->remote,
+				    .outcome = o->outcome,
+				    .class = o->class,
+				    .flags = inside ? 0 : WINDOW_MAIL_PAST};
+}
+
+/* A mail that is not known to be pending. */
+static int mail_new(struct window *w, const struct outcome *o, int64_t date,
+		    enum outcome_counted *counted)
+{
+	struct window_mail m = entry_of(o, date, true);
+	bool again =
+		o->mail && o->outcome != SMTP_DELIVERED && window_has_recipient(w, o->rcpt, NULL);
+
+	if (slots_reserve(w) || (o->mail && o->outcome != SMTP_DELIVERED && mails_reserve(w)))
+		return -ENOMEM;
+	slot_put(w, date, o->outcome, o->mail ? 1 : o->count);
+	if (o->mail && o->outcome != SMTP_DELIVERED)
+		window_mail_insert(w, &m);
+	*counted = again ? COUNTED_SAME_RECIPIENT : COUNTED_MAIL;
+	return 0;
+}
+
+/* Of before the window: that it is pending must be known. */
+static int mail_past(struct window *w, const struct outcome *o, int64_t date, int64_t now_s)
+{
+	struct window_mail m = entry_of(o, date, false);
+
+	if (!o->mail || o->outcome != SMTP_DEFERRED || date <= now_s - WINDOW_PENDING_S)
 		return 0;
+	if (mails_reserve(w))
+		return -ENOMEM;
+	window_mail_insert(w, &m);
+	return 0;
+}
+
+/* A pending mail is delivered, or fails: where it stands, unless this is of a younger message. */
+static int mail_end(struct window *w, struct window_mail *m, const struct outcome *o, int64_t date,
+		    enum outcome_counted *counted)
+{
+	struct window_mail end = entry_of(o, date, true);
+
 	if (slots_reserve(w))
 		return -ENOMEM;
-	slot_take(w, m->second);
-	pending_unlink(w, number);
-	m->second = second;
-	pending_link(w, number);
-	slot_put(w, second, SMTP_DEFERRED, 1);
+	slot_take(w, m);
+	window_mail_remove(w, m);
+	slot_put(w, date, o->outcome, 1);
+	if (o->outcome == SMTP_FAILED)
+		window_mail_insert(w, &end);
+	window_mails_trim(w);
 	slots_trim(w);
+	*counted = COUNTED_RETRY;
 	return 0;
 }
 
-static int mail_new(struct window *w, uint64_t mail, int64_t second)
+static int pending_add(struct window *w, struct window_mail *m, const struct outcome *o,
+		       int64_t gone_s, enum outcome_counted *counted)
 {
-	if (slots_reserve(w) || pending_reserve(w))
-		return -ENOMEM;
-	slot_put(w, second, SMTP_DEFERRED, 1);
-	pending_insert(w, mail, second);
-	return 0;
-}
+	int64_t date = date_of(o);
+	bool younger = o->age_s != OUTCOME_AGE_UNKNOWN && date > (int64_t)m->second + AGE_ERROR_S;
 
-static int mail_end(struct window *w, uint16_t number, const struct record *r)
-{
-	if (slots_reserve(w))
-		return -ENOMEM;
-	slot_take(w, mail_at(w, number)->second);
-	pending_remove(w, number);
-	pending_trim(w);
-	slot_put(w, r->second, r->outcome, 1);
-	slots_trim(w);
-	return 0;
-}
-
-int window_add(struct window *w, const struct record *r, int64_t now_s, int64_t length_s)
-{
-	uint16_t number;
-
-	if (r->outcome != SMTP_DELIVERED && r->outcome != SMTP_DEFERRED &&
-	    r->outcome != SMTP_FAILED)
+	if (!younger)
+		date = m->second;
+	*counted = COUNTED_OLD;
+	if (o->outcome != SMTP_DEFERRED) {
+		if (date > gone_s && (younger || window_is_inside(m)))
+			return mail_end(w, m, o, date, counted);
+		window_mail_remove(w, m);
+		window_mails_trim(w);
 		return 0;
+	}
+	if (!window_is_inside(m) && younger && date > gone_s) {
+		if (slots_reserve(w))
+			return -ENOMEM;
+		window_mail_remove(w, m);
+		return mail_new(w, o, date, counted);
+	}
+	m->class = o->class;
+	m->remote = o->remote;
+	m->flags &= ~WINDOW_MAIL_EXCUSED;
+	if (window_is_inside(m))
+		*counted = COUNTED_RETRY;
+	return 0;
+}
+
+int window_add(struct window *w, const struct outcome *o, int64_t now_s, int64_t length_s,
+	       enum outcome_counted *counted)
+{
+	int64_t date = date_of(o), gone_s = now_s - length_s;
+	struct window_mail *m;
+
 	window_slide(w, now_s, length_s);
-	if (r->second <= now_s - length_s || r->count == 0)
-		return 0;
-	number = r->mail ? pending_find(w, r->mail) : 0;
-	if (number)
-		return r->outcome == SMTP_DEFERRED ? mail_retry(w, number, r->second) :
-						     mail_end(w, number, r);
-	if (r->mail && r->outcome == SMTP_DEFERRED)
-		return mail_new(w, r->mail, r->second);
-	if (slots_reserve(w))
-		return -ENOMEM;
-	slot_put(w, r->second, r->outcome, r->mail ? 1 : r->count);
+	m = window_pending_find(w, o);
+	if (m)
+		return pending_add(w, m, o, gone_s, counted);
+	if (date > gone_s)
+		return mail_new(w, o, date, counted);
+	*counted = COUNTED_OLD;
+	return mail_past(w, o, date, now_s);
+}
+
+int window_note(struct window *w, const struct outcome *o, int64_t now_s, int64_t length_s)
+{
+	struct window_mail *m;
+
+	window_slide(w, now_s, length_s);
+	m = window_pending_find(w, o);
+	if (!m)
+		return mail_past(w, o, date_of(o), now_s);
+	if (o->outcome != SMTP_DEFERRED) {
+		slot_take(w, m);
+		window_mail_remove(w, m);
+		window_mails_trim(w);
+		slots_trim(w);
+	}
 	return 0;
+}
+
+/* What has left the window: failed mails go, pending ones are remembered. */
+static void mails_slide(struct window *w, int64_t now_s, int64_t gone_s)
+{
+	uint16_t next;
+
+	while (w->failed.oldest && window_mail_at(w, w->failed.oldest)->second <= gone_s)
+		window_mail_remove(w, window_mail_at(w, w->failed.oldest));
+	for (;;) {
+		next = w->pending_past ? window_mail_at(w, w->pending_past)->newer :
+					 w->pending.oldest;
+		if (!next || window_mail_at(w, next)->second > gone_s)
+			break;
+		window_mail_at(w, next)->flags |= WINDOW_MAIL_PAST;
+		w->pending_past = next;
+	}
+	while (w->pending.oldest &&
+	       window_mail_at(w, w->pending.oldest)->second <= now_s - WINDOW_PENDING_S)
+		window_mail_remove(w, window_mail_at(w, w->pending.oldest));
+	window_mails_trim(w);
 }
 
 void window_slide(struct window *w, int64_t now_s, int64_t length_s)
 {
-	int64_t gone = now_s - length_s;
+	int64_t gone_s = now_s - length_s;
 
-	while (w->pending_used > 0 && mail_at(w, w->pending_oldest)->second <= gone)
-		pending_remove(w, w->pending_oldest);
-	pending_trim(w);
-	while (w->slots_used > 0 && slot_at(w, 0)->second <= gone)
+	mails_slide(w, now_s, gone_s);
+	while (w->slots_used > 0 && slot_at(w, 0)->second <= gone_s)
 		slots_pop(w);
 	slots_trim(w);
 }
@@ -354,7 +336,7 @@ struct window_counts window_counts(const struct window *w)
 
 bool window_empty(const struct window *w)
 {
-	return w->slots_used == 0;
+	return w->slots_used == 0 && w->mails_used == 0;
 }
 
 int64_t window_next_change(const struct window *w, int64_t length_s)
@@ -362,12 +344,45 @@ int64_t window_next_change(const struct window *w, int64_t length_s)
 	return w->slots_used > 0 ? slot_at(w, 0)->second + length_s : INT64_MAX;
 }
 
-void window_clear(struct window *w)
+static void slots_clear(struct window *w)
 {
 	free(w->slots);
-	free(w->pending);
+	w->slots = NULL;
+	w->slots_first = w->slots_used = w->slots_room = 0;
+	w->sum = (struct window_counts){0};
+}
+
+void window_release(struct window *w)
+{
+	slots_clear(w);
+	while (w->failed.oldest)
+		window_mail_remove(w, window_mail_at(w, w->failed.oldest));
+	for (uint16_t n = w->pending.oldest; n; n = window_mail_at(w, n)->newer)
+		window_mail_at(w, n)->flags |= WINDOW_MAIL_PAST;
+	w->pending_past = w->pending.newest;
+	window_mails_trim(w);
+}
+
+void window_clear(struct window *w)
+{
+	slots_clear(w);
+	free(w->mails);
 	*w = (struct window){0};
 }
+
+struct window_mail *window_mail_inside(const struct window *w, const struct window_mail *previous)
+{
+	bool failed = !previous || previous->outcome == SMTP_FAILED;
+	uint16_t number = previous ? previous->older : w->failed.newest;
+
+	if (failed && !number)
+		number = w->pending.newest;
+	while (number && number != w->pending_past && !window_is_inside(window_mail_at(w, number)))
+		number = window_mail_at(w, number)->older;
+	return number && number != w->pending_past ? window_mail_at(w, number) : NULL;
+}
+
+/* ---- saving ---- */
 
 bool window_slot(const struct window *w, size_t i, struct window_slot *slot)
 {
@@ -377,16 +392,13 @@ bool window_slot(const struct window *w, size_t i, struct window_slot *slot)
 	return true;
 }
 
-bool window_pending(const struct window *w, size_t *cursor, struct window_pending *pending)
+const struct window_mail *window_mail(const struct window *w, const struct window_mail *previous)
 {
-	uint16_t number = *cursor == 0 ? w->pending_oldest : mail_at(w, *cursor)->newer;
+	uint16_t number = previous ? previous->newer : w->pending.oldest;
 
-	if (number == 0)
-		return false;
-	pending->mail = mail_at(w, number)->mail;
-	pending->second = mail_at(w, number)->second;
-	*cursor = number;
-	return true;
+	if (!number && (!previous || previous->outcome == SMTP_DEFERRED))
+		number = w->failed.oldest;
+	return number ? window_mail_at(w, number) : NULL;
 }
 
 int window_restore_slot(struct window *w, const struct window_slot *slot)
@@ -404,19 +416,22 @@ int window_restore_slot(struct window *w, const struct window_slot *slot)
 	return 0;
 }
 
-int window_restore_pending(struct window *w, const struct window_pending *pending)
+int window_restore_mail(struct window *w, const struct window_mail *m)
 {
-	const struct window_slot *slot = slot_find(w, pending->second);
+	const struct window_slot *slot = slot_find(w, m->second);
+	uint32_t count = 0;
 
-	if (!pending->mail || !slot || !slot->deferred || pending_find(w, pending->mail))
+	if (slot)
+		count = m->outcome == SMTP_DEFERRED ? slot->deferred : slot->failed;
+	if (!m->mail || w->mails_used == WINDOW_MAILS_MAX || (window_is_inside(m) && !count))
 		return 0;
-	if (pending_reserve(w))
+	if (mails_reserve(w))
 		return -ENOMEM;
-	pending_insert(w, pending->mail, pending->second);
+	window_mail_insert(w, m);
 	return 0;
 }
 
 size_t window_bytes(const struct window *w)
 {
-	return w->slots_room * sizeof(*w->slots) + w->pending_room * sizeof(*w->pending);
+	return w->slots_room * sizeof(*w->slots) + w->mails_room * sizeof(*w->mails);
 }

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * tally.c - what counts of the mails in a window: whose fault a failure is, and that one address,
+ * or one remote, is not taken for many. verdict.h has the settings. Pure.
+ */
+#include <stdlib.h>
+#include "base/hash.h"
+#include "remotes.h"
+#include "verdict.h"
+
+#define CELLS 8192 /* twice WINDOW_MAILS_MAX, so chains stay short */
+
+_Static_assert(CELLS >= 2 * WINDOW_MAILS_MAX, "there is always a free cell");
+
+#define BIT(class) (1u << (class))
+
+/* Failures that say nothing of the address, but of how the remote feels. */
+#define SOFT (BIT(REPLY_RATE) | BIT(REPLY_FULL) | BIT(REPLY_NO_ANSWER))
+#define TROUBLE                                                                                    \
+	(BIT(REPLY_RATE) | BIT(REPLY_GREYLIST) | BIT(REPLY_NO_ANSWER) | BIT(REPLY_UNEXPLAINED))
+#define GRACE (BIT(REPLY_GREYLIST) | BIT(REPLY_NO_ANSWER) | BIT(REPLY_UNEXPLAINED))
+
+struct cell {
+	uint64_t key;
+	uint32_t epoch; /* of the count */
+	uint32_t count;
+};
+
+/* How many were seen of each key, in the count `epoch`. */
+struct tally_room {
+	uint32_t epoch;
+	struct cell recipients[CELLS];
+	struct cell soft[CELLS]; /* remotes */
+	struct cell rare[CELLS];
+};
+
+struct tally_room *tally_room_new(void)
+{
+	return calloc(1, sizeof(struct tally_room));
+}
+
+/* How many were there before. */
+static uint32_t seen_before(const struct tally_room *room, struct cell *cells, uint64_t key)
+{
+	size_t i = hash_word(key) % CELLS;
+
+	while (cells[i].epoch == room->epoch && cells[i].key != key)
+		i = (i + 1) % CELLS;
+	if (cells[i].epoch != room->epoch)
+		cells[i] = (struct cell){.key = key, .epoch = room->epoch};
+	return cells[i].count++;
+}
+
+bool verdict_sets_aside(const struct verdict_rule *rule, enum reply_class class)
+{
+	return (rule->set_aside | BIT(REPLY_OWN)) & BIT(class);
+}
+
+bool verdict_is_trouble(enum reply_class class)
+{
+	return TROUBLE & BIT(class);
+}
+
+static bool is_excused(struct window_mail *m, const struct verdict_rule *rule,
+		       const struct remotes *remotes, int64_t now_s)
+{
+	if (m->flags & WINDOW_MAIL_EXCUSED)
+		return true;
+	if (!remotes || !verdict_is_trouble(m->class))
+		return false;
+	if (!remotes_trouble(remotes, m->remote, now_s, rule->trouble_accounts,
+			     rule->trouble_share) &&
+	    (m->class != REPLY_NO_ANSWER ||
+	     !remotes_trouble(remotes, REMOTES_ANYWHERE, now_s, rule->trouble_accounts,
+			      rule->trouble_share)))
+		return false;
+	m->flags |= WINDOW_MAIL_EXCUSED;
+	return true;
+}
+
+static bool is_charged(struct window_mail *m, const struct verdict_rule *rule,
+		       const struct remotes *remotes, int64_t now_s, int64_t *next_s)
+{
+	if (verdict_sets_aside(rule, m->class) || is_excused(m, rule, remotes, now_s))
+		return false;
+	if (m->outcome != SMTP_DEFERRED || !(GRACE & BIT(m->class)) ||
+	    now_s >= m->second + rule->defer_grace_s)
+		return true;
+	if (m->second + rule->defer_grace_s < *next_s)
+		*next_s = m->second + rule->defer_grace_s;
+	return false;
+}
+
+/* The most failures at one remote, of some kind. */
+struct worst {
+	uint64_t soft;
+	uint64_t rare;
+};
+
+static void count_worst(struct worst *worst, const struct window_mail *m,
+			const struct verdict_rule *rule, const struct remotes *remotes,
+			struct tally_room *room, int64_t now_s)
+{
+	uint64_t n;
+
+	if (!m->remote)
+		return;
+	if (SOFT & BIT(m->class)) {
+		n = seen_before(room, room->soft, m->remote) + 1u;
+		worst->soft = n > worst->soft ? n : worst->soft;
+	}
+	if (rule->rare_remote && remotes && remotes_rare(remotes, m->remote, now_s)) {
+		n = seen_before(room, room->rare, m->remote) + 1u;
+		worst->rare = n > worst->rare ? n : worst->rare;
+	}
+}
+
+/* Of the worst remote's failures only as many as keep it at `percent` of all. */
+static uint64_t capped(uint64_t all, uint64_t worst, uint32_t percent)
+{
+	uint64_t most;
+
+	if (percent >= 100)
+		return all;
+	most = (all - worst) * percent / (100 - percent);
+	return worst > most ? all - worst + most : all;
+}
+
+static uint64_t bad_of(uint64_t all, const struct worst *worst, const struct verdict_rule *rule)
+{
+	uint64_t bad = capped(all, worst->soft, rule->one_remote), rare;
+
+	if (worst->rare >= rule->rare_remote)
+		return bad;
+	rare = capped(all, worst->rare, rule->one_remote);
+	return rare < bad ? rare : bad;
+}
+
+struct tally tally_window(const struct window *w, const struct verdict_rule *rule,
+			  const struct remotes *remotes, struct tally_room *room, int64_t now_s)
+{
+	struct window_counts rest = window_counts(w);
+	struct tally t = {.delivered = rest.delivered, .next_s = INT64_MAX};
+	struct worst worst = {0};
+	uint32_t before;
+
+	if (++room->epoch == 0)
+		*room = (struct tally_room){.epoch = 1};
+	for (struct window_mail *m = window_mail_inside(w, NULL); m; m = window_mail_inside(w, m)) {
+		--*(m->outcome == SMTP_DEFERRED ? &rest.deferred : &rest.failed);
+		if (!is_charged(m, rule, remotes, now_s, &t.next_s))
+			continue;
+		before = seen_before(room, room->recipients, m->rcpt);
+		t.unknown += m->class == REPLY_RECIPIENT && before == 0;
+		if (before % TALLY_RECIPIENT_MAILS)
+			continue;
+		++*(m->outcome == SMTP_DEFERRED ? &t.deferred : &t.failed);
+		count_worst(&worst, m, rule, remotes, room, now_s);
+	}
+	/* Those without an identity are recipients of their own, of no known class. */
+	t.deferred += rest.deferred;
+	t.failed += rest.failed;
+	t.bad = bad_of(t.deferred + t.failed, &worst, rule);
+	return t;
+}
