@@ -24,21 +24,41 @@ enum report_kind {
 	REPORT_LOST = 4,  /* the log is gone, or `count` times something of it was lost */
 };
 
+/* A message's age at its outcome, counted from when the server took it in: what is older is
+ * reported as old as this. */
+#define REPORT_AGE_MAX_S   (60 * 24 * 3600)
+#define REPORT_AGE_UNKNOWN (-1)
+
+/* RFC 1035: a host's name has at most 253 bytes. */
+#define REPORT_HOST_SIZE 256
+#define REPORT_TLS_SIZE	 32
+
 struct delivery_report {
 	uint32_t kind;	    /* enum report_kind */
 	uint32_t mta;	    /* enum feed_mta */
 	uint32_t relay_uid; /* whom the kernel sees delivering for this server */
 	uint32_t count;
 	int64_t wall_ns; /* Unix time of the outcome; 0: now */
+	int64_t age_s;	 /* of the message: 0 to REPORT_AGE_MAX_S, or REPORT_AGE_UNKNOWN */
 	struct submission submission;
 	char rcpt[SMTPL_ADDR_SIZE];
 	char id[64];	 /* the server's name for the message */
 	uint8_t outcome; /* enum smtp_outcome */
 	uint8_t pad;
-	uint16_t code;	      /* of the reply; 0: none */
-	uint16_t enhanced[3]; /* RFC 3463; class 0: none */
-	uint8_t dest[16];     /* of the host that answered, v4-mapped; zeroes: there was none */
-	char text[SMTPL_TEXT_SIZE]; /* of the reply, or why not */
+	uint16_t code;		     /* of the reply; 0: none came */
+	uint16_t enhanced[3];	     /* RFC 3463; class 0: none */
+	uint16_t port;		     /* of the host that answered; 0: not known */
+	uint8_t dest[16];	     /* its address, v4-mapped; zeroes: there was none */
+	char host[REPORT_HOST_SIZE]; /* its name; "": not known */
+	char tls[REPORT_TLS_SIZE];   /* "TLSv1.3"; "": none, or not known */
+	char text[SMTPL_TEXT_SIZE];  /* of the reply, in the receiver's own words, or why not */
 };
+
+/* Seconds as a report's age: within the bounds; what is before the message's time is 0. */
+int64_t delivery_report_age(int64_t seconds);
+
+/* For a record that another process has handed over: each string gets its end, and an age that is
+ * none is not known. */
+void delivery_report_bound(struct delivery_report *report);
 
 #endif

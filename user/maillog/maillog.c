@@ -302,6 +302,7 @@ static void report(const struct step *s, const struct maillog_message *m, enum m
 	r.relay_uid = s->p->ops.relay_uid;
 	r.count = 1;
 	r.wall_ns = s->wall_ns;
+	r.age_s = REPORT_AGE_UNKNOWN;
 	fill_submission(&r.submission, m);
 	fill_redirect(&r.submission, e);
 	copy(r.rcpt, sizeof(r.rcpt), e->rcpt);

@@ -151,12 +151,7 @@ static void close_strings(struct maillog_packet *t, uint32_t relay_uid)
 	record->mta = FEED_POSTFIX;
 	record->relay_uid = relay_uid;
 	record->submission.known &= ~(uint32_t)SUBMISSION_HAS_ACCOUNT;
-	record->submission.auth[sizeof(record->submission.auth) - 1] = '\0';
-	record->submission.sender[sizeof(record->submission.sender) - 1] = '\0';
-	record->submission.forwarder[sizeof(record->submission.forwarder) - 1] = '\0';
-	record->rcpt[sizeof(record->rcpt) - 1] = '\0';
-	record->id[sizeof(record->id) - 1] = '\0';
-	record->text[sizeof(record->text) - 1] = '\0';
+	delivery_report_bound(record);
 }
 
 static void handle(const struct maillog_reader *r, struct maillog_packet *t,

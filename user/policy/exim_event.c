@@ -128,7 +128,8 @@ static void finish_submission(struct submission *o, const struct event *e)
 
 int exim_event_parse(char *line, size_t length, uint32_t peer, struct delivery_report *record)
 {
-	struct delivery_report r = {.mta = FEED_EXIM, .relay_uid = peer};
+	struct delivery_report r = {
+		.mta = FEED_EXIM, .relay_uid = peer, .age_s = REPORT_AGE_UNKNOWN};
 	struct event e = {"", "", "", "", "", false};
 	char *key, *value;
 

@@ -121,30 +121,19 @@ void policy_server_stop(struct policy_server *d)
 	child_stop(&d->pid, &d->fd);
 }
 
-static void end_strings(struct submission *o)
-{
-	o->account.domain[sizeof(o->account.domain) - 1] = '\0';
-	o->auth[sizeof(o->auth) - 1] = '\0';
-	o->sender[sizeof(o->sender) - 1] = '\0';
-	o->forwarder[sizeof(o->forwarder) - 1] = '\0';
-}
-
 static void take_record(struct delivery_report *r, const struct policy_ops *ops, void *arg)
 {
 	if (r->mta != FEED_EXIM || r->kind < REPORT_OUTCOME || r->kind > REPORT_REFUSED ||
 	    r->outcome >= SMTP_OUTCOMES)
 		return;
-	end_strings(&r->submission);
-	r->rcpt[sizeof(r->rcpt) - 1] = '\0';
-	r->id[sizeof(r->id) - 1] = '\0';
-	r->text[sizeof(r->text) - 1] = '\0';
+	delivery_report_bound(r);
 	ops->record(arg, r);
 }
 
 static void take_question(struct policy_question *q, struct policy_answer *answer,
 			  const struct policy_ops *ops, void *arg)
 {
-	end_strings(&q->submission);
+	submission_end_strings(&q->submission);
 	memset(answer, 0, sizeof(*answer));
 	answer->id = q->id;
 	ops->ask(arg, q, answer);

@@ -211,3 +211,11 @@ bool submission_is_host(const char *domain, const char *host)
 	 * */
 	return !longer[length] || (longer[length] == '.' && !strchr(shorter, '.'));
 }
+
+void submission_end_strings(struct submission *o)
+{
+	o->account.domain[sizeof(o->account.domain) - 1] = '\0';
+	o->auth[sizeof(o->auth) - 1] = '\0';
+	o->sender[sizeof(o->sender) - 1] = '\0';
+	o->forwarder[sizeof(o->forwarder) - 1] = '\0';
+}

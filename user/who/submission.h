@@ -47,6 +47,9 @@ struct submission {
 	char forwarder[SMTPL_DOMAIN_SIZE]; /* domain of the recipient before it was redirected */
 };
 
+/* For one that another process has handed over: each string gets its end. */
+void submission_end_strings(struct submission *o);
+
 struct submission_ops {
 	struct payer_ops payer;
 	/* The uid of a user of this host; false: there is none. */
