@@ -232,12 +232,24 @@ struct account *accounts_due(struct accounts *t, int64_t now_s, unsigned int *bu
 
 /* ---- removal ---- */
 
+/* Pending mails alone keep an account for days. Strangers choose domains, so of very many accounts
+ * those go all the same: a later retry counts as a mail of its own. */
+static bool is_empty(const struct accounts *t, const struct account *a)
+{
+	const struct window_counts counts = window_counts(&a->window);
+
+	return window_empty(&a->window) ||
+	       (t->table.count > ACCOUNTS_PENDING_MAX && !counts.delivered && !counts.deferred &&
+		!counts.failed);
+}
+
 static bool account_forgettable(struct accounts *t, struct account *a, int64_t now_s,
 				int64_t length_s)
 {
 	window_slide(&a->window, now_s, length_s);
-	if (a->state != ACCOUNT_FREE || !window_empty(&a->window))
+	if (a->state != ACCOUNT_FREE || !is_empty(t, a))
 		return false;
+	window_clear(&a->window);
 	if (a->stored) /* an empty window deletes its row */
 		accounts_mark_dirty(t, a);
 	/* An event that comes late, of before a suspension's end, must still find that end. */

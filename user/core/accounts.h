@@ -5,7 +5,8 @@
  * Pure: time is an argument.
  *
  * An account is made by its first outcome and removed by accounts_collect() once nothing is known
- * of it: relay domains come and go by the million, only those of the last window are kept.
+ * of it: relay domains come and go by the million, only those of the last window are kept, and those
+ * with pending mails while they are not too many.
  */
 #ifndef SMTPL_ACCOUNTS_H
 #define SMTPL_ACCOUNTS_H
@@ -32,10 +33,12 @@ struct account {
 	uint64_t since_ns;  /* boot time; not ACCOUNT_FREE: when that began */
 	uint64_t until_ns;  /* boot time; not ACCOUNT_FREE: when that ends */
 	uint64_t begins_ns; /* the window knows nothing before: when the last suspension ended */
+	uint64_t warned_ns; /* when it was last said that it is near the line; 0: never */
 	struct account *dirty_next; /* of the list that accounts_dirty() begins */
 	char *own_domain;	    /* see accounts_own_domain() */
 	uint32_t uid;
 	uint8_t state; /* enum account_state */
+	uint8_t mode;  /* enum verdict_mode, by which it is judged */
 	bool dirty;    /* changed since it was saved */
 	bool stored;   /* was not empty when it was saved: the state database has a row of it */
 	char domain[]; /* ACCOUNT_DOMAIN; "" for a uid */
@@ -77,6 +80,8 @@ void accounts_check_never(struct accounts *t, struct account *a);
  * done, found or not; at 0 the answer is NULL and the next call goes on there. */
 struct account *accounts_due(struct accounts *t, int64_t now_s, unsigned int *budget);
 
+/* With more accounts, those that have nothing but pending mails of before the window go, too. */
+#define ACCOUNTS_PENDING_MAX 65536
 /* Slide the windows of the next `budget` buckets and remove the accounts of which nothing is known:
  * empty window, free, not dirty, nothing stored. Returns how many went. */
 size_t accounts_collect(struct accounts *t, int64_t now_s, int64_t length_s, size_t budget);

@@ -3,6 +3,7 @@
  * feed_mails.c - the mails of one feed: which outcomes on the wire and which reports are of the
  * same mail.
  */
+#include <errno.h>
 #include "feed_mails.h"
 
 void feed_supersede(struct feeds *fs, struct feed *f, struct ledger_key *key,
@@ -23,19 +24,19 @@ void feed_wait_over(struct feeds *fs, struct feed *f, struct recent *list, struc
 	recent_remove(list, e);
 }
 
-bool feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
-	       const struct recent_entry *entry)
+int feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
+	      const struct recent_entry *entry)
 {
 	if (list->count == FEEDS_MAILS_MAX) {
 		f->known.stats.forgotten += recent_oldest(list)->count;
 		feed_wait_over(fs, f, list, recent_oldest(list));
 	}
 	if (!recent_add(list, entry))
-		return false;
+		return -ENOMEM;
 	ledger_wait(fs->ledger, entry->key, entry->outcome, entry->count);
 	if (!f->silent_ns)
 		f->silent_ns = entry->came_ns;
-	return true;
+	return 0;
 }
 
 /* Without memory it is not remembered, and counts twice when a report of it comes. */

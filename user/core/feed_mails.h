@@ -29,16 +29,15 @@ struct feeds {
 	struct ledger *ledger;
 	struct feed *first;
 	uint64_t seed;
-	uint64_t null_hash; /* of the null sender: never counted on the wire */
 };
 
 void feed_supersede(struct feeds *fs, struct feed *f, struct ledger_key *key,
 		    enum smtp_outcome outcome, uint64_t count);
 
-/* Put an entry into waiting or unmatched. At the bound the oldest one waits no longer. False: there
- * is no memory. */
-bool feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
-	       const struct recent_entry *entry);
+/* Put an entry into waiting or unmatched. At the bound the oldest one waits no longer. 0 or -ENOMEM.
+ */
+int feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
+	      const struct recent_entry *entry);
 /* Its report has come, or none will: it is superseded. */
 void feed_wait_over(struct feeds *fs, struct feed *f, struct recent *list, struct recent_entry *e);
 /* Supersede the unmatched attempts of before cover_ns. */

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "delivery_report.h"
 #include "feed_mails.h"
-#include "sessions.h"
 
 /* Logs and events give a time in whole seconds, rounded down. */
 #define REPORT_RESOLUTION_NS NS_PER_S
@@ -22,7 +21,6 @@ struct feeds *feeds_new(struct judge *judge, struct ledger *ledger, uint64_t see
 	fs->judge = judge;
 	fs->ledger = ledger;
 	fs->seed = seed;
-	fs->null_hash = sessions_address_hash("");
 	return fs;
 }
 
@@ -73,15 +71,14 @@ static struct feed *feed_get(struct feeds *fs, uint32_t relay_uid)
 
 /* ---- the wire ---- */
 
-static bool wire_charge(struct feeds *fs, struct feed *f, const struct payer *payer,
-			const struct attempts *one, const struct recent_entry *entry,
-			uint64_t now_ns)
+static int wire_charge(struct feeds *fs, struct feed *f, const struct outcome *o,
+		       const struct recent_entry *entry, uint64_t now_ns)
 {
-	if (judge_take(fs->judge, payer, one, now_ns) == 0)
-		return false;
-	if (one->outcome != SMTP_UNKNOWN)
+	if (judge_take(fs->judge, o, now_ns))
+		return -ENOMEM;
+	if (o->outcome != SMTP_UNKNOWN)
 		feed_charged(fs, f, entry);
-	return true;
+	return 0;
 }
 
 /* Does the feed report outcomes of this time? Reports of what happened before the feed began
@@ -91,76 +88,69 @@ static bool feed_reports(const struct feed *f, uint64_t time_ns)
 	return f->known.running && time_ns >= f->begin_ns;
 }
 
-/* One attempt of a mail. False: no memory, nothing done. */
-static bool wire_mail(struct feeds *fs, struct feed *f, const struct payer *payer,
-		      const struct attempts *one, struct ledger_key *key, uint64_t now_ns)
+static struct recent_entry entry_of(const struct outcome *o, struct ledger_key *key, bool named,
+				    uint64_t now_ns)
 {
-	const struct recent_entry entry = {.mail = *one->mails,
-					   .window_mail = *one->mails,
-					   .time_ns = one->time_ns,
-					   .came_ns = now_ns,
-					   .count = 1,
-					   .key = key,
-					   .outcome = one->outcome};
+	return (struct recent_entry){.mail = named ? o->mail : 0,
+				     .window_mail = o->mail,
+				     .window_rcpt = o->rcpt,
+				     .remote = o->remote,
+				     .time_ns = o->time_ns,
+				     .came_ns = now_ns,
+				     .count = o->count,
+				     .key = key,
+				     .outcome = o->outcome,
+				     .class = o->class};
+}
+
+/* One attempt of a mail. */
+static int wire_mail(struct feeds *fs, struct feed *f, struct ledger_key *key,
+		     const struct outcome *o, uint64_t now_ns)
+{
+	const struct recent_entry entry = entry_of(o, key, true, now_ns);
 	struct recent_entry *report = feed_report_of(f, &entry);
 
 	if (report) {
 		f->known.stats.retried += report->seen != SMTP_OUTCOME_NONE;
-		report->seen = one->outcome;
+		report->seen = o->outcome;
 		/* The report charged nothing: an earlier outcome of this mail had been charged in
 		 * its place. It cannot supersede this outcome as well, which is charged itself. */
-		if (report->already_charged && one->outcome != SMTP_DEFERRED)
+		if (report->already_charged && o->outcome != SMTP_DEFERRED)
 			feed_tries_over(fs, f, entry.mail);
 		if (report->already_charged)
-			return wire_charge(fs, f, payer, one, &entry, now_ns);
+			return wire_charge(fs, f, o, &entry, now_ns);
 	} else if (feed_reports(f, entry.time_ns) && entry.time_ns > f->saved_ns) {
 		return feed_wait(fs, f, &f->waiting, &entry);
 	} else if (!feed_reports(f, entry.time_ns)) {
-		return wire_charge(fs, f, payer, one, &entry, now_ns);
+		return wire_charge(fs, f, o, &entry, now_ns);
 	}
-	feed_supersede(fs, f, key, one->outcome, 1);
-	return true;
+	feed_supersede(fs, f, key, o->outcome, 1);
+	return 0;
 }
 
-/* Returns how many are done with: all or none, but for those charged at once. */
-static uint64_t wire_unmatched(struct feeds *fs, struct feed *f, const struct payer *payer,
-			       const struct attempts *in, struct ledger_key *key, uint64_t now_ns)
+static int wire_unmatched(struct feeds *fs, struct feed *f, struct ledger_key *key,
+			  const struct outcome *o, uint64_t now_ns)
 {
-	const struct recent_entry entry = {.window_mail = in->known ? *in->mails : 0,
-					   .time_ns = in->time_ns,
-					   .came_ns = now_ns,
-					   .count = in->count,
-					   .key = key,
-					   .outcome = in->outcome};
+	const struct recent_entry entry = entry_of(o, key, false, now_ns);
 
-	if (!feed_reports(f, in->time_ns))
-		return judge_take(fs->judge, payer, in, now_ns);
-	if (payer->pays && in->outcome != SMTP_UNKNOWN && in->time_ns > f->cover_ns)
-		return feed_wait(fs, f, &f->unmatched, &entry) ? in->count : 0;
-	feed_supersede(fs, f, key, in->outcome, in->count);
-	return in->count;
+	if (!feed_reports(f, o->time_ns))
+		return judge_take(fs->judge, o, now_ns);
+	if (o->payer->pays && o->outcome != SMTP_UNKNOWN && o->time_ns > f->cover_ns)
+		return feed_wait(fs, f, &f->unmatched, &entry);
+	feed_supersede(fs, f, key, o->outcome, o->count);
+	return 0;
 }
 
-uint64_t feeds_take(struct feeds *fs, struct ledger_key *key, const struct payer *payer,
-		    const struct attempts *in, bool named, uint64_t now_ns)
+int feeds_take(struct feeds *fs, struct ledger_key *key, const struct outcome *o, bool named,
+	       uint64_t now_ns)
 {
 	struct feed *f = feed_get(fs, key->uid);
-	struct attempts some = *in;
-	uint64_t taken = 0;
 
 	if (!f)
-		return judge_take(fs->judge, payer, in, now_ns);
-	if (!named || in->outcome == SMTP_UNKNOWN)
-		return wire_unmatched(fs, f, payer, in, key, now_ns);
-	some.count = some.known = 1;
-	for (; taken < in->count && taken < in->known; taken++) {
-		some.mails = &in->mails[taken];
-		if (!wire_mail(fs, f, payer, &some, key, now_ns))
-			return taken;
-	}
-	some.count = in->count - taken;
-	some.known = 0;
-	return some.count ? taken + wire_unmatched(fs, f, payer, &some, key, now_ns) : taken;
+		return judge_take(fs->judge, o, now_ns);
+	if (!named || o->outcome == SMTP_UNKNOWN)
+		return wire_unmatched(fs, f, key, o, now_ns);
+	return wire_mail(fs, f, key, o, now_ns);
 }
 
 /* ---- the report ---- */
@@ -183,11 +173,11 @@ static uint64_t begin_of(const struct feed *f, uint64_t now_ns)
 	return f->known.mta == FEED_POSTFIX ? 0 : now_ns;
 }
 
-static void feed_alive(struct feeds *fs, struct feed *f, const struct pipeline_report *report,
-		       uint64_t cover_ns, uint64_t now_ns)
+static void feed_alive(struct feeds *fs, struct feed *f, uint32_t mta, uint64_t cover_ns,
+		       uint64_t now_ns)
 {
-	if (report->mta)
-		f->known.mta = report->mta;
+	if (mta)
+		f->known.mta = mta;
 	else if (!f->known.mta)
 		f->known.mta = FEED_EXIM;
 	feed_start(f, now_ns, now_ns);
@@ -198,7 +188,7 @@ static void feed_alive(struct feeds *fs, struct feed *f, const struct pipeline_r
 	feed_unmatched_settle(fs, f);
 }
 
-static void count_report(struct feeds *fs, struct feed *f, const struct pipeline_report *report)
+static void count_report(struct feeds *fs, struct feed *f, const struct outcome *report)
 {
 	fs->judge->stats.reports++;
 	f->known.stats.told_delivered += report->outcome == SMTP_DELIVERED;
@@ -206,38 +196,28 @@ static void count_report(struct feeds *fs, struct feed *f, const struct pipeline
 	f->known.stats.told_failed += report->outcome == SMTP_FAILED;
 }
 
-/* report->time_ns is set, and at most now. */
-static int take_report(struct feeds *fs, struct feed *f, const struct pipeline_report *report,
-		       uint64_t now_ns)
+/* report->time_ns is at most now. */
+int feeds_report(struct feeds *fs, uint32_t mta, const struct outcome *report, uint64_t now_ns)
 {
+	struct feed *f = feed_get(fs, report->uid);
 	uint64_t cover_ns = report->time_ns + REPORT_RESOLUTION_NS;
-	struct recent_entry entry = {.time_ns = cover_ns < now_ns ? cover_ns : now_ns,
+	struct recent_entry entry = {.mail = report->mail,
+				     .time_ns = cover_ns < now_ns ? cover_ns : now_ns,
 				     .came_ns = now_ns,
 				     .outcome = report->outcome};
 
-	feed_alive(fs, f, report, entry.time_ns, now_ns);
-	if (report->refused)
-		return judge_report(fs->judge, report, 0, now_ns);
+	if (!f)
+		return -ENOMEM;
+	feed_alive(fs, f, mta, entry.time_ns, now_ns);
+	if (report->source == OUTCOME_REFUSAL)
+		return judge_report(fs->judge, report, now_ns);
 	count_report(fs, f, report);
-	entry.mail = sessions_mail_identity(report->sender_hash, report->rcpt_hash);
-	if (report->sender_hash == fs->null_hash)
-		return judge_report(fs->judge, report, entry.mail, now_ns);
+	if (report->null_sender) /* never counted on the wire */
+		return judge_report(fs->judge, report, now_ns);
 	feed_match(fs, f, &entry);
 	f->known.stats.late += entry.already_charged;
 	feed_report_add(fs, f, &entry);
-	return entry.already_charged ? 0 : judge_report(fs->judge, report, entry.mail, now_ns);
-}
-
-int feeds_report(struct feeds *fs, const struct pipeline_report *report, uint64_t now_ns)
-{
-	struct feed *f = feed_get(fs, report->relay_uid);
-	struct pipeline_report timed = *report;
-
-	if (!f)
-		return -ENOMEM;
-	if (!timed.time_ns || timed.time_ns > now_ns)
-		timed.time_ns = now_ns;
-	return take_report(fs, f, &timed, now_ns);
+	return entry.already_charged ? 0 : judge_report(fs->judge, report, now_ns);
 }
 
 /* ---- beginning and end ---- */
@@ -262,25 +242,28 @@ static void feed_stop(struct feed *f, uint64_t now_ns)
 	f->dirty = true;
 }
 
-/* Charge the oldest entry. False: there is no memory for all of it, and the rest goes on
- * waiting. */
+/* Charge the oldest entry. False: there is no memory, and it goes on waiting. */
 static bool charge_waiting(struct feeds *fs, struct feed *f, struct recent *list, uint64_t now_ns)
 {
 	struct recent_entry *e = recent_oldest(list);
 	struct ledger_key *key = e->key;
 	struct payer payer = judge_payer(fs->judge, key->uid, key->domain);
-	const struct attempts in = {.domain = key->domain,
-				    .outcome = e->outcome,
-				    .count = e->count,
-				    .mails = &e->window_mail,
-				    .known = e->window_mail ? 1 : 0,
-				    .time_ns = e->time_ns};
-	uint64_t taken = judge_take(fs->judge, &payer, &in, now_ns);
+	const struct outcome o = {.outcome = e->outcome,
+				  .source = OUTCOME_WIRE,
+				  .class = e->class,
+				  .uid = key->uid,
+				  .payer = &payer,
+				  .domain = key->domain,
+				  .count = e->count,
+				  .mail = e->window_mail,
+				  .rcpt = e->window_rcpt,
+				  .remote = e->remote,
+				  .time_ns = e->time_ns,
+				  .age_s = OUTCOME_AGE_UNKNOWN};
 
-	ledger_wait_over(fs->ledger, key, e->outcome, taken);
-	e->count -= taken;
-	if (e->count > 0)
+	if (judge_take(fs->judge, &o, now_ns))
 		return false;
+	ledger_wait_over(fs->ledger, key, e->outcome, e->count);
 	judge_charged_soon(fs->judge, &payer);
 	if (e->mail) {
 		e->count = 1;

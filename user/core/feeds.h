@@ -38,13 +38,13 @@ struct feeds;
 struct feeds *feeds_new(struct judge *judge, struct ledger *ledger, uint64_t seed);
 void feeds_free(struct feeds *fs);
 
-/* Attempts of a relay on the wire, as judge_take(). named: in->mails are identities of sender and
+/* An outcome of a relay's on the wire, as judge_take(). named: its mail is of sender and
  * recipient. */
-uint64_t feeds_take(struct feeds *fs, struct ledger_key *key, const struct payer *payer,
-		    const struct attempts *in, bool named, uint64_t now_ns);
+int feeds_take(struct feeds *fs, struct ledger_key *key, const struct outcome *o, bool named,
+	       uint64_t now_ns);
 
 /* As pipeline_report(), pipeline_feed_begin(), pipeline_feed_end(), pipeline_restore_feed(). */
-int feeds_report(struct feeds *fs, const struct pipeline_report *report, uint64_t now_ns);
+int feeds_report(struct feeds *fs, uint32_t mta, const struct outcome *report, uint64_t now_ns);
 void feeds_begin(struct feeds *fs, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
 void feeds_end(struct feeds *fs, uint32_t relay_uid, uint64_t now_ns);
 int feeds_restore(struct feeds *fs, const struct pipeline_feed *feed, uint64_t now_ns);

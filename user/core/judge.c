@@ -1,14 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * judge.c - attempts into windows, verdicts, and the beginning and end of suspensions.
+ * judge.c - outcomes into windows, verdicts, and the beginning and end of suspensions.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "judge.h"
 #include "base/clock.h"
 
 /* Accounts judged in one tick; the others come first in the next. */
 #define TICK_CHECKS 8192
+
+/* A warning or an alarm is given once in this time. */
+#define AGAIN_S 3600
+
+/* With the breaker off, so many accounts are needed for an alarm. */
+#define ALARM_ACCOUNTS 4
+#define ALARM_SHARE    50
+
+int judge_init(struct judge *j, const struct pipeline_ops *ops, void *arg,
+	       const struct verdict_rule *rule)
+{
+	j->ops = *ops;
+	j->arg = arg;
+	j->rule = *rule;
+	j->accounts = accounts_new(ops->seed);
+	j->relay_counts = relay_counts_new(ops->seed);
+	j->remotes = remotes_new(ops->seed);
+	j->room = tally_room_new();
+	return j->accounts && j->relay_counts && j->remotes && j->room ? 0 : -ENOMEM;
+}
+
+void judge_free(struct judge *j)
+{
+	accounts_free(j->accounts);
+	relay_counts_free(j->relay_counts);
+	remotes_free(j->remotes);
+	free(j->room);
+}
+
+static const struct verdict_rule *rule_of(const struct judge *j, const struct account *a)
+{
+	const struct verdict_rule *own = j->ops.rule ? j->ops.rule(j->arg, a) : NULL;
+
+	return own ? own : &j->rule;
+}
+
+/* ---- suspensions ---- */
 
 struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain)
 {
@@ -42,7 +80,7 @@ void judge_suspend(struct judge *j, struct account *a, uint64_t since_ns, uint64
 
 void judge_release(struct judge *j, struct account *a, uint64_t end_ns)
 {
-	window_clear(&a->window);
+	window_release(&a->window);
 	a->state = ACCOUNT_FREE;
 	a->until_ns = 0;
 	a->begins_ns = end_ns;
@@ -55,25 +93,67 @@ static void account_expire(struct judge *j, struct account *a, uint64_t now_ns)
 {
 	if (a->state == ACCOUNT_SUSPENDED && now_ns >= a->until_ns)
 		judge_release(j, a, a->until_ns);
-	if (a->state == ACCOUNT_OBSERVED && (now_ns >= a->until_ns || j->mode != VERDICT_OBSERVE)) {
+	if (a->state == ACCOUNT_OBSERVED && now_ns >= a->until_ns) {
 		a->state = ACCOUNT_FREE;
 		a->until_ns = 0;
 	}
 }
 
-/* Time alone raises a percentage only by taking delivered mails away, and only an account with
- * enough failures can cross the line by that. */
-static void check_at_change(struct judge *j, struct account *a, const struct verdict *v)
+void judge_set_rule(struct judge *j, const struct verdict_rule *rule, uint64_t now_ns)
 {
-	if (v->bad >= j->rule.min_failures)
-		accounts_check_at(j->accounts, a, window_next_change(&a->window, j->rule.window_s));
-	else
+	struct account *a = NULL;
+	enum verdict_mode mode;
+
+	j->rule = *rule;
+	while ((a = accounts_next(j->accounts, a))) {
+		mode = rule_of(j, a)->mode;
+		if (a->mode == VERDICT_OBSERVE && mode == VERDICT_ENFORCE &&
+		    a->state != ACCOUNT_SUSPENDED)
+			judge_release(j, a, now_ns);
+		a->mode = mode;
+		judge_soon(j, a);
+	}
+}
+
+/* ---- verdicts ---- */
+
+/* Time alone makes an account cross the line by taking delivered mails away, which needs enough
+ * failures, or by making a deferral old enough to count. */
+static void check_at_change(struct judge *j, struct account *a, const struct verdict_rule *rule,
+			    int64_t next_s)
+{
+	const struct window_counts counts = window_counts(&a->window);
+	int64_t change_s = window_next_change(&a->window, j->rule.window_s);
+
+	if (counts.deferred + counts.failed < rule->min_failures)
 		accounts_check_never(j->accounts, a);
+	else
+		accounts_check_at(j->accounts, a, next_s < change_s ? next_s : change_s);
+}
+
+static void account_warn(struct judge *j, struct account *a, const struct verdict *v,
+			 uint64_t now_ns)
+{
+	if (!j->ops.near || (a->warned_ns && now_ns < a->warned_ns + AGAIN_S * NS_PER_S))
+		return;
+	a->warned_ns = now_ns;
+	j->ops.near(j->arg, a, v, now_ns);
+}
+
+static void account_cross(struct judge *j, struct account *a, const struct verdict_rule *rule,
+			  const struct verdict *v, uint64_t now_ns)
+{
+	account_mark(j, a, rule->mode == VERDICT_OBSERVE ? ACCOUNT_OBSERVED : ACCOUNT_SUSPENDED,
+		     now_ns, now_ns + rule->suspend_s * NS_PER_S);
+	j->stats.suspensions++;
+	j->ops.suspend(j->arg, a, v, now_ns);
 }
 
 static void account_judge(struct judge *j, struct account *a, uint64_t now_ns)
 {
+	const struct verdict_rule *rule = rule_of(j, a);
 	struct window_counts counts;
+	struct tally tally;
 	struct verdict v;
 
 	account_expire(j, a, now_ns);
@@ -83,15 +163,19 @@ static void account_judge(struct judge *j, struct account *a, uint64_t now_ns)
 	}
 	window_slide(&a->window, now_ns / NS_PER_S, j->rule.window_s);
 	counts = window_counts(&a->window);
-	v = verdict_decide(&counts, &j->rule);
-	if (!v.suspend) {
-		check_at_change(j, a, &v);
+	if (!verdict_is_open(&counts, rule)) {
+		check_at_change(j, a, rule, INT64_MAX);
 		return;
 	}
-	account_mark(j, a, j->mode == VERDICT_OBSERVE ? ACCOUNT_OBSERVED : ACCOUNT_SUSPENDED,
-		     now_ns, now_ns + j->rule.suspend_s * NS_PER_S);
-	j->stats.suspensions++;
-	j->ops.suspend(j->arg, a, &v, now_ns);
+	tally = tally_window(&a->window, rule, j->remotes, j->room, now_ns / NS_PER_S);
+	v = verdict_decide(&tally, rule);
+	if (v.suspend) {
+		account_cross(j, a, rule, &v, now_ns);
+		return;
+	}
+	check_at_change(j, a, rule, tally.next_s);
+	if (v.near)
+		account_warn(j, a, &v, now_ns);
 }
 
 void judge_charged(struct judge *j, const struct payer *payer, uint64_t now_ns)
@@ -121,99 +205,168 @@ void judge_tick(struct judge *j, uint64_t now_ns)
 					       accounts_collect_budget(j->accounts));
 }
 
-/* Returns how many went in; fewer than all without memory. */
-static uint64_t window_take(struct window *w, const struct attempts *in, int64_t now_s,
-			    int64_t length_s)
+/* ---- remotes ---- */
+
+/* Was this alarm given lately? If not, it is now. */
+static bool alarm_given(struct judge *j, enum pipeline_alarm kind, uint32_t remote, int64_t now_s)
 {
-	struct record r = {.second = in->time_ns / NS_PER_S, .outcome = in->outcome};
-	uint64_t taken = 0;
+	struct judge_alarm *alarm = j->alarms;
 
-	while (taken < in->count) {
-		bool known = taken < in->known;
-		uint64_t rest = in->count - taken;
-
-		r.mail = known ? in->mails[taken] : 0;
-		r.count = known ? 1 : rest < UINT32_MAX ? rest : UINT32_MAX;
-		if (window_add(w, &r, now_s, length_s))
-			break;
-		taken += r.count;
-	}
-	return taken;
+	for (; alarm < j->alarms + JUDGE_ALARMS; alarm++)
+		if (alarm->remote == remote && alarm->kind == kind &&
+		    alarm->second > now_s - AGAIN_S)
+			return true;
+	j->alarms[j->alarms_next++ % JUDGE_ALARMS] = (struct judge_alarm){remote, kind, now_s};
+	return false;
 }
+
+static void remote_alarm(struct judge *j, enum pipeline_alarm kind, uint32_t remote,
+			 const struct outcome *o, int64_t now_s)
+{
+	const struct remotes_figures figures = remotes_figures(j->remotes, remote, now_s);
+	uint32_t accounts = j->rule.trouble_accounts, share = j->rule.trouble_share;
+	uint32_t bad = kind == PIPELINE_ALARM_LISTED ? figures.set_aside : figures.bad;
+
+	if (!accounts && kind == PIPELINE_ALARM_LISTED) {
+		accounts = ALARM_ACCOUNTS;
+		share = ALARM_SHARE;
+	}
+	if (!j->ops.alarm || !accounts || bad < accounts || 100 * bad < share * figures.tried ||
+	    alarm_given(j, kind, remote, now_s))
+		return;
+	j->ops.alarm(j->arg, kind, o, bad, figures.tried);
+}
+
+static void meet(struct judge *j, const struct account *a, const struct outcome *o,
+		 const struct verdict_rule *rule, int64_t now_s)
+{
+	enum remotes_met met = REMOTES_OTHER;
+
+	if (o->outcome == SMTP_DELIVERED)
+		met = REMOTES_DELIVERED;
+	else if (rule->set_aside & 1u << o->class)
+		met = REMOTES_SET_ASIDE;
+	else if (verdict_is_trouble(o->class))
+		met = REMOTES_TROUBLE;
+	remotes_meet(j->remotes, o->remote, a->node.hash, met, now_s);
+	if (o->class == REPLY_NO_ANSWER || met == REMOTES_DELIVERED)
+		remotes_meet(j->remotes, REMOTES_ANYWHERE, a->node.hash, met, now_s);
+	if (met == REMOTES_SET_ASIDE)
+		remote_alarm(j, PIPELINE_ALARM_LISTED, o->remote, o, now_s);
+	if (met != REMOTES_TROUBLE)
+		return;
+	remote_alarm(j, PIPELINE_ALARM_TROUBLE, o->remote, o, now_s);
+	if (o->class == REPLY_NO_ANSWER)
+		remote_alarm(j, PIPELINE_ALARM_NO_ANSWER, REMOTES_ANYWHERE, o, now_s);
+}
+
+/* ---- outcomes ---- */
 
 /* A mail server should have refused it, had it been asked. */
-static void note_bypass(struct judge *j, const struct account *a, const struct payer *payer,
-			const struct attempts *in)
+static void note_bypass(struct judge *j, const struct account *a, const struct outcome *o)
 {
-	const struct relay_count bypass = {.bypass = in->count};
+	const struct relay_count bypass = {.bypass = o->count};
 
-	if (!payer->relay || a->state != ACCOUNT_SUSPENDED || in->time_ns < a->since_ns)
+	if (!o->payer->relay || a->state != ACCOUNT_SUSPENDED || o->time_ns < a->since_ns)
 		return;
-	j->stats.bypass += in->count;
-	relay_counts_add(j->relay_counts, &payer->id, in->domain, &bypass);
+	j->stats.bypass += o->count;
+	relay_counts_add(j->relay_counts, &o->payer->id, o->domain, &bypass);
 }
 
-uint64_t judge_take(struct judge *j, const struct payer *payer, const struct attempts *in,
-		    uint64_t now_ns)
+/* Was the mail first tried before the window began anew? */
+static bool is_before_begin(const struct account *a, const struct outcome *o)
 {
-	struct account *a;
-	uint64_t taken;
+	return o->age_s > 0 && (int64_t)o->time_ns - o->age_s * NS_PER_S < (int64_t)a->begins_ns;
+}
 
-	if (in->outcome == SMTP_UNKNOWN)
-		return in->count;
-	if (!payer->pays) {
-		j->stats.not_judged += in->count;
-		return in->count;
-	}
-	if (accounts_get(j->accounts, &payer->id, &a)) {
-		j->stats.nomem++;
-		return 0;
-	}
-	account_expire(j, a, now_ns);
-	accounts_set_own_domain(a, in->domain);
-	/* The latter: its event came late, and is of a time before the suspension's end. */
-	if (a->state == ACCOUNT_SUSPENDED || in->time_ns < a->begins_ns) {
-		j->stats.while_suspended += in->count;
-		note_bypass(j, a, payer, in);
-		return in->count;
-	}
-	taken = window_take(&a->window, in, now_ns / NS_PER_S, j->rule.window_s);
+/* It changes no window, but what it says of a pending mail is kept. */
+static int take_uncounted(struct judge *j, struct account *a, const struct outcome *o,
+			  uint64_t now_ns)
+{
 	accounts_mark_dirty(j->accounts, a);
-	if (taken < in->count)
-		j->stats.nomem++;
-	return taken;
+	return window_note(&a->window, o, now_ns / NS_PER_S, j->rule.window_s);
 }
 
-static void note_report(struct judge *j, const struct pipeline_report *report)
+static int take_counted(struct judge *j, struct account *a, const struct outcome *o,
+			uint64_t now_ns, enum outcome_counted *counted)
 {
+	const struct verdict_rule *rule = rule_of(j, a);
+	int64_t now_s = now_ns / NS_PER_S;
+	bool dilutes = o->outcome == SMTP_DELIVERED &&
+		       !remotes_delivery_counts(j->remotes, o->remote, a->node.hash, now_s);
+
+	if (window_empty(&a->window))
+		a->mode = rule->mode;
+	meet(j, a, o, rule, now_s);
+	if (dilutes || is_before_begin(a, o)) {
+		*counted = dilutes ? COUNTED_SET_ASIDE : COUNTED_OLD;
+		return take_uncounted(j, a, o, now_ns);
+	}
+	if (window_add(&a->window, o, now_s, j->rule.window_s, counted))
+		return -ENOMEM;
+	accounts_mark_dirty(j->accounts, a);
+	if (o->outcome != SMTP_DELIVERED && *counted != COUNTED_OLD &&
+	    verdict_sets_aside(rule, o->class))
+		*counted = COUNTED_SET_ASIDE;
+	return 0;
+}
+
+static int take_charged(struct judge *j, struct account *a, const struct outcome *o,
+			uint64_t now_ns, enum outcome_counted *counted)
+{
+	account_expire(j, a, now_ns);
+	accounts_set_own_domain(a, o->domain);
+	/* The latter: its event came late, and is of a time before the suspension's end. */
+	if (a->state != ACCOUNT_SUSPENDED && o->time_ns >= a->begins_ns)
+		return take_counted(j, a, o, now_ns, counted);
+	if (take_uncounted(j, a, o, now_ns))
+		return -ENOMEM;
+	j->stats.while_suspended += o->count;
+	note_bypass(j, a, o);
+	*counted = COUNTED_SUSPENDED;
+	return 0;
+}
+
+int judge_take(struct judge *j, const struct outcome *o, uint64_t now_ns)
+{
+	bool judged = o->source != OUTCOME_REFUSAL && o->outcome != SMTP_UNKNOWN;
+	enum outcome_counted counted = COUNTED_NOBODY;
+	struct account *a = NULL;
+
+	if (judged && !o->payer->pays) {
+		j->stats.not_judged += o->source == OUTCOME_REPORT ? 0 : o->count;
+	} else if (judged && (accounts_get(j->accounts, &o->payer->id, &a) ||
+			      take_charged(j, a, o, now_ns, &counted))) {
+		j->stats.nomem++;
+		return -ENOMEM;
+	}
+	if (j->ops.outcome)
+		j->ops.outcome(j->arg, o, counted, now_ns);
+	return 0;
+}
+
+static void note_report(struct judge *j, const struct outcome *o)
+{
+	bool refused = o->source == OUTCOME_REFUSAL;
 	const struct relay_count one = {
-		.delivered = !report->refused && report->outcome == SMTP_DELIVERED,
-		.deferred = !report->refused && report->outcome == SMTP_DEFERRED,
-		.failed = !report->refused && report->outcome == SMTP_FAILED,
-		.unknown = !report->refused && report->outcome == SMTP_UNKNOWN,
-		.refused = report->refused,
+		.delivered = !refused && o->outcome == SMTP_DELIVERED,
+		.deferred = !refused && o->outcome == SMTP_DEFERRED,
+		.failed = !refused && o->outcome == SMTP_FAILED,
+		.unknown = !refused && o->outcome == SMTP_UNKNOWN,
+		.refused = refused,
 	};
 
-	relay_counts_add(j->relay_counts, &report->account, report->domain, &one);
+	relay_counts_add(j->relay_counts, &o->payer->id, o->domain, &one);
 }
 
-int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail,
-		 uint64_t now_ns)
+int judge_report(struct judge *j, const struct outcome *o, uint64_t now_ns)
 {
-	const struct payer payer = {.id = report->account, .pays = report->charged, .relay = true};
-	const struct attempts in = {.domain = report->domain,
-				    .outcome = report->outcome,
-				    .count = 1,
-				    .mails = &mail,
-				    .known = 1,
-				    .time_ns = report->time_ns};
-
-	if (!report->charged)
-		return 0;
-	if (!report->refused && !report->past && judge_take(j, &payer, &in, now_ns) == 0)
+	if (judge_take(j, o, now_ns))
 		return -ENOMEM;
-	note_report(j, report);
-	if (!report->refused)
-		judge_charged(j, &payer, now_ns);
+	if (!o->payer->pays)
+		return 0;
+	note_report(j, o);
+	if (o->source != OUTCOME_REFUSAL)
+		judge_charged(j, o->payer, now_ns);
 	return 0;
 }

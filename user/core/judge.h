@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * judge.h - the pipeline's second half: attempts into the window of who pays for them, verdicts,
+ * judge.h - the pipeline's second half: outcomes into the window of who pays for them, verdicts,
  * and the beginning and end of suspensions. Pure, and used by pipeline.c alone.
  */
 #ifndef SMTPL_JUDGE_H
@@ -8,39 +8,45 @@
 
 #include "pipeline.h"
 #include "relay_counts.h"
+#include "remotes.h"
+
+/* Remotes of which an alarm was given; of more the oldest may be given again. */
+#define JUDGE_ALARMS 64
+
+struct judge_alarm {
+	uint32_t remote;
+	enum pipeline_alarm kind;
+	int64_t second;
+};
 
 struct judge {
 	struct pipeline_ops ops;
 	void *arg;
-	struct verdict_rule rule;
-	enum verdict_mode mode;
+	struct verdict_rule rule; /* of accounts without one of their own */
 	struct accounts *accounts;
 	struct relay_counts *relay_counts;
+	struct remotes *remotes;
+	struct tally_room *room;
 	struct pipeline_stats stats;
+	struct judge_alarm alarms[JUDGE_ALARMS];
+	size_t alarms_next;
 };
 
-/* Attempts that became one outcome, charged together. */
-struct attempts {
-	const char *domain; /* the sender's */
-	enum smtp_outcome outcome;
-	uint64_t count;
-	const uint64_t *mails; /* identities of the first `known` of them */
-	size_t known;
-	uint64_t time_ns;
-};
+/* 0 or -ENOMEM; freed by judge_free() in either case. */
+int judge_init(struct judge *j, const struct pipeline_ops *ops, void *arg,
+	       const struct verdict_rule *rule);
+void judge_free(struct judge *j);
 
 /* Who pays for what a uid sends from a domain. */
 struct payer judge_payer(const struct judge *j, uint32_t uid, const char *domain);
 
-/* Put attempts into the window where they count. Returns how many are done with, counted or not;
- * fewer than attempts->count: no memory for the rest. */
-uint64_t judge_take(struct judge *j, const struct payer *payer, const struct attempts *attempts,
-		    uint64_t now_ns);
+/* The one place that every outcome passes: put it into the window where it counts, and tell whoever
+ * watches. 0, or -ENOMEM with nothing done. */
+int judge_take(struct judge *j, const struct outcome *o, uint64_t now_ns);
 
-/* A mail server's report of one mail: it goes into the window and the counts of the account that
- * pays, which is then judged. 0, or -ENOMEM with nothing done. */
-int judge_report(struct judge *j, const struct pipeline_report *report, uint64_t mail,
-		 uint64_t now_ns);
+/* A mail server's report: judge_take(), the counts of the account, and its verdict. 0, or -ENOMEM
+ * with nothing done. */
+int judge_report(struct judge *j, const struct outcome *o, uint64_t now_ns);
 
 /* Judge the account that pays: now, or at the next tick. */
 void judge_charged(struct judge *j, const struct payer *payer, uint64_t now_ns);
@@ -51,6 +57,8 @@ void judge_tick(struct judge *j, uint64_t now_ns);
 
 /* Judge the account at the next tick. */
 void judge_soon(struct judge *j, struct account *a);
+/* Judge all of them by another rule. One that was observed and no longer is, begins anew. */
+void judge_set_rule(struct judge *j, const struct verdict_rule *rule, uint64_t now_ns);
 
 void judge_suspend(struct judge *j, struct account *a, uint64_t since_ns, uint64_t until_ns);
 /* The window begins empty at end_ns. */

@@ -14,6 +14,7 @@
 #include "judge.h"
 #include "ledger.h"
 #include "pipeline.h"
+#include "remote.h"
 #include "sessions.h"
 
 #define SESSION_IDLE_NS (6 * 3600 * NS_PER_S)
@@ -24,28 +25,26 @@ struct pipeline {
 	struct sessions *sessions;
 	struct ledger *ledger;
 	struct feeds *feeds;
+	const struct reply_rows *replies;
 	uint64_t now_ns; /* the latest time seen */
 	bool snapshot;	 /* begun and not ended */
 };
 
 struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
-			      const struct verdict_rule *rule, enum verdict_mode mode)
+			      const struct verdict_rule *rule)
 {
 	struct pipeline *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return NULL;
-	p->judge.ops = *ops;
-	p->judge.arg = arg;
-	p->judge.rule = *rule;
-	p->judge.mode = mode;
-	p->judge.accounts = accounts_new(ops->seed);
-	p->judge.relay_counts = relay_counts_new(ops->seed);
+	if (judge_init(&p->judge, ops, arg, rule)) {
+		pipeline_free(p);
+		return NULL;
+	}
 	p->sessions = sessions_new(ops->seed);
 	p->ledger = ledger_new(ops->seed);
 	p->feeds = feeds_new(&p->judge, p->ledger, ops->seed);
-	if (!p->judge.accounts || !p->judge.relay_counts || !p->sessions || !p->ledger ||
-	    !p->feeds) {
+	if (!p->sessions || !p->ledger || !p->feeds) {
 		pipeline_free(p);
 		return NULL;
 	}
@@ -57,11 +56,26 @@ void pipeline_free(struct pipeline *p)
 	if (!p)
 		return;
 	feeds_free(p->feeds);
-	accounts_free(p->judge.accounts);
-	relay_counts_free(p->judge.relay_counts);
+	judge_free(&p->judge);
 	sessions_free(p->sessions);
 	ledger_free(p->ledger);
 	free(p);
+}
+
+/* ---- what a reply says ---- */
+
+/* What it is about. */
+static void outcome_read(const struct pipeline *p, struct outcome *o)
+{
+	const struct outcome_detail *d = o->detail;
+	const struct reply reply = {.outcome = o->outcome,
+				    .code = d->code,
+				    .enhanced = {d->enhanced[0], d->enhanced[1], d->enhanced[2]},
+				    .text = d->text,
+				    .size = d->text_size};
+
+	if (o->outcome == SMTP_DEFERRED || o->outcome == SMTP_FAILED)
+		o->class = reply_class(&reply, p->replies);
 }
 
 /* ---- events ---- */
@@ -72,40 +86,77 @@ static bool names_mails(const struct smtpl_event_outcome *e)
 	return e->subject != SMTP_SUBJECT_SESSION && e->subject != SMTP_SUBJECT_MAIL;
 }
 
-/* Returns how many are done with. */
-static uint64_t take(struct pipeline *p, struct ledger_key *key, const struct payer *payer,
-		     const struct attempts *in, bool named, uint64_t now_ns)
+/* Attempts that became one outcome. The mails of the first ones are known; `named`: by sender and
+ * recipient. Returns how many are done with, fewer than `count` without memory. */
+static uint64_t take(struct pipeline *p, struct ledger_key *key, const struct outcome *common,
+		     const struct session_decision *decision, bool named, uint64_t count,
+		     uint64_t now_ns)
 {
-	if (payer->relay)
-		return feeds_take(p->feeds, key, payer, in, named, now_ns);
-	return judge_take(&p->judge, payer, in, now_ns);
+	struct outcome_detail detail = common->detail ? *common->detail : (struct outcome_detail){};
+	struct outcome one = *common;
+	uint64_t taken = 0;
+
+	while (taken < count) {
+		const struct session_mail *m =
+			decision && taken < decision->known ? &decision->mails[taken] : NULL;
+
+		one.count = m ? 1 : count - taken;
+		one.mail = m ? m->mail : 0;
+		one.rcpt = m ? m->rcpt : 0;
+		detail.recipient = m ? m->recipient : NULL;
+		one.detail = common->detail ? &detail : NULL;
+		if (one.payer->relay ? feeds_take(p->feeds, key, &one, named && m, now_ns) :
+				       judge_take(&p->judge, &one, now_ns))
+			break;
+		taken += one.count;
+	}
+	return taken;
 }
 
 static int event_outcome(struct pipeline *p, const struct smtpl_event_outcome *e, uint64_t now_ns)
 {
-	struct attempts in = {
-		.domain = e->domain, .outcome = e->outcome, .time_ns = e->head.time_ns};
+	const struct session_decision decision = sessions_decide(p->sessions, e, now_ns);
+	char remote[REMOTE_NAME_SIZE];
+	struct outcome_detail detail = {
+		.sender = decision.sender,
+		.addr = e->dest,
+		.text = e->text,
+		.text_size = sizeof(e->text),
+		.pid = decision.pid,
+		.port = decision.port,
+		.code = e->code,
+		.enhanced = {e->enhanced[0], e->enhanced[1], e->enhanced[2]},
+		.remote = remote};
+	struct outcome common = {.outcome = e->outcome,
+				 .source = OUTCOME_WIRE,
+				 .uid = e->head.uid,
+				 .domain = e->domain,
+				 .time_ns = e->head.time_ns,
+				 .age_s = OUTCOME_AGE_UNKNOWN,
+				 .detail = &detail};
 	struct pipeline_stats *stats = &p->judge.stats;
-	uint64_t total = event_total(e), taken;
+	uint64_t total = event_total(e), wanted, taken;
 	struct ledger_key *key;
 	struct payer payer;
 
-	in.known = sessions_decide(p->sessions, e, now_ns, &in.mails);
 	if (ledger_get(p->ledger, e->head.uid, e->domain, &key)) {
 		stats->nomem++;
 		return -ENOMEM;
 	}
-	in.count = ledger_wanted(key, in.outcome, total, e->count);
-	stats->late += e->count - in.count;
-	if (in.count == 0)
+	wanted = ledger_wanted(key, common.outcome, total, e->count);
+	stats->late += e->count - wanted;
+	if (wanted == 0)
 		return 0;
+	common.remote = remote_identity(NULL, e->dest, NULL, remote);
+	outcome_read(p, &common);
 	payer = judge_payer(&p->judge, e->head.uid, e->domain);
-	taken = take(p, key, &payer, &in, names_mails(e), now_ns);
-	ledger_take(p->ledger, key, in.outcome, total, taken);
+	common.payer = &payer;
+	taken = take(p, key, &common, &decision, names_mails(e), wanted, now_ns);
+	ledger_take(p->ledger, key, common.outcome, total, taken);
 	stats->attempts += taken;
-	if (in.outcome == SMTP_DEFERRED || in.outcome == SMTP_FAILED)
+	if (common.outcome == SMTP_DEFERRED || common.outcome == SMTP_FAILED)
 		judge_charged(&p->judge, &payer, now_ns);
-	return taken < in.count ? -ENOMEM : 0;
+	return taken < wanted ? -ENOMEM : 0;
 }
 
 static uint64_t time_seen(struct pipeline *p, uint64_t now_ns)
@@ -128,6 +179,9 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
 	time_seen(p, now_ns);
 	now_ns = time_seen(p, head->time_ns);
 	switch (head->type) {
+	case SMTPL_EVENT_OPEN:
+		sessions_open(p->sessions, data, now_ns);
+		break;
 	case SMTPL_EVENT_MAIL:
 		sessions_mail(p->sessions, data, now_ns);
 		break;
@@ -147,9 +201,21 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
 
 /* ---- reports of mail servers ---- */
 
-int pipeline_report(struct pipeline *p, const struct pipeline_report *report, uint64_t now_ns)
+int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *report, uint64_t now_ns)
 {
-	return feeds_report(p->feeds, report, time_seen(p, now_ns));
+	char remote[REMOTE_NAME_SIZE];
+	struct outcome_detail detail = *report->detail;
+	struct outcome known = *report;
+
+	now_ns = time_seen(p, now_ns);
+	if (!known.time_ns || known.time_ns > now_ns)
+		known.time_ns = now_ns;
+	known.count = 1;
+	known.remote = remote_identity(detail.host, detail.addr, detail.recipient, remote);
+	detail.remote = remote;
+	known.detail = &detail;
+	outcome_read(p, &known);
+	return feeds_report(p->feeds, mta, &known, now_ns);
 }
 
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns)
@@ -172,14 +238,14 @@ void pipeline_tick(struct pipeline *p, uint64_t now_ns)
 	sessions_expire(p->sessions, now_ns, SESSION_IDLE_NS, TICK_SESSIONS);
 }
 
-void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum verdict_mode mode)
+void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, uint64_t now_ns)
 {
-	struct account *a = NULL;
+	judge_set_rule(&p->judge, rule, time_seen(p, now_ns));
+}
 
-	p->judge.rule = *rule;
-	p->judge.mode = mode;
-	while ((a = accounts_next(p->judge.accounts, a)))
-		judge_soon(&p->judge, a);
+void pipeline_set_replies(struct pipeline *p, const struct reply_rows *rows)
+{
+	p->replies = rows;
 }
 
 int pipeline_suspend(struct pipeline *p, const struct account_id *id, uint64_t until_ns)
@@ -230,20 +296,27 @@ int pipeline_snapshot_key(struct pipeline *p, uint32_t uid, const char *domain,
 static void key_heal(struct pipeline *p, struct ledger_key *key, uint64_t now_ns)
 {
 	const struct payer payer = judge_payer(&p->judge, key->uid, key->domain);
-	struct attempts in = {.domain = key->domain, .time_ns = now_ns};
+	struct outcome lost = {.source = OUTCOME_HEALED,
+			       .uid = key->uid,
+			       .payer = &payer,
+			       .domain = key->domain,
+			       .time_ns = now_ns,
+			       .age_s = OUTCOME_AGE_UNKNOWN};
 
 	/* The count's last change is the latest time that any of it can have happened at: what was
 	 * lost while no daemon ran is not taken for news. */
 	if (key->latest_ns > 0 && key->latest_ns < now_ns)
-		in.time_ns = key->latest_ns;
-	for (in.outcome = SMTP_DELIVERED; in.outcome < SMTP_OUTCOMES; in.outcome++) {
-		uint64_t taken;
+		lost.time_ns = key->latest_ns;
+	for (lost.outcome = SMTP_DELIVERED; lost.outcome < SMTP_OUTCOMES; lost.outcome++) {
+		uint64_t missing = ledger_missing(key, lost.outcome), taken;
 
-		in.count = ledger_missing(key, in.outcome);
-		if (in.count == 0)
+		if (missing == 0)
 			continue;
-		taken = take(p, key, &payer, &in, false, now_ns);
-		ledger_heal(p->ledger, key, in.outcome, taken);
+		lost.class = lost.outcome == SMTP_DEFERRED || lost.outcome == SMTP_FAILED ?
+				     REPLY_UNEXPLAINED :
+				     REPLY_NONE;
+		taken = take(p, key, &lost, NULL, false, missing, now_ns);
+		ledger_heal(p->ledger, key, lost.outcome, taken);
 		p->judge.stats.attempts += taken;
 		p->judge.stats.healed += taken;
 	}

@@ -26,19 +26,11 @@
 
 struct pipeline;
 
-/* A delivery report (delivery_report.h) of one recipient, once it is known who pays. */
-struct pipeline_report {
-	uint32_t relay_uid;
-	uint32_t mta; /* enum feed_mta */
-	enum smtp_outcome outcome;
-	bool charged; /* false: nobody pays (null sender, forward) */
-	bool refused; /* by smtplimit at the server: not an outcome, counted as refused */
-	bool past;    /* older than the window: counted, not judged */
-	struct account_id account; /* charged */
-	const char *domain;	   /* sender domain in key form, "": none */
-	uint64_t sender_hash;	   /* of the addresses, as in struct smtpl_event_path */
-	uint64_t rcpt_hash;
-	uint64_t time_ns; /* boot time of the outcome; 0: now */
+/* What many accounts meet at one remote: it is not their fault, and somebody should know. */
+enum pipeline_alarm {
+	PIPELINE_ALARM_TROUBLE = 1, /* a remote defers or refuses them all: not charged */
+	PIPELINE_ALARM_NO_ANSWER,   /* no remote answers any of them: not charged */
+	PIPELINE_ALARM_LISTED,	    /* a remote refuses this server: classes that are set aside */
 };
 
 struct pipeline_ops {
@@ -46,15 +38,31 @@ struct pipeline_ops {
 	/* The account has crossed the line. Called once a crossing: it is already marked, until
 	 * a->until_ns, as suspended (in observe mode: as observed). May call pipeline_release(). */
 	void (*suspend)(void *arg, struct account *a, const struct verdict *v, uint64_t now_ns);
+	/* The rule of an account; NULL, also as the answer: the general one. Its window_s is not
+	 * asked for, all windows are equally long. */
+	const struct verdict_rule *(*rule)(void *arg, const struct account *a);
+	/* The account is near the line, said once an hour at most. NULL: nobody listens. */
+	void (*near)(void *arg, struct account *a, const struct verdict *v, uint64_t now_ns);
+	/* `bad` of the `tried` accounts that tried its remote lately met what the outcome is; once
+	 * an hour for each remote. NULL: nobody listens. */
+	void (*alarm)(void *arg, enum pipeline_alarm kind, const struct outcome *o, uint32_t bad,
+		      uint32_t tried);
+	/* Every outcome, once it is decided what it counts as. NULL: nobody listens. */
+	void (*outcome)(void *arg, const struct outcome *o, enum outcome_counted counted,
+			uint64_t now_ns);
 	uint64_t seed; /* random: strangers choose the domains in the tables */
 };
 
 /* Copies *ops and *rule. NULL without memory. */
 struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
-			      const struct verdict_rule *rule, enum verdict_mode mode);
+			      const struct verdict_rule *rule);
 void pipeline_free(struct pipeline *p);
-/* After a reload: the next ticks judge every account by the new rule. */
-void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, enum verdict_mode mode);
+/* After a reload: the next ticks judge every account by the new rule. An account that was observed,
+ * and is to be suspended from now on, is judged by what it sends from now on. */
+void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, uint64_t now_ns);
+/* The administrator's rows for classes of replies, which must last as long as the pipeline, or
+ * until the next call; NULL: none. */
+void pipeline_set_replies(struct pipeline *p, const struct reply_rows *rows);
 
 /* One record of the ring, aligned as it lies there. Returns 0; -EPROTO: not one of ours, ignored
  * and counted; -ENOMEM: what could not be taken in stays missing, and the next reading heals it. */
@@ -73,8 +81,11 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
  * before a start of the daemon, and that is reported after it, counts twice.
  */
 #define PIPELINE_FEED_GRACE_NS (30 * NS_PER_S)
-/* 0; -ENOMEM: not taken in, and lost. */
-int pipeline_report(struct pipeline *p, const struct pipeline_report *report, uint64_t now_ns);
+/* A delivery report (delivery_report.h) of one recipient, once it is known who pays: source, uid
+ * (the relay's), payer, domain, null_sender, outcome, mail, rcpt, time_ns (0: now), age_s and detail
+ * are set. mta: enum feed_mta. 0; -ENOMEM: not taken in, and lost. */
+int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *report,
+		    uint64_t now_ns);
 /* The feed of this relay runs, from now on, and a log (mta: Postfix) from where it was left.
  * Changes nothing for one that runs, or that was silent for too long: only a report starts that. */
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);

@@ -21,10 +21,13 @@ struct recent_entry {
 	uint64_t time_ns; /* of the outcome; a report is of all outcomes up to then */
 	uint64_t came_ns;
 	uint64_t count; /* attempts */
-	/* for the window: the identity, or that of a host (sessions.c), or 0 */
+	/* for the window: identities of mail and recipient, or those of a host (sessions.c), or 0 */
 	uint64_t window_mail;
+	uint64_t window_rcpt;
+	uint32_t remote;
 	struct ledger_key *key; /* what the attempts are of */
 	uint8_t outcome;	/* enum smtp_outcome */
+	uint8_t class;		/* enum reply_class */
 	uint8_t seen;		/* the latest outcome of it on the wire, or NONE */
 	bool already_charged;	/* a report: it came after the wire had been charged */
 };

@@ -150,7 +150,7 @@ struct tally tally_window(const struct window *w, const struct verdict_rule *rul
 		--*(m->outcome == SMTP_DEFERRED ? &rest.deferred : &rest.failed);
 		if (!is_charged(m, rule, remotes, now_s, &t.next_s))
 			continue;
-		before = seen_before(room, room->recipients, m->rcpt);
+		before = seen_before(room, room->recipients, m->rcpt ? m->rcpt : m->mail);
 		t.unknown += m->class == REPLY_RECIPIENT && before == 0;
 		if (before % TALLY_RECIPIENT_MAILS)
 			continue;

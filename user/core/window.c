@@ -114,7 +114,7 @@ static void slots_trim(struct window *w)
 }
 
 /* Add without wrapping; the sum follows what the slot really took. */
-static void count_add(uint32_t *count, uint64_t *sum, uint32_t n)
+static void count_add(uint32_t *count, uint64_t *sum, uint64_t n)
 {
 	if (n > UINT32_MAX - *count)
 		n = UINT32_MAX - *count;
@@ -122,7 +122,7 @@ static void count_add(uint32_t *count, uint64_t *sum, uint32_t n)
 	*sum += n;
 }
 
-static void slot_put(struct window *w, int64_t second, enum smtp_outcome outcome, uint32_t n)
+static void slot_put(struct window *w, int64_t second, enum smtp_outcome outcome, uint64_t n)
 {
 	struct window_slot *slot = slot_make(w, second);
 

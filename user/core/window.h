@@ -55,7 +55,7 @@ enum window_mail_flag {
 /* A pending or failed mail. Numbers name entries, from 1. */
 struct window_mail {
 	uint64_t mail;
-	uint64_t rcpt;
+	uint64_t rcpt; /* 0: not known, from the database of an earlier version */
 	int32_t second;
 	uint32_t remote;
 	uint16_t older;

@@ -33,15 +33,25 @@ static struct window_list *list_of(struct window *w, const struct window_mail *m
 	return m->outcome == SMTP_DEFERRED ? &w->pending : &w->failed;
 }
 
-struct window_mail *window_pending_find(const struct window *w, const struct outcome *o)
+static struct window_mail *find_in_bucket(const struct window *w, uint64_t rcpt, uint64_t mail)
 {
-	uint16_t number = o->mail && w->mails_used ? *mail_bucket(w, o->rcpt) : 0;
+	uint16_t number = *mail_bucket(w, rcpt);
 
 	for (; number; number = window_mail_at(w, number)->chain)
-		if (window_mail_at(w, number)->mail == o->mail &&
+		if (window_mail_at(w, number)->mail == mail &&
 		    window_mail_at(w, number)->outcome == SMTP_DEFERRED)
 			return window_mail_at(w, number);
 	return NULL;
+}
+
+struct window_mail *window_pending_find(const struct window *w, const struct outcome *o)
+{
+	struct window_mail *m;
+
+	if (!o->mail || !w->mails_used)
+		return NULL;
+	m = find_in_bucket(w, o->rcpt, o->mail);
+	return m ? m : find_in_bucket(w, 0, o->mail);
 }
 
 bool window_has_recipient(const struct window *w, uint64_t rcpt, const struct window_mail *but)

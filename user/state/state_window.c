@@ -4,8 +4,9 @@
  * anything, from a damaged page or another program: only what pack could have written makes a
  * window.
  *
- * Little endian: u32 version, u32 slots, u32 pending; slots of i64 second, u32 delivered, deferred,
- * failed, in order of time; pending mails of u64 mail, i64 second.
+ * Little endian: u32 version, u32 slots, u32 entries; slots of i64 second, u32 delivered, deferred,
+ * failed, in order of time; entries of u64 mail, u64 rcpt, i32 second, u32 remote, u8 outcome, class,
+ * flags, 0. Version 1 had entries of u64 mail, i64 second, pending ones of the last hour alone.
  */
 #include <endian.h>
 #include <errno.h>
@@ -13,14 +14,17 @@
 #include <string.h>
 #include "state_db.h"
 
-#define PACK_VERSION	   1
-#define PACK_HEAD_BYTES	   12
-#define PACK_SLOT_BYTES	   20
-#define PACK_PENDING_BYTES 16
+#define PACK_VERSION	  2
+#define PACK_VERSION_1	  1
+#define PACK_HEAD_BYTES	  12
+#define PACK_SLOT_BYTES	  20
+#define PACK_MAIL_BYTES	  28
+#define PACK_MAIL_BYTES_1 16
 
 /* More seconds than the longest window has; a second further from 0 than any clock gets. */
 #define PACK_SLOTS_MAX	100000
 #define PACK_SECOND_MAX (INT64_C(1) << 40)
+#define MAIL_SECOND_MAX (INT64_C(1) << 30)
 
 static void put32(unsigned char **at, uint32_t value)
 {
@@ -34,6 +38,16 @@ static void put64(unsigned char **at, uint64_t value)
 	value = htole64(value);
 	memcpy(*at, &value, sizeof(value));
 	*at += sizeof(value);
+}
+
+static void put8(unsigned char **at, uint8_t value)
+{
+	*(*at)++ = value;
+}
+
+static uint8_t get8(const unsigned char **at)
+{
+	return *(*at)++;
 }
 
 static uint32_t get32(const unsigned char **at)
@@ -54,34 +68,44 @@ static uint64_t get64(const unsigned char **at)
 	return le64toh(value);
 }
 
+static void put_mail(unsigned char **at, const struct window_mail *m)
+{
+	put64(at, m->mail);
+	put64(at, m->rcpt);
+	put32(at, (uint32_t)m->second);
+	put32(at, m->remote);
+	put8(at, m->outcome);
+	put8(at, m->class);
+	put8(at, m->flags);
+	put8(at, 0);
+}
+
 int state_window_pack(const struct window *window, unsigned char **bytes, size_t *size)
 {
-	size_t slots = 0, pendings = 0, cursor = 0;
-	struct window_pending pending;
+	const struct window_mail *m = NULL;
+	size_t slots = 0, mails = 0;
 	struct window_slot slot;
 	unsigned char *at;
 
 	while (window_slot(window, slots, &slot))
 		slots++;
-	while (window_pending(window, &cursor, &pending))
-		pendings++;
-	*size = PACK_HEAD_BYTES + slots * PACK_SLOT_BYTES + pendings * PACK_PENDING_BYTES;
+	while ((m = window_mail(window, m)))
+		mails++;
+	*size = PACK_HEAD_BYTES + slots * PACK_SLOT_BYTES + mails * PACK_MAIL_BYTES;
 	*bytes = at = malloc(*size);
 	if (!at)
 		return -ENOMEM;
 	put32(&at, PACK_VERSION);
 	put32(&at, slots);
-	put32(&at, pendings);
+	put32(&at, mails);
 	for (size_t i = 0; window_slot(window, i, &slot); i++) {
 		put64(&at, slot.second);
 		put32(&at, slot.delivered);
 		put32(&at, slot.deferred);
 		put32(&at, slot.failed);
 	}
-	for (cursor = 0; window_pending(window, &cursor, &pending);) {
-		put64(&at, pending.mail);
-		put64(&at, pending.second);
-	}
+	while ((m = window_mail(window, m)))
+		put_mail(&at, m);
 	return 0;
 }
 
@@ -112,73 +136,135 @@ static int slot_compare(const void *key, const void *slot)
 	return (second > other) - (second < other);
 }
 
-/* Each pending mail is one of its second's deferrals; `open` counts how many of them are. */
-static int unpack_pending(const unsigned char **at, uint32_t count, struct window_pending *pending,
-			  const struct window_slot *slots, uint32_t slots_count, uint32_t *open)
-{
-	for (uint32_t i = 0; i < count; i++) {
-		const struct window_slot *slot;
-		struct window_pending *p = &pending[i];
+/* How many entries of each outcome are in the count of a slot. */
+struct named {
+	uint32_t deferred;
+	uint32_t failed;
+};
 
-		p->mail = get64(at);
-		p->second = get64(at);
-		if (!p->mail)
+static bool mail_valid(const struct window_mail *m, int64_t second)
+{
+	bool past = m->flags & WINDOW_MAIL_PAST;
+
+	return m->mail && second >= -MAIL_SECOND_MAX && second <= MAIL_SECOND_MAX &&
+	       (m->outcome == SMTP_DEFERRED || (m->outcome == SMTP_FAILED && !past)) &&
+	       m->class > REPLY_NONE && m->class < REPLY_CLASSES &&
+	       !(m->flags & ~(WINDOW_MAIL_PAST | WINDOW_MAIL_EXCUSED));
+}
+
+static struct window_mail get_mail(const unsigned char **at, uint32_t version, int64_t *second)
+{
+	struct window_mail m = {
+		.mail = get64(at), .outcome = SMTP_DEFERRED, .class = REPLY_UNEXPLAINED};
+
+	if (version == PACK_VERSION_1) {
+		*second = get64(at);
+		return m;
+	}
+	m.rcpt = get64(at);
+	*second = (int32_t)get32(at);
+	m.remote = get32(at);
+	m.outcome = get8(at);
+	m.class = get8(at);
+	m.flags = get8(at);
+	get8(at);
+	return m;
+}
+
+/* What is read, as pack wrote it. */
+struct unpacked {
+	uint32_t version;
+	uint32_t slots_count;
+	uint32_t mails_count;
+	struct window_slot *slots;
+	struct named *named; /* of each slot */
+	struct window_mail *mails;
+};
+
+/* Each entry that is inside is one of its second's mails. */
+static int unpack_mails(const unsigned char **at, struct unpacked *u, int64_t shift_s)
+{
+	for (uint32_t i = 0; i < u->mails_count; i++) {
+		struct window_mail *m = &u->mails[i];
+		const struct window_slot *slot;
+		struct named *named;
+		int64_t second;
+
+		*m = get_mail(at, u->version, &second);
+		if (!mail_valid(m, second))
 			return -EBADMSG;
-		slot = bsearch(&p->second, slots, slots_count, sizeof(*slots), slot_compare);
-		if (!slot || ++open[slot - slots] > slot->deferred)
+		m->second = (int32_t)(second + shift_s);
+		if (m->flags & WINDOW_MAIL_PAST)
+			continue;
+		slot = bsearch(&second, u->slots, u->slots_count, sizeof(*slot), slot_compare);
+		if (!slot)
+			return -EBADMSG;
+		named = &u->named[slot - u->slots];
+		if (m->outcome == SMTP_DEFERRED ? ++named->deferred > slot->deferred :
+						  ++named->failed > slot->failed)
 			return -EBADMSG;
 	}
 	return 0;
 }
 
-static int restore(struct window *window, int64_t shift_s, struct window_slot *slots,
-		   uint32_t slots_count, struct window_pending *pending, uint32_t pending_count)
+static int restore(struct window *window, int64_t shift_s, const struct unpacked *u)
 {
 	int r = 0;
 
-	for (uint32_t i = 0; !r && i < slots_count; i++) {
-		slots[i].second += shift_s;
-		r = window_restore_slot(window, &slots[i]);
+	for (uint32_t i = 0; !r && i < u->slots_count; i++) {
+		u->slots[i].second += shift_s;
+		r = window_restore_slot(window, &u->slots[i]);
 	}
-	for (uint32_t i = 0; !r && i < pending_count; i++) {
-		pending[i].second += shift_s;
-		r = window_restore_pending(window, &pending[i]);
-	}
+	for (uint32_t i = 0; !r && i < u->mails_count; i++)
+		r = window_restore_mail(window, &u->mails[i]);
 	if (r)
 		window_clear(window);
 	return r;
+}
+
+static int unpack_head(const unsigned char **at, size_t size, struct unpacked *u)
+{
+	size_t mail_bytes;
+
+	if (size < PACK_HEAD_BYTES)
+		return -EBADMSG;
+	u->version = get32(at);
+	u->slots_count = get32(at);
+	u->mails_count = get32(at);
+	mail_bytes = u->version == PACK_VERSION_1 ? PACK_MAIL_BYTES_1 : PACK_MAIL_BYTES;
+	if ((u->version != PACK_VERSION && u->version != PACK_VERSION_1) ||
+	    u->slots_count > PACK_SLOTS_MAX || u->mails_count > WINDOW_MAILS_MAX ||
+	    size != PACK_HEAD_BYTES + u->slots_count * (size_t)PACK_SLOT_BYTES +
+			    u->mails_count * mail_bytes)
+		return -EBADMSG;
+	return 0;
 }
 
 int state_window_unpack(const unsigned char *bytes, size_t size, int64_t shift_s,
 			struct window *window)
 {
 	const unsigned char *at = bytes;
-	struct window_pending *pending;
-	struct window_slot *slots;
-	uint32_t slots_count, pending_count, *open;
+	struct unpacked u = {0};
 	int r;
 
 	memset(window, 0, sizeof(*window));
-	if (size < PACK_HEAD_BYTES || get32(&at) != PACK_VERSION)
+	if (shift_s < -MAIL_SECOND_MAX || shift_s > MAIL_SECOND_MAX)
 		return -EBADMSG;
-	slots_count = get32(&at);
-	pending_count = get32(&at);
-	if (slots_count > PACK_SLOTS_MAX || pending_count > WINDOW_PENDING_MAX ||
-	    size != PACK_HEAD_BYTES + slots_count * (size_t)PACK_SLOT_BYTES +
-			    pending_count * (size_t)PACK_PENDING_BYTES)
-		return -EBADMSG;
-	slots = calloc(slots_count + 1, sizeof(*slots));
-	open = calloc(slots_count + 1, sizeof(*open));
-	pending = calloc(pending_count + 1, sizeof(*pending));
-	r = slots && open && pending ? 0 : -ENOMEM;
+	r = unpack_head(&at, size, &u);
+	if (r)
+		return r;
+	u.slots = calloc(u.slots_count + 1, sizeof(*u.slots));
+	u.named = calloc(u.slots_count + 1, sizeof(*u.named));
+	u.mails = calloc(u.mails_count + 1, sizeof(*u.mails));
+	r = u.slots && u.named && u.mails ? 0 : -ENOMEM;
 	if (!r)
-		r = unpack_slots(&at, slots_count, slots);
+		r = unpack_slots(&at, u.slots_count, u.slots);
 	if (!r)
-		r = unpack_pending(&at, pending_count, pending, slots, slots_count, open);
+		r = unpack_mails(&at, &u, shift_s);
 	if (!r)
-		r = restore(window, shift_s, slots, slots_count, pending, pending_count);
-	free(slots);
-	free(open);
-	free(pending);
+		r = restore(window, shift_s, &u);
+	free(u.slots);
+	free(u.named);
+	free(u.mails);
 	return r;
 }
