@@ -43,7 +43,7 @@ static void check_path(const char *path, size_t length_max)
 
 static void check_config(const struct config *c)
 {
-	REQUIRE(c->mode == VERDICT_ENFORCE || c->mode == VERDICT_OBSERVE);
+	REQUIRE(c->rule.mode == VERDICT_ENFORCE || c->rule.mode == VERDICT_OBSERVE);
 	REQUIRE(c->rule.window_s >= CONFIG_WINDOW_MIN_S && c->rule.window_s <= CONFIG_WINDOW_MAX_S);
 	REQUIRE(c->rule.suspend_s >= CONFIG_SUSPEND_MIN_S);
 	REQUIRE(c->rule.suspend_s <= CONFIG_SUSPEND_MAX_S);

@@ -67,7 +67,7 @@ static const char *quote(const char *bytes, size_t size, char quoted[QUOTE_SIZE]
 static void fail_unknown_key(struct reading *r, const char *section, const char *name)
 {
 	const struct config_key *near = config_key_nearest(name);
-	char quoted[QUOTE_SIZE], list[128], sections[128];
+	char quoted[QUOTE_SIZE], list[256], sections[128];
 
 	quote(name, strlen(name), quoted);
 	config_key_list(section, list, sizeof(list));
@@ -261,6 +261,13 @@ static void check_whole(struct reading *r)
 	if (r->c->source == CONFIG_SOURCE_COMMAND && !r->c->owners_command[0])
 		fail(r, line_of(r, "accounts", "source"),
 		     "source = \"command\": want command = and what to run in [accounts] as well");
+	if (r->c->notify_customer == CONFIG_CUSTOMER_FILE && !r->c->notify_customer_file[0])
+		fail(r, line_of(r, "notify", "customer"),
+		     "customer = \"file\": want customer_file = and its path in [notify] as well");
+	if (r->c->notify_customer == CONFIG_CUSTOMER_COMMAND && !r->c->notify_customer_command[0])
+		fail(r, line_of(r, "notify", "customer"),
+		     "customer = \"command\": want customer_command = and what to run in [notify] "
+		     "as well");
 	for (size_t i = 0; i < r->c->exempts.count; i++) {
 		id.uid = r->c->exempts.uid[i];
 		if (!config_uids_has(&r->c->relays, id.uid))
@@ -298,6 +305,16 @@ static int load(struct reading *r, const char *file)
 	return result;
 }
 
+/* DIR/NAME.d of DIR/NAME.conf. */
+static int directory_of(const char *file, char directory[PATH_MAX])
+{
+	size_t length = strlen(file);
+
+	if (length > 5 && !strcmp(file + length - 5, ".conf"))
+		length -= 5;
+	return snprintf(directory, PATH_MAX, "%.*s.d", (int)length, file) < PATH_MAX - 256 ? 0 : -1;
+}
+
 static int read_config(const char *file, bool paths_only, struct config *c,
 		       unsigned int lines[CONFIG_KEYS], char *error, size_t error_size)
 {
@@ -312,6 +329,10 @@ static int read_config(const char *file, bool paths_only, struct config *c,
 
 	log_escape(file, strlen(file), 1, printable, sizeof(printable));
 	config_defaults(c);
+	if (directory_of(file, c->directory)) {
+		snprintf(error, error_size, "%s: the path is too long", printable);
+		return -1;
+	}
 	memset(lines, 0, CONFIG_KEYS * sizeof(lines[0]));
 	result = load(&r, file);
 	if (result) {

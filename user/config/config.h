@@ -32,6 +32,10 @@
 #define CONFIG_REFRESH_MIN_S 1
 #define CONFIG_REFRESH_MAX_S (24 * 3600)
 
+/* A mail address (RFC 5321, 4.5.3.1.3, without the brackets), and a line's worth of URL. */
+#define CONFIG_ADDRESS_SIZE 255
+#define CONFIG_URL_SIZE	    256
+
 enum config_source {
 	CONFIG_SOURCE_AUTO = 0,
 	CONFIG_SOURCE_NONE,
@@ -47,14 +51,22 @@ enum config_relay {
 	CONFIG_RELAY_RESET = 1, /* its sessions are reset in the kernel */
 };
 
+enum config_customer {
+	CONFIG_CUSTOMER_OFF = 0,
+	CONFIG_CUSTOMER_PANEL,
+	CONFIG_CUSTOMER_FILE,
+	CONFIG_CUSTOMER_COMMAND,
+};
+
 struct config_uids {
 	uint32_t uid[SMTPL_USERS_MAX];
 	size_t count;
 };
 
 struct config {
-	enum verdict_mode mode;
-	struct verdict_rule rule;
+	/* DIR/NAME.d beside DIR/NAME.conf: files of accounts, templates of notices */
+	char directory[PATH_MAX];
+	struct verdict_rule rule;	 /* [limit] */
 	uint16_t ports[SMTPL_PORTS_MAX]; /* host order, each once */
 	size_t ports_count;
 	struct config_uids relays; /* root is always one of them */
@@ -74,6 +86,15 @@ struct config {
 	bool feed_exim;
 	char feed_postfix[PATH_MAX];
 	enum config_relay relay; /* [refuse] */
+	/* [notify]: who hears of an event. A text that is "" is not set. */
+	char notify_command[PATH_MAX]; /* run by /bin/sh */
+	char notify_admin[CONFIG_ADDRESS_SIZE];
+	enum config_customer notify_customer; /* where a customer's address comes from */
+	char notify_customer_file[PATH_MAX];
+	char notify_customer_command[PATH_MAX]; /* run by /bin/sh */
+	char notify_from[CONFIG_ADDRESS_SIZE];	/* "": postmaster at the host's name */
+	char notify_webhook[CONFIG_URL_SIZE];	/* http:// or https:// */
+	char notify_secret_file[PATH_MAX];	/* signs what is sent to the webhook */
 	char state[PATH_MAX];
 	char run[PATH_MAX];
 	char bpffs[PATH_MAX];

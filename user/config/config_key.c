@@ -14,7 +14,7 @@
 
 /* clang-format off */
 const struct config_key config_keys[CONFIG_KEYS] = {
-	{ "limit", "mode", &config_type_mode, AT(mode), 0, 0 },
+	{ "limit", "mode", &config_type_mode, AT(rule.mode), 0, 0 },
 	{ "limit", "window", &config_type_duration, AT(rule.window_s),
 	  CONFIG_WINDOW_MIN_S, CONFIG_WINDOW_MAX_S },
 	{ "limit", "percent", &config_type_number, AT(rule.percent), 1, 100 },
@@ -39,6 +39,17 @@ const struct config_key config_keys[CONFIG_KEYS] = {
 	{ "feed", "exim", &config_type_bool, AT(feed_exim), 0, 0 },
 	{ "feed", "postfix", &config_type_log, AT(feed_postfix), 0, PATH_LENGTH_MAX },
 	{ "refuse", "relay", &config_type_relay, AT(relay), 0, 0 },
+	{ "notify", "command", &config_type_command, AT(notify_command), 0, PATH_LENGTH_MAX },
+	{ "notify", "admin", &config_type_address, AT(notify_admin), 0, CONFIG_ADDRESS_SIZE - 1 },
+	{ "notify", "customer", &config_type_customer, AT(notify_customer), 0, 0 },
+	{ "notify", "customer_file", &config_type_optional_file, AT(notify_customer_file),
+	  0, PATH_LENGTH_MAX },
+	{ "notify", "customer_command", &config_type_command, AT(notify_customer_command),
+	  0, PATH_LENGTH_MAX },
+	{ "notify", "from", &config_type_address, AT(notify_from), 0, CONFIG_ADDRESS_SIZE - 1 },
+	{ "notify", "webhook", &config_type_url, AT(notify_webhook), 0, CONFIG_URL_SIZE - 1 },
+	{ "notify", "webhook_secret_file", &config_type_secret, AT(notify_secret_file),
+	  0, PATH_LENGTH_MAX },
 	{ "paths", "state", &config_type_path, AT(state), 0, PATH_LENGTH_MAX },
 	{ "paths", "run", &config_type_path, AT(run), 0, CONFIG_RUN_MAX },
 	{ "paths", "bpffs", &config_type_path, AT(bpffs), 0, PATH_LENGTH_MAX },
@@ -50,7 +61,8 @@ void config_defaults(struct config *c)
 	static const uint16_t ports[] = {25, 465, 587};
 
 	memset(c, 0, sizeof(*c));
-	c->mode = VERDICT_ENFORCE;
+	snprintf(c->directory, sizeof(c->directory), "/etc/smtplimit.d");
+	c->rule.mode = VERDICT_ENFORCE;
 	c->rule.window_s = 3600;
 	c->rule.suspend_s = 3600;
 	c->rule.percent = 50;

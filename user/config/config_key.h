@@ -16,7 +16,17 @@ struct config_key {
 	int64_t max;   /* the same; a path: its length */
 };
 
-#define CONFIG_KEYS 23
+static inline void *config_field(const struct config_key *key, void *base)
+{
+	return (char *)base + key->offset;
+}
+
+static inline const void *config_field_const(const struct config_key *key, const void *base)
+{
+	return (const char *)base + key->offset;
+}
+
+#define CONFIG_KEYS 31
 extern const struct config_key config_keys[CONFIG_KEYS];
 
 /* NULL: there is none. */

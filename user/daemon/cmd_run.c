@@ -108,7 +108,7 @@ static int start_pipeline(struct daemon *d)
 
 	if (getrandom(&ops.seed, sizeof(ops.seed), 0) < 0)
 		return -errno;
-	d->pipeline = pipeline_new(&ops, d, &d->config.rule, d->config.mode);
+	d->pipeline = pipeline_new(&ops, d, &d->config.rule, d->config.rule.mode);
 	return d->pipeline ? 0 : -ENOMEM;
 }
 
@@ -249,7 +249,7 @@ static int run_locked(struct daemon *d)
 	if (!err) {
 		log_notice("smtplimit " SMTPLIMIT_VERSION
 			   ", mode = %s, %u %% and at least %u failures in %lld s",
-			   d->config.mode == VERDICT_ENFORCE ? "enforce" : "observe",
+			   d->config.rule.mode == VERDICT_ENFORCE ? "enforce" : "observe",
 			   d->config.rule.percent, d->config.rule.min_failures,
 			   (long long)d->config.rule.window_s);
 		log_notice("ready");
