@@ -25,6 +25,7 @@ struct product {
 	const struct sim *sim;
 	struct pipeline *p;
 	struct smtpl_totals *totals; /* what the kernel counted, see totals_of() */
+	uint32_t *first_ms; /* of each message, plus 1 */
 	uint64_t now_ns;
 	uint64_t cookie; /* of the newest session */
 	bool wire;
@@ -71,6 +72,16 @@ static void *product_open(const struct sim *sim, const char *options)
 		.suspend_s = option(options, "suspend", 3600),
 		.percent = (uint32_t)option(options, "percent", 50),
 		.min_failures = (uint32_t)option(options, "min", 5),
+		.set_aside = 1u << REPLY_LISTED | 1u << REPLY_UNAUTHENTICATED,
+		.one_remote = (uint32_t)option(options, "one_remote", 50),
+		.trouble_accounts = (uint32_t)option(options, "trouble_accounts", 4),
+		.trouble_share = (uint32_t)option(options, "trouble_share", 50),
+		.defer_grace_s = option(options, "defer_grace", 0),
+		.hard_recipients = (uint32_t)option(options, "hard_recipients", 0),
+		.hard_percent = (uint32_t)option(options, "hard_percent", 25),
+		.rare_remote = (uint32_t)option(options, "rare_remote", 0),
+		.lead = (uint32_t)option(options, "lead", 0),
+		.warn = 80,
 	};
 	struct product *j = calloc(1, sizeof(*j));
 
@@ -80,8 +91,9 @@ static void *product_open(const struct sim *sim, const char *options)
 	j->relay = !strncmp(options, "relay", 5);
 	j->wire = j->relay || !strncmp(options, "wire", 4);
 	j->totals = calloc(2 * (size_t)sim->accounts, sizeof(*j->totals));
-	j->p = pipeline_new(&ops, j, &rule, VERDICT_ENFORCE);
-	if (!j->totals || !j->p)
+	j->first_ms = calloc(sim->mails, sizeof(*j->first_ms));
+	j->p = pipeline_new(&ops, j, &rule);
+	if (!j->totals || !j->first_ms || !j->p)
 		return NULL;
 	if (!j->wire)
 		pipeline_feed_begin(j->p, RELAY_UID, FEED_EXIM, boot_ns(0));
@@ -104,23 +116,47 @@ static void must(int error)
 	exit(1);
 }
 
+/* Since the message's first attempt. */
+static int64_t age_of(const struct product *j, const struct attempt *a)
+{
+	uint32_t *first_ms = &j->first_ms[a->mail];
+
+	if (!*first_ms)
+		*first_ms = a->time_ms + 1;
+	return (a->time_ms + 1 - *first_ms) / 1000;
+}
+
 static void give_report(struct product *j, const struct attempt *a)
 {
-	char from[ADDRESS_SIZE], to[ADDRESS_SIZE], domain[DOMAIN_SIZE];
-	struct pipeline_report report = {
-		.relay_uid = RELAY_UID,
-		.mta = FEED_EXIM,
+	char from[ADDRESS_SIZE], to[ADDRESS_SIZE], domain[DOMAIN_SIZE], host[DOMAIN_SIZE];
+	const struct payer payer = {
+		.id = {.kind = ACCOUNT_UID, .uid = UID(a->account)}, .pays = true, .relay = true};
+	const struct text t = sim_text(j->sim, a);
+	const struct outcome_detail detail = {
+		.sender = from,
+		.recipient = to,
+		.host = host,
+		.text = t.text,
+		.text_size = sizeof(t.text),
+		.code = t.code,
+		.enhanced = {t.enhanced[0], t.enhanced[1], t.enhanced[2]}};
+	struct outcome report = {
 		.outcome = (enum smtp_outcome)a->outcome,
-		.charged = true,
-		.account = {.kind = ACCOUNT_UID, .uid = UID(a->account)},
+		.source = OUTCOME_REPORT,
+		.uid = RELAY_UID,
+		.payer = &payer,
 		.domain = domain,
 		.time_ns = boot_ns(a->time_ms),
+		.age_s = age_of(j, a),
+		.detail = &detail,
 	};
 
 	addresses(a, from, to, domain);
-	report.sender_hash = sessions_address_hash(from);
-	report.rcpt_hash = sessions_address_hash(to);
-	must(pipeline_report(j->p, &report, j->now_ns));
+	snprintf(host, sizeof(host), "mx.organisation-%u.example", a->remote);
+	report.mail = sessions_mail_identity(sessions_address_hash(from),
+					     sessions_address_hash(to));
+	report.rcpt = sessions_rcpt_identity(sessions_address_hash(to));
+	must(pipeline_report(j->p, FEED_EXIM, &report, j->now_ns));
 }
 
 static void give_path(struct product *j, const struct smtpl_event *head, uint32_t type,
@@ -222,6 +258,7 @@ static void product_close(void *judge)
 
 	pipeline_free(j->p);
 	free(j->totals);
+	free(j->first_ms);
 	free(j);
 }
 

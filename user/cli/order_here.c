@@ -39,13 +39,8 @@ static int find_window(void *arg, const struct account_id *account, const char *
 	const struct figures *f = arg;
 	bool found = account_equal(account, &f->suspension->account);
 
-	if (found) {
-		struct window_counts counts;
-
-		window_slide(window, f->now_s, f->order->rule.window_s);
-		counts = window_counts(window);
-		suspension_figures(f->suspension, &counts, &f->order->rule, own_domain);
-	}
+	if (found)
+		suspension_figures(f->suspension, window, &f->order->rule, f->now_s, own_domain);
 	window_clear(window);
 	return found;
 }

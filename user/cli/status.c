@@ -26,14 +26,15 @@ void status_begin(struct status *s, const struct config *config, int64_t boot_ns
 
 struct verdict_rule status_rule(const struct smtpl_meta *meta, const struct config *config)
 {
+	struct verdict_rule rule = config->rule;
+
 	if (!meta->schema)
-		return config->rule;
-	return (struct verdict_rule){
-		.window_s = meta->window_s,
-		.suspend_s = meta->suspend_s,
-		.percent = meta->percent,
-		.min_failures = meta->min_failures,
-	};
+		return rule;
+	rule.window_s = meta->window_s;
+	rule.suspend_s = meta->suspend_s;
+	rule.percent = meta->percent;
+	rule.min_failures = meta->min_failures;
+	return rule;
 }
 
 static bool rules_equal(const struct verdict_rule *a, const struct verdict_rule *b)
@@ -78,6 +79,7 @@ void status_end(struct status *s)
 		account_free(s->accounts[i]);
 	free(s->accounts);
 	free(s->roles);
+	free(s->room);
 	status_feeds_end(s);
 	status_tls_end(s);
 	for (size_t i = 0; i < s->problems_count; i++)
@@ -275,17 +277,20 @@ int status_domain(struct status *s, const struct smtpl_domain_key *key,
 
 int status_window(struct status *s, const struct account_id *id, struct window *window)
 {
+	int64_t now_s = s->boot_ns / NS_PER_S;
 	struct window_counts counts;
 	struct status_account *a;
 
-	window_slide(window, s->boot_ns / NS_PER_S, s->rule.window_s);
+	window_slide(window, now_s, s->rule.window_s);
 	counts = window_counts(window);
 	if (!counts.delivered && !counts.deferred && !counts.failed)
 		return 0;
+	if (!s->room)
+		s->room = tally_room_new();
 	a = status_account(s, id);
-	if (!a)
+	if (!a || !s->room)
 		return -ENOMEM;
-	a->window = counts;
+	a->window = tally_window(window, &s->rule, NULL, s->room, now_s);
 	return 0;
 }
 
@@ -331,12 +336,13 @@ static void sort_domains(struct status_account *a)
 	a->domains_count = kept;
 }
 
-static int finish_account(struct status_account *a)
+static int finish_account(const struct status *st, struct status_account *a)
 {
 	char name[ACCOUNT_NAME_SIZE];
 	const struct smtpl_suspension *s = &a->suspension;
 	int length = 0;
 
+	a->headroom = a->suspended ? 0 : verdict_decide(&a->window, &st->rule).headroom;
 	account_name(&a->id, name, sizeof(name));
 	a->name = strdup(name);
 	if (!a->name)
@@ -358,20 +364,18 @@ static int finish_account(struct status_account *a)
 	return length < 0 || !a->reason ? -ENOMEM : 0;
 }
 
-static int worst_first(const void *left, const void *right)
+/* The nearest to the line; of equal ones that with the most failures. */
+static int nearest_first(const void *left, const void *right)
 {
 	const struct status_account *a = *(struct status_account *const *)left;
 	const struct status_account *b = *(struct status_account *const *)right;
-	int x = verdict_permille(&a->window), y = verdict_permille(&b->window);
-	uint64_t bad_a = a->window.deferred + a->window.failed;
-	uint64_t bad_b = b->window.deferred + b->window.failed;
 
 	if (a->suspended != b->suspended)
 		return a->suspended ? -1 : 1;
-	if (x != y)
-		return x > y ? -1 : 1;
-	if (bad_a != bad_b)
-		return bad_a > bad_b ? -1 : 1;
+	if (a->headroom != b->headroom)
+		return a->headroom < b->headroom ? -1 : 1;
+	if (a->window.bad != b->window.bad)
+		return a->window.bad > b->window.bad ? -1 : 1;
 	return strcmp(a->name, b->name);
 }
 
@@ -396,10 +400,10 @@ static void losses_finish(struct status *s)
 int status_finish(struct status *s)
 {
 	for (size_t i = 0; i < s->accounts_count; i++)
-		if (finish_account(s->accounts[i]))
+		if (finish_account(s, s->accounts[i]))
 			return -ENOMEM;
 	if (s->accounts_count)
-		qsort(s->accounts, s->accounts_count, sizeof(*s->accounts), worst_first);
+		qsort(s->accounts, s->accounts_count, sizeof(*s->accounts), nearest_first);
 	losses_finish(s);
 	status_tls_finish(s);
 	return 0;

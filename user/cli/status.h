@@ -39,7 +39,8 @@
 struct status_account {
 	struct account_id id;
 	enum smtpl_role role; /* of a uid */
-	struct window_counts window;
+	struct tally window;
+	uint64_t headroom; /* further failures until the line; UINT64_MAX: no number suffices */
 	struct smtpl_count total;	/* last_ns and domains are not used */
 	struct smtpl_totals superseded; /* of them, what mail servers told of */
 	struct relay_count told;
@@ -79,6 +80,7 @@ struct status {
 	size_t accounts_room;
 	struct status_role *roles;
 	size_t roles_count;
+	struct tally_room *room; /* NULL: nothing was counted yet */
 	struct owners *owners; /* NULL: nobody owns anything */
 	struct state_feed *feeds;
 	size_t feeds_count;

@@ -28,9 +28,9 @@ static json_t *json_time(int64_t wall_s)
 	return wall_s ? json_string(status_time(wall_s, text)) : json_null();
 }
 
-static json_t *json_percent(const struct window_counts *counts)
+static json_t *json_percent(const struct tally *t)
 {
-	int tenths = verdict_permille(counts);
+	int tenths = verdict_permille(t->bad, t->delivered);
 
 	return tenths < 0 ? json_null() : json_real(tenths / 10.0);
 }
@@ -62,7 +62,7 @@ static json_t *json_count(uint64_t count)
 	return json_integer(count);
 }
 
-static json_t *json_window(const struct window_counts *w)
+static json_t *json_window(const struct tally *w)
 {
 	return json_pack("{s:o, s:o, s:o, s:o}", "delivered", json_count(w->delivered), "deferred",
 			 json_count(w->deferred), "failed", json_count(w->failed), "percent",
@@ -82,10 +82,11 @@ static json_t *json_account(const struct status_account *a)
 {
 	bool uid = a->id.kind == ACCOUNT_UID;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "account",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "account",
 			 json_string(a->name), "uid", uid ? json_integer(a->id.uid) : json_null(),
 			 "role", json_role(a), "domains", json_domains(a), "window",
-			 json_window(&a->window), "total", json_total(&a->total), "bypass",
+			 json_window(&a->window), "headroom",
+			 a->headroom == UINT64_MAX ? json_null() : json_count(a->headroom), "total", json_total(&a->total), "bypass",
 			 json_count(a->told.bypass), "suspended", a->suspended, "since",
 			 json_time(a->suspended ? a->since_wall_s : 0), "until",
 			 json_time(a->suspended ? a->until_wall_s : 0), "reason",

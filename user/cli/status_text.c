@@ -21,6 +21,7 @@ enum column {
 	COLUMN_DEFERRED,
 	COLUMN_FAILED,
 	COLUMN_PERCENT,
+	COLUMN_HEADROOM,
 	COLUMN_TOTAL,
 	COLUMN_REFUSED,
 	COLUMN_SUSPENDED,
@@ -34,6 +35,7 @@ static const char *const titles[] = {
 	[COLUMN_DEFERRED] = "DEFERRED",
 	[COLUMN_FAILED] = "FAILED",
 	[COLUMN_PERCENT] = "PERCENT",
+	[COLUMN_HEADROOM] = "HEADROOM",
 	[COLUMN_TOTAL] = "TOTAL",
 	[COLUMN_REFUSED] = "REFUSED",
 	[COLUMN_SUSPENDED] = "SUSPENDED UNTIL",
@@ -109,7 +111,7 @@ static void total_cell(const struct status_account *a, char *cell)
 static void make_row(const struct status_account *a, struct row *row)
 {
 	static const char *const roles[] = {"", " (relay)", " (exempt)"};
-	int tenths = verdict_permille(&a->window);
+	int tenths = verdict_permille(a->window.bad, a->window.delivered);
 
 	snprintf(row->cell[COLUMN_ACCOUNT], CELL_SIZE, "%s%s", a->name,
 		 a->role <= SMTPL_ROLE_EXEMPT ? roles[a->role] : "");
@@ -121,6 +123,10 @@ static void make_row(const struct status_account *a, struct row *row)
 		snprintf(row->cell[COLUMN_PERCENT], CELL_SIZE, "-");
 	else
 		snprintf(row->cell[COLUMN_PERCENT], CELL_SIZE, "%d.%d%%", tenths / 10, tenths % 10);
+	if (a->headroom == UINT64_MAX)
+		snprintf(row->cell[COLUMN_HEADROOM], CELL_SIZE, "-");
+	else
+		number_cell(row->cell[COLUMN_HEADROOM], a->headroom);
 	total_cell(a, row->cell[COLUMN_TOTAL]);
 	number_cell(row->cell[COLUMN_REFUSED], a->total.refused);
 	suspended_cell(a, row->cell[COLUMN_SUSPENDED]);

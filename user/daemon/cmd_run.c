@@ -108,7 +108,7 @@ static int start_pipeline(struct daemon *d)
 
 	if (getrandom(&ops.seed, sizeof(ops.seed), 0) < 0)
 		return -errno;
-	d->pipeline = pipeline_new(&ops, d, &d->config.rule, d->config.rule.mode);
+	d->pipeline = pipeline_new(&ops, d, &d->config.rule);
 	return d->pipeline ? 0 : -ENOMEM;
 }
 

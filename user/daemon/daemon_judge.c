@@ -127,14 +127,11 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 static void order_suspend(struct daemon *d, const struct state_order *order)
 {
 	struct state_suspension s = suspension_by_hand(order, &d->config.rule, clock_boot_ns());
-	const struct account *account =
-		accounts_find(pipeline_accounts(d->pipeline), &order->account);
+	struct account *account = accounts_find(pipeline_accounts(d->pipeline), &order->account);
 
-	if (account) {
-		struct window_counts counts = window_counts(&account->window);
-
-		suspension_figures(&s, &counts, &d->config.rule, accounts_own_domain(account));
-	}
+	if (account)
+		suspension_figures(&s, &account->window, &d->config.rule,
+				   clock_boot_ns() / NS_PER_S, accounts_own_domain(account));
 	if (judge_suspend(d, &s) == 0)
 		pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
 }

@@ -51,7 +51,7 @@ static void reload(struct daemon *d)
 		daemon_child_stop(d, DAEMON_POLICY);
 		daemon_child_start(d, DAEMON_POLICY);
 	}
-	pipeline_set_rule(d->pipeline, &d->config.rule, d->config.rule.mode);
+	pipeline_set_rule(d->pipeline, &d->config.rule, clock_boot_ns());
 	bpf_set_watch(d->bpf, &d->config);
 	if (d->tls)
 		bpf_tls_set_watch(d->tls, &d->config);

@@ -37,32 +37,66 @@ static struct submission report_submission(struct daemon *d, const struct delive
 	return o;
 }
 
-/* A log that is read on after a reboot has lines of times before the boot clock began. */
-static bool is_past(const struct daemon *d, int64_t wall_ns)
+/* How long before the outcome, as far as the daemon's clock knows that, the mail was first tried. A
+ * log that is read on after a reboot has lines of times before the boot clock began: these are
+ * older than any window. */
+static int64_t report_age(const struct daemon *d, const struct delivery_report *r)
 {
-	return wall_ns && wall_ns / NS_PER_S + d->config.rule.window_s <= time(NULL);
+	int64_t ago_s = r->wall_ns ? time(NULL) - r->wall_ns / NS_PER_S : 0;
+
+	if (ago_s < d->config.rule.window_s)
+		return r->age_s;
+	return r->age_s > ago_s ? r->age_s : ago_s;
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
+static struct outcome_detail report_detail(const struct delivery_report *r)
+{
+	return (struct outcome_detail){
+		.sender = r->submission.sender,
+		.recipient = r->rcpt,
+		.host = or_null(r->host),
+		.addr = r->dest,
+		.tls = or_null(r->tls),
+		.text = r->text,
+		.text_size = sizeof(r->text),
+		.login = or_null(r->submission.auth),
+		.queue_id = or_null(r->id),
+		.port = r->port,
+		.code = r->code,
+		.enhanced = {r->enhanced[0], r->enhanced[1], r->enhanced[2]},
+	};
 }
 
 static void take_outcome(struct daemon *d, const struct delivery_report *r)
 {
-	uint64_t now = clock_boot_ns();
-	char domain[SMTPL_DOMAIN_SIZE];
+	uint64_t sender = sessions_address_hash(r->submission.sender);
+	uint64_t rcpt = sessions_address_hash(r->rcpt), now = clock_boot_ns();
 	struct submission submission = report_submission(d, r);
-	struct pipeline_report report = {
-		.relay_uid = r->relay_uid,
-		.mta = r->mta,
+	struct outcome_detail detail = report_detail(r);
+	char domain[SMTPL_DOMAIN_SIZE];
+	struct payer payer = {.relay = true};
+	struct outcome report = {
 		.outcome = r->outcome,
-		.refused = r->kind == REPORT_REFUSED,
-		.past = is_past(d, r->wall_ns),
+		.source = r->kind == REPORT_REFUSED ? OUTCOME_REFUSAL : OUTCOME_REPORT,
+		.uid = r->relay_uid,
+		.payer = &payer,
 		.domain = domain,
-		.sender_hash = sessions_address_hash(r->submission.sender),
-		.rcpt_hash = sessions_address_hash(r->rcpt),
+		.null_sender = !r->submission.sender[0],
+		.mail = sessions_mail_identity(sender, rcpt),
+		.rcpt = sessions_rcpt_identity(rcpt),
 		.time_ns = r->wall_ns ? clock_boot_of(r->wall_ns) : now,
+		.age_s = report_age(d, r),
+		.detail = &detail,
 	};
 
 	address_domain(r->submission.sender, domain);
-	report.charged = daemon_payer(d, &submission, &report.account) == PAYER_ACCOUNT;
-	if (pipeline_report(d->pipeline, &report, now))
+	payer.pays = daemon_payer(d, &submission, &payer.id) == PAYER_ACCOUNT;
+	if (pipeline_report(d->pipeline, r->mta, &report, now))
 		d->losses.total.reports_lost++;
 }
 

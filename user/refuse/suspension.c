@@ -64,11 +64,18 @@ struct state_suspension suspension_by_hand(const struct state_order *order,
 	return s;
 }
 
-void suspension_figures(struct state_suspension *s, const struct window_counts *counts,
-			const struct verdict_rule *rule, const char *own_domain)
+void suspension_figures(struct state_suspension *s, struct window *window,
+			const struct verdict_rule *rule, int64_t now_s, const char *own_domain)
 {
-	const struct verdict v = verdict_decide(counts, rule);
+	struct tally_room *room = tally_room_new();
+	struct tally tally = {0};
+	struct verdict v;
 
+	window_slide(window, now_s, rule->window_s);
+	if (room)
+		tally = tally_window(window, rule, NULL, room, now_s);
+	free(room);
+	v = verdict_decide(&tally, rule);
 	s->kernel.bad = v.bad;
 	s->kernel.percent = v.percent;
 	snprintf(s->domain, sizeof(s->domain), "%s", own_domain);

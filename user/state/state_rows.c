@@ -26,14 +26,13 @@ static int delete_row(struct state *state, enum state_statement which,
 int state_put_window(struct state *state, const struct account_id *account, const char *own_domain,
 		     const struct window *window)
 {
-	struct window_slot slot;
 	struct state_clock now;
 	struct state_row row;
 	unsigned char *bytes;
 	size_t size;
 	int r;
 
-	if (!window_slot(window, 0, &slot))
+	if (window_empty(window))
 		return delete_row(state, STATE_SQL_DELETE_WINDOW, account, false);
 	r = state_clock_now(state, &now);
 	if (!r)
