@@ -41,7 +41,7 @@ struct remotes {
 
 static_assert(sizeof(struct meeting) == REMOTES_MEETING_BYTES);
 static_assert(sizeof(struct row) == REMOTES_ROW_BYTES);
-static_assert(sizeof(struct remotes) <= REMOTES_SELF_BYTES);
+static_assert(sizeof(struct remotes) == REMOTES_SELF_BYTES);
 
 struct remotes *remotes_new(uint64_t seed)
 {

@@ -42,7 +42,7 @@
 #define REMOTES_RARE_HOUR_S	(60 * 60)
 
 /* Bytes of the table itself, of a row and of a meeting. */
-#define REMOTES_SELF_BYTES    64
+#define REMOTES_SELF_BYTES    56
 #define REMOTES_ROW_BYTES     24
 #define REMOTES_MEETING_BYTES 24
 #define REMOTES_BYTES_MIN                                                                          \
