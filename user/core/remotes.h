@@ -41,11 +41,13 @@
 #define REMOTES_RARE_DELIVERIES 20 /* an account's deliveries there that count in its hour */
 #define REMOTES_RARE_HOUR_S	(60 * 60)
 
-/* Bytes of a row and of a meeting. */
+/* Bytes of the table itself, of a row and of a meeting. */
+#define REMOTES_SELF_BYTES    56
 #define REMOTES_ROW_BYTES     24
 #define REMOTES_MEETING_BYTES 24
 #define REMOTES_BYTES_MIN                                                                          \
-	(REMOTES_ROWS * REMOTES_ROW_BYTES + REMOTES_ANYWHERE_MEETINGS * REMOTES_MEETING_BYTES + 64)
+	(REMOTES_SELF_BYTES + REMOTES_ROWS * REMOTES_ROW_BYTES +                                   \
+	 REMOTES_ANYWHERE_MEETINGS * REMOTES_MEETING_BYTES)
 #define REMOTES_BYTES_MAX                                                                          \
 	(REMOTES_BYTES_MIN + REMOTES_ROWS * REMOTES_MEETINGS * REMOTES_MEETING_BYTES)
 
