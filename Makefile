@@ -5,6 +5,8 @@ PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 O ?= build
+# One name for one folder, whoever calls: objects know their headers by it.
+override O := $(abspath $(O))
 CC ?= cc
 CLANG ?= clang
 BPFTOOL ?= $(firstword $(shell command -v bpftool /usr/sbin/bpftool) bpftool)

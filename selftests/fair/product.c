@@ -25,7 +25,7 @@ struct product {
 	const struct sim *sim;
 	struct pipeline *p;
 	struct smtpl_totals *totals; /* what the kernel counted, see totals_of() */
-	uint32_t *first_ms; /* of each message, plus 1 */
+	uint32_t *first_ms;	     /* of each message, plus 1 */
 	uint64_t now_ns;
 	uint64_t cookie; /* of the newest session */
 	bool wire;
@@ -153,8 +153,8 @@ static void give_report(struct product *j, const struct attempt *a)
 
 	addresses(a, from, to, domain);
 	snprintf(host, sizeof(host), "mx.organisation-%u.example", a->remote);
-	report.mail = sessions_mail_identity(sessions_address_hash(from),
-					     sessions_address_hash(to));
+	report.mail =
+		sessions_mail_identity(sessions_address_hash(from), sessions_address_hash(to));
 	report.rcpt = sessions_rcpt_identity(sessions_address_hash(to));
 	must(pipeline_report(j->p, FEED_EXIM, &report, j->now_ns));
 }

@@ -3,6 +3,7 @@
  * suspension.c - the order of steps of a suspension and of its end.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include "base/clock.h"
 #include "kernel/enforce.h"
 #include "suspension.h"
