@@ -80,10 +80,11 @@ static uint32_t second(int64_t now_s)
 	return now_s < 1 ? 1 : now_s > UINT32_MAX ? UINT32_MAX : now_s;
 }
 
-/* A second after `now` is within: clocks of two feeds differ. */
+/* A second after `now` is within: clocks of two feeds differ. No branch, since the answers of a row
+ * follow no order. */
 static bool within(uint32_t then, uint32_t now, uint32_t span_s)
 {
-	return then && (then > now || now - then < span_s);
+	return (then != 0) & ((int64_t)now - then < span_s);
 }
 
 /* ---- a row ---- */
@@ -116,18 +117,15 @@ static uint32_t row_accounts(const struct row *row, uint32_t now, uint32_t enoug
 }
 
 /* The row that makes room for a new one, by the order of remotes.h. NULL: several accounts use each
- * of the set. */
+ * of the set. A free row is the least lately used one. */
 static struct row *row_to_displace(const struct remotes *r, uint32_t remote, uint32_t now)
 {
 	struct row *set = set_of(r, remote), *found = NULL;
 	uint32_t fewest = 2;
 
 	for (size_t i = 0; i < WAYS; i++) {
-		uint32_t accounts;
+		uint32_t accounts = row_accounts(&set[i], now, 2);
 
-		if (!set[i].remote)
-			return &set[i];
-		accounts = row_accounts(&set[i], now, 2);
 		if (accounts < fewest ||
 		    (found && accounts == fewest && set[i].tried_s < found->tried_s)) {
 			found = &set[i];
@@ -158,7 +156,6 @@ static struct row *row_make(struct remotes *r, uint32_t remote, uint32_t now)
 	if (!row || (!row->room && row_grow(r, row)))
 		return NULL;
 	row->remote = remote;
-	row->tried_s = 0;
 	row->used = 0;
 	return row;
 }

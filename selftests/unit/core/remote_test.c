@@ -145,6 +145,7 @@ static void test_no_host_name(void **state)
 	check_rows(&(struct row){long_name + 250, "192.0.2.1", NULL, "abcdefghi.net"}, 1);
 	strcat(long_name, ".");
 	check_rows(&(struct row){long_name + 250, "192.0.2.1", NULL, "abcdefghi.net"}, 1);
+	long_name[249] = 'z';
 	check_rows(&(struct row){long_name + 249, "192.0.2.1", NULL, "192.0.2.0/24"}, 1);
 }
 
