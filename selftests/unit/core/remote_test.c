@@ -164,6 +164,8 @@ static void test_identity(void **state)
 	assert_int_equal(identify(&(struct row){.addr = "192.0.2.1"}, name),
 			 identify(&(struct row){.addr = "192.0.2.200"}, name));
 	assert_int_equal(google, 0x8def28dc);
+	/* Its hash would be REMOTES_ANYWHERE. */
+	assert_int_equal(identify(&(struct row){.host = "zgpjmodnb.com"}, name), 3);
 }
 
 static uint64_t chance(uint64_t *seed, uint64_t below)
