@@ -27,7 +27,7 @@ static bool host_byte(char c)
  * an address is none. */
 static bool host_plausible(const char *host, size_t size)
 {
-	size_t label = 0, dots = 0;
+	size_t label = 0;
 	bool digits = true;
 
 	for (size_t i = 0; i < size; i++) {
@@ -39,11 +39,10 @@ static bool host_plausible(const char *host, size_t size)
 		}
 		if (label == 0)
 			return false;
-		dots++;
 		label = 0;
 		digits = true;
 	}
-	return dots > 0 && label > 0 && !digits;
+	return label > 0 && !digits;
 }
 
 static bool name_registered(const char *host, char name[REMOTE_NAME_SIZE])

@@ -80,10 +80,11 @@ static uint32_t second(int64_t now_s)
 	return now_s < 1 ? 1 : now_s > UINT32_MAX ? UINT32_MAX : now_s;
 }
 
-/* A second after `now` is within: clocks of two feeds differ. */
-static bool within(uint32_t then, uint32_t now, uint32_t span_s)
+/* What is later than that lies within the span, and 0, never, does not. There is no upper bound,
+ * since the clocks of two feeds differ. */
+static uint32_t before(uint32_t now, uint32_t span_s)
 {
-	return then && (then > now || now - then < span_s);
+	return now > span_s ? now - span_s : 0;
 }
 
 /* ---- a row ---- */
@@ -108,26 +109,23 @@ static struct row *row_find(const struct remotes *r, uint32_t remote)
 /* Accounts known to write there; counting ends at `enough`. */
 static uint32_t row_accounts(const struct row *row, uint32_t now, uint32_t enough)
 {
-	uint32_t accounts = 0;
+	uint32_t accounts = 0, known = before(now, REMOTES_KNOWN_S);
 
 	for (size_t i = 0; i < row->used && accounts < enough; i++)
-		accounts += within(row->meetings[i].tried_s, now, REMOTES_KNOWN_S);
+		accounts += row->meetings[i].tried_s > known;
 	return accounts;
 }
 
-/* The row that makes room for a new one, by the order of remotes.h. NULL: several accounts use each
- * of the set. */
+/* The row that makes room for a new one, by the order of remotes.h; a free row is the one that was
+ * used least lately. NULL: several accounts use each of the set. */
 static struct row *row_to_displace(const struct remotes *r, uint32_t remote, uint32_t now)
 {
 	struct row *set = set_of(r, remote), *found = NULL;
 	uint32_t fewest = 2;
 
 	for (size_t i = 0; i < WAYS; i++) {
-		uint32_t accounts;
+		uint32_t accounts = row_accounts(&set[i], now, 2);
 
-		if (!set[i].remote)
-			return &set[i];
-		accounts = row_accounts(&set[i], now, 2);
 		if (accounts < fewest ||
 		    (found && accounts == fewest && set[i].tried_s < found->tried_s)) {
 			found = &set[i];
@@ -158,7 +156,6 @@ static struct row *row_make(struct remotes *r, uint32_t remote, uint32_t now)
 	if (!row || (!row->room && row_grow(r, row)))
 		return NULL;
 	row->remote = remote;
-	row->tried_s = 0;
 	row->used = 0;
 	return row;
 }
@@ -221,7 +218,7 @@ static void meeting_deliver(struct meeting *m, uint32_t now)
 {
 	m->trouble_s = 0;
 	m->set_aside_s = 0;
-	if (!within(m->hour_s, now, REMOTES_RARE_HOUR_S)) {
+	if (m->hour_s <= before(now, REMOTES_RARE_HOUR_S)) {
 		m->hour_s = now;
 		m->deliveries = 0;
 	}
@@ -266,15 +263,16 @@ struct remotes_figures remotes_figures(const struct remotes *r, uint32_t remote,
 {
 	const struct row *row = row_find(r, remote);
 	struct remotes_figures f = {0};
-	uint32_t now = second(now_s);
+	uint32_t back = before(second(now_s), REMOTES_BACK_S);
+	uint32_t known = before(second(now_s), REMOTES_KNOWN_S);
 
 	for (size_t i = 0; row && i < row->used; i++) {
 		const struct meeting *m = &row->meetings[i];
 
-		f.bad += within(m->trouble_s, now, REMOTES_BACK_S);
-		f.set_aside += within(m->set_aside_s, now, REMOTES_BACK_S);
-		f.tried += within(m->tried_s, now, REMOTES_BACK_S);
-		f.accounts += within(m->tried_s, now, REMOTES_KNOWN_S);
+		f.bad += m->trouble_s > back;
+		f.set_aside += m->set_aside_s > back;
+		f.tried += m->tried_s > back;
+		f.accounts += m->tried_s > known;
 	}
 	return f;
 }
@@ -307,7 +305,7 @@ bool remotes_delivery_counts(const struct remotes *r, uint32_t remote, uint64_t 
 
 	if (!m || m->deliveries < REMOTES_RARE_DELIVERIES)
 		return true;
-	return !within(m->hour_s, second(now_s), REMOTES_RARE_HOUR_S) ||
+	return m->hour_s <= before(second(now_s), REMOTES_RARE_HOUR_S) ||
 	       !remotes_rare(r, remote, now_s);
 }
 

@@ -145,6 +145,7 @@ static void test_no_host_name(void **state)
 	check_rows(&(struct row){long_name + 250, "192.0.2.1", NULL, "abcdefghi.net"}, 1);
 	strcat(long_name, ".");
 	check_rows(&(struct row){long_name + 250, "192.0.2.1", NULL, "abcdefghi.net"}, 1);
+	long_name[249] = 'z';
 	check_rows(&(struct row){long_name + 249, "192.0.2.1", NULL, "192.0.2.0/24"}, 1);
 }
 
@@ -163,6 +164,8 @@ static void test_identity(void **state)
 	assert_int_equal(identify(&(struct row){.addr = "192.0.2.1"}, name),
 			 identify(&(struct row){.addr = "192.0.2.200"}, name));
 	assert_int_equal(google, 0x8def28dc);
+	/* Its hash would be REMOTES_ANYWHERE. */
+	assert_int_equal(identify(&(struct row){.host = "zgpjmodnb.com"}, name), 3);
 }
 
 static uint64_t chance(uint64_t *seed, uint64_t below)
