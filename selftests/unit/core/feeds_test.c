@@ -39,16 +39,17 @@ static void test_told_is_charged(void **state)
 /* The envelope may name a neighbour: who submitted it pays. */
 static void test_who_submitted_pays(void **state)
 {
-	struct pipeline_report one = report_of_alice(1, SMTP_FAILED, 0);
 	struct fixture *f = *state;
+	struct outcome one;
 
-	pipeline_set_rule(f->p, &fixture_rule, VERDICT_ENFORCE);
+	set_rule(f, &fixture_rule);
 	f->domain = "neighbour.example";
-	one.domain = "neighbour.example";
-	for (int i = 0; i < 5; i++, one.rcpt_hash++) {
+	for (uint64_t rcpt = 1; rcpt <= 5; rcpt++) {
 		assert_int_equal(f->suspended, 0);
-		assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
-		wire(f, one.rcpt_hash, SMTP_FAILED);
+		one = report_of_alice(rcpt, SMTP_FAILED, 0);
+		one.domain = "neighbour.example";
+		take_report(f, FEED_EXIM, &one);
+		wire(f, rcpt, SMTP_FAILED);
 	}
 	assert_int_equal(f->suspended, 1);
 	assert_int_equal(f->account.kind, ACCOUNT_UID);
@@ -59,16 +60,17 @@ static void test_who_submitted_pays(void **state)
 /* A forward is charged to nobody, and the wire is superseded all the same. */
 static void test_nobody_pays(void **state)
 {
-	struct pipeline_report one = report_of_alice(1, SMTP_FAILED, 0);
+	const struct payer nobody = {.relay = true};
+	struct outcome one = report_of_alice(1, SMTP_FAILED, 0);
 	struct fixture *f = *state;
 
-	one.charged = false;
+	one.payer = &nobody;
 	wire(f, 9, SMTP_DELIVERED); /* before any report: charged */
 	f->now++;
-	assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
+	take_report(f, FEED_EXIM, &one);
 	wire(f, 1, SMTP_FAILED);
-	one.sender_hash = sessions_address_hash("");
-	assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
+	one.null_sender = true;
+	take_report(f, FEED_EXIM, &one);
 	seconds(f, 700);
 	assert_alice(f, 1, 0, 0);
 	assert_int_equal(feed_of(f).stats.agreed, 1);
@@ -79,11 +81,11 @@ static void test_nobody_pays(void **state)
 
 static void test_refused_is_no_outcome(void **state)
 {
-	struct pipeline_report one = report_of_alice(1, SMTP_FAILED, 0);
+	struct outcome one = report_of_alice(1, SMTP_FAILED, 0);
 	struct fixture *f = *state;
 
-	one.refused = true;
-	assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
+	one.source = OUTCOME_REFUSAL;
+	take_report(f, FEED_EXIM, &one);
 	assert_alice(f, 0, 0, 0);
 	assert_int_equal(reported_of_all(f).refused, 1);
 	assert_int_equal(reported_of_all(f).failed, 0);
@@ -143,7 +145,7 @@ static void test_differences(void **state)
 /* Each report is of its own round, however late a log is read. */
 static void test_backlog(void **state)
 {
-	struct pipeline_report one;
+	struct outcome one;
 	struct fixture *f = *state;
 	int64_t begin = f->now;
 
@@ -153,8 +155,7 @@ static void test_backlog(void **state)
 	for (int round = 0; round < 3; round++) {
 		one = report_of_alice(1, round < 2 ? SMTP_DEFERRED : SMTP_DELIVERED,
 				      (begin + 5 * round) * NS_PER_S);
-		one.mta = FEED_POSTFIX;
-		assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
+		take_report(f, FEED_POSTFIX, &one);
 		assert_alice(f, round == 2, round < 2, 0);
 	}
 	seconds(f, 6);
@@ -201,7 +202,7 @@ static void test_stop_judges(void **state)
 {
 	struct fixture *f = *state;
 
-	pipeline_set_rule(f->p, &fixture_rule, VERDICT_ENFORCE);
+	set_rule(f, &fixture_rule);
 	report(f, 1, SMTP_DELIVERED);
 	seconds(f, 1);
 	for (uint64_t rcpt = 2; rcpt < 7; rcpt++)
@@ -415,7 +416,7 @@ static void test_restart(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct smtpl_totals accounted, superseded;
 		struct pipeline_feed feed;
-		struct pipeline_report one;
+		struct outcome one;
 		struct fixture *f;
 
 		assert_int_equal(feeds_setup(state), 0);
@@ -428,7 +429,7 @@ static void test_restart(void **state)
 		feed = feed_of(f);
 		assert_int_equal(accounted.failed, 0);
 		pipeline_free(f->p);
-		f->p = pipeline_new(&fixture_ops, f, &feeds_rule, VERDICT_ENFORCE);
+		f->p = pipeline_new(&fixture_ops, f, &feeds_rule);
 		f->now++;
 		pipeline_restore_key(f->p, RELAY, f->domain, &accounted);
 		pipeline_restore_superseded(f->p, RELAY, f->domain, &superseded);
@@ -436,9 +437,8 @@ static void test_restart(void **state)
 		snapshot(f);
 		assert_alice(f, 0, 0, rows[i].mta == FEED_EXIM);
 		one = report_of_alice(1, SMTP_FAILED, (f->now - 1) * NS_PER_S);
-		one.mta = rows[i].mta;
 		if (rows[i].told_then)
-			assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
+			take_report(f, rows[i].mta, &one);
 		seconds(f, 31);
 		assert_alice(f, 0, 0, rows[i].failed);
 		fixture_teardown(state);

@@ -122,14 +122,14 @@ static void round_of(struct world *w, const struct event *e)
 static void report_now(struct world *w, const struct event *e)
 {
 	/* Of whole seconds. */
-	struct pipeline_report one =
-		report_of_alice(e->rcpt, e->outcome, e->time_ns / NS_PER_S * NS_PER_S);
+	struct payer payer = {.id = {.kind = ACCOUNT_DOMAIN}, .pays = true, .relay = true};
+	struct outcome one = report_of_alice(e->rcpt, e->outcome, e->time_ns / NS_PER_S * NS_PER_S);
 
-	one.account = (struct account_id){.kind = ACCOUNT_DOMAIN};
-	strcpy(one.account.domain, w->people[e->rcpt].domain);
-	one.domain = one.account.domain;
-	one.mta = w->log ? FEED_POSTFIX : FEED_EXIM;
-	assert_int_equal(pipeline_report(w->f->p, &one, w->now_ns), 0);
+	strcpy(payer.id.domain, w->people[e->rcpt].domain);
+	one.payer = &payer;
+	one.domain = payer.id.domain;
+	assert_int_equal(
+		pipeline_report(w->f->p, w->log ? FEED_POSTFIX : FEED_EXIM, &one, w->now_ns), 0);
 }
 
 /* The server has reported; that is read some time later. */

@@ -72,7 +72,8 @@ static const struct pipeline_ops fixture_ops = {
 	.suspend = fixture_suspend,
 	.seed = 42,
 };
-static const struct verdict_rule fixture_rule = {3600, 3600, 50, 5};
+static const struct verdict_rule fixture_rule = {
+	.window_s = 3600, .suspend_s = 3600, .percent = 50, .min_failures = 5, .one_remote = 100};
 
 static inline int fixture_setup(void **state)
 {
@@ -81,7 +82,7 @@ static inline int fixture_setup(void **state)
 	if (!f)
 		return -1;
 	*f = (struct fixture){.uid = ALICE, .domain = "a.example", .cookie = 1, .now = 100000};
-	f->p = pipeline_new(&fixture_ops, f, &fixture_rule, VERDICT_ENFORCE);
+	f->p = pipeline_new(&fixture_ops, f, &fixture_rule);
 	*state = f;
 	return f->p ? 0 : -1;
 }
@@ -149,6 +150,11 @@ static inline void outcome(struct fixture *f, enum smtp_outcome o, enum smtp_sub
 	struct smtpl_event_outcome e = event_outcome(f, o, subject, rcpt, count);
 
 	send(f, &e, sizeof(e));
+}
+
+static inline void set_rule(struct fixture *f, const struct verdict_rule *rule)
+{
+	pipeline_set_rule(f->p, rule, f->now * NS_PER_S);
 }
 
 static inline void tick(struct fixture *f)

@@ -15,7 +15,11 @@
 #define MS     1000000ull
 #define SENDER 77
 
-static const struct verdict_rule feeds_rule = {86400, 3600, 100, 1000000};
+static const struct verdict_rule feeds_rule = {.window_s = 86400,
+					       .suspend_s = 3600,
+					       .percent = 100,
+					       .min_failures = 1000000,
+					       .one_remote = 100};
 
 static inline int feeds_setup(void **state)
 {
@@ -24,7 +28,7 @@ static inline int feeds_setup(void **state)
 
 	if (err)
 		return err;
-	pipeline_set_rule(f->p, &feeds_rule, VERDICT_ENFORCE);
+	set_rule(f, &feeds_rule);
 	f->uid = RELAY;
 	f->domain = "owned.example"; /* ALICE's */
 	return 0;
@@ -51,25 +55,34 @@ static inline void wire(struct fixture *f, uint64_t rcpt, enum smtp_outcome o)
 	wire_named(f, SENDER, rcpt, o, f->now * NS_PER_S, f->now * NS_PER_S);
 }
 
-static inline struct pipeline_report report_of_alice(uint64_t rcpt, enum smtp_outcome o,
-						     uint64_t time_ns)
+static const struct payer feeds_alice = {
+	.id = {.kind = ACCOUNT_UID, .uid = ALICE}, .pays = true, .relay = true};
+static const struct outcome_detail feeds_detail;
+
+static inline struct outcome report_of_alice(uint64_t rcpt, enum smtp_outcome o, uint64_t time_ns)
 {
-	return (struct pipeline_report){.relay_uid = RELAY,
-					.mta = FEED_EXIM,
-					.outcome = o,
-					.charged = true,
-					.account = {.kind = ACCOUNT_UID, .uid = ALICE},
-					.domain = "owned.example",
-					.sender_hash = SENDER,
-					.rcpt_hash = rcpt,
-					.time_ns = time_ns};
+	return (struct outcome){.outcome = o,
+				.source = OUTCOME_REPORT,
+				.uid = RELAY,
+				.payer = &feeds_alice,
+				.domain = "owned.example",
+				.mail = sessions_mail_identity(SENDER, rcpt),
+				.rcpt = sessions_rcpt_identity(rcpt),
+				.time_ns = time_ns,
+				.age_s = OUTCOME_AGE_UNKNOWN,
+				.detail = &feeds_detail};
+}
+
+static inline void take_report(struct fixture *f, enum feed_mta mta, const struct outcome *report)
+{
+	assert_int_equal(pipeline_report(f->p, mta, report, f->now * NS_PER_S), 0);
 }
 
 static inline void report(struct fixture *f, uint64_t rcpt, enum smtp_outcome o)
 {
-	struct pipeline_report one = report_of_alice(rcpt, o, f->now * NS_PER_S);
+	struct outcome one = report_of_alice(rcpt, o, f->now * NS_PER_S);
 
-	assert_int_equal(pipeline_report(f->p, &one, f->now * NS_PER_S), 0);
+	take_report(f, FEED_EXIM, &one);
 }
 
 static inline void seconds(struct fixture *f, int64_t count)

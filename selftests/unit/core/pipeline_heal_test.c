@@ -9,7 +9,11 @@
 #include "base/clock.h"
 #include "pipeline_events.h"
 
-static const struct verdict_rule never = {86400, 3600, 100, 1000000};
+static const struct verdict_rule never = {.window_s = 86400,
+					  .suspend_s = 3600,
+					  .percent = 100,
+					  .min_failures = 1000000,
+					  .one_remote = 100};
 
 static void lose(struct fixture *f, enum smtp_outcome o, uint32_t count)
 {
@@ -156,7 +160,7 @@ static void test_reader_stopped(void **state)
 {
 	struct fixture *f = *state;
 
-	pipeline_set_rule(f->p, &never, VERDICT_ENFORCE);
+	set_rule(f, &never);
 	for (int i = 0; i < 10000; i++)
 		lose(f, SMTP_DELIVERED + i % 4, 1);
 	snapshot(f);
@@ -355,7 +359,7 @@ static void test_simulation(void **state)
 
 		assert_int_equal(fixture_setup(state), 0);
 		f = *state;
-		pipeline_set_rule(f->p, &never, VERDICT_ENFORCE);
+		set_rule(f, &never);
 		simulate(f, seed * 0x9e3779b97f4a7c15ull);
 		fixture_teardown(state);
 	}

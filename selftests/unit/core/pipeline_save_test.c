@@ -27,18 +27,17 @@ static int save_account(void *arg, const struct account *a)
 {
 	struct saved *s = arg;
 	struct account_id id = accounts_id(a);
-	struct window_pending pending;
+	const struct window_mail *m = NULL;
 	struct window_slot slot;
 	struct window w = {0};
-	size_t cursor = 0;
 
 	s->accounts++;
 	if (!s->to)
 		return 0;
 	for (size_t i = 0; window_slot(&a->window, i, &slot); i++)
 		assert_int_equal(window_restore_slot(&w, &slot), 0);
-	while (window_pending(&a->window, &cursor, &pending))
-		assert_int_equal(window_restore_pending(&w, &pending), 0);
+	while ((m = window_mail(&a->window, m)))
+		assert_int_equal(window_restore_mail(&w, m), 0);
 	return pipeline_restore_window(s->to, &id, accounts_own_domain(a), &w);
 }
 
@@ -51,7 +50,7 @@ static void test_save_and_restore(void **state)
 	message(f, 500, SMTP_DEFERRED);
 	anonymous(f, SMTP_FAILED, 3);
 	anonymous(f, SMTP_DELIVERED, 2);
-	saved.to = pipeline_new(&fixture_ops, f, &fixture_rule, VERDICT_ENFORCE);
+	saved.to = pipeline_new(&fixture_ops, f, &fixture_rule);
 	assert_int_equal(pipeline_each_dirty_key(old, save_key, &saved), 0);
 	assert_int_equal(pipeline_each_dirty_account(old, save_account, &saved), 0);
 	assert_int_equal(saved.keys, 1);
@@ -202,7 +201,7 @@ static void test_no_memory(void **state)
 	assert_window(f, 15, 0, 0);
 	for (long allowed = 0; allowed < 6; allowed++) {
 		nomem_after(allowed);
-		assert_null(pipeline_new(&fixture_ops, f, &fixture_rule, VERDICT_ENFORCE));
+		assert_null(pipeline_new(&fixture_ops, f, &fixture_rule));
 		nomem_after(-1);
 	}
 }

@@ -39,10 +39,14 @@ static void test_percent(void **state)
 /* The known example: 55 %, minimum 7. The table is (delivered, failed) added, then the verdict. */
 static void test_worked_example(void **state)
 {
-	static const struct verdict_rule rule = {3600, 3600, 55, 7};
+	static const struct verdict_rule rule = {.window_s = 3600,
+						 .suspend_s = 3600,
+						 .percent = 55,
+						 .min_failures = 7,
+						 .one_remote = 100};
 	struct fixture *f = *state;
 
-	pipeline_set_rule(f->p, &rule, VERDICT_ENFORCE);
+	set_rule(f, &rule);
 	anonymous(f, SMTP_DELIVERED, 5);
 	anonymous(f, SMTP_FAILED, 6); /* 6 of 11 */
 	assert_int_equal(f->suspended, 0);
@@ -226,7 +230,10 @@ static void test_observe(void **state)
 {
 	struct fixture *f = *state;
 
-	pipeline_set_rule(f->p, &fixture_rule, VERDICT_OBSERVE);
+	struct verdict_rule observe = fixture_rule;
+
+	observe.mode = VERDICT_OBSERVE;
+	set_rule(f, &observe);
 	anonymous(f, SMTP_FAILED, 5);
 	anonymous(f, SMTP_FAILED, 5);
 	assert_int_equal(f->suspended, 1);
@@ -238,21 +245,28 @@ static void test_observe(void **state)
 	anonymous(f, SMTP_FAILED, 1); /* the first ten have left */
 	assert_int_equal(f->suspended, 2);
 	assert_int_equal(f->verdict.bad, 6);
-	/* From now on for real. */
-	pipeline_set_rule(f->p, &fixture_rule, VERDICT_ENFORCE);
+	/* From now on for real: by what is sent from now on. */
+	set_rule(f, &fixture_rule);
 	f->now += 1;
 	tick(f);
+	assert_int_equal(f->suspended, 2);
+	assert_window(f, 0, 0, 0);
+	anonymous(f, SMTP_FAILED, 5);
 	assert_int_equal(f->suspended, 3);
 	assert_int_equal(account_of(f)->state, ACCOUNT_SUSPENDED);
 }
 
 static void test_stricter_rule(void **state)
 {
-	static const struct verdict_rule strict = {3600, 3600, 50, 2};
+	static const struct verdict_rule strict = {.window_s = 3600,
+						   .suspend_s = 3600,
+						   .percent = 50,
+						   .min_failures = 2,
+						   .one_remote = 100};
 	struct fixture *f = *state;
 
 	anonymous(f, SMTP_FAILED, 3);
-	pipeline_set_rule(f->p, &strict, VERDICT_ENFORCE);
+	set_rule(f, &strict);
 	f->now += 1;
 	tick(f);
 	assert_int_equal(f->suspended, 1);
