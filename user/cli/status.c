@@ -290,7 +290,7 @@ int status_window(struct status *s, const struct account_id *id, struct window *
 	a = status_account(s, id);
 	if (!a || !s->room)
 		return -ENOMEM;
-	a->window = tally_window(window, &s->rule, NULL, s->room, now_s);
+	a->window = tally_window(window, &s->rule, NULL, 0, s->room, now_s);
 	return 0;
 }
 

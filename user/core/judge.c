@@ -167,7 +167,8 @@ static void account_judge(struct judge *j, struct account *a, uint64_t now_ns)
 		check_at_change(j, a, rule, INT64_MAX);
 		return;
 	}
-	tally = tally_window(&a->window, rule, j->remotes, j->room, now_ns / NS_PER_S);
+	tally = tally_window(&a->window, rule, j->remotes, a->node.hash, j->room,
+			     now_ns / NS_PER_S);
 	v = verdict_decide(&tally, rule);
 	if (v.suspend) {
 		account_cross(j, a, rule, &v, now_ns);

@@ -147,7 +147,7 @@ static int event_outcome(struct pipeline *p, const struct smtpl_event_outcome *e
 	stats->late += e->count - wanted;
 	if (wanted == 0)
 		return 0;
-	common.remote = remote_identity(NULL, e->dest, NULL, remote);
+	common.remote = remote_identity(p->judge.ops.seed, NULL, e->dest, NULL, remote);
 	outcome_read(p, &common);
 	payer = judge_payer(&p->judge, e->head.uid, e->domain);
 	common.payer = &payer;
@@ -211,7 +211,8 @@ int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *repo
 	if (!known.time_ns || known.time_ns > now_ns)
 		known.time_ns = now_ns;
 	known.count = 1;
-	known.remote = remote_identity(detail.host, detail.addr, detail.recipient, remote);
+	known.remote = remote_identity(p->judge.ops.seed, detail.host, detail.addr,
+				       detail.recipient, remote);
 	detail.remote = remote;
 	known.detail = &detail;
 	outcome_read(p, &known);

@@ -92,19 +92,19 @@ static bool name_of_recipient(const char *rcpt, char name[REMOTE_NAME_SIZE])
 }
 
 /* The values below REMOTES_ANYWHERE + 1 mean something else. */
-static uint32_t name_identity(const char *name)
+static uint32_t name_identity(uint64_t seed, const char *name)
 {
-	uint32_t identity = hash_bytes(0, name, strlen(name)) >> 32;
+	uint32_t identity = hash_bytes(seed, name, strlen(name)) >> 32;
 
 	return identity > REMOTES_ANYWHERE ? identity : identity + REMOTES_ANYWHERE + 1;
 }
 
-uint32_t remote_identity(const char *host, const uint8_t addr[16], const char *rcpt,
+uint32_t remote_identity(uint64_t seed, const char *host, const uint8_t addr[16], const char *rcpt,
 			 char name[REMOTE_NAME_SIZE])
 {
 	name[0] = '\0';
 	if (!name_registered(host, name) && !name_network(addr, name) &&
 	    !name_of_recipient(rcpt, name))
 		return 0;
-	return name_identity(name);
+	return name_identity(seed, name);
 }

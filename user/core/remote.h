@@ -26,11 +26,10 @@
  *	addr	the MX's address, IPv4 mapped into IPv6. NULL or zeroes: there was none
  *	rcpt	the recipient's address, untrusted, which decides only where the other two do
  *		not. NULL or "": not known
- * 0, with the name "", when nothing of this names a remote. An identity is a hash of the name
- * without a seed, so it may be saved; strangers who choose names can make two of one identity. It
- * is never REMOTES_ANYWHERE (remotes.h).
+ *	seed	random: strangers choose names, and must not make one of a large receiver's identity
+ * 0, with the name "", when nothing of this names a remote. It is never REMOTES_ANYWHERE (remotes.h).
  */
-uint32_t remote_identity(const char *host, const uint8_t addr[16], const char *rcpt,
+uint32_t remote_identity(uint64_t seed, const char *host, const uint8_t addr[16], const char *rcpt,
 			 char name[REMOTE_NAME_SIZE]);
 
 #endif

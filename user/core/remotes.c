@@ -13,6 +13,8 @@
 #define SETS	      (REMOTES_ROWS / WAYS)
 #define ANYWHERE_SETS (REMOTES_ANYWHERE_MEETINGS / WAYS)
 
+#define DELIVERIES_MAX 255 /* of 8 bits */
+
 /* Seconds are of uint32_t, from 1; 0 is never. */
 struct meeting {
 	uint64_t account : 56; /* mixed with the seed */
@@ -222,7 +224,7 @@ static void meeting_deliver(struct meeting *m, uint32_t now)
 		m->hour_s = now;
 		m->deliveries = 0;
 	}
-	if (m->deliveries < REMOTES_RARE_DELIVERIES)
+	if (m->deliveries < DELIVERIES_MAX)
 		m->deliveries++;
 }
 
@@ -291,22 +293,38 @@ bool remotes_trouble(const struct remotes *r, uint32_t remote, int64_t now_s, ui
 bool remotes_rare(const struct remotes *r, uint32_t remote, int64_t now_s)
 {
 	const struct row *row = row_find(r, remote);
+	uint32_t now = second(now_s);
 
-	return !row ||
-	       row_accounts(row, second(now_s), REMOTES_RARE_ACCOUNTS) < REMOTES_RARE_ACCOUNTS;
+	return (!row || row_accounts(row, now, REMOTES_RARE_ACCOUNTS) < REMOTES_RARE_ACCOUNTS) &&
+	       row_accounts(&r->anywhere, now, REMOTES_HOST_ACCOUNTS) >= REMOTES_HOST_ACCOUNTS;
 }
 
-bool remotes_delivery_counts(const struct remotes *r, uint32_t remote, uint64_t account,
-			     int64_t now_s)
+/* Of the account's hour there, which goes on. */
+static uint32_t deliveries_of(const struct remotes *r, uint32_t remote, uint64_t account,
+			      int64_t now_s)
 {
 	uint64_t key = account_key(r, account);
 	const struct row *row = row_find(r, remote);
 	const struct meeting *m = row ? meeting_find(places_of(row, key), key) : NULL;
 
-	if (!m || m->deliveries < REMOTES_RARE_DELIVERIES)
-		return true;
-	return m->hour_s <= before(second(now_s), REMOTES_RARE_HOUR_S) ||
+	return m && m->hour_s > before(second(now_s), REMOTES_RARE_HOUR_S) ? m->deliveries : 0;
+}
+
+bool remotes_delivery_counts(const struct remotes *r, uint32_t remote, uint64_t account,
+			     int64_t now_s)
+{
+	return deliveries_of(r, remote, account, now_s) < REMOTES_RARE_DELIVERIES ||
 	       !remotes_rare(r, remote, now_s);
+}
+
+uint32_t remotes_uncounted(const struct remotes *r, uint32_t remote, uint64_t account,
+			   int64_t now_s)
+{
+	uint32_t deliveries = deliveries_of(r, remote, account, now_s);
+
+	return deliveries > REMOTES_RARE_DELIVERIES && remotes_rare(r, remote, now_s) ?
+		       deliveries - REMOTES_RARE_DELIVERIES :
+		       0;
 }
 
 uint64_t remotes_lost(const struct remotes *r)

@@ -37,7 +37,8 @@
 #define REMOTES_BACK_S	(30 * 60)      /* figures of trouble are of that time */
 #define REMOTES_KNOWN_S (24 * 60 * 60) /* an account is known to write to a remote for that time */
 
-#define REMOTES_RARE_ACCOUNTS	3  /* a remote that fewer are known to write to is rare */
+#define REMOTES_RARE_ACCOUNTS	8  /* a remote that fewer are known to write to is rare */
+#define REMOTES_HOST_ACCOUNTS	64 /* where so many are known */
 #define REMOTES_RARE_DELIVERIES 20 /* an account's deliveries there that count in its hour */
 #define REMOTES_RARE_HOUR_S	(60 * 60)
 
@@ -88,7 +89,8 @@ struct remotes_figures remotes_figures(const struct remotes *r, uint32_t remote,
 bool remotes_trouble(const struct remotes *r, uint32_t remote, int64_t now_s, uint32_t accounts,
 		     uint32_t share);
 
-/* Fewer than REMOTES_RARE_ACCOUNTS accounts are known to write there. */
+/* Fewer than REMOTES_RARE_ACCOUNTS accounts are known to write there, of at least
+ * REMOTES_HOST_ACCOUNTS that are known at all: on a small host nobody can say what is rare. */
 bool remotes_rare(const struct remotes *r, uint32_t remote, int64_t now_s);
 
 /* Whether a delivery of the account's counts, to be asked before remotes_meet() of it: an own
@@ -97,6 +99,11 @@ bool remotes_rare(const struct remotes *r, uint32_t remote, int64_t now_s);
  * them; so at most 40 count in any 60 minutes. True without a row of the remote. */
 bool remotes_delivery_counts(const struct remotes *r, uint32_t remote, uint64_t account,
 			     int64_t now_s);
+
+/* How many deliveries of the account's did not count there so far in that hour, up to 235: they
+ * dilute no failures elsewhere, but those there. */
+uint32_t remotes_uncounted(const struct remotes *r, uint32_t remote, uint64_t account,
+			   int64_t now_s);
 
 /* Meetings that were not noted, and heap bytes held without what malloc adds. */
 uint64_t remotes_lost(const struct remotes *r);

@@ -32,6 +32,7 @@ struct tally_room {
 	struct cell recipients[CELLS];
 	struct cell soft[CELLS]; /* remotes */
 	struct cell rare[CELLS];
+	struct cell own[CELLS]; /* with deliveries that do not count */
 };
 
 struct tally_room *tally_room_new(void)
@@ -136,8 +137,24 @@ static uint64_t bad_of(uint64_t all, const struct worst *worst, const struct ver
 	return rare < bad ? rare : bad;
 }
 
+/* Deliveries at a remote that do not count dilute the failures there all the same: whoever has few
+ * of these there is not charged for them. */
+static bool is_diluted(const struct window_mail *m, const struct verdict_rule *rule,
+		       const struct remotes *remotes, uint64_t account, struct tally_room *room,
+		       int64_t now_s)
+{
+	uint64_t uncounted = remotes ? remotes_uncounted(remotes, m->remote, account, now_s) : 0;
+	uint64_t n;
+
+	if (!uncounted)
+		return false;
+	n = seen_before(room, room->own, m->remote) + 1u;
+	return 100 * n < rule->percent * (n + uncounted);
+}
+
 struct tally tally_window(const struct window *w, const struct verdict_rule *rule,
-			  const struct remotes *remotes, struct tally_room *room, int64_t now_s)
+			  const struct remotes *remotes, uint64_t account, struct tally_room *room,
+			  int64_t now_s)
 {
 	struct window_counts rest = window_counts(w);
 	struct tally t = {.delivered = rest.delivered, .next_s = INT64_MAX};
@@ -152,7 +169,8 @@ struct tally tally_window(const struct window *w, const struct verdict_rule *rul
 			continue;
 		before = seen_before(room, room->recipients, m->rcpt ? m->rcpt : m->mail);
 		t.unknown += m->class == REPLY_RECIPIENT && before == 0;
-		if (before % TALLY_RECIPIENT_MAILS)
+		if (before % TALLY_RECIPIENT_MAILS ||
+		    is_diluted(m, rule, remotes, account, room, now_s))
 			continue;
 		++*(m->outcome == SMTP_DEFERRED ? &t.deferred : &t.failed);
 		count_worst(&worst, m, rule, remotes, room, now_s);

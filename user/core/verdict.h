@@ -57,10 +57,11 @@ struct tally_room *tally_room_new(void);
 
 /* Count, as of the last slide. One failing recipient counts once, and once more for each further
  * TALLY_RECIPIENT_MAILS mails. Mails at a remote that is in trouble are marked as excused, and stay
- * so. remotes: NULL, nothing is known but these marks. */
+ * so. remotes: NULL, nothing is known but these marks; account: its name there. */
 #define TALLY_RECIPIENT_MAILS 20
 struct tally tally_window(const struct window *w, const struct verdict_rule *rule,
-			  const struct remotes *remotes, struct tally_room *room, int64_t now_s);
+			  const struct remotes *remotes, uint64_t account, struct tally_room *room,
+			  int64_t now_s);
 
 /* Is a failure of this class charged to nobody, whatever the remote: this host's own fault, or set
  * aside? */

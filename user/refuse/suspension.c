@@ -74,7 +74,7 @@ void suspension_figures(struct state_suspension *s, struct window *window,
 
 	window_slide(window, now_s, rule->window_s);
 	if (room)
-		tally = tally_window(window, rule, NULL, room, now_s);
+		tally = tally_window(window, rule, NULL, 0, room, now_s);
 	free(room);
 	v = verdict_decide(&tally, rule);
 	s->kernel.bad = v.bad;
