@@ -13,6 +13,7 @@
 
 #include "headers/limits.h"
 #include "headers/tls.h"
+#include "core/reply_rows.h"
 #include "core/verdict.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/smtplimit.conf"
@@ -35,6 +36,9 @@
 /* A mail address (RFC 5321, 4.5.3.1.3, without the brackets), and a line's worth of URL. */
 #define CONFIG_ADDRESS_SIZE 255
 #define CONFIG_URL_SIZE	    256
+
+/* A file's name fits behind it. */
+#define CONFIG_DIRECTORY_SIZE (PATH_MAX - 256)
 
 enum config_source {
 	CONFIG_SOURCE_AUTO = 0,
@@ -65,8 +69,10 @@ struct config_uids {
 
 struct config {
 	/* DIR/NAME.d beside DIR/NAME.conf: files of accounts, templates of notices */
-	char directory[PATH_MAX];
-	struct verdict_rule rule;	 /* [limit] */
+	char directory[CONFIG_DIRECTORY_SIZE];
+	struct verdict_rule rule; /* [limit] */
+	char replies_file[PATH_MAX];
+	struct reply_rows replies;	 /* of that file, owned */
 	uint16_t ports[SMTPL_PORTS_MAX]; /* host order, each once */
 	size_t ports_count;
 	struct config_uids relays; /* root is always one of them */
@@ -98,20 +104,29 @@ struct config {
 	char state[PATH_MAX];
 	char run[PATH_MAX];
 	char bpffs[PATH_MAX];
+	struct config_accounts *accounts; /* [account NAME], owned; config_account.h */
 	bool paths_only; /* by config_read_paths(): the rest of the file could not be read */
 };
 
-/* The defaults of every key; relay users resolved from the passwd database. */
+/* The defaults of every key; relay users resolved from the passwd database. What *c owned before
+ * is lost: config_free() it first. */
 void config_defaults(struct config *c);
 
 /* Read a file over the defaults. A missing file is fine when `file` is CONFIG_FILE_DEFAULT.
- * Returns 0, or -1 with one line in `error`: "FILE:LINE: what, in quotes, and what is right", *c
- * then unspecified and nothing else touched. */
+ * Returns 0, *c to be freed by config_free(), or -1 with one line in `error`: "FILE:LINE: what, in
+ * quotes, and what is right", *c then unspecified, without anything to free. */
 int config_read(const char *file, struct config *c, char *error, size_t error_size);
 
 /* The same for a caller that needs the paths alone: after an error outside of [paths] all other
  * settings are the defaults, c->paths_only is set, and it returns 1 with the error. */
 int config_read_paths(const char *file, struct config *c, char *error, size_t error_size);
+
+/* The same for the policy client, which a mail server's user runs for each mail: accounts, the
+ * directory beside the file and the file of `replies` are passed over, unread. */
+int config_read_client(const char *file, struct config *c, char *error, size_t error_size);
+
+/* Frees what *c owns; a copy of *c owns the same. */
+void config_free(struct config *c);
 
 /* `smtplimit config`: each effective setting with the file and line, or "default", it came from.
  * Errors as config_read(), with nothing printed. */

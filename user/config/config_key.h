@@ -11,7 +11,7 @@ struct config_key {
 	const char *section;
 	const char *name;
 	const struct config_type *type;
-	size_t offset; /* of the field in struct config */
+	size_t offset; /* of the field in struct config; [account]: in struct config_section */
 	int64_t min;   /* number, seconds or bytes */
 	int64_t max;   /* the same; a path: its length */
 };
@@ -26,20 +26,28 @@ static inline const void *config_field_const(const struct config_key *key, const
 	return (const char *)base + key->offset;
 }
 
-#define CONFIG_KEYS 31
-extern const struct config_key config_keys[CONFIG_KEYS];
+/* Behind them come the CONFIG_ACCOUNT_KEYS of [account NAME]. */
+#define CONFIG_KEYS 40
+extern const struct config_key config_keys[];
+
+/* The place of a key of [account NAME] among these. */
+static inline size_t config_account_key(const struct config_key *key)
+{
+	return (size_t)(key - config_keys) - CONFIG_KEYS;
+}
 
 /* NULL: there is none. */
 const struct config_key *config_key_find(const char *section, const char *name);
 
-/* The key that a wrong name was probably meant to be: at most two edits away. NULL: none is. */
-const struct config_key *config_key_nearest(const char *name);
+/* The key that a wrong name was probably meant to be: at most two edits away, rather one of this
+ * section. NULL: none is. */
+const struct config_key *config_key_nearest(const char *section, const char *name);
 
 /* The same for sections. */
 const char *config_section_nearest(const char *section);
 bool config_section_known(const char *section);
 
-/* "[limit], [watch] ... or [paths]" */
+/* "[limit], [watch] ... or [account NAME]" */
 void config_section_list(char *list, size_t list_size);
 
 /* "mode, window, percent ..." of a section */

@@ -14,9 +14,6 @@
 
 #define SEPARATORS ", \t"
 
-/* Longer than any user name that Linux knows (32) and than any line of the file has room for. */
-#define ITEM_SIZE 256
-
 /* The users that run a mail server on the known distributions and panels: Exim (cPanel and Fedora:
  * mailnull, exim; DirectAdmin: mail), Postfix, Sendmail, OpenSMTPD, Courier, qmail, nullmailer,
  * msmtpd. Those that this host does not have are skipped. */
@@ -26,9 +23,7 @@ static const char *const relay_names[] = {
 	"qmailr",      "qmails",    "nullmail", "msmtp",
 };
 
-/* Copies the next item of *text and moves *text behind it. 0: one; 1: no more; -1: too long, cut.
- * Text behind " ;" is a comment, which inih leaves in place on later lines of a list. */
-static int next_item(const char **text, char item[ITEM_SIZE])
+int config_list_item(const char **text, char item[CONFIG_ITEM_SIZE])
 {
 	const char *begin = *text + strspn(*text, SEPARATORS);
 	size_t length = strcspn(begin, SEPARATORS);
@@ -36,13 +31,13 @@ static int next_item(const char **text, char item[ITEM_SIZE])
 	*text = begin + length;
 	if (!length || *begin == ';')
 		return 1;
-	snprintf(item, ITEM_SIZE, "%.*s", (int)length, begin);
-	return length < ITEM_SIZE ? 0 : -1;
+	snprintf(item, CONFIG_ITEM_SIZE, "%.*s", (int)length, begin);
+	return length < CONFIG_ITEM_SIZE ? 0 : -1;
 }
 
 static int refuse(const char *item, const char *problem, char *why, size_t why_size)
 {
-	char quoted[ITEM_SIZE];
+	char quoted[CONFIG_ITEM_SIZE];
 
 	log_escape(item, strlen(item), 1, quoted, sizeof(quoted));
 	snprintf(why, why_size, "\"%s\" %s", quoted, problem);
@@ -72,11 +67,11 @@ static int add_port(const char *item, struct config *c, char *why, size_t why_si
 static int read_ports(const struct config_key *key, const char *text, void *base, char *why,
 		      size_t why_size)
 {
-	char item[ITEM_SIZE];
+	char item[CONFIG_ITEM_SIZE];
 	int more;
 
 	(void)key;
-	while ((more = next_item(&text, item)) <= 0)
+	while ((more = config_list_item(&text, item)) <= 0)
 		if (add_port(item, base, why, why_size))
 			return -1;
 	return 0;
@@ -191,10 +186,10 @@ static int add_user(const struct config_key *key, const char *item, void *base, 
 static int read_users(const struct config_key *key, const char *text, void *base, char *why,
 		      size_t why_size)
 {
-	char item[ITEM_SIZE];
+	char item[CONFIG_ITEM_SIZE];
 	int more;
 
-	while ((more = next_item(&text, item)) <= 0) {
+	while ((more = config_list_item(&text, item)) <= 0) {
 		if (more < 0)
 			return refuse(item, "... is longer than any user name", why, why_size);
 		if (add_user(key, item, base, why, why_size))

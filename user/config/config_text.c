@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_text.c - settings of /etc/smtplimit.conf that are texts: paths, commands, mail addresses
- * and URLs.
+ * config_text.c - settings of /etc/smtplimit.conf that are texts: paths, commands, mail addresses,
+ * URLs and notes.
  */
 #include "config_key.h"
 
@@ -111,8 +111,8 @@ const struct config_type config_type_log = {
 	.path = "a log file",
 };
 
-/* The command is printable; a backslash is fine, as a command is shown unescaped. */
-static bool command_is_clean(const char *text)
+/* The text is printable; a backslash is fine, as a command is shown unescaped. */
+static bool is_printable(const char *text)
 {
 	char printable[2 * PATH_MAX];
 	size_t length = strlen(text);
@@ -142,7 +142,7 @@ static int read_command(const struct config_key *key, const char *text, void *ba
 	char *command = config_field(key, base);
 	size_t used = strlen(command), length = command_length(text);
 
-	if (!command_is_clean(text)) {
+	if (!is_printable(text)) {
 		snprintf(why, why_size, "want a command of printable characters");
 		return -1;
 	}
@@ -299,4 +299,19 @@ const struct config_type config_type_optional_file = {
 	.write = write_text,
 	.json = json_text,
 	.path = "a file",
+};
+
+static int read_note(const struct config_key *key, const char *text, void *base, char *why,
+		     size_t why_size)
+{
+	if (is_printable(text))
+		return keep_text(key, text, base, why, why_size);
+	snprintf(why, why_size, "want a text of printable characters, in UTF-8");
+	return -1;
+}
+
+const struct config_type config_type_note = {
+	.read = read_note,
+	.write = write_text,
+	.json = json_text,
 };

@@ -163,7 +163,11 @@ int config_duration(const char *text, int64_t min_s, int64_t max_s, int64_t *sec
 	char from[32], to[32];
 	int64_t n, unit = 0;
 
-	if (!config_digits(&text, &n) && *text && !text[1])
+	if (config_digits(&text, &n))
+		unit = 0;
+	else if (!*text && !n)
+		unit = 1; /* nothing is nothing in any unit */
+	else if (*text && !text[1])
 		unit = *text == 's' ? 1 : *text == 'm' ? 60 : *text == 'h' ? 3600 : 0;
 	if (unit && !__builtin_mul_overflow(n, unit, &n) && n >= min_s && n <= max_s) {
 		*seconds = n;
@@ -237,6 +241,27 @@ static json_t *json_number(const struct config_key *key, const void *base)
 
 const struct config_type config_type_number = {
 	.read = read_number,
+	.write = write_number,
+	.json = json_number,
+};
+
+/* Zero turns the thing off; what is below the least makes no sense. */
+static int read_number_or_0(const struct config_key *key, const char *text, void *base, char *why,
+			    size_t why_size)
+{
+	if (!strcmp(text, "0")) {
+		*(uint32_t *)config_field(key, base) = 0;
+		return 0;
+	}
+	if (!read_number(key, text, base, why, why_size))
+		return 0;
+	snprintf(why, why_size, "want 0 for off, or a whole number from %" PRId64 " to %" PRId64,
+		 key->min, key->max);
+	return -1;
+}
+
+const struct config_type config_type_number_or_0 = {
+	.read = read_number_or_0,
 	.write = write_number,
 	.json = json_number,
 };

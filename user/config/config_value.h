@@ -38,6 +38,8 @@ extern const struct config_type config_type_tls;
 extern const struct config_type config_type_customer;
 extern const struct config_type config_type_duration;
 extern const struct config_type config_type_number;
+extern const struct config_type config_type_number_or_0;
+extern const struct config_type config_type_classes;
 extern const struct config_type config_type_size;
 extern const struct config_type config_type_bool;
 extern const struct config_type config_type_path;
@@ -49,6 +51,8 @@ extern const struct config_type config_type_command;
 extern const struct config_type config_type_address;
 extern const struct config_type config_type_url;
 extern const struct config_type config_type_secret;
+extern const struct config_type config_type_note;
+extern const struct config_type config_type_date;
 extern const struct config_type config_type_ports;
 extern const struct config_type config_type_users;
 
@@ -59,6 +63,14 @@ int config_word_index(const char *const *words, const char *text);
 
 /* Reads the digits at the start of *text and moves *text behind them. -1: none, or too large. */
 int config_digits(const char **text, int64_t *number);
+
+/* Longer than any user name that Linux knows (32) and than any line of the file has room for. */
+#define CONFIG_ITEM_SIZE 256
+
+/* Copies the next item of *text, a list with commas or blanks, and moves *text behind it. 0: one;
+ * 1: no more; -1: too long, cut. Text behind " ;" is a comment, which inih leaves in place on later
+ * lines of a list. */
+int config_list_item(const char **text, char item[CONFIG_ITEM_SIZE]);
 
 /* The default relay users: the mail servers that the host has. */
 void config_uids_default(struct config_uids *uids);

@@ -14,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "config/config_account.h"
 #include "daemon.h"
 #include "cmd.h"
 #include "base/daemon_lock.h"
@@ -282,6 +283,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		log_error("%s", error);
 		return CMD_FAILED;
 	}
+	config_warnings_log(&d.config);
 	daemon_children_init(&d);
 	block_signals(&d.loop.signals);
 	err = daemon_lock_take(d.config.run, &lock_fd);
