@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "config/config.h"
+#include "config/config_account.h"
 #include "base/log.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -41,9 +41,33 @@ static void check_path(const char *path, size_t length_max)
 	REQUIRE(!strcmp(log_escape(path, PATH_MAX, 1, printable, sizeof(printable)), path));
 }
 
+/* Each account of a section is found, and has the section's rule. */
+static void check_accounts(const struct config *c)
+{
+	const struct config_accounts *a = c->accounts;
+	const struct config_section *s;
+
+	for (size_t i = 0; a && i < a->count; i++) {
+		s = a->accounts[i].section;
+		REQUIRE(s->rule.percent >= 1 && s->rule.percent <= 100);
+		REQUIRE(s->rule.min_failures >= 1);
+		REQUIRE(s->rule.window_s == c->rule.window_s);
+		if (!a->accounts[i].id.kind)
+			continue;
+		REQUIRE(config_account_find(c, &a->accounts[i].id) == &a->accounts[i]);
+		REQUIRE(config_account_rule(c, &a->accounts[i].id, INT64_MIN) == &s->rule);
+		REQUIRE(config_account_rule(c, &a->accounts[i].id, INT64_MAX) == &c->rule);
+	}
+}
+
 static void check_config(const struct config *c)
 {
-	REQUIRE(c->mode == VERDICT_ENFORCE || c->mode == VERDICT_OBSERVE);
+	check_accounts(c);
+	REQUIRE(c->rule.one_remote <= 100 && c->rule.warn <= 100);
+	REQUIRE(c->rule.trouble_accounts != 1 && c->rule.trouble_accounts <= 1000);
+	REQUIRE(c->rule.trouble_share >= 1 && c->rule.trouble_share <= 100);
+	REQUIRE(c->rule.defer_grace_s >= 0 && c->rule.defer_grace_s <= 3600);
+	REQUIRE(c->rule.mode == VERDICT_ENFORCE || c->rule.mode == VERDICT_OBSERVE);
 	REQUIRE(c->rule.window_s >= CONFIG_WINDOW_MIN_S && c->rule.window_s <= CONFIG_WINDOW_MAX_S);
 	REQUIRE(c->rule.suspend_s >= CONFIG_SUSPEND_MIN_S);
 	REQUIRE(c->rule.suspend_s <= CONFIG_SUSPEND_MAX_S);
@@ -109,5 +133,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_error(error, file);
 	else
 		check_config(&c);
+	config_free(&c);
 	return 0;
 }

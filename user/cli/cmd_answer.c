@@ -33,7 +33,7 @@ static void keep_log_apart(void)
 static void read_config(const char *file, struct config *config)
 {
 	char error[CONFIG_ERROR_SIZE];
-	int r = config_read_paths(file, config, error, sizeof(error));
+	int r = config_read_client(file, config, error, sizeof(error));
 
 	if (r)
 		log_warning("%s; going on with %s", error,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "kernel/bpf.h"
 #include "cmd.h"
+#include "config/config_account.h"
 #include "hook/hook.h"
 #include "base/log.h"
 
@@ -56,6 +57,15 @@ static void check_hooks(const struct cli *cli, const struct config *config,
 	}
 }
 
+/* What is no error and still not in force. */
+static void check_warnings(const struct config *config, struct check_output *out)
+{
+	const char *warning;
+
+	for (size_t i = 0; (warning = config_warning(config, i)); i++)
+		check_line(out, "configuration", false, false, warning);
+}
+
 static void check_print_json(struct check_output *out)
 {
 	json_t *object = json_pack("{s:b, s:o}", "ok", !out->failed, "requirements", out->list);
@@ -83,6 +93,8 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 		out.list = json_array();
 	bpf_check(&config, check_line, &out);
 	check_hooks(cli, &config, &out);
+	check_warnings(&config, &out);
+	config_free(&config);
 	if (cli->json)
 		check_print_json(&out);
 	if (out.failed)

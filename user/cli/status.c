@@ -21,7 +21,7 @@ void status_begin(struct status *s, const struct config *config, int64_t boot_ns
 {
 	*s = (struct status){.config = config, .boot_ns = boot_ns, .wall_ns = wall_ns};
 	s->rule = config->rule;
-	s->mode = config->mode;
+	s->mode = config->rule.mode;
 }
 
 struct verdict_rule status_rule(const struct smtpl_meta *meta, const struct config *config)
@@ -53,7 +53,7 @@ void status_meta(struct status *s, const struct smtpl_meta *meta)
 	s->rule = status_rule(meta, c);
 	s->mode = meta->observe ? VERDICT_OBSERVE : VERDICT_ENFORCE;
 	s->file_differs =
-		!c->paths_only && (s->mode != c->mode || !rules_equal(&s->rule, &c->rule));
+		!c->paths_only && (s->mode != c->rule.mode || !rules_equal(&s->rule, &c->rule));
 }
 
 static void account_free(struct status_account *a)

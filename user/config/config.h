@@ -13,6 +13,7 @@
 
 #include "headers/limits.h"
 #include "headers/tls.h"
+#include "core/reply_rows.h"
 #include "core/verdict.h"
 
 #define CONFIG_FILE_DEFAULT "/etc/smtplimit.conf"
@@ -32,6 +33,13 @@
 #define CONFIG_REFRESH_MIN_S 1
 #define CONFIG_REFRESH_MAX_S (24 * 3600)
 
+/* A mail address (RFC 5321, 4.5.3.1.3, without the brackets), and a line's worth of URL. */
+#define CONFIG_ADDRESS_SIZE 255
+#define CONFIG_URL_SIZE	    256
+
+/* A file's name fits behind it. */
+#define CONFIG_DIRECTORY_SIZE (PATH_MAX - 256)
+
 enum config_source {
 	CONFIG_SOURCE_AUTO = 0,
 	CONFIG_SOURCE_NONE,
@@ -47,14 +55,24 @@ enum config_relay {
 	CONFIG_RELAY_RESET = 1, /* its sessions are reset in the kernel */
 };
 
+enum config_customer {
+	CONFIG_CUSTOMER_OFF = 0,
+	CONFIG_CUSTOMER_PANEL,
+	CONFIG_CUSTOMER_FILE,
+	CONFIG_CUSTOMER_COMMAND,
+};
+
 struct config_uids {
 	uint32_t uid[SMTPL_USERS_MAX];
 	size_t count;
 };
 
 struct config {
-	enum verdict_mode mode;
-	struct verdict_rule rule;
+	/* DIR/NAME.d beside DIR/NAME.conf: files of accounts, templates of notices */
+	char directory[CONFIG_DIRECTORY_SIZE];
+	struct verdict_rule rule; /* [limit] */
+	char replies_file[PATH_MAX];
+	struct reply_rows replies;	 /* of that file, owned */
 	uint16_t ports[SMTPL_PORTS_MAX]; /* host order, each once */
 	size_t ports_count;
 	struct config_uids relays; /* root is always one of them */
@@ -74,23 +92,41 @@ struct config {
 	bool feed_exim;
 	char feed_postfix[PATH_MAX];
 	enum config_relay relay; /* [refuse] */
+	/* [notify]: who hears of an event. A text that is "" is not set. */
+	char notify_command[PATH_MAX]; /* run by /bin/sh */
+	char notify_admin[CONFIG_ADDRESS_SIZE];
+	enum config_customer notify_customer; /* where a customer's address comes from */
+	char notify_customer_file[PATH_MAX];
+	char notify_customer_command[PATH_MAX]; /* run by /bin/sh */
+	char notify_from[CONFIG_ADDRESS_SIZE];	/* "": postmaster at the host's name */
+	char notify_webhook[CONFIG_URL_SIZE];	/* http:// or https:// */
+	char notify_secret_file[PATH_MAX];	/* signs what is sent to the webhook */
 	char state[PATH_MAX];
 	char run[PATH_MAX];
 	char bpffs[PATH_MAX];
+	struct config_accounts *accounts; /* [account NAME], owned; config_account.h */
 	bool paths_only; /* by config_read_paths(): the rest of the file could not be read */
 };
 
-/* The defaults of every key; relay users resolved from the passwd database. */
+/* The defaults of every key; relay users resolved from the passwd database. What *c owned before
+ * is lost: config_free() it first. */
 void config_defaults(struct config *c);
 
 /* Read a file over the defaults. A missing file is fine when `file` is CONFIG_FILE_DEFAULT.
- * Returns 0, or -1 with one line in `error`: "FILE:LINE: what, in quotes, and what is right", *c
- * then unspecified and nothing else touched. */
+ * Returns 0, *c to be freed by config_free(), or -1 with one line in `error`: "FILE:LINE: what, in
+ * quotes, and what is right", *c then unspecified, without anything to free. */
 int config_read(const char *file, struct config *c, char *error, size_t error_size);
 
 /* The same for a caller that needs the paths alone: after an error outside of [paths] all other
  * settings are the defaults, c->paths_only is set, and it returns 1 with the error. */
 int config_read_paths(const char *file, struct config *c, char *error, size_t error_size);
+
+/* The same for the policy client, which a mail server's user runs for each mail: accounts, the
+ * directory beside the file and the file of `replies` are passed over, unread. */
+int config_read_client(const char *file, struct config *c, char *error, size_t error_size);
+
+/* Frees what *c owns; a copy of *c owns the same. */
+void config_free(struct config *c);
 
 /* `smtplimit config`: each effective setting with the file and line, or "default", it came from.
  * Errors as config_read(), with nothing printed. */

@@ -14,9 +14,6 @@
 
 #define SEPARATORS ", \t"
 
-/* Longer than any user name that Linux knows (32) and than any line of the file has room for. */
-#define ITEM_SIZE 256
-
 /* The users that run a mail server on the known distributions and panels: Exim (cPanel and Fedora:
  * mailnull, exim; DirectAdmin: mail), Postfix, Sendmail, OpenSMTPD, Courier, qmail, nullmailer,
  * msmtpd. Those that this host does not have are skipped. */
@@ -26,9 +23,7 @@ static const char *const relay_names[] = {
 	"qmailr",      "qmails",    "nullmail", "msmtp",
 };
 
-/* Copies the next item of *text and moves *text behind it. 0: one; 1: no more; -1: too long, cut.
- * Text behind " ;" is a comment, which inih leaves in place on later lines of a list. */
-static int next_item(const char **text, char item[ITEM_SIZE])
+int config_list_item(const char **text, char item[CONFIG_ITEM_SIZE])
 {
 	const char *begin = *text + strspn(*text, SEPARATORS);
 	size_t length = strcspn(begin, SEPARATORS);
@@ -36,13 +31,13 @@ static int next_item(const char **text, char item[ITEM_SIZE])
 	*text = begin + length;
 	if (!length || *begin == ';')
 		return 1;
-	snprintf(item, ITEM_SIZE, "%.*s", (int)length, begin);
-	return length < ITEM_SIZE ? 0 : -1;
+	snprintf(item, CONFIG_ITEM_SIZE, "%.*s", (int)length, begin);
+	return length < CONFIG_ITEM_SIZE ? 0 : -1;
 }
 
 static int refuse(const char *item, const char *problem, char *why, size_t why_size)
 {
-	char quoted[ITEM_SIZE];
+	char quoted[CONFIG_ITEM_SIZE];
 
 	log_escape(item, strlen(item), 1, quoted, sizeof(quoted));
 	snprintf(why, why_size, "\"%s\" %s", quoted, problem);
@@ -69,28 +64,31 @@ static int add_port(const char *item, struct config *c, char *why, size_t why_si
 	return 0;
 }
 
-static int read_ports(const struct config_key *key, const char *text, struct config *c, char *why,
+static int read_ports(const struct config_key *key, const char *text, void *base, char *why,
 		      size_t why_size)
 {
-	char item[ITEM_SIZE];
+	char item[CONFIG_ITEM_SIZE];
 	int more;
 
 	(void)key;
-	while ((more = next_item(&text, item)) <= 0)
-		if (add_port(item, c, why, why_size))
+	while ((more = config_list_item(&text, item)) <= 0)
+		if (add_port(item, base, why, why_size))
 			return -1;
 	return 0;
 }
 
-static void write_ports(const struct config_key *key, const struct config *c, FILE *out)
+static void write_ports(const struct config_key *key, const void *base, FILE *out)
 {
+	const struct config *c = base;
+
 	(void)key;
 	for (size_t i = 0; i < c->ports_count; i++)
 		fprintf(out, "%s%u", i ? "," : "", c->ports[i]);
 }
 
-static json_t *json_ports(const struct config_key *key, const struct config *c)
+static json_t *json_ports(const struct config_key *key, const void *base)
 {
+	const struct config *c = base;
 	json_t *list = json_array();
 
 	(void)key;
@@ -99,8 +97,10 @@ static json_t *json_ports(const struct config_key *key, const struct config *c)
 	return list;
 }
 
-static void clear_ports(const struct config_key *key, struct config *c)
+static void clear_ports(const struct config_key *key, void *base)
 {
+	struct config *c = base;
+
 	(void)key;
 	c->ports_count = 0;
 }
@@ -111,16 +111,6 @@ const struct config_type config_type_ports = {
 	.json = json_ports,
 	.clear = clear_ports,
 };
-
-static struct config_uids *uids_of(const struct config_key *key, struct config *c)
-{
-	return (struct config_uids *)(void *)((char *)c + key->offset);
-}
-
-static const struct config_uids *uids_of_const(const struct config_key *key, const struct config *c)
-{
-	return (const struct config_uids *)(const void *)((const char *)c + key->offset);
-}
 
 static bool is_relays(const struct config_key *key)
 {
@@ -169,7 +159,7 @@ static int user_uid(const char *item, uint32_t *uid)
 	return error;
 }
 
-static int add_user(const struct config_key *key, const char *item, struct config *c, char *why,
+static int add_user(const struct config_key *key, const char *item, void *base, char *why,
 		    size_t why_size)
 {
 	char problem[160];
@@ -186,31 +176,31 @@ static int add_user(const struct config_key *key, const char *item, struct confi
 	if (!uid && !is_relays(key))
 		return refuse(item, "is root, a relay user in any case: want other users", why,
 			      why_size);
-	if (config_uids_add(uids_of(key, c), uid)) {
+	if (config_uids_add(config_field(key, base), uid)) {
 		snprintf(why, why_size, "want at most %d users", SMTPL_USERS_MAX);
 		return -1;
 	}
 	return 0;
 }
 
-static int read_users(const struct config_key *key, const char *text, struct config *c, char *why,
+static int read_users(const struct config_key *key, const char *text, void *base, char *why,
 		      size_t why_size)
 {
-	char item[ITEM_SIZE];
+	char item[CONFIG_ITEM_SIZE];
 	int more;
 
-	while ((more = next_item(&text, item)) <= 0) {
+	while ((more = config_list_item(&text, item)) <= 0) {
 		if (more < 0)
 			return refuse(item, "... is longer than any user name", why, why_size);
-		if (add_user(key, item, c, why, why_size))
+		if (add_user(key, item, base, why, why_size))
 			return -1;
 	}
 	return 0;
 }
 
-static void write_users(const struct config_key *key, const struct config *c, FILE *out)
+static void write_users(const struct config_key *key, const void *base, FILE *out)
 {
-	const struct config_uids *uids = uids_of_const(key, c);
+	const struct config_uids *uids = config_field_const(key, base);
 	struct account_id id = {.kind = ACCOUNT_UID};
 	char name[ACCOUNT_NAME_SIZE];
 
@@ -221,9 +211,9 @@ static void write_users(const struct config_key *key, const struct config *c, FI
 	}
 }
 
-static json_t *json_users(const struct config_key *key, const struct config *c)
+static json_t *json_users(const struct config_key *key, const void *base)
 {
-	const struct config_uids *uids = uids_of_const(key, c);
+	const struct config_uids *uids = config_field_const(key, base);
 	struct account_id id = {.kind = ACCOUNT_UID};
 	char name[ACCOUNT_NAME_SIZE];
 	json_t *list = json_array();
@@ -237,9 +227,9 @@ static json_t *json_users(const struct config_key *key, const struct config *c)
 }
 
 /* Root stays: it can never be refused, so it must never be judged as a direct sender. */
-static void clear_users(const struct config_key *key, struct config *c)
+static void clear_users(const struct config_key *key, void *base)
 {
-	struct config_uids *uids = uids_of(key, c);
+	struct config_uids *uids = config_field(key, base);
 
 	uids->count = 0;
 	if (is_relays(key))

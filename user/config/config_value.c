@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_value.c - single values of /etc/smtplimit.conf: words, numbers, durations, sizes,
- * switches, paths and commands. The lists are in config_list.c.
+ * config_value.c - single values of /etc/smtplimit.conf: words, numbers, durations, sizes
+ * and switches. Texts are in config_text.c, the lists in config_list.c.
  */
 #include "config_key.h"
 
@@ -44,18 +44,14 @@ static const char *const tls_words[] = {
 };
 WORDS_OF(tls_words, SMTPL_TLS_LIBRARY);
 
-static const char *const cgroup_words[] = {"auto", NULL};
-static const char *const log_words[] = {"auto", "off", "journal", NULL};
-
-static void *field(const struct config_key *key, struct config *c)
-{
-	return (char *)c + key->offset;
-}
-
-static const void *field_const(const struct config_key *key, const struct config *c)
-{
-	return (const char *)c + key->offset;
-}
+static const char *const customer_words[] = {
+	[CONFIG_CUSTOMER_OFF] = "off",
+	[CONFIG_CUSTOMER_PANEL] = "panel",
+	[CONFIG_CUSTOMER_FILE] = "file",
+	[CONFIG_CUSTOMER_COMMAND] = "command",
+	NULL,
+};
+WORDS_OF(customer_words, CONFIG_CUSTOMER_COMMAND);
 
 int config_digits(const char **text, int64_t *number)
 {
@@ -72,8 +68,7 @@ int config_digits(const char **text, int64_t *number)
 	return 0;
 }
 
-/* Lists the words: "enforce or observe"; `more`: what else is right, "": nothing. */
-static void list_words(const char *const *words, const char *more, char *list, size_t list_size)
+void config_words_list(const char *const *words, const char *more, char *list, size_t list_size)
 {
 	size_t used = 0;
 
@@ -87,8 +82,7 @@ static void list_words(const char *const *words, const char *more, char *list, s
 		snprintf(list + used, list_size - used, ", or %s", more);
 }
 
-/* Returns -1 where it is none of them. */
-static int word_index(const char *const *words, const char *text)
+int config_word_index(const char *const *words, const char *text)
 {
 	for (int i = 0; words[i]; i++)
 		if (!strcmp(text, words[i]))
@@ -99,32 +93,33 @@ static int word_index(const char *const *words, const char *text)
 _Static_assert(sizeof(enum verdict_mode) == sizeof(unsigned int) &&
 		       sizeof(enum config_source) == sizeof(unsigned int) &&
 		       sizeof(enum config_relay) == sizeof(unsigned int) &&
-		       sizeof(enum smtpl_tls_mode) == sizeof(unsigned int),
+		       sizeof(enum smtpl_tls_mode) == sizeof(unsigned int) &&
+		       sizeof(enum config_customer) == sizeof(unsigned int),
 	       "words are kept in fields of this size");
 
-static int read_word(const struct config_key *key, const char *text, struct config *c, char *why,
+static int read_word(const struct config_key *key, const char *text, void *base, char *why,
 		     size_t why_size)
 {
-	int index = word_index(key->type->words, text);
+	int index = config_word_index(key->type->words, text);
 	char list[128];
 
 	if (index < 0) {
-		list_words(key->type->words, "", list, sizeof(list));
+		config_words_list(key->type->words, "", list, sizeof(list));
 		snprintf(why, why_size, "want %s", list);
 		return -1;
 	}
-	*(unsigned int *)field(key, c) = (unsigned int)index;
+	*(unsigned int *)config_field(key, base) = (unsigned int)index;
 	return 0;
 }
 
-static void write_word(const struct config_key *key, const struct config *c, FILE *out)
+static void write_word(const struct config_key *key, const void *base, FILE *out)
 {
-	fputs(key->type->words[*(const unsigned int *)field_const(key, c)], out);
+	fputs(key->type->words[*(const unsigned int *)config_field_const(key, base)], out);
 }
 
-static json_t *json_word(const struct config_key *key, const struct config *c)
+static json_t *json_word(const struct config_key *key, const void *base)
 {
-	return json_string(key->type->words[*(const unsigned int *)field_const(key, c)]);
+	return json_string(key->type->words[*(const unsigned int *)config_field_const(key, base)]);
 }
 
 const struct config_type config_type_mode = {
@@ -155,13 +150,24 @@ const struct config_type config_type_tls = {
 	.words = tls_words,
 };
 
+const struct config_type config_type_customer = {
+	.read = read_word,
+	.write = write_word,
+	.json = json_word,
+	.words = customer_words,
+};
+
 int config_duration(const char *text, int64_t min_s, int64_t max_s, int64_t *seconds, char *want,
 		    size_t want_size)
 {
 	char from[32], to[32];
 	int64_t n, unit = 0;
 
-	if (!config_digits(&text, &n) && *text && !text[1])
+	if (config_digits(&text, &n))
+		unit = 0;
+	else if (!*text && !n)
+		unit = 1; /* nothing is nothing in any unit */
+	else if (*text && !text[1])
 		unit = *text == 's' ? 1 : *text == 'm' ? 60 : *text == 'h' ? 3600 : 0;
 	if (unit && !__builtin_mul_overflow(n, unit, &n) && n >= min_s && n <= max_s) {
 		*seconds = n;
@@ -184,23 +190,23 @@ void config_duration_text(int64_t seconds, char *text, size_t text_size)
 		snprintf(text, text_size, "%" PRId64 "s", seconds);
 }
 
-static int read_duration(const struct config_key *key, const char *text, struct config *c,
-			 char *why, size_t why_size)
+static int read_duration(const struct config_key *key, const char *text, void *base, char *why,
+			 size_t why_size)
 {
-	return config_duration(text, key->min, key->max, field(key, c), why, why_size);
+	return config_duration(text, key->min, key->max, config_field(key, base), why, why_size);
 }
 
-static void write_duration(const struct config_key *key, const struct config *c, FILE *out)
+static void write_duration(const struct config_key *key, const void *base, FILE *out)
 {
 	char text[32];
 
-	config_duration_text(*(const int64_t *)field_const(key, c), text, sizeof(text));
+	config_duration_text(*(const int64_t *)config_field_const(key, base), text, sizeof(text));
 	fputs(text, out);
 }
 
-static json_t *json_duration(const struct config_key *key, const struct config *c)
+static json_t *json_duration(const struct config_key *key, const void *base)
 {
-	return json_integer(*(const int64_t *)field_const(key, c));
+	return json_integer(*(const int64_t *)config_field_const(key, base));
 }
 
 const struct config_type config_type_duration = {
@@ -209,7 +215,7 @@ const struct config_type config_type_duration = {
 	.json = json_duration,
 };
 
-static int read_number(const struct config_key *key, const char *text, struct config *c, char *why,
+static int read_number(const struct config_key *key, const char *text, void *base, char *why,
 		       size_t why_size)
 {
 	int64_t n;
@@ -219,22 +225,43 @@ static int read_number(const struct config_key *key, const char *text, struct co
 			 key->min, key->max);
 		return -1;
 	}
-	*(uint32_t *)field(key, c) = (uint32_t)n;
+	*(uint32_t *)config_field(key, base) = (uint32_t)n;
 	return 0;
 }
 
-static void write_number(const struct config_key *key, const struct config *c, FILE *out)
+static void write_number(const struct config_key *key, const void *base, FILE *out)
 {
-	fprintf(out, "%" PRIu32, *(const uint32_t *)field_const(key, c));
+	fprintf(out, "%" PRIu32, *(const uint32_t *)config_field_const(key, base));
 }
 
-static json_t *json_number(const struct config_key *key, const struct config *c)
+static json_t *json_number(const struct config_key *key, const void *base)
 {
-	return json_integer(*(const uint32_t *)field_const(key, c));
+	return json_integer(*(const uint32_t *)config_field_const(key, base));
 }
 
 const struct config_type config_type_number = {
 	.read = read_number,
+	.write = write_number,
+	.json = json_number,
+};
+
+/* Zero turns the thing off; what is below the least makes no sense. */
+static int read_number_or_0(const struct config_key *key, const char *text, void *base, char *why,
+			    size_t why_size)
+{
+	if (!strcmp(text, "0")) {
+		*(uint32_t *)config_field(key, base) = 0;
+		return 0;
+	}
+	if (!read_number(key, text, base, why, why_size))
+		return 0;
+	snprintf(why, why_size, "want 0 for off, or a whole number from %" PRId64 " to %" PRId64,
+		 key->min, key->max);
+	return -1;
+}
+
+const struct config_type config_type_number_or_0 = {
+	.read = read_number_or_0,
 	.write = write_number,
 	.json = json_number,
 };
@@ -249,7 +276,7 @@ static void size_text(int64_t bytes, char *text, size_t text_size)
 		snprintf(text, text_size, "%" PRId64, bytes);
 }
 
-static int read_size(const struct config_key *key, const char *text, struct config *c, char *why,
+static int read_size(const struct config_key *key, const char *text, void *base, char *why,
 		     size_t why_size)
 {
 	char from[32], to[32];
@@ -259,7 +286,7 @@ static int read_size(const struct config_key *key, const char *text, struct conf
 		unit = !*text ? 1 : *text == 'k' ? 1 << 10 : *text == 'm' ? 1 << 20 : 0;
 	if (unit && !__builtin_mul_overflow(n, unit, &n) && n >= key->min && n <= key->max &&
 	    (n & (n - 1)) == 0) {
-		*(uint32_t *)field(key, c) = (uint32_t)n;
+		*(uint32_t *)config_field(key, base) = (uint32_t)n;
 		return 0;
 	}
 	size_text(key->min, from, sizeof(from));
@@ -269,11 +296,11 @@ static int read_size(const struct config_key *key, const char *text, struct conf
 	return -1;
 }
 
-static void write_size(const struct config_key *key, const struct config *c, FILE *out)
+static void write_size(const struct config_key *key, const void *base, FILE *out)
 {
 	char text[32];
 
-	size_text(*(const uint32_t *)field_const(key, c), text, sizeof(text));
+	size_text(*(const uint32_t *)config_field_const(key, base), text, sizeof(text));
 	fputs(text, out);
 }
 
@@ -283,7 +310,7 @@ const struct config_type config_type_size = {
 	.json = json_number,
 };
 
-static int read_bool(const struct config_key *key, const char *text, struct config *c, char *why,
+static int read_bool(const struct config_key *key, const char *text, void *base, char *why,
 		     size_t why_size)
 {
 	bool yes = !strcmp(text, "yes");
@@ -292,175 +319,22 @@ static int read_bool(const struct config_key *key, const char *text, struct conf
 		snprintf(why, why_size, "want yes or no");
 		return -1;
 	}
-	*(bool *)field(key, c) = yes;
+	*(bool *)config_field(key, base) = yes;
 	return 0;
 }
 
-static void write_bool(const struct config_key *key, const struct config *c, FILE *out)
+static void write_bool(const struct config_key *key, const void *base, FILE *out)
 {
-	fputs(*(const bool *)field_const(key, c) ? "yes" : "no", out);
+	fputs(*(const bool *)config_field_const(key, base) ? "yes" : "no", out);
 }
 
-static json_t *json_bool(const struct config_key *key, const struct config *c)
+static json_t *json_bool(const struct config_key *key, const void *base)
 {
-	return json_boolean(*(const bool *)field_const(key, c));
+	return json_boolean(*(const bool *)config_field_const(key, base));
 }
 
 const struct config_type config_type_bool = {
 	.read = read_bool,
 	.write = write_bool,
 	.json = json_bool,
-};
-
-/* The path is printable, so that no message and no JSON has to escape it. */
-static bool path_is_clean(const char *path)
-{
-	char printable[PATH_MAX];
-
-	return path[0] == '/' && path[strspn(path, "/")] &&
-	       !strcmp(log_escape(path, strlen(path), 1, printable, sizeof(printable)), path);
-}
-
-/* Takes a word that may stand in place of a path, or refuses the text. 1: it is a path. */
-static int read_path_word(const struct config_key *key, const char *text, struct config *c,
-			  char *why, size_t why_size)
-{
-	char more[64], list[128];
-
-	if (!key->type->words || text[0] == '/')
-		return 1;
-	if (word_index(key->type->words, text) >= 0) {
-		snprintf(field(key, c), (size_t)key->max + 1, "%s", text);
-		return 0;
-	}
-	snprintf(more, sizeof(more), "the absolute path of %s", key->type->path);
-	list_words(key->type->words, more, list, sizeof(list));
-	snprintf(why, why_size, "want %s", list);
-	return -1;
-}
-
-static int read_path(const struct config_key *key, const char *text, struct config *c, char *why,
-		     size_t why_size)
-{
-	int result = read_path_word(key, text, c, why, why_size);
-	size_t length = strlen(text);
-	char *path = field(key, c);
-
-	if (result <= 0)
-		return result;
-	if (!path_is_clean(text)) {
-		snprintf(why, why_size,
-			 "want an absolute path of %s, not /, of printable characters",
-			 key->type->path);
-		return -1;
-	}
-	while (text[length - 1] == '/')
-		length--;
-	if (length > (size_t)key->max) {
-		snprintf(why, why_size, "want at most %" PRId64 " bytes, not %zu", key->max,
-			 length);
-		return -1;
-	}
-	memcpy(path, text, length);
-	path[length] = '\0';
-	return 0;
-}
-
-static void write_text(const struct config_key *key, const struct config *c, FILE *out)
-{
-	fputs(field_const(key, c), out);
-}
-
-static json_t *json_text(const struct config_key *key, const struct config *c)
-{
-	return json_string(field_const(key, c));
-}
-
-const struct config_type config_type_path = {
-	.read = read_path,
-	.write = write_text,
-	.json = json_text,
-	.path = "a directory",
-};
-
-const struct config_type config_type_file = {
-	.read = read_path,
-	.write = write_text,
-	.json = json_text,
-	.path = "a file",
-};
-
-const struct config_type config_type_cgroup = {
-	.read = read_path,
-	.write = write_text,
-	.json = json_text,
-	.words = cgroup_words,
-	.path = "a cgroup v2 directory",
-};
-
-const struct config_type config_type_log = {
-	.read = read_path,
-	.write = write_text,
-	.json = json_text,
-	.words = log_words,
-	.path = "a log file",
-};
-
-/* The command is printable; a backslash is fine, as a command is shown unescaped. */
-static bool command_is_clean(const char *text)
-{
-	char printable[2 * PATH_MAX];
-	size_t length = strlen(text);
-
-	for (const char *c = text; *c; c++)
-		length += *c == '\\';
-	return strlen(log_escape(text, strlen(text), 1, printable, sizeof(printable))) == length;
-}
-
-/* Up to where a comment begins, which inih leaves in place on all lines but the first. */
-static size_t command_length(const char *text)
-{
-	size_t length = strlen(text);
-
-	for (size_t i = 0; i < length; i++)
-		if (text[i] == ';' && (!i || text[i - 1] == ' ' || text[i - 1] == '\t'))
-			length = i;
-	while (length && (text[length - 1] == ' ' || text[length - 1] == '\t'))
-		length--;
-	return length;
-}
-
-/* Lines are joined by a blank. */
-static int read_command(const struct config_key *key, const char *text, struct config *c, char *why,
-			size_t why_size)
-{
-	char *command = field(key, c);
-	size_t used = strlen(command), length = command_length(text);
-
-	if (!command_is_clean(text)) {
-		snprintf(why, why_size, "want a command of printable characters");
-		return -1;
-	}
-	if (!length)
-		return 0;
-	if (used + (used > 0) + length > (size_t)key->max) {
-		snprintf(why, why_size, "want at most %" PRId64 " bytes, not %zu", key->max,
-			 used + (used > 0) + length);
-		return -1;
-	}
-	snprintf(command + used, (size_t)key->max + 1 - used, "%s%.*s", used ? " " : "",
-		 (int)length, text);
-	return 0;
-}
-
-static void clear_command(const struct config_key *key, struct config *c)
-{
-	*(char *)field(key, c) = '\0';
-}
-
-const struct config_type config_type_command = {
-	.read = read_command,
-	.write = write_text,
-	.json = json_text,
-	.clear = clear_command,
 };

@@ -14,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "config/config_account.h"
 #include "daemon.h"
 #include "cmd.h"
 #include "base/daemon_lock.h"
@@ -108,7 +109,7 @@ static int start_pipeline(struct daemon *d)
 
 	if (getrandom(&ops.seed, sizeof(ops.seed), 0) < 0)
 		return -errno;
-	d->pipeline = pipeline_new(&ops, d, &d->config.rule, d->config.mode);
+	d->pipeline = pipeline_new(&ops, d, &d->config.rule, d->config.rule.mode);
 	return d->pipeline ? 0 : -ENOMEM;
 }
 
@@ -249,7 +250,7 @@ static int run_locked(struct daemon *d)
 	if (!err) {
 		log_notice("smtplimit " SMTPLIMIT_VERSION
 			   ", mode = %s, %u %% and at least %u failures in %lld s",
-			   d->config.mode == VERDICT_ENFORCE ? "enforce" : "observe",
+			   d->config.rule.mode == VERDICT_ENFORCE ? "enforce" : "observe",
 			   d->config.rule.percent, d->config.rule.min_failures,
 			   (long long)d->config.rule.window_s);
 		log_notice("ready");
@@ -282,6 +283,7 @@ int cmd_run(struct cli *cli, int argc, char **argv)
 		log_error("%s", error);
 		return CMD_FAILED;
 	}
+	config_warnings_log(&d.config);
 	daemon_children_init(&d);
 	block_signals(&d.loop.signals);
 	err = daemon_lock_take(d.config.run, &lock_fd);

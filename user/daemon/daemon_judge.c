@@ -114,7 +114,7 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
 		 (unsigned long long)v->bad, d->config.rule.min_failures, v->percent);
-	if (d->config.mode == VERDICT_ENFORCE) {
+	if (d->config.rule.mode == VERDICT_ENFORCE) {
 		if (judge_suspend(d, &s))
 			pipeline_release(d->pipeline, &s.account);
 		return;

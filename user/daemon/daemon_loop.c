@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "config/config_account.h"
 #include "daemon.h"
 #include "kernel/host_addresses.h"
 #include "base/log.h"
@@ -44,6 +45,7 @@ static void reload(struct daemon *d)
 	warn_if_later("[paths]", strcmp(fresh.state, d->config.state) != 0 ||
 					 strcmp(fresh.run, d->config.run) != 0 ||
 					 strcmp(fresh.bpffs, d->config.bpffs) != 0);
+	config_warnings_log(&fresh);
 	before = d->config;
 	d->config = fresh;
 	daemon_owners_reload(d, &before);
@@ -51,13 +53,14 @@ static void reload(struct daemon *d)
 		daemon_child_stop(d, DAEMON_POLICY);
 		daemon_child_start(d, DAEMON_POLICY);
 	}
-	pipeline_set_rule(d->pipeline, &d->config.rule, d->config.mode);
+	pipeline_set_rule(d->pipeline, &d->config.rule, d->config.rule.mode);
 	bpf_set_watch(d->bpf, &d->config);
 	if (d->tls)
 		bpf_tls_set_watch(d->tls, &d->config);
 	daemon_apply_roles(d);
 	daemon_apply_relay(d);
 	daemon_heartbeat(d);
+	config_free(&before);
 	log_notice("settings read again");
 	sd_notify(0, "READY=1");
 }

@@ -46,7 +46,7 @@ void daemon_heartbeat(struct daemon *d)
 	d->meta.heartbeat_ns = clock_boot_ns();
 	d->meta.responder_port = d->responder.port;
 	d->meta.responder_port6 = d->responder.port6;
-	d->meta.observe = d->config.mode == VERDICT_OBSERVE;
+	d->meta.observe = d->config.rule.mode == VERDICT_OBSERVE;
 	d->meta.percent = d->config.rule.percent;
 	d->meta.min_failures = d->config.rule.min_failures;
 	d->meta.window_s = d->config.rule.window_s;

@@ -86,7 +86,7 @@ static void every_difference_is_seen(void **unused)
 	(void)unused;
 	for (int i = 0; i < 5; i++)
 		c[i] = same;
-	c[0].mode = VERDICT_OBSERVE;
+	c[0].rule.mode = VERDICT_OBSERVE;
 	c[1].rule.window_s++;
 	c[2].rule.suspend_s++;
 	c[3].rule.percent++;

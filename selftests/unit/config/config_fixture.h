@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "config/config.h"
+#include "config/config_account.h"
 
 static struct passwd users[] = {
 	{.pw_name = (char *)"root", .pw_uid = 0},      {.pw_name = (char *)"mail", .pw_uid = 8},
@@ -60,10 +60,20 @@ static inline struct config read_good(const char *text)
 	static struct config c;
 	char error[CONFIG_ERROR_SIZE] = "";
 
+	config_free(&c); /* a copy of the last one ends here */
 	write_bytes(text, strlen(text));
 	if (config_read("t.conf", &c, error, sizeof(error)))
 		fail_msg("%s", error);
 	return c;
+}
+
+static inline void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	assert_int_equal(fclose(f), 0);
 }
 
 static void expect_error_of(const char *bytes, size_t size, const char *expected)

@@ -59,7 +59,7 @@ static void test_error_elsewhere(void **state)
 		"t.conf:5: \"nonsense\": want KEY = VALUE, a [section], or a comment behind #");
 	expect_paths("mode = observe\n" PATHS,
 		     "t.conf:1: \"mode\" stands in no section: want [limit], [watch], [accounts], "
-		     "[feed], [refuse] or [paths] above it");
+		     "[feed], [refuse], [notify], [paths] or [account NAME] above it");
 	expect_paths("[lmit]\npercent = 60\n" PATHS,
 		     "t.conf:1: unknown section \"lmit\": did you mean [limit]?");
 	expect_paths("[limit\npercent = 60\n[watch]\nlocal = yes\n" PATHS,

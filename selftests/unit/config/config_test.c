@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "config/config_key.h"
+#include "core/reply_class.h"
 
 static void test_defaults(void **state)
 {
@@ -15,11 +16,22 @@ static void test_defaults(void **state)
 	struct config c = read_good("");
 
 	(void)state;
-	assert_int_equal(c.mode, VERDICT_ENFORCE);
+	assert_int_equal(c.rule.mode, VERDICT_ENFORCE);
 	assert_int_equal(c.rule.window_s, 3600);
 	assert_int_equal(c.rule.suspend_s, 3600);
 	assert_int_equal(c.rule.percent, 50);
 	assert_int_equal(c.rule.min_failures, 5);
+	assert_int_equal(c.rule.set_aside, 1u << REPLY_LISTED | 1u << REPLY_UNAUTHENTICATED);
+	assert_int_equal(c.rule.one_remote, 50);
+	assert_int_equal(c.rule.trouble_accounts, 4);
+	assert_int_equal(c.rule.trouble_share, 50);
+	assert_int_equal(c.rule.defer_grace_s, 0);
+	assert_int_equal(c.rule.hard_recipients, 0);
+	assert_int_equal(c.rule.hard_percent, 25);
+	assert_int_equal(c.rule.warn, 80);
+	assert_string_equal(c.replies_file, "");
+	assert_int_equal(c.replies.count, 0);
+	assert_null(c.accounts);
 	assert_int_equal(c.ports_count, 3);
 	assert_int_equal(c.ports[0], 25);
 	assert_int_equal(c.ports[1], 465);
@@ -39,6 +51,15 @@ static void test_defaults(void **state)
 	assert_true(c.feed_exim);
 	assert_string_equal(c.feed_postfix, "auto");
 	assert_int_equal(c.relay, CONFIG_RELAY_HOOK);
+	assert_string_equal(c.notify_command, "");
+	assert_string_equal(c.notify_admin, "");
+	assert_int_equal(c.notify_customer, CONFIG_CUSTOMER_OFF);
+	assert_string_equal(c.notify_customer_file, "");
+	assert_string_equal(c.notify_customer_command, "");
+	assert_string_equal(c.notify_from, "");
+	assert_string_equal(c.notify_webhook, "");
+	assert_string_equal(c.notify_secret_file, "");
+	assert_string_equal(c.directory, "t.d");
 	assert_string_equal(c.state, "/var/lib/smtplimit");
 	assert_string_equal(c.run, "/run/smtplimit");
 	assert_string_equal(c.bpffs, "/sys/fs/bpf/smtplimit");
@@ -85,7 +106,7 @@ static void test_every_key(void **state)
 				    "bpffs = /sys/fs/bpf/x");
 
 	(void)state;
-	assert_int_equal(c.mode, VERDICT_OBSERVE);
+	assert_int_equal(c.rule.mode, VERDICT_OBSERVE);
 	assert_int_equal(c.rule.window_s, 90);
 	assert_int_equal(c.rule.percent, 100);
 	assert_int_equal(c.rule.min_failures, 1);
@@ -116,17 +137,59 @@ static void test_every_key(void **state)
 	assert_string_equal(c.bpffs, "/sys/fs/bpf/x");
 }
 
+static void test_every_key_of_limit(void **state)
+{
+	struct config c = read_good("[limit]\n"
+				    "set_aside = rate full ; both\n"
+				    "  greylist, no_answer\n"
+				    "one_remote = 100\n"
+				    "trouble_accounts = 1000\n"
+				    "trouble_share = 1\n"
+				    "defer_grace = 60m\n"
+				    "hard_recipients = 20\n"
+				    "hard_percent = 100\n"
+				    "warn = 0\n");
+
+	(void)state;
+	assert_int_equal(c.rule.set_aside, 1u << REPLY_RATE | 1u << REPLY_FULL |
+						   1u << REPLY_GREYLIST | 1u << REPLY_NO_ANSWER);
+	assert_int_equal(c.rule.one_remote, 100);
+	assert_int_equal(c.rule.trouble_accounts, 1000);
+	assert_int_equal(c.rule.trouble_share, 1);
+	assert_int_equal(c.rule.defer_grace_s, 3600);
+	assert_int_equal(c.rule.hard_recipients, 20);
+	assert_int_equal(c.rule.hard_percent, 100);
+	assert_int_equal(c.rule.warn, 0);
+}
+
 /* The last value inside and the first outside, on both ends. */
 static void test_ranges(void **state)
 {
 	static const char *const good[] = {
-		"[limit]\nwindow = 1s",	    "[limit]\nwindow = 24h",
-		"[limit]\nwindow = 86400s", "[limit]\nsuspend = 1s",
-		"[limit]\nsuspend = 720h",  "[limit]\nsuspend = 43200m",
-		"[limit]\npercent = 1",	    "[limit]\nmin_failures = 1000000",
-		"[watch]\nring = 4k",	    "[watch]\nring = 64m",
-		"[watch]\nring = 8192",	    "[watch]\nrelay_users = 4294967294",
-		"[accounts]\nrefresh = 1s", "[accounts]\nrefresh = 24h",
+		"[limit]\nwindow = 1s",
+		"[limit]\nwindow = 24h",
+		"[limit]\nwindow = 86400s",
+		"[limit]\nsuspend = 1s",
+		"[limit]\nsuspend = 720h",
+		"[limit]\nsuspend = 43200m",
+		"[limit]\npercent = 1",
+		"[limit]\nmin_failures = 1000000",
+		"[watch]\nring = 4k",
+		"[watch]\nring = 64m",
+		"[watch]\nring = 8192",
+		"[watch]\nrelay_users = 4294967294",
+		"[accounts]\nrefresh = 1s",
+		"[accounts]\nrefresh = 24h",
+		"[limit]\none_remote = 0",
+		"[limit]\ntrouble_accounts = 0",
+		"[limit]\ntrouble_accounts = 2",
+		"[limit]\ntrouble_share = 100",
+		"[limit]\nhard_recipients = 0",
+		"[limit]\nhard_recipients = 1000000",
+		"[limit]\nhard_percent = 1",
+		"[limit]\nwarn = 100",
+		"[limit]\ndefer_grace = 0s",
+		"[limit]\ndefer_grace = 0",
 	};
 
 	(void)state;
@@ -139,12 +202,18 @@ static void test_ranges(void **state)
 static void test_unknown_names(void **state)
 {
 	(void)state;
-	expect_error("[limit]\nprecent = 5",
-		     "t.conf:2: unknown key \"precent\" in [limit]: did you mean \"percent\"? "
-		     "[limit] has mode, window, percent, min_failures, suspend");
-	expect_error("[limit]\nPercent = 5",
-		     "t.conf:2: unknown key \"Percent\" in [limit]: did you mean \"percent\"? "
-		     "[limit] has mode, window, percent, min_failures, suspend");
+	expect_error(
+		"[limit]\nprecent = 5",
+		"t.conf:2: unknown key \"precent\" in [limit]: did you mean \"percent\"? "
+		"[limit] has mode, window, percent, min_failures, suspend, set_aside, one_remote, "
+		"trouble_accounts, trouble_share, defer_grace, hard_recipients, hard_percent, warn, "
+		"replies");
+	expect_error(
+		"[limit]\nPercent = 5",
+		"t.conf:2: unknown key \"Percent\" in [limit]: did you mean \"percent\"? "
+		"[limit] has mode, window, percent, min_failures, suspend, set_aside, one_remote, "
+		"trouble_accounts, trouble_share, defer_grace, hard_recipients, hard_percent, warn, "
+		"replies");
 	expect_error(
 		"[paths]\nports = 25",
 		"t.conf:2: unknown key \"ports\" in [paths]: did you mean \"ports\" of [watch]? "
@@ -156,11 +225,11 @@ static void test_unknown_names(void **state)
 	expect_error(
 		"[limit]\n[x\xe2\x80\xae]\n",
 		"t.conf:2: unknown section \"x\\xe2\\x80\\xae\": want [limit], [watch], [accounts], "
-		"[feed], [refuse] or [paths]");
+		"[feed], [refuse], [notify], [paths] or [account NAME]");
 	expect_error(
 		"percent = 5\n",
 		"t.conf:1: \"percent\" stands in no section: want [limit], [watch], [accounts], "
-		"[feed], [refuse] or [paths] above it");
+		"[feed], [refuse], [notify], [paths] or [account NAME] above it");
 }
 
 static void test_lines(void **state)
@@ -261,6 +330,15 @@ static void test_print(void **state)
 				  "[limit] percent = 55                         # t.conf:2\n"
 				  "[limit] min_failures = 5                     # default\n"
 				  "[limit] suspend = 60m                        # default\n"
+				  "[limit] set_aside = listed,unauthenticated   # default\n"
+				  "[limit] one_remote = 50                      # default\n"
+				  "[limit] trouble_accounts = 4                 # default\n"
+				  "[limit] trouble_share = 50                   # default\n"
+				  "[limit] defer_grace = 0s                     # default\n"
+				  "[limit] hard_recipients = 0                  # default\n"
+				  "[limit] hard_percent = 25                    # default\n"
+				  "[limit] warn = 80                            # default\n"
+				  "[limit] replies =                            # default\n"
 				  "[watch] ports = 25                           # t.conf:7\n"
 				  "[watch] relay_users = root,mail,postfix      # default\n"
 				  "[watch] exempt_users = alice,uid:70          # t.conf:5\n"
@@ -276,49 +354,77 @@ static void test_print(void **state)
 				  "[feed] exim = yes                            # default\n"
 				  "[feed] postfix = auto                        # default\n"
 				  "[refuse] relay = hook                        # default\n"
+				  "[notify] command =                           # default\n"
+				  "[notify] admin =                             # default\n"
+				  "[notify] customer = off                      # default\n"
+				  "[notify] customer_file =                     # default\n"
+				  "[notify] customer_command =                  # default\n"
+				  "[notify] from =                              # default\n"
+				  "[notify] webhook =                           # default\n"
+				  "[notify] webhook_secret_file =               # default\n"
 				  "[paths] state = /var/lib/smtplimit           # default\n"
 				  "[paths] run = /run/smtplimit                 # default\n"
 				  "[paths] bpffs = /sys/fs/bpf/smtplimit        # default\n");
 	free(text);
 }
 
+/* JSON with ' for ", an origin that is left out is "default": {'percent': [50], ...}. */
+static void expect_json(const char *text, const char *section, const char *expected)
+{
+	char *json = strdup(expected), *printed_text;
+	json_t *all, *wanted, *from;
+	const char *key;
+	json_t *setting;
+
+	for (char *c = json; *c; c++)
+		*c = *c == '\'' ? '"' : *c;
+	write_bytes(text, strlen(text));
+	printed_text = printed(true);
+	all = json_loads(printed_text, 0, NULL);
+	wanted = json_loads(json, 0, NULL);
+	assert_non_null(all);
+	assert_non_null(wanted);
+	assert_int_equal(json_object_size(json_object_get(all, section)), json_object_size(wanted));
+	json_object_foreach(json_object_get(all, section), key, setting)
+	{
+		from = json_array_get(json_object_get(wanted, key), 1);
+		if (!json_equal(json_object_get(setting, "value"),
+				json_array_get(json_object_get(wanted, key), 0)))
+			fail_msg("value of %s: %s", key, printed_text);
+		assert_string_equal(json_string_value(json_object_get(setting, "from")),
+				    from ? json_string_value(from) : "default");
+	}
+	json_decref(all);
+	json_decref(wanted);
+	free(json);
+	free(printed_text);
+}
+
 static void test_print_json(void **state)
 {
-	json_t *all, *expected;
-	char *text;
-
 	(void)state;
-	write_bytes("[limit]\npercent = 55\nwindow = 2h\n", 33);
-	text = printed(true);
-	all = json_loads(text, 0, NULL);
-	assert_non_null(all);
-	expected = json_pack(
-		"{s:{s:{s:s,s:s},s:{s:i,s:s},s:{s:i,s:s},s:{s:i,s:s},s:{s:i,s:s}},"
-		"s:{s:{s:[i,i,i],s:s},s:{s:[s,s,s],s:s},s:{s:[],s:s},s:{s:b,s:s},s:{s:s,s:s},s:{s:"
-		"i,s:s},s:{s:s,s:s}},"
-		"s:{s:{s:s,s:s},s:{s:s,s:s},s:{s:s,s:s},s:{s:i,s:s},s:{s:b,s:s}},"
-		"s:{s:{s:b,s:s},s:{s:s,s:s}},s:{s:{s:s,s:s}},"
-		"s:{s:{s:s,s:s},s:{s:s,s:s},s:{s:s,s:s}}}",
-		"limit", "mode", "value", "enforce", "from", "default", "window", "value", 7200,
-		"from", "t.conf:3", "percent", "value", 55, "from", "t.conf:2", "min_failures",
-		"value", 5, "from", "default", "suspend", "value", 3600, "from", "default", "watch",
-		"ports", "value", 25, 465, 587, "from", "default", "relay_users", "value", "root",
-		"mail", "postfix", "from", "default", "exempt_users", "value", "from", "default",
-		"local", "value", 0, "from", "default", "cgroup", "value", "auto", "from",
-		"default", "ring", "value", 4 << 20, "from", "default", "tls", "value", "process",
-		"from", "default", "accounts", "source", "value", "auto", "from", "default", "file",
-		"value", "/etc/smtplimit/domains", "from", "default", "command", "value", "",
-		"from", "default", "refresh", "value", 300, "from", "default", "count_forwards",
-		"value", 0, "from", "default", "feed", "exim", "value", 1, "from", "default",
-		"postfix", "value", "auto", "from", "default", "refuse", "relay", "value", "hook",
-		"from", "default", "paths", "state", "value", "/var/lib/smtplimit", "from",
-		"default", "run", "value", "/run/smtplimit", "from", "default", "bpffs", "value",
-		"/sys/fs/bpf/smtplimit", "from", "default");
-	assert_non_null(expected);
-	assert_true(json_equal(all, expected));
-	json_decref(all);
-	json_decref(expected);
-	free(text);
+	expect_json("[limit]\npercent = 55\nwindow = 2h\n", "limit",
+		    "{'mode': ['enforce'], 'window': [7200, 't.conf:3'],"
+		    " 'percent': [55, 't.conf:2'], 'min_failures': [5], 'suspend': [3600],"
+		    "'set_aside': [['listed', 'unauthenticated']], 'one_remote': [50],"
+		    "'trouble_accounts': [4], 'trouble_share': [50], 'defer_grace': [0],"
+		    "'hard_recipients': [0], 'hard_percent': [25], 'warn': [80], 'replies': ['']}");
+	expect_json("", "watch",
+		    "{'ports': [[25, 465, 587]], 'relay_users': [['root', 'mail', 'postfix']],"
+		    " 'exempt_users': [[]], 'local': [false], 'cgroup': ['auto'],"
+		    " 'ring': [4194304], 'tls': ['process']}");
+	expect_json("", "accounts",
+		    "{'source': ['auto'], 'file': ['/etc/smtplimit/domains'], 'command': [''],"
+		    " 'refresh': [300], 'count_forwards': [false]}");
+	expect_json("", "feed", "{'exim': [true], 'postfix': ['auto']}");
+	expect_json("", "refuse", "{'relay': ['hook']}");
+	expect_json("[notify]\nadmin = a@example.com\n", "notify",
+		    "{'command': [''], 'admin': ['a@example.com', 't.conf:2'],"
+		    " 'customer': ['off'], 'customer_file': [''], 'customer_command': [''],"
+		    " 'from': [''], 'webhook': [''], 'webhook_secret_file': ['']}");
+	expect_json("", "paths",
+		    "{'state': ['/var/lib/smtplimit'], 'run': ['/run/smtplimit'],"
+		    " 'bpffs': ['/sys/fs/bpf/smtplimit']}");
 }
 
 static void test_print_error(void **state)
@@ -360,11 +466,17 @@ static void test_keys(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),     cmocka_unit_test(test_every_key),
-		cmocka_unit_test(test_ranges),	     cmocka_unit_test(test_unknown_names),
-		cmocka_unit_test(test_lines),	     cmocka_unit_test(test_files),
-		cmocka_unit_test(test_error_is_cut), cmocka_unit_test(test_print),
-		cmocka_unit_test(test_print_json),   cmocka_unit_test(test_print_error),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_every_key),
+		cmocka_unit_test(test_every_key_of_limit),
+		cmocka_unit_test(test_ranges),
+		cmocka_unit_test(test_unknown_names),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_error_is_cut),
+		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_print_json),
+		cmocka_unit_test(test_print_error),
 		cmocka_unit_test(test_keys),
 	};
 
