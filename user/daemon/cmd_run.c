@@ -205,6 +205,7 @@ static int start(struct daemon *d)
 		err = steps[i](d);
 	if (err)
 		return err;
+	daemon_notify_start(d);
 	daemon_child_start(d, DAEMON_RESPONDER);
 	daemon_child_start(d, DAEMON_POLICY);
 	daemon_child_start(d, DAEMON_MAILLOG);
@@ -227,6 +228,7 @@ static int start(struct daemon *d)
 static void finish(struct daemon *d)
 {
 	daemon_children_stop(d);
+	daemon_notify_stop(d);
 	daemon_owners_stop(d);
 	daemon_tls_stop(d);
 	if (d->pipeline && d->state && d->bpf && d->meta.schema) {

@@ -117,11 +117,14 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 	if (d->config.rule.mode == VERDICT_ENFORCE) {
 		if (judge_suspend(d, &s))
 			pipeline_release(d->pipeline, &s.account);
+		else
+			daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_BY_RULE);
 		return;
 	}
 	account_name(&s.account, name, sizeof(name));
 	log_notice("would suspend %s for %lld s: %s (mode = observe)", name,
 		   (long long)d->config.rule.suspend_s, s.reason);
+	daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_OBSERVED);
 }
 
 static void order_suspend(struct daemon *d, const struct state_order *order)
@@ -135,8 +138,10 @@ static void order_suspend(struct daemon *d, const struct state_order *order)
 
 		suspension_figures(&s, &counts, &d->config.rule, accounts_own_domain(account));
 	}
-	if (judge_suspend(d, &s) == 0)
-		pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
+	if (judge_suspend(d, &s))
+		return;
+	pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
+	daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_BY_HAND);
 }
 
 /* Out of the database, once the window that begins empty is in it: a crash in between must not
@@ -177,10 +182,12 @@ static void judge_release(struct daemon *d, const struct account_id *id, const c
 
 	account_name(id, name, sizeof(name));
 	say_domains(id, r.domains);
-	if (r.maps)
+	if (r.maps) {
 		log_error("%s cannot be released: %s", name, strerror(-r.maps));
-	else
-		log_notice("%s may send again: %s", name, why);
+		return;
+	}
+	log_notice("%s may send again: %s", name, why);
+	daemon_notice_ended(d, id, forget == NULL, why);
 }
 
 void daemon_lift(struct daemon *d, const struct account_id *id, const char *why)

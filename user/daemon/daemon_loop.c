@@ -49,6 +49,7 @@ static void reload(struct daemon *d)
 	before = d->config;
 	d->config = fresh;
 	daemon_owners_reload(d, &before);
+	daemon_notify_reload(d);
 	if (memcmp(&before.relays, &d->config.relays, sizeof(before.relays))) {
 		daemon_child_stop(d, DAEMON_POLICY);
 		daemon_child_start(d, DAEMON_POLICY);
