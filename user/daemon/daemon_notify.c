@@ -153,10 +153,12 @@ static int notify_child_serve(struct daemon *d)
 	return r;
 }
 
-/* Its last figures come while it ends. */
 static void notify_child_stop(struct daemon *d)
 {
-	notify_stop(&d->notify.notify);
+	struct notify_stats stats = d->losses.notify;
+
+	notify_stop(&d->notify.notify, &stats);
+	daemon_losses_notify(&d->losses, &stats);
 }
 
 const struct daemon_child_kind daemon_notify_kind = {

@@ -3,6 +3,7 @@
  * notify.c - the daemon's end of smtpl-notify.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,8 @@
 
 /* A thousand notices at once must not be too many. */
 #define SEND_BUFFER_BYTES (16 * 1024 * 1024)
+
+#define STOP_MS 5000
 
 unsigned int notify_ways(const struct notify_settings *s)
 {
@@ -94,7 +97,14 @@ int notify_serve(const struct notify *n, struct notify_stats *stats)
 	return r < 0 ? -EPIPE : any;
 }
 
-void notify_stop(struct notify *n)
+/* Its last figures come before its end. */
+void notify_stop(struct notify *n, struct notify_stats *stats)
 {
-	child_finish(&n->pid, &n->fd);
+	struct pollfd end = {.fd = n->fd};
+
+	if (n->pid > 0 && shutdown(n->fd, SHUT_WR) == 0)
+		poll(&end, 1, STOP_MS);
+	if (n->pid > 0)
+		notify_serve(n, stats);
+	child_stop(&n->pid, &n->fd);
 }

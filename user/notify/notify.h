@@ -57,8 +57,8 @@ int notify_set_template(const struct notify *n, uint32_t kind, bool customer,
 int notify_send(const struct notify *n, const struct notice *notice);
 /* The newest figures: 1, 0: there are none, -EPIPE: it is gone. */
 int notify_serve(const struct notify *n, struct notify_stats *stats);
-/* It may send what is due, for at most five seconds. */
-void notify_stop(struct notify *n);
+/* It may send what is due, for at most five seconds; then its last figures are those of *stats. */
+void notify_stop(struct notify *n, struct notify_stats *stats);
 
 /* --- between the two processes -------------------------------------------------------------- */
 
