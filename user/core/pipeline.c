@@ -380,7 +380,7 @@ int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
 }
 
 int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,
-			    struct window *window)
+			    enum verdict_mode mode, struct window *window)
 {
 	struct account *a;
 
@@ -390,6 +390,7 @@ int pipeline_restore_window(struct pipeline *p, const struct account_id *id, con
 	a->window = *window;
 	*window = (struct window){0};
 	a->stored = true;
+	a->mode = mode;
 	accounts_set_own_domain(a, own_domain);
 	judge_soon(&p->judge, a);
 	return 0;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include "base/clock.h"
+#include "config/config_account.h"
 #include "daemon.h"
 #include "kernel/enforce.h"
 #include "base/log.h"
@@ -101,39 +102,47 @@ static int judge_suspend(struct daemon *d, const struct state_suspension *s)
 void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns)
 {
 	struct daemon *d = arg;
+	const struct verdict_rule *rule = daemon_rule(d, account);
 	struct state_suspension s = {
 		.account = accounts_id(account),
 		.kernel = {.since_ns = now_ns,
 			   .until_ns = account->until_ns,
 			   .bad = v->bad,
-			   .min = d->config.rule.min_failures,
+			   .min = rule->min_failures,
 			   .percent = v->percent},
 	};
 	char name[ACCOUNT_NAME_SIZE];
 
 	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
-		 (unsigned long long)v->bad, d->config.rule.min_failures, v->percent);
-	if (d->config.rule.mode == VERDICT_ENFORCE) {
+		 (unsigned long long)v->bad, rule->min_failures, v->percent);
+	if (rule->mode == VERDICT_ENFORCE) {
 		if (judge_suspend(d, &s))
 			pipeline_release(d->pipeline, &s.account);
+		else
+			daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_BY_RULE);
 		return;
 	}
 	account_name(&s.account, name, sizeof(name));
 	log_notice("would suspend %s for %lld s: %s (mode = observe)", name,
-		   (long long)d->config.rule.suspend_s, s.reason);
+		   (long long)rule->suspend_s, s.reason);
+	daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_OBSERVED);
 }
 
 static void order_suspend(struct daemon *d, const struct state_order *order)
 {
-	struct state_suspension s = suspension_by_hand(order, &d->config.rule, clock_boot_ns());
+	const struct verdict_rule *rule =
+		config_account_rule(&d->config, &order->account, time(NULL));
+	struct state_suspension s = suspension_by_hand(order, rule, clock_boot_ns());
 	struct account *account = accounts_find(pipeline_accounts(d->pipeline), &order->account);
 
 	if (account)
-		suspension_figures(&s, &account->window, &d->config.rule,
-				   clock_boot_ns() / NS_PER_S, accounts_own_domain(account));
-	if (judge_suspend(d, &s) == 0)
-		pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
+		suspension_figures(&s, &account->window, rule, clock_boot_ns() / NS_PER_S,
+				   accounts_own_domain(account));
+	if (judge_suspend(d, &s))
+		return;
+	pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
+	daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_BY_HAND);
 }
 
 /* Out of the database, once the window that begins empty is in it: a crash in between must not
@@ -174,10 +183,12 @@ static void judge_release(struct daemon *d, const struct account_id *id, const c
 
 	account_name(id, name, sizeof(name));
 	say_domains(id, r.domains);
-	if (r.maps)
+	if (r.maps) {
 		log_error("%s cannot be released: %s", name, strerror(-r.maps));
-	else
-		log_notice("%s may send again: %s", name, why);
+		return;
+	}
+	log_notice("%s may send again: %s", name, why);
+	daemon_notice_ended(d, id, forget == NULL, why);
 }
 
 void daemon_lift(struct daemon *d, const struct account_id *id, const char *why)

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include "base/clock.h"
+#include "config/config_account.h"
 #include "daemon.h"
 #include "kernel/enforce.h"
 #include "base/log.h"
@@ -46,11 +47,20 @@ int daemon_state_open(struct daemon *d)
 
 /* --- restoring ------------------------------------------------------------------------------ */
 
+/* By which mode it was judged when it was saved: the daemon before said its own in the maps. An
+ * account with a section of its own is taken to have had it then. */
+static enum verdict_mode mode_before(const struct daemon *d, const struct account_id *id)
+{
+	if (config_account_find(&d->config, id))
+		return config_account_rule(&d->config, id, time(NULL))->mode;
+	return d->meta.observe ? VERDICT_OBSERVE : VERDICT_ENFORCE;
+}
+
 static int restore_window(void *arg, const struct account_id *id, const char *own_domain,
 			  struct window *window)
 {
 	struct daemon *d = arg;
-	int err = pipeline_restore_window(d->pipeline, id, own_domain, window);
+	int err = pipeline_restore_window(d->pipeline, id, own_domain, mode_before(d, id), window);
 
 	window_clear(window);
 	return err;
@@ -252,6 +262,8 @@ int daemon_restore(struct daemon *d)
 
 	if (!err)
 		err = state_each_window(d->state, restore_window, d);
+	if (!err)
+		pipeline_set_rule(d->pipeline, &d->config.rule, clock_boot_ns());
 	if (!err)
 		err = restore_counts(d);
 	if (!err || state_is_full(err))
