@@ -29,7 +29,7 @@
  *	seed	random and secret: strangers choose names, and must not find one that has the
  *		identity of another remote
  * Returns 0, with the name "", when nothing of this names a remote, and never REMOTES_ANYWHERE
- * (remotes.h). Identities of different seeds cannot be compared, so who saves one saves the seed.
+ * (remotes.h). Identities of different seeds cannot be compared.
  */
 uint32_t remote_identity(uint64_t seed, const char *host, const uint8_t addr[16], const char *rcpt,
 			 char name[REMOTE_NAME_SIZE]);

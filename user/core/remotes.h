@@ -100,7 +100,8 @@ bool remotes_rare(const struct remotes *r, uint32_t remote, int64_t now_s);
 /* Whether a delivery of the account's counts, to be asked before remotes_meet() of it: an own
  * server must not dilute failures. False when the remote is rare and the account has had
  * REMOTES_RARE_DELIVERIES deliveries there in the current hour, which began with the first of
- * them; so at most 40 count in any 60 minutes while it is rare. True without a row of the remote. */
+ * them; so at most 40 count in any 60 minutes while it is rare. True where the remote has no
+ * row. */
 bool remotes_delivery_counts(const struct remotes *r, uint32_t remote, uint64_t account,
 			     int64_t now_s);
 
