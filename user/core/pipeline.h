@@ -60,6 +60,9 @@ void pipeline_free(struct pipeline *p);
 /* After a reload: the next ticks judge every account by the new rule. An account that was observed,
  * and is to be suspended from now on, is judged by what it sends from now on. */
 void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, uint64_t now_ns);
+/* Identities of remotes are saved with the windows: the same seed as before, set before the first
+ * event and restore. Without it they are of this process alone. */
+void pipeline_set_identity_seed(struct pipeline *p, uint64_t seed);
 /* The administrator's rows for classes of replies, which must last as long as the pipeline, or
  * until the next call; NULL: none. */
 void pipeline_set_replies(struct pipeline *p, const struct reply_rows *rows);

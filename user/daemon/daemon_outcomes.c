@@ -23,12 +23,13 @@ const struct verdict_rule *daemon_rule(void *arg, const struct account *a)
 	return config_account_rule(&d->config, &id, time(NULL));
 }
 
+/* Of RFC 3463, whose numbers have at most three digits. */
 static void enhanced_text(const struct outcome_detail *detail, char text[NOTICE_ENHANCED_SIZE])
 {
 	text[0] = '\0';
 	if (detail->enhanced[0])
-		snprintf(text, NOTICE_ENHANCED_SIZE, "%u.%u.%u", detail->enhanced[0],
-			 detail->enhanced[1], detail->enhanced[2]);
+		snprintf(text, NOTICE_ENHANCED_SIZE, "%u.%u.%u", detail->enhanced[0] % 10u,
+			 detail->enhanced[1] % 1000u, detail->enhanced[2] % 1000u);
 }
 
 /* The same account is not said to get past its suspension for each of its mails. */

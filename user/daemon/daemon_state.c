@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/random.h>
 #include "base/clock.h"
 #include "config/config_account.h"
@@ -256,10 +257,22 @@ static int restore_counts(struct daemon *d)
 	return err;
 }
 
+/* Without one, saved failures are of remotes that no longer come. */
+static void restore_seed(struct daemon *d)
+{
+	uint64_t seed;
+
+	if (state_get_seed(d->state, &seed))
+		log_warning("%s", state_error(d->state));
+	else
+		pipeline_set_identity_seed(d->pipeline, seed);
+}
+
 int daemon_restore(struct daemon *d)
 {
 	int err = bpf_maps_meta(d->maps, &d->meta);
 
+	restore_seed(d);
 	if (!err)
 		err = state_each_window(d->state, restore_window, d);
 	if (!err)

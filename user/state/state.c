@@ -56,6 +56,7 @@ static const char later_sql[] =
 	" sender_domain TEXT, wall_ns INTEGER, delivered INTEGER, deferred INTEGER,"
 	" failed INTEGER, unknown INTEGER, refused INTEGER, bypass INTEGER,"
 	" PRIMARY KEY (kind, uid, domain, sender_domain)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS seeds (id INTEGER PRIMARY KEY, seed INTEGER);"
 	"CREATE TABLE IF NOT EXISTS aside (uid INTEGER, domain TEXT, delivered INTEGER,"
 	" deferred INTEGER, failed INTEGER, unknown INTEGER, PRIMARY KEY (uid, domain))"
 	" WITHOUT ROWID;"
