@@ -108,17 +108,19 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 			   .bad = v->bad,
 			   .min = d->config.rule.min_failures,
 			   .percent = v->percent},
+		.observed = d->config.mode == VERDICT_OBSERVE,
 	};
 	char name[ACCOUNT_NAME_SIZE];
 
 	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
 		 (unsigned long long)v->bad, d->config.rule.min_failures, v->percent);
-	if (d->config.mode == VERDICT_ENFORCE) {
+	if (!s.observed) {
 		if (judge_suspend(d, &s))
 			pipeline_release(d->pipeline, &s.account);
 		return;
 	}
+	daemon_save_suspension(d, &s); /* without memory the history lacks it */
 	account_name(&s.account, name, sizeof(name));
 	log_notice("would suspend %s for %lld s: %s (mode = observe)", name,
 		   (long long)d->config.rule.suspend_s, s.reason);
@@ -160,10 +162,13 @@ static int judge_forget(struct daemon *d, const struct account_id *ids, size_t c
 static int forget_now(void *arg, const struct account_id *id)
 {
 	struct daemon *d = arg;
+	int err;
 
 	pipeline_release(d->pipeline, id);
+	err = judge_forget(d, id, 1);
+	/* One that could not be saved before its end must not be saved later. */
 	daemon_unsave_suspension(d, id);
-	return judge_forget(d, id, 1);
+	return err;
 }
 
 /* The account may send again, also when the database cannot be written: daemon_expire() finds the
@@ -251,7 +256,6 @@ static void ended_release(struct daemon *d, const struct account_id *id)
 	enforce_lookup(d->maps, id, clock_boot_ns(), &over);
 	if (over.until_ns)
 		judge_release(d, id, "the suspension is over", NULL);
-	daemon_unsave_suspension(d, id);
 }
 
 /* The kernel lets the account through since then, and the pipeline begins a new window by itself:
