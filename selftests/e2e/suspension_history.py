@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`smtplimit history` has every suspension after its end, and each that was only observed, whoever
-ended it and whatever was killed in between."""
-# SECONDS: 60
+ended it and whatever was killed in between; and the journal has their events with fields."""
+# SECONDS: 70
+import contextlib
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,11 +13,27 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import compare  # noqa: E402
 import ktap  # noqa: E402
 import scenes  # noqa: E402
-from ktap import equal, true  # noqa: E402
+import system  # noqa: E402
+from host import Host, sh  # noqa: E402
+from ktap import Skip, equal, true  # noqa: E402
 from scenes import running  # noqa: E402
 from system import wait_for  # noqa: E402
 
 ALICE, BOB, GAMES = 20001, 20002, 5
+JOURNALD = "/lib/systemd/systemd-journald"
+SUSPENDED, WOULD_SUSPEND = "9b1f7ba84d8e478e9c2cb19900b7b8b2", "ad9c012ac1f84f3f88d72a6fd9f82936"
+RELEASED, IS_OVER = "bef037ff91d04256888b2242db55ace6", "06e221dd023e46918402476b9eaba6e0"
+# What systemd does for a unit whose stderr is the journal, then what is behind it on the command line.
+INTO_JOURNAL = """
+import os, socket, sys
+stream = socket.socket(socket.AF_UNIX)
+stream.connect("/run/systemd/journal/stdout")
+stream.sendall(b"smtplimit\\n\\n6\\n1\\n0\\n0\\n0\\n")
+os.dup2(stream.fileno(), 2)
+at = os.fstat(2)
+os.environ["JOURNAL_STREAM"] = f"{at.st_dev}:{at.st_ino}"
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 SHORT = {"limit": {"suspend": "10s"}}
 BY_RULE = {"by_hand": False, "bad": 5, "min": 5, "percent": 100, "domain": "one.test",
            "reason": "deferred and failed mails 5/5 (100%)"}
@@ -87,7 +106,7 @@ def test_observed():
         wait_for(lambda: history(host), 10, "the row")
         rows_are(host, ALICE, {**OVER, "end": "running", "observed": True})
         equal(scenes.suspension_saved(host, ALICE), None, "a suspension that is none")
-        true(f"would suspend {name(ALICE)} for " in host.log(), host.log())
+        true(f"would suspend {name(ALICE)} until " in host.log(), host.log())
         wait_for(lambda: history(host)[-1]["end"] == "over", 30, "its end")
         times = rows_are(host, ALICE, {**OVER, "observed": True})[0]
         equal((times["until"] - times["since"], times["ended"]), (10, times["until"]), "times")
@@ -157,6 +176,58 @@ def test_command_line():
         true(done.stderr.startswith("smtplimit: history: "), done.stderr)
         (host.dir / "state" / "state.db").unlink()
         equal(history(host), [], "without a database")
+
+
+def journal(*matches):
+    sh("journalctl", "--sync")
+    done = subprocess.run(["journalctl", "-q", "-o", "json", *matches], capture_output=True, text=True, check=False)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@contextlib.contextmanager
+def with_journald(options):
+    """A Host whose daemon logs into a journal of the test's own."""
+    with Host(options) as host:
+        if not all(map(os.path.exists, (JOURNALD, "/run/systemd", "/run/log", "/etc/machine-id"))):
+            raise Skip("no systemd-journald")
+        for directory in ("/run/systemd", "/run/log"):
+            system.mount("tmpfs", directory, "tmpfs")
+            host.cleanups.append(lambda d=directory: system.umount(d))
+        Path("/run/systemd/journald.conf.d").mkdir()
+        Path("/run/systemd/journald.conf.d/test.conf").write_text(
+            "[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\nReadKMsg=no\nAudit=no\n", encoding="ascii")
+        daemon = subprocess.Popen([JOURNALD], stderr=subprocess.DEVNULL, preexec_fn=system.die_with_parent)
+        host.cleanups.append(lambda: (daemon.kill(), daemon.wait()))
+        wait_for(lambda: os.path.exists("/run/systemd/journal/stdout"), 20, "journald to listen")
+        host.start(wait=False, wrapper=["/usr/bin/python3", "-c", INTO_JOURNAL])
+        wait_for(lambda: any(entry["MESSAGE"] == "ready" for entry in journal()), 30, "`ready` in the journal")
+        yield host
+
+
+def fields(event):
+    """Those of ours, and who sent it, of the only event of its kind."""
+    entry, = wait_for(lambda: journal(f"MESSAGE_ID={event}"), 30, f"event {event}")
+    equal((entry["PRIORITY"], entry["SYSLOG_IDENTIFIER"]), ("5", "smtplimit"), "priority, identifier")
+    return entry["MESSAGE"], {k.removeprefix("SMTPLIMIT_"): v for k, v in entry.items() if k.startswith("SMTPLIMIT_")}
+
+
+def test_journal():
+    with with_journald(SHORT) as host:
+        account = scenes.suspend(host, ALICE)
+        message, seen = fields(SUSPENDED)
+        equal(seen, {"ACCOUNT": name(ALICE), "DOMAIN": "one.test", "BAD": "5", "PERCENT": "100",
+                     "UNTIL": account["until"]}, "fields")
+        true(message.startswith(f"{name(ALICE)} is suspended until "), message)
+        true(message.endswith(" (10 s): deferred and failed mails 5/5 (100%)"), message)
+        message, seen = fields(IS_OVER)
+        equal(seen, {"ACCOUNT": name(ALICE), "DOMAIN": "one.test"}, "fields of the end")
+        equal(message, f"{name(ALICE)} may send again: the suspension is over", "its message")
+        equal(journal(f"MESSAGE_ID={WOULD_SUSPEND}") + journal(f"MESSAGE_ID={RELEASED}"), [], "other events")
+        order(host, "suspend", name(GAMES))
+        order(host, "release", name(GAMES))
+        message, seen = fields(RELEASED)
+        equal((message, seen), (f"{name(GAMES)} may send again: released by hand", {"ACCOUNT": name(GAMES)}),
+              "released")
 
 
 if __name__ == "__main__":

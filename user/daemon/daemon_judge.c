@@ -16,6 +16,7 @@
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 #include "refuse/suspension.h"
+#include "refuse/suspension_log.h"
 
 static int list_soon(void *arg)
 {
@@ -92,9 +93,7 @@ static int judge_suspend(struct daemon *d, const struct state_suspension *s)
 	say_domains(&s->account, r.domains);
 	if (r.saved)
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
-	log_notice("%s is suspended for %llu s: %s", name,
-		   (unsigned long long)((s->kernel.until_ns - s->kernel.since_ns) / NS_PER_S),
-		   s->reason);
+	suspension_log_begin(s);
 	return 0;
 }
 
@@ -110,20 +109,16 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 			   .percent = v->percent},
 		.observed = d->config.mode == VERDICT_OBSERVE,
 	};
-	char name[ACCOUNT_NAME_SIZE];
 
 	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
 		 (unsigned long long)v->bad, d->config.rule.min_failures, v->percent);
-	if (!s.observed) {
-		if (judge_suspend(d, &s))
-			pipeline_release(d->pipeline, &s.account);
-		return;
+	if (s.observed) {
+		daemon_save_suspension(d, &s); /* without memory the history lacks it */
+		suspension_log_begin(&s);
+	} else if (judge_suspend(d, &s)) {
+		pipeline_release(d->pipeline, &s.account);
 	}
-	daemon_save_suspension(d, &s); /* without memory the history lacks it */
-	account_name(&s.account, name, sizeof(name));
-	log_notice("would suspend %s for %lld s: %s (mode = observe)", name,
-		   (long long)d->config.rule.suspend_s, s.reason);
 }
 
 static void order_suspend(struct daemon *d, const struct state_order *order)
@@ -178,6 +173,7 @@ static void judge_release(struct daemon *d, const struct account_id *id, const c
 {
 	const struct suspension_place place = here(d, forget);
 	const struct suspension_result r = suspension_end(&place, id);
+	const struct account *account = accounts_find(pipeline_accounts(d->pipeline), id);
 	char name[ACCOUNT_NAME_SIZE];
 
 	account_name(id, name, sizeof(name));
@@ -185,7 +181,8 @@ static void judge_release(struct daemon *d, const struct account_id *id, const c
 	if (r.maps)
 		log_error("%s cannot be released: %s", name, strerror(-r.maps));
 	else
-		log_notice("%s may send again: %s", name, why);
+		suspension_log_end(forget ? LOG_EVENT_RELEASED : LOG_EVENT_OVER, id,
+				   account ? accounts_own_domain(account) : "", why);
 }
 
 void daemon_lift(struct daemon *d, const struct account_id *id, const char *why)
