@@ -17,6 +17,7 @@
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 #include "refuse/suspension.h"
+#include "refuse/suspension_log.h"
 
 static int list_soon(void *arg)
 {
@@ -93,9 +94,7 @@ static int judge_suspend(struct daemon *d, const struct state_suspension *s)
 	say_domains(&s->account, r.domains);
 	if (r.saved)
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
-	log_notice("%s is suspended for %llu s: %s", name,
-		   (unsigned long long)((s->kernel.until_ns - s->kernel.since_ns) / NS_PER_S),
-		   s->reason);
+	suspension_log_begin(s);
 	return 0;
 }
 
@@ -110,23 +109,21 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 			   .bad = v->bad,
 			   .min = rule->min_failures,
 			   .percent = v->percent},
+		.observed = rule->mode == VERDICT_OBSERVE,
 	};
-	char name[ACCOUNT_NAME_SIZE];
 
 	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
 		 (unsigned long long)v->bad, rule->min_failures, v->percent);
-	if (rule->mode == VERDICT_ENFORCE) {
-		if (judge_suspend(d, &s))
-			pipeline_release(d->pipeline, &s.account);
-		else
-			daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_BY_RULE);
+	if (s.observed) {
+		daemon_save_suspension(d, &s); /* without memory the history lacks it */
+		suspension_log_begin(&s);
+	} else if (judge_suspend(d, &s)) {
+		pipeline_release(d->pipeline, &s.account);
 		return;
 	}
-	account_name(&s.account, name, sizeof(name));
-	log_notice("would suspend %s for %lld s: %s (mode = observe)", name,
-		   (long long)rule->suspend_s, s.reason);
-	daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_OBSERVED);
+	daemon_notice_suspended(d, &s,
+				s.observed ? DAEMON_SUSPENDED_OBSERVED : DAEMON_SUSPENDED_BY_RULE);
 }
 
 static void order_suspend(struct daemon *d, const struct state_order *order)
@@ -166,10 +163,13 @@ static int judge_forget(struct daemon *d, const struct account_id *ids, size_t c
 static int forget_now(void *arg, const struct account_id *id)
 {
 	struct daemon *d = arg;
+	int err;
 
 	pipeline_release(d->pipeline, id);
+	err = judge_forget(d, id, 1);
+	/* One that could not be saved before its end must not be saved later. */
 	daemon_unsave_suspension(d, id);
-	return judge_forget(d, id, 1);
+	return err;
 }
 
 /* The account may send again, also when the database cannot be written: daemon_expire() finds the
@@ -179,6 +179,7 @@ static void judge_release(struct daemon *d, const struct account_id *id, const c
 {
 	const struct suspension_place place = here(d, forget);
 	const struct suspension_result r = suspension_end(&place, id);
+	const struct account *account = accounts_find(pipeline_accounts(d->pipeline), id);
 	char name[ACCOUNT_NAME_SIZE];
 
 	account_name(id, name, sizeof(name));
@@ -187,7 +188,8 @@ static void judge_release(struct daemon *d, const struct account_id *id, const c
 		log_error("%s cannot be released: %s", name, strerror(-r.maps));
 		return;
 	}
-	log_notice("%s may send again: %s", name, why);
+	suspension_log_end(forget ? LOG_EVENT_RELEASED : LOG_EVENT_OVER, id,
+			   account ? accounts_own_domain(account) : "", why);
 	daemon_notice_ended(d, id, forget == NULL, why);
 }
 
@@ -259,7 +261,6 @@ static void ended_release(struct daemon *d, const struct account_id *id)
 	enforce_lookup(d->maps, id, clock_boot_ns(), &over);
 	if (over.until_ns)
 		judge_release(d, id, "the suspension is over", NULL);
-	daemon_unsave_suspension(d, id);
 }
 
 /* The kernel lets the account through since then, and the pipeline begins a new window by itself:
