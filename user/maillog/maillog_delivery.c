@@ -244,6 +244,14 @@ static void take_text(const struct reading *r, struct maillog_event *e)
 	e->text = text;
 }
 
+/* All that an address could forge in its favour: an old age, a class that is nobody's failure. */
+static void take_details(const struct reading *r, struct maillog_event *e)
+{
+	e->age_s = r->age_s;
+	memcpy(e->enhanced, r->enhanced, sizeof(e->enhanced));
+	take_text(r, e);
+}
+
 /* An address as they are, not one that was made to be misread. */
 static bool is_plain(struct maillog_span address)
 {
@@ -322,11 +330,8 @@ static const char *behind_quotes(struct maillog_span s)
  * it out: a delivery to another host of which the line does not show the outcome counts as bad. */
 static void not_good(struct maillog_span program, struct maillog_event *e)
 {
-	if (!maillog_is(program, "smtp") && !maillog_is(program, "error"))
-		return;
-	e->fate = MAILLOG_DEFERRED;
-	e->replied = false;
-	memset(e->enhanced, 0, sizeof(e->enhanced));
+	if (maillog_is(program, "smtp") || maillog_is(program, "error"))
+		e->fate = MAILLOG_DEFERRED;
 }
 
 void maillog_delivery(struct maillog_span program, struct maillog_span s, bool cut,
@@ -353,10 +358,9 @@ void maillog_delivery(struct maillog_span program, struct maillog_span s, bool c
 	if (readings == 0) {
 		e->rcpt = s;
 	} else {
-		memcpy(e->enhanced, worst.enhanced, sizeof(e->enhanced));
-		e->age_s = worst.age_s;
-		take_text(&worst, e);
 		take_recipient((struct maillog_span){s.at, worst.begin - s.at}, &worst, e);
+		if (readings == 1 && !cut)
+			take_details(&worst, e);
 		if (readings == 1)
 			take_successor(program, &worst, e);
 	}

@@ -13,7 +13,9 @@
  *
  * and so may the text of a host that repeats it. Where a line can be read in several ways, the one
  * that is worst for the message's sender is taken. One of them is the truth, so an address cannot
- * make an outcome look better; a remote host that wants it worse can refuse the mail as well.
+ * make an outcome look better; a remote host that wants it worse can refuse the mail as well. Age,
+ * host, code and text of such a line, and of one that was cut, are not known: they decide whether
+ * an outcome counts.
  */
 #ifndef SMTPL_MAILLOG_EVENT_H
 #define SMTPL_MAILLOG_EVENT_H

@@ -272,6 +272,32 @@ static void test_cut_line(void **state)
 	check_report(reported(REPORT_OUTCOME, SMTP_DEFERRED), &wanted);
 }
 
+/* An address that makes its failure an old one, of a listing: it is a failure of now. */
+static void test_forged(void **state)
+{
+#define OLD                                                                                        \
+	">, relay=mx[192.0.2.9]:25, delay=999999, delays=0/0/0/0, dsn=5.7.1, status=bounced "      \
+	"(host mx[192.0.2.9] said: 550 5.7.1 blocked using zen.spamhaus.org)"
+	static const struct wanted wanted = {.age_s = REPORT_AGE_UNKNOWN,
+					     .host = "",
+					     .dest = "",
+					     .text = "",
+					     .class = REPLY_UNEXPLAINED};
+	char text[2001];
+	int size;
+
+	(void)state;
+	submit("9F5D65B", "alice@one.test");
+	says("postfix/smtp", "9F5D65B: to=<b@x" OLD ".test>, " MX BOUNCED);
+	check_report(reported(REPORT_OUTCOME, SMTP_FAILED), &wanted);
+	/* The truth was pushed out. */
+	size = snprintf(text, sizeof(text), "9F5D65B: to=<b@x" OLD);
+	memset(text + size, 'm', sizeof(text) - (size_t)size - 1);
+	text[sizeof(text) - 1] = '\0';
+	says("postfix/smtp", text);
+	check_report(reported(REPORT_OUTCOME, SMTP_FAILED), &wanted);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -280,6 +306,7 @@ int main(void)
 		TEST(test_replies),
 		TEST(test_no_reply),
 		TEST(test_cut_line),
+		TEST(test_forged),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
