@@ -298,6 +298,28 @@ def test_broken_file_keeps_the_old_settings(host):
     scenes.is_suspended(host, 20012)
 
 
+def test_accounts_of_a_file(host):
+    directory = host.conf.with_suffix(".d")
+    plan = directory / "plan.conf"
+    directory.mkdir(mode=0o755)
+    plan.write_text("[account games, gone-for-good]\npercent = 70\nnote = a plan\n", encoding="ascii")
+    true(re.search(rf"^\[account games\] percent = 70 +# {re.escape(str(plan))}:2$", ok(host, "config"),
+                   re.M), "config does not show the account")
+    shown = json.loads(ok(host, "-j", "config"))["account"]["games"]
+    equal(shown, {"percent": {"value": 70, "from": f"{plan}:2"},
+                  "note": {"value": "a plan", "from": f"{plan}:3"}}, "config -j of the account")
+    true(re.search(r'^lower +configuration: .*"gone-for-good": no such user', ok(host, "check"), re.M),
+         "check says nothing of the missing user")
+    host.daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: '"gone-for-good": no such user' in host.log(), 10, "the warning in the log")
+    plan.write_text("[account games]\npercent = 0\n", encoding="ascii")
+    fails(host, 1, "config", words=[f"{plan}:2: percent"])
+    host.daemon.send_signal(signal.SIGHUP)
+    wait_for(lambda: f"{plan}:2: percent" in host.log(), 10, "the error in the log")
+    plan.unlink()
+    directory.rmdir()
+
+
 def test_reading_and_orders_without_a_daemon():
     with running(None, prepare) as host:
         host.kill()

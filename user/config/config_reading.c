@@ -80,14 +80,14 @@ static void fail_unknown_section(struct reading *r, const char *section)
 		reading_fail(r, r->line, "unknown section \"%s\": want %s", quoted, sections);
 }
 
-/* Is it [account NAME], or what somebody wrote for it? */
+/* Is it [account NAME], up to the bracket or with it? */
 static bool is_account(const char *section, size_t size)
 {
 	static const char word[] = "account";
 	size_t length = sizeof(word) - 1;
 
 	return size >= length && !memcmp(section, word, length) &&
-	       (size == length || isblank((unsigned char)section[length]));
+	       (size == length || strchr(" \t]", section[length]));
 }
 
 static void begin_section(struct reading *r, const char *section, size_t size)
