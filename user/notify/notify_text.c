@@ -21,11 +21,16 @@ void notify_text_begin(struct notify_text *t, char *bytes, size_t size)
 /* What is in the buffer is whole UTF-8, but for a character that was cut at its end. */
 static size_t without_half_character(const char *bytes, size_t used)
 {
-	size_t at = used;
+	size_t at = used, length;
+	unsigned char first;
 
-	while (at > 0 && used - at < 4 && ((unsigned char)bytes[at - 1] & 0xc0) == 0x80)
+	while (at > 0 && used - at < 3 && ((unsigned char)bytes[at - 1] & 0xc0) == 0x80)
 		at--;
-	return at > 0 && ((unsigned char)bytes[at - 1] & 0xc0) == 0xc0 ? at - 1 : used;
+	first = at > 0 ? (unsigned char)bytes[at - 1] : 0;
+	if (first < 0xc0)
+		return used;
+	length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+	return at - 1 + length > used ? at - 1 : used;
 }
 
 void notify_text_add(struct notify_text *t, const char *format, ...)

@@ -21,7 +21,7 @@ struct program {
 	size_t output_bytes; /* more than that ends it */
 };
 
-/* 0: it ended with status 0. Else -errno, with one line in `how`: it could not be run, failed, took
+/* The caller ignores SIGPIPE. 0: it ended with status 0. Else -errno, with one line in `how`: it could not be run, failed, took
  * too long or printed too much. said: the first line that it printed, as it came. Each
  * PROGRAM_SAID_SIZE bytes. */
 int program_run(const struct program *p, char *how, char *said);
