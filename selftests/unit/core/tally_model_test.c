@@ -202,6 +202,18 @@ static void random_meetings(struct scene *s, uint64_t *seed, int64_t now)
 			     chance(seed, 2) ? REMOTES_TROUBLE : chance(seed, 4), now);
 }
 
+/* What is excused now, and not set aside, is marked for all time. */
+static void assert_excuses_stay(struct scene *s, const struct model *model, int64_t now)
+{
+	const struct failure *f = model->failures;
+
+	for (struct window_mail *m = window_mail_inside(&s->w, NULL); m;
+	     m = window_mail_inside(&s->w, m), f++)
+		if (m->class != REPLY_OWN && !(s->rule.set_aside & 1u << m->class))
+			assert_int_equal((bool)(m->flags & WINDOW_MAIL_EXCUSED),
+					 is_excused(s, &f->m, now));
+}
+
 static void assert_tally(struct scene *s, int64_t now)
 {
 	static struct model model;
@@ -228,6 +240,7 @@ static void assert_tally(struct scene *s, int64_t now)
 	assert_int_equal(t.unknown, model_unknown(&model));
 	assert_int_equal(t.next_s, next_s);
 	assert_int_equal(t.bad, model_bad(&model, s, deferred + failed, now));
+	assert_excuses_stay(s, &model, now);
 	v = verdict_decide(&t, &s->rule);
 	if (v.suspend || v.near)
 		assert_true(verdict_is_open(&counts, &s->rule));
