@@ -86,7 +86,7 @@ def test_the_mails_are_as_mails_of_programs_should_be(server):
         for words in ("The two usual causes", "a script or a password".capitalize()):
             true(words in mail.get_content(), f"\"{words}\" is not in:\n{mail.get_content()}")
     calls = (server.host.dir / "sendmail.log").read_text("utf-8").splitlines()
-    equal(sorted(set(calls)), sorted([f"0 -i -f  -- {ADMIN}", f"0 -i -f  -- {CONTACT}"]), "calls of sendmail")
+    equal(sorted(set(calls)), sorted([f"0 -i -f  -oem -- {ADMIN}", f"0 -i -f  -oem -- {CONTACT}"]), "calls of sendmail")
 
 
 def test_nobody_is_charged_for_notices(server):

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * notify_child.c - smtpl-notify: takes notices from the daemon into the queue, and gives each
- * channel a job at a time. Its channels are its own children, but for smtpl-mailer, which the daemon
- * starts while it has all of root's privileges.
+ * channel a job at a time. Its channels are its own children, but for smtpl-mailer, which the
+ * daemon starts while it has all of root's privileges.
  */
 #include <errno.h>
 #include <jansson.h>

@@ -21,9 +21,9 @@ struct program {
 	size_t output_bytes; /* more than that ends it */
 };
 
-/* The caller ignores SIGPIPE. 0: it ended with status 0. Else -errno, with one line in `how`: it could not be run, failed, took
- * too long or printed too much. said: the first line that it printed, as it came. Each
- * PROGRAM_SAID_SIZE bytes. */
+/* 0: it ended with status 0. Else -errno, with one line in `how`: it could not be run, failed, took
+ * too long or printed too much. said: the first line that it printed, as it came. Each has
+ * PROGRAM_SAID_SIZE bytes. The caller ignores SIGPIPE. */
 int program_run(const struct program *p, char *how, char *said);
 
 #endif

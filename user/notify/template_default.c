@@ -95,9 +95,9 @@ static const struct template administrator[TEMPLATES] = {
 		},
 };
 
-#define CUSTOMER_CAUSES                                                                             \
-	CAUSES "\nIf you did not send these messages, somebody else uses your account: please act " \
-	       "at once.\n"
+#define ACT                                                                                        \
+	"\nIf you did not send these messages, somebody else uses your account: please act at once.\n"
+#define CUSTOMER_CAUSES CAUSES ACT
 
 static const struct template customer[TEMPLATES] = {
 	[NOTICE_NEARLY_THERE] =
