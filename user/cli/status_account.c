@@ -12,6 +12,7 @@
 
 #define TEXT_SIZE     1024
 #define DOMAINS_SHOWN 10
+#define SETTING_WIDTH 32
 
 static const char *plural(uint64_t n)
 {
@@ -131,13 +132,14 @@ static void print_suspension(const struct status *s, const struct status_account
 		log_escape(a->reason, strlen(a->reason), 1, text, sizeof(text)));
 }
 
-/* "  percent       70  /etc/smtplimit.d/plan.conf:3" */
+/* As `config` does it: "  percent = 70        # /etc/smtplimit.d/plan.conf:3" */
 static void print_value(const struct status_account *a, const char *key, const char *value,
 			FILE *out)
 {
 	unsigned int line = a->section ? config_section_line(a->section, key) : 0;
+	int blanks = SETTING_WIDTH - (int)(strlen(key) + strlen(value));
 
-	fprintf(out, "  %-12s  %-8s  ", key, value);
+	fprintf(out, "  %s = %s%*s # ", key, value, blanks > 0 ? blanks : 0, "");
 	if (line)
 		fprintf(out, "%s:%u\n", a->section->file, line);
 	else
