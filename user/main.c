@@ -15,7 +15,8 @@ static const struct command {
 	const char *usage;
 	const char *what; /* NULL: mail servers run it, and people need not know of it */
 } commands[] = {
-	{"status", cmd_status, "", "accounts: counts, percent, suspension (the default)"},
+	{"status", cmd_status, " [ACCOUNT] [--all] [--suspended]",
+	 "accounts: counts, percent, suspension (the default)"},
 	{"run", cmd_run, "", "the daemon, in the foreground"},
 	{"suspend", cmd_suspend, " ACCOUNT [--for 60m] [--reason TEXT]", "keep it from sending"},
 	{"release", cmd_release, " ACCOUNT", "end its suspension"},
@@ -36,7 +37,8 @@ static void usage(void)
 		if (c->what)
 			printf("  %s%s\n        %s\n", c->name, c->usage, c->what);
 	puts("  -c FILE\n        instead of " CONFIG_FILE_DEFAULT "\n  -j\n        JSON\n"
-	     "An ACCOUNT is a user name, uid:N or domain:NAME. See smtplimit(8).");
+	     "An ACCOUNT is a user name, uid:N or domain:NAME; a domain, an address or a uid finds "
+	     "it.\nSee smtplimit(8).");
 }
 
 static int usage_error(const char *word, const char *problem)

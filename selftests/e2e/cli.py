@@ -126,7 +126,9 @@ def test_usage_errors(host):
     fails(host, 2, "suspend", "games", "--for")
     fails(host, 2, "suspend", "games", "--nonsense")
     fails(host, 2, "suspend", "games", "root")
-    fails(host, 2, "status", "games")
+    fails(host, 2, "status", "games", "root")
+    fails(host, 2, "status", "--nonsense")
+    fails(host, 2, "status", "--all", "--suspended")
 
 
 def test_help(host):

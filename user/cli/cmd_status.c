@@ -4,6 +4,7 @@
  * alive or dead.
  */
 #include <errno.h>
+#include <getopt.h>
 #include <linux/limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #include "state/state_owners.h"
 #include "status.h"
 #include "status_tls.h"
+
+#define USAGE "want smtplimit [-c FILE] [-j] status [ACCOUNT] [--all] [--suspended]"
 
 static int each_uid(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
 {
@@ -251,14 +254,61 @@ static void gather_daemon(struct status *s)
 			       strerror(-pid));
 }
 
-static int status_show(struct status *s, bool json)
+/* What is to be shown. */
+struct arguments {
+	const char *account; /* NULL: all of the view */
+	enum status_view view;
+};
+
+static int usage(const char *word, const char *problem)
 {
+	char quoted[128];
+
+	log_error("status: \"%s\": %s", log_escape(word, strlen(word), 1, quoted, sizeof(quoted)),
+		  problem);
+	return CMD_USAGE;
+}
+
+static int read_arguments(int argc, char **argv, struct arguments *a)
+{
+	static const struct option options[] = {
+		{"all", no_argument, NULL, STATUS_ALL},
+		{"suspended", no_argument, NULL, STATUS_SUSPENDED},
+		{0},
+	};
+	int option, chosen = 0;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == '?')
+			return usage(argv[optind - 1], USAGE);
+		a->view = option;
+		chosen++;
+	}
+	if (argc - optind > 1)
+		return usage(argv[optind + 1], USAGE);
+	if (argc > optind)
+		a->account = argv[optind];
+	if (chosen + (a->account != NULL) > 1)
+		return usage(argv[1], "want one of ACCOUNT, --all and --suspended");
+	return CMD_DONE;
+}
+
+static int status_show(struct status *s, const struct arguments *a, bool json)
+{
+	char why[CONFIG_ERROR_SIZE];
 	int r = gather(s);
 
 	if (r)
 		return r;
 	gather_daemon(s);
-	r = status_finish(s);
+	r = a->account ? status_pick(s, a->account, why, sizeof(why)) : 0;
+	if (r && r != -ENOMEM) {
+		log_error("%s", why);
+		return CMD_FAILED;
+	}
+	if (!r)
+		r = status_finish(s);
 	if (!r && json)
 		r = status_print_json(s, stdout);
 	else if (!r)
@@ -270,23 +320,21 @@ static int status_show(struct status *s, bool json)
 
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
+	struct arguments arguments = {.view = cli->json ? STATUS_ALL : STATUS_ACTIVE};
 	static struct config config;
 	struct state_clock now;
 	struct status s;
-	int r;
+	int r = read_arguments(argc, argv, &arguments);
 
-	if (argc > 1) {
-		log_error(
-			"status takes no argument, not \"%s\": want smtplimit [-c FILE] [-j] status",
-			argv[1]);
-		return CMD_USAGE;
-	}
+	if (r != CMD_DONE)
+		return r;
 	r = cmd_begin(cli, argv[0], &config);
 	if (r)
 		return r;
 	state_clock_read(&now);
 	status_begin(&s, &config, now.boot_ns, now.wall_ns);
-	r = status_show(&s, cli->json);
+	s.view = arguments.view;
+	r = status_show(&s, &arguments, cli->json);
 	status_end(&s);
 	return r;
 }

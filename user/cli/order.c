@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "account_find.h"
 #include "base/clock.h"
 #include "base/daemon_lock.h"
 #include "kernel/enforce.h"
@@ -53,40 +54,6 @@ static int open_maps(struct order *o)
 	return r;
 }
 
-int order_begin(struct order *o, const struct cli *cli, const char *command, const char *account)
-{
-	char error[CONFIG_ERROR_SIZE];
-	int r;
-
-	*o = (struct order){.cli = cli, .what.created_wall_s = time(NULL)};
-	r = cmd_begin(cli, command, &o->config);
-	if (r)
-		return r;
-	if (account_parse(account, &o->what.account, error, sizeof(error))) {
-		log_error("%s", error);
-		return CMD_FAILED;
-	}
-	account_name(&o->what.account, o->name, sizeof(o->name));
-	r = open_maps(o);
-	if (r == -EPROTO)
-		return fail(o->config.bpffs,
-			    "what is loaded is of another version of smtplimit: ask "
-			    "that version");
-	if (r && r != -ENOENT)
-		return fail(o->config.bpffs, strerror(-r));
-	r = open_state(o);
-	if (r && !o->maps)
-		return fail(o->config.state, state_error(NULL));
-	return CMD_DONE;
-}
-
-void order_end(struct order *o)
-{
-	owners_free(o->owners);
-	state_close(o->state);
-	bpf_maps_close(o->maps);
-}
-
 static enum smtpl_role role_of(void *arg, uint32_t uid)
 {
 	struct smtpl_uid value = {0};
@@ -107,6 +74,50 @@ static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 }
 
 const struct payer_ops order_payer_ops = {.role = role_of, .owner = owner_of};
+
+/* A domain that nobody is known to own is taken where it is suspended: else a mistyped name would be
+ * suspended in somebody's place, or be found not to be. */
+static int find_account(struct order *o, const char *text)
+{
+	struct state_suspension suspension;
+	char why[CONFIG_ERROR_SIZE];
+	int r = account_find(text, &order_payer_ops, o, &o->what.account, why, sizeof(why));
+
+	if (r < 0 || (r == ACCOUNT_GUESSED && !order_suspended(o, &suspension))) {
+		log_error("%s", why);
+		return CMD_FAILED;
+	}
+	account_name(&o->what.account, o->name, sizeof(o->name));
+	return CMD_DONE;
+}
+
+int order_begin(struct order *o, const struct cli *cli, const char *command, const char *account)
+{
+	int r;
+
+	*o = (struct order){.cli = cli, .what.created_wall_s = time(NULL)};
+	r = cmd_begin(cli, command, &o->config);
+	if (r)
+		return r;
+	r = open_maps(o);
+	if (r == -EPROTO)
+		return fail(o->config.bpffs,
+			    "what is loaded is of another version of smtplimit: ask "
+			    "that version");
+	if (r && r != -ENOENT)
+		return fail(o->config.bpffs, strerror(-r));
+	r = open_state(o);
+	if (r && !o->maps)
+		return fail(o->config.state, state_error(NULL));
+	return find_account(o, account);
+}
+
+void order_end(struct order *o)
+{
+	owners_free(o->owners);
+	state_close(o->state);
+	bpf_maps_close(o->maps);
+}
 
 /* A domain that a user pays for is refused with that user, and never by itself. */
 static const char *domain_never_refused(struct order *o)

@@ -22,39 +22,6 @@ void status_begin(struct status *s, const struct config *config, int64_t boot_ns
 	s->mode = config->rule.mode;
 }
 
-struct verdict_rule status_rule(const struct smtpl_meta *meta, const struct config *config)
-{
-	struct verdict_rule rule = config->rule;
-
-	if (!meta->schema)
-		return rule;
-	rule.window_s = meta->window_s;
-	rule.suspend_s = meta->suspend_s;
-	rule.percent = meta->percent;
-	rule.min_failures = meta->min_failures;
-	return rule;
-}
-
-static bool rules_equal(const struct verdict_rule *a, const struct verdict_rule *b)
-{
-	return a->window_s == b->window_s && a->suspend_s == b->suspend_s &&
-	       a->percent == b->percent && a->min_failures == b->min_failures;
-}
-
-void status_meta(struct status *s, const struct smtpl_meta *meta)
-{
-	const struct config *c = s->config;
-
-	if (!meta->schema)
-		return;
-	s->loaded = true;
-	s->meta = *meta;
-	s->rule = status_rule(meta, c);
-	s->mode = meta->observe ? VERDICT_OBSERVE : VERDICT_ENFORCE;
-	s->file_differs =
-		!c->paths_only && (s->mode != c->rule.mode || !rules_equal(&s->rule, &c->rule));
-}
-
 static void account_free(struct status_account *a)
 {
 	for (size_t i = 0; i < a->domains_count; i++)
@@ -159,19 +126,26 @@ static int account_keep(struct status *s, struct status_account *a)
 	return 0;
 }
 
-struct status_account *status_account(struct status *s, const struct account_id *id)
+struct status_account *status_known(const struct status *s, const struct account_id *id)
 {
 	struct status_account **found = tfind(id, &s->index, id_compare);
-	struct status_account *a;
 
-	if (found)
-		return *found;
+	return found ? *found : NULL;
+}
+
+struct status_account *status_account(struct status *s, const struct account_id *id)
+{
+	struct status_account *a = status_known(s, id);
+
+	if (a)
+		return a;
 	a = calloc(1, sizeof(*a));
 	if (!a)
 		return NULL;
 	a->id = *id;
 	if (id->kind == ACCOUNT_UID)
 		a->role = status_role(s, id->uid);
+	status_account_rule(s, a);
 	if (account_keep(s, a)) {
 		account_free(a);
 		return NULL;
@@ -269,6 +243,22 @@ int status_domain(struct status *s, const struct smtpl_domain_key *key,
 	return id.kind == ACCOUNT_DOMAIN ? suspend(s, &id, suspension) : 0;
 }
 
+/* Further ones are more mails to one failing address, too many at one remote, or too young. */
+static struct status_uncounted uncounted(const struct window *w, const struct status_account *a)
+{
+	struct window_counts seen = window_counts(w);
+	struct status_uncounted u = {.all = seen.deferred + seen.failed - a->window.bad};
+
+	for (const struct window_mail *m = window_mail_inside(w, NULL); m;
+	     m = window_mail_inside(w, m)) {
+		if (m->class < REPLY_CLASSES && verdict_sets_aside(&a->rule, m->class))
+			u.class[m->class]++;
+		else if (m->flags & WINDOW_MAIL_EXCUSED)
+			u.trouble++;
+	}
+	return u;
+}
+
 int status_window(struct status *s, const struct account_id *id, struct window *window)
 {
 	int64_t now_s = s->boot_ns / NS_PER_S;
@@ -284,22 +274,22 @@ int status_window(struct status *s, const struct account_id *id, struct window *
 	a = status_account(s, id);
 	if (!a || !s->room)
 		return -ENOMEM;
-	a->window = tally_window(window, &s->rule, NULL, 0, s->room, now_s);
+	a->window = tally_window(window, &a->rule, NULL, 0, s->room, now_s);
+	a->uncounted = uncounted(window, a);
 	return 0;
 }
 
 /* The map knows who is refused, the row tells why and, over a reboot, since when. */
 int status_suspension(struct status *s, const struct state_suspension *saved)
 {
-	struct status_account **found, *a;
+	struct status_account *a;
 	int r = s->loaded ? 0 : suspend(s, &saved->account, &saved->kernel);
 
 	if (r)
 		return r;
-	found = tfind(&saved->account, &s->index, id_compare);
-	if (!found || !(*found)->suspended)
+	a = status_known(s, &saved->account);
+	if (!a || !a->suspended)
 		return 0;
-	a = *found;
 	if (a->suspension.by_hand != saved->kernel.by_hand)
 		return 0; /* a row that the map has outrun */
 	if (!a->since_wall_s)
@@ -330,13 +320,20 @@ static void sort_domains(struct status_account *a)
 	a->domains_count = kept;
 }
 
-static int finish_account(const struct status *st, struct status_account *a)
+static uint64_t headroom(const struct status_account *a)
+{
+	if (a->suspended)
+		return 0;
+	return status_judges(a) ? verdict_decide(&a->window, &a->rule).headroom : UINT64_MAX;
+}
+
+static int finish_account(struct status_account *a)
 {
 	char name[ACCOUNT_NAME_SIZE];
 	const struct smtpl_suspension *s = &a->suspension;
 	int length = 0;
 
-	a->headroom = a->suspended ? 0 : verdict_decide(&a->window, &st->rule).headroom;
+	a->headroom = headroom(a);
 	account_name(&a->id, name, sizeof(name));
 	a->name = strdup(name);
 	if (!a->name)
@@ -394,7 +391,7 @@ static void losses_finish(struct status *s)
 int status_finish(struct status *s)
 {
 	for (size_t i = 0; i < s->accounts_count; i++)
-		if (finish_account(s, s->accounts[i]))
+		if (finish_account(s->accounts[i]))
 			return -ENOMEM;
 	if (s->accounts_count)
 		qsort(s->accounts, s->accounts_count, sizeof(*s->accounts), nearest_first);

@@ -21,7 +21,8 @@
 #include "headers/stats.h"
 #include "headers/tls.h"
 #include "who/account.h"
-#include "config/config.h"
+#include "who/payer.h"
+#include "config/config_account.h"
 #include "core/delivery_report.h"
 #include "owners/owners.h"
 #include "state/state.h"
@@ -37,11 +38,30 @@
 /* Past this a process that should give signs of life is stuck. */
 #define STATUS_LATE_S 10
 
+/* Which accounts are printed. */
+enum status_view {
+	STATUS_ALL = 0,
+	STATUS_ACTIVE, /* with mail in the window, or suspended */
+	STATUS_SUSPENDED,
+};
+
+/* Deferred and failed mails of a window that do not count, by what is known of them. */
+struct status_uncounted {
+	uint64_t all;
+	uint32_t class[REPLY_CLASSES]; /* nobody's failure, whatever the remote */
+	uint32_t trouble;	       /* their remote was in trouble */
+};
+
 struct status_account {
 	struct account_id id;
-	enum smtpl_role role; /* of a uid */
+	enum smtpl_role role;		      /* of a uid */
+	struct verdict_rule rule;	      /* by which it is judged */
+	const struct config_section *section; /* of the configuration, in force; NULL: none */
 	struct tally window;
-	uint64_t headroom; /* further failures until the line; UINT64_MAX: no number suffices */
+	struct status_uncounted uncounted;
+	/* Further failures until the line; 0: suspended, or over it; UINT64_MAX: no number
+	 * suffices, or it is never judged. */
+	uint64_t headroom;
 	struct smtpl_count total;	/* last_ns and domains are not used */
 	struct smtpl_totals superseded; /* of them, what mail servers told of */
 	struct relay_count told;
@@ -63,6 +83,8 @@ struct status_role {
 
 struct status {
 	const struct config *config;
+	enum status_view view;
+	struct status_account *picked; /* the only one to print; NULL: those of the view */
 	int64_t boot_ns;
 	int64_t wall_ns;
 	struct verdict_rule rule; /* in force; nothing loaded: the file's */
@@ -82,7 +104,7 @@ struct status {
 	struct status_role *roles;
 	size_t roles_count;
 	struct tally_room *room; /* NULL: nothing was counted yet */
-	struct owners *owners; /* NULL: nobody owns anything */
+	struct owners *owners;	 /* NULL: nobody owns anything */
 	struct state_feed *feeds;
 	size_t feeds_count;
 	struct smtpl_tls_state tls; /* nobody looks into TLS: all 0 */
@@ -98,7 +120,7 @@ void status_end(struct status *s);
  * has left maps with a schema of 0: that is not loaded. */
 void status_meta(struct status *s, const struct smtpl_meta *meta);
 
-/* The rule in force: as the daemon last read it, the file's where nothing is loaded. */
+/* status_rule.c - The rule in force: as the daemon last read it, the file's where nothing is loaded. */
 struct verdict_rule status_rule(const struct smtpl_meta *meta, const struct config *config);
 
 /* Each returns 0 or -ENOMEM. */
@@ -117,6 +139,13 @@ int status_relay_count(struct status *s, const struct account_id *id, const char
 int status_feed(struct status *s, const struct state_feed *feed);
 int status_finish(struct status *s);
 
+/* status_view.c - Leave one account to print, when everything is read and before status_finish():
+ * the one that a person means (account_find.h). 0; -ENOMEM; another -errno: it is not known, `why`
+ * has one line. */
+int status_pick(struct status *s, const char *text, char *why, size_t why_size);
+/* Is it to be printed? */
+bool status_shows(const struct status *s, const struct status_account *a);
+
 /* One line of what could not be read; those past STATUS_PROBLEMS_MAX are left out. */
 void status_problem(struct status *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -131,20 +160,30 @@ char *status_time(int64_t wall_s, char text[STATUS_TIME_SIZE]);
 /* "exim", "postfix" */
 const char *status_feed_name(const struct state_feed *feed);
 
-/* Shared by status.c and status_feeds.c: the account of an id, made where there is none, or NULL;
- * its domains, which may come twice; what a uid is; whose (uid, domain) is; what was told in place
+/* Shared by the files of status: the account of an id, made where there is none, or NULL without
+ * memory; that of an id of which something is known, or NULL; its domains, which may come twice; what a uid is; whose (uid, domain) is; what was told in place
  * of what is superseded. */
 struct status_account *status_account(struct status *s, const struct account_id *id);
+struct status_account *status_known(const struct status *s, const struct account_id *id);
 int status_add_domain(struct status_account *a, const char *domain, size_t size);
 enum smtpl_role status_role(const struct status *s, uint32_t uid);
 struct account_id status_payer(struct status *s, uint32_t uid, const char *domain);
 /* The same of a relay's mail from a domain: its owner, or the domain. */
 struct account_id status_domain_payer(struct status *s, const char *domain);
 void status_replace(struct status_account *a);
+extern const struct payer_ops status_payer_ops; /* arg: the status */
+/* The rule that an account without one of its own would have, with what its section sets. */
+void status_account_rule(const struct status *s, struct status_account *a);
+/* Is the account judged at all? Root, relay and exempt users are not. */
+bool status_judges(const struct status_account *a);
+/* Is it judged, and never suspended by that? */
+bool status_observes(const struct status_account *a);
 void status_feeds_end(struct status *s);
 
-/* status_text.c, status_json.c. print_json: 0 or -ENOMEM. */
+/* status_text.c: all of it, or what is wrong and the picked account, by status_account.c. */
 void status_print_text(const struct status *s, FILE *out);
+void status_print_account(const struct status *s, const struct status_account *a, FILE *out);
+/* status_json.c: 0 or -ENOMEM. */
 int status_print_json(const struct status *s, FILE *out);
 
 #endif

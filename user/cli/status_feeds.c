@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include "status.h"
-#include "who/payer.h"
 
 int status_owner(struct status *s, const char *domain, uint32_t uid)
 {
@@ -31,19 +30,19 @@ static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 	return owners_find(s->owners, domain, uid);
 }
 
-static const struct payer_ops payer_ops = {.role = role_of, .owner = owner_of};
+const struct payer_ops status_payer_ops = {.role = role_of, .owner = owner_of};
 
 struct account_id status_domain_payer(struct status *s, const char *domain)
 {
 	struct account_id id = {.kind = ACCOUNT_DOMAIN};
 
-	payer_of_domain(&payer_ops, s, domain, &id);
+	payer_of_domain(&status_payer_ops, s, domain, &id);
 	return id;
 }
 
 struct account_id status_payer(struct status *s, uint32_t uid, const char *domain)
 {
-	return payer_of_mail(&payer_ops, s, uid, domain).id;
+	return payer_of_mail(&status_payer_ops, s, uid, domain).id;
 }
 
 int status_superseded(struct status *s, uint32_t uid, const char *domain,

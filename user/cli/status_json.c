@@ -14,6 +14,11 @@
 /* "58.3", "100.0": a percent has at most this many digits. */
 #define PERCENT_DIGITS 4
 
+static const char *mode_name(enum verdict_mode mode)
+{
+	return mode == VERDICT_OBSERVE ? "observe" : "enforce";
+}
+
 static json_t *json_escaped(const char *bytes)
 {
 	char text[4 * 256 + 1];
@@ -78,19 +83,39 @@ static json_t *json_total(const struct smtpl_count *t)
 			 "refused", json_count(t->refused));
 }
 
+static json_t *json_from(const struct config_section *s)
+{
+	return s ? json_sprintf("%s:%u", s->file, s->line) : json_null();
+}
+
+/* "from", "note" and "until" are those of the account's own section. */
+static json_t *json_rule(const struct status_account *a)
+{
+	const struct config_section *s = a->section;
+	bool ends = s && s->until_s != CONFIG_NO_END;
+
+	return json_pack("{s:i, s:i, s:I, s:s, s:o, s:o, s:o}", "percent", (int)a->rule.percent,
+			 "min_failures", (int)a->rule.min_failures, "suspend_s",
+			 (json_int_t)a->rule.suspend_s, "mode", mode_name(a->rule.mode), "from",
+			 json_from(s), "note",
+			 s && s->note[0] ? json_escaped(s->note) : json_null(), "until",
+			 json_time(ends ? s->until_s : 0));
+}
+
 static json_t *json_account(const struct status_account *a)
 {
 	bool uid = a->id.kind == ACCOUNT_UID;
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "account",
-			 json_string(a->name), "uid", uid ? json_integer(a->id.uid) : json_null(),
-			 "role", json_role(a), "domains", json_domains(a), "window",
-			 json_window(&a->window), "headroom",
-			 a->headroom == UINT64_MAX ? json_null() : json_count(a->headroom), "total",
-			 json_total(&a->total), "bypass", json_count(a->told.bypass), "suspended",
-			 a->suspended, "since", json_time(a->suspended ? a->since_wall_s : 0),
-			 "until", json_time(a->suspended ? a->until_wall_s : 0), "reason",
-			 a->suspended ? json_escaped(a->reason) : json_null());
+	return json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "account",
+		json_string(a->name), "uid", uid ? json_integer(a->id.uid) : json_null(), "role",
+		json_role(a), "domains", json_domains(a), "window", json_window(&a->window),
+		"headroom", a->headroom == UINT64_MAX ? json_null() : json_count(a->headroom),
+		"total", json_total(&a->total), "bypass", json_count(a->told.bypass), "suspended",
+		a->suspended, "observed", status_observes(a), "since",
+		json_time(a->suspended ? a->since_wall_s : 0), "until",
+		json_time(a->suspended ? a->until_wall_s : 0), "reason",
+		a->suspended ? json_escaped(a->reason) : json_null(), "rule", json_rule(a));
 }
 
 static json_t *json_outcomes(uint64_t delivered, uint64_t deferred, uint64_t failed)
@@ -134,6 +159,8 @@ static json_t *json_accounts(const struct status *s)
 	json_t *accounts = json_array();
 
 	for (size_t i = 0; accounts && i < s->accounts_count; i++) {
+		if (!status_shows(s, s->accounts[i]))
+			continue;
 		if (json_array_append_new(accounts, json_account(s->accounts[i]))) {
 			json_decref(accounts);
 			return NULL;
@@ -189,8 +216,7 @@ int status_print_json(const struct status *s, FILE *out)
 	int r;
 
 	root = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "version", SMTPLIMIT_VERSION, "mode",
-			 s->mode == VERDICT_OBSERVE ? "observe" : "enforce", "window_s",
+			 "version", SMTPLIMIT_VERSION, "mode", mode_name(s->mode), "window_s",
 			 (json_int_t)s->rule.window_s, "percent", (int)s->rule.percent,
 			 "min_failures", (int)s->rule.min_failures, "suspend_s",
 			 (json_int_t)s->rule.suspend_s, "loaded", s->loaded, "daemon",

@@ -79,6 +79,8 @@ static void suspended_cell(const struct status_account *a, char *cell)
 	if (a->suspended)
 		snprintf(cell, CELL_SIZE, "%s: %s", status_time(a->until_wall_s, until),
 			 log_escape(a->reason, strlen(a->reason), 1, reason, sizeof(reason)));
+	else if (status_observes(a))
+		snprintf(cell, CELL_SIZE, a->headroom ? "observed" : "observed: over the line");
 	else
 		snprintf(cell, CELL_SIZE, "-");
 }
@@ -150,6 +152,8 @@ static void print_accounts(const struct status *s, FILE *out)
 	for (int i = 0; i < COLUMNS; i++)
 		widths[i] = width(titles[i]);
 	for (size_t a = 0; a < s->accounts_count; a++) {
+		if (!status_shows(s, s->accounts[a]))
+			continue;
 		make_row(s->accounts[a], &row);
 		for (int i = 0; i < COLUMNS; i++)
 			if (width(row.cell[i]) > widths[i])
@@ -159,6 +163,8 @@ static void print_accounts(const struct status *s, FILE *out)
 		snprintf(row.cell[i], CELL_SIZE, "%s", titles[i]);
 	print_row(&row, widths, out);
 	for (size_t a = 0; a < s->accounts_count; a++) {
+		if (!status_shows(s, s->accounts[a]))
+			continue;
 		make_row(s->accounts[a], &row);
 		print_row(&row, widths, out);
 	}
@@ -180,17 +186,21 @@ static void print_rule(const struct status *s, FILE *out)
 			s->daemon_lock_pid > 0 ? "reload" : "the next start takes it up");
 }
 
+static int64_t heartbeat_late_s(const struct status *s)
+{
+	return s->wall_ns / NS_PER_S - status_wall_s(s, s->meta.heartbeat_ns);
+}
+
 static void print_daemon(const struct status *s, FILE *out)
 {
 	char started[STATUS_TIME_SIZE], beat[STATUS_TIME_SIZE];
-	int64_t beat_s = status_wall_s(s, s->meta.heartbeat_ns);
-	int64_t late_s = s->wall_ns / NS_PER_S - beat_s;
 
 	status_time(status_wall_s(s, s->meta.started_ns), started);
-	status_time(beat_s, beat);
+	status_time(status_wall_s(s, s->meta.heartbeat_ns), beat);
 	if (s->daemon_lock_pid > 0 && !s->loaded)
 		fprintf(out, "daemon: starting, pid %d\n", (int)s->daemon_lock_pid);
-	else if (s->daemon_lock_pid > 0 && s->meta.heartbeat_ns && late_s > STATUS_LATE_S)
+	else if (s->daemon_lock_pid > 0 && s->meta.heartbeat_ns &&
+		 heartbeat_late_s(s) > STATUS_LATE_S)
 		fprintf(out, "daemon: pid %d is stuck, no sign of life since %s\n",
 			(int)s->daemon_lock_pid, beat);
 	else if (s->daemon_lock_pid > 0)
@@ -266,19 +276,74 @@ static void print_counters(const struct status *s, FILE *out)
 #undef STATUS_LOSS
 }
 
-void status_print_text(const struct status *s, FILE *out)
+static void print_left_out(const struct status *s, size_t shown, FILE *out)
 {
-	char line[1024];
+	size_t left_out = s->accounts_count - shown;
 
-	print_rule(s, out);
+	if (left_out)
+		fprintf(out, "left out: %zu account%s %s (smtplimit status --all)\n", left_out,
+			left_out == 1 ? "" : "s",
+			s->view == STATUS_SUSPENDED ? "not suspended" :
+						      "without mail in the window");
+}
+
+static void print_view(const struct status *s, FILE *out)
+{
+	size_t shown = 0;
+
+	for (size_t i = 0; i < s->accounts_count; i++)
+		shown += status_shows(s, s->accounts[i]);
+	if (!s->accounts_count && s->loaded)
+		fprintf(out, "no account has sent yet\n");
+	if (!s->accounts_count)
+		return;
+	fprintf(out, "\n");
+	if (shown) {
+		print_accounts(s, out);
+		fprintf(out,
+			"TOTAL: attempts delivered/deferred/failed since counting began, and "
+			"of which nothing is known; the columns before it: mails in the window\n");
+	}
+	print_left_out(s, shown, out);
+	print_bypass(s, out);
+}
+
+/* Is there a daemon that judges? */
+static bool is_judged(const struct status *s)
+{
+	return s->loaded && s->daemon_lock_pid > 0 && heartbeat_late_s(s) <= STATUS_LATE_S;
+}
+
+static void print_loaded(const struct status *s, FILE *out)
+{
 	if (s->loaded || s->daemon_lock_pid > 0)
 		print_daemon(s, out);
 	else
 		fprintf(out,
 			"smtplimit is not loaded on this host; start it with: smtplimit run\n");
+}
+
+static void print_problems(const struct status *s, FILE *out)
+{
+	char line[1024];
+
 	for (size_t i = 0; i < s->problems_count; i++)
 		fprintf(out, "problem: %s\n",
 			log_escape(s->problems[i], strlen(s->problems[i]), 1, line, sizeof(line)));
+}
+
+void status_print_text(const struct status *s, FILE *out)
+{
+	if (s->picked) {
+		if (!is_judged(s))
+			print_loaded(s, out);
+		print_problems(s, out);
+		status_print_account(s, s->picked, out);
+		return;
+	}
+	print_rule(s, out);
+	print_loaded(s, out);
+	print_problems(s, out);
 	if (s->relay_sessions)
 		fprintf(out,
 			"relay users: %" PRIu64 " sessions, counted for the owners of their sender "
@@ -287,15 +352,6 @@ void status_print_text(const struct status *s, FILE *out)
 	for (size_t i = 0; i < s->feeds_count; i++)
 		print_feed(s, &s->feeds[i], out);
 	status_tls_print(s, out);
-	if (s->accounts_count) {
-		fprintf(out, "\n");
-		print_accounts(s, out);
-		fprintf(out,
-			"TOTAL: attempts delivered/deferred/failed since counting began, and "
-			"of which nothing is known; the columns before it: mails in the window\n");
-		print_bypass(s, out);
-	} else if (s->loaded) {
-		fprintf(out, "no account has sent yet\n");
-	}
+	print_view(s, out);
 	print_counters(s, out);
 }

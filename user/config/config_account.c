@@ -222,9 +222,21 @@ int config_section_begin(struct config *c, const char *file, unsigned int line, 
 	return result;
 }
 
-static bool sets(const struct config_section *s, const char *key)
+unsigned int config_section_line(const struct config_section *s, const char *key)
 {
 	return s->lines[config_account_key(config_key_find("account", key))];
+}
+
+void config_section_apply(const struct config_section *s, struct verdict_rule *rule)
+{
+	if (config_section_line(s, "percent"))
+		rule->percent = s->rule.percent;
+	if (config_section_line(s, "min_failures"))
+		rule->min_failures = s->rule.min_failures;
+	if (config_section_line(s, "suspend"))
+		rule->suspend_s = s->rule.suspend_s;
+	if (config_section_line(s, "mode"))
+		rule->mode = s->rule.mode;
 }
 
 /* [limit] may stand behind the section, so what this does not set comes last. */
@@ -232,14 +244,7 @@ static void complete(struct config_section *s, const struct verdict_rule *genera
 {
 	struct verdict_rule rule = *general;
 
-	if (sets(s, "percent"))
-		rule.percent = s->rule.percent;
-	if (sets(s, "min_failures"))
-		rule.min_failures = s->rule.min_failures;
-	if (sets(s, "suspend"))
-		rule.suspend_s = s->rule.suspend_s;
-	if (sets(s, "mode"))
-		rule.mode = s->rule.mode;
+	config_section_apply(s, &rule);
 	s->rule = rule;
 }
 

@@ -52,6 +52,13 @@ const struct config_account *config_account_find(const struct config *c,
 const struct verdict_rule *config_account_rule(const struct config *c, const struct account_id *id,
 					       int64_t now_wall_s);
 
+/* The line in which the section sets "percent", "min_failures", "suspend", "mode", "until" or "note";
+ * 0: it does not. */
+unsigned int config_section_line(const struct config_section *section, const char *key);
+
+/* Put what the section sets into a rule, whose rest stays. */
+void config_section_apply(const struct config_section *section, struct verdict_rule *rule);
+
 /* What is no error and still worth a line, i from 0: "FILE:LINE: what". NULL: no more. */
 const char *config_warning(const struct config *c, size_t i);
 void config_warnings_log(const struct config *c);

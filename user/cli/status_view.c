@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * status_view.c - which accounts `smtplimit status` prints.
+ */
+#include <errno.h>
+#include <pwd.h>
+#include <search.h>
+#include "account_find.h"
+#include "status.h"
+
+bool status_shows(const struct status *s, const struct status_account *a)
+{
+	const struct tally *w = &a->window;
+
+	if (s->picked)
+		return a == s->picked;
+	switch (s->view) {
+	case STATUS_SUSPENDED:
+		return a->suspended;
+	case STATUS_ACTIVE:
+		return a->suspended || w->delivered || w->deferred || w->failed || a->uncounted.all;
+	default:
+		return true;
+	}
+}
+
+/* Is there such an account though nothing was counted for it? */
+static bool exists(const struct status *s, const struct account_id *id)
+{
+	return config_account_find(s->config, id) || (id->kind == ACCOUNT_UID && getpwuid(id->uid));
+}
+
+int status_pick(struct status *s, const char *text, char *why, size_t why_size)
+{
+	struct account_id id = {0};
+	char name[ACCOUNT_NAME_SIZE];
+	int r = account_find(text, &status_payer_ops, s, &id, why, why_size);
+
+	if (r < 0)
+		return r;
+	if (!status_known(s, &id) && !exists(s, &id)) {
+		account_name(&id, name, sizeof(name));
+		if (r == ACCOUNT_FOUND)
+			snprintf(why, why_size,
+				 "%s: nothing was counted for it, and no user or section of the "
+				 "configuration has this name",
+				 name);
+		return -ENOENT;
+	}
+	s->picked = status_account(s, &id);
+	return s->picked ? 0 : -ENOMEM;
+}
