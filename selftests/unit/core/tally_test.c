@@ -233,7 +233,7 @@ static void test_excuse_stays(void **state)
 	fails(s, 2, 1, REPLY_GREYLIST, 77);
 	assert_int_equal(bad(s), 1);
 	saved = copied(&s->w);
-	assert_int_equal(tally_window(&saved, &s->rule, NULL, s->room, NOW).bad, 1);
+	assert_int_equal(tally_window(&saved, &s->rule, NULL, 0, s->room, NOW).bad, 1);
 	window_clear(&saved);
 	s->mail = 0;
 	defers(s, NOW + 60, 1, REPLY_GREYLIST, 77);
@@ -277,7 +277,7 @@ static void test_rare_remote(void **state)
 	others_meet(s, 78, 3, REMOTES_OTHER);
 	assert_int_equal(bad(s), 23);
 	/* Where nothing is known of remotes none is rare. */
-	assert_int_equal(tally_window(&s->w, &s->rule, NULL, s->room, NOW).bad, 23);
+	assert_int_equal(tally_window(&s->w, &s->rule, NULL, 0, s->room, NOW).bad, 23);
 }
 
 /* Each failure without an identity is a recipient's of its own, of no known class and remote. */
