@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * notify_test.c - the real process smtpl-notify with smtpl-command: notices become runs of a
- * command, settings change while it runs, and its figures come back. The test stands in for the daemon.
+ * command, settings change while it runs, and its figures come back. The test stands in for the
+ * daemon.
  */
 #include <errno.h>
 #include <poll.h>
