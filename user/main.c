@@ -7,7 +7,7 @@
 #include "config/config.h"
 #include "base/log.h"
 
-#define WANTED "want status, run, suspend, release, check, config, hook, unload, or --help"
+#define WANTED "want status, run, suspend, release, history, check, config, hook, unload, or --help"
 
 static const struct command {
 	const char *name;
@@ -20,6 +20,7 @@ static const struct command {
 	{"run", cmd_run, "", "the daemon, in the foreground"},
 	{"suspend", cmd_suspend, " ACCOUNT [--for 60m] [--reason TEXT]", "keep it from sending"},
 	{"release", cmd_release, " ACCOUNT", "end its suspension"},
+	{"history", cmd_history, " [ACCOUNT] [--since 7d]", "its suspensions of 90 days"},
 	{"check", cmd_check, "", "can this host run smtplimit, and why not"},
 	{"config", cmd_config, "", "the effective settings, and where each came from"},
 	{"answer", cmd_answer, " policy|socketmap|opensmtpd|sendmail KEY", NULL},
@@ -48,14 +49,14 @@ static int usage_error(const char *word, const char *problem)
 	return CMD_USAGE;
 }
 
-/* Is what follows the value of an option of `suspend`? getopt_long(3) takes these words cut short.
- * */
+/* Is what follows the value of an option? getopt_long(3) takes these words cut short. */
 static bool takes_value(const char *word)
 {
 	size_t length = strlen(word);
 
 	return length > 2 &&
-	       (!strncmp(word, "--for", length) || !strncmp(word, "--reason", length));
+	       (!strncmp(word, "--for", length) || !strncmp(word, "--reason", length) ||
+		!strncmp(word, "--since", length));
 }
 
 /* Take -c FILE and -j out of argv, wherever they stand but as a value; "--" ends the search. */

@@ -134,7 +134,8 @@ def test_usage_errors(host):
 def test_help(host):
     text = ok(host, "--help")
     shown = re.findall(r"^  ([a-z]+)", text, re.M)
-    equal(shown, ["status", "run", "suspend", "release", "check", "config", "hook", "unload"],
+    equal(shown, ["status", "run", "suspend", "release", "history", "check", "config", "hook",
+                  "unload"],
           "commands for people")
     for word in ("-h", "help"):
         equal(ok(host, word), text, word)

@@ -3,9 +3,12 @@
 and delivers with, and takes its lines out again to the byte. Exim delivers without a daemon, too,
 and takes the plain file that the lines come from."""
 # SECONDS: 70
+import base64
 import contextlib
 import re
+import socket
 import sys
+import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -24,9 +27,10 @@ TRANSPORT = f"{ETC}/conf.d/transport/30_exim4-config_remote_smtp"
 
 
 @contextlib.contextmanager
-def exim(split=True, whole=False):
-    """An Exim that does not run yet. whole: with one file, as written by hand."""
-    with Host() as host:
+def exim(split=True, whole=False, tls=False):
+    """An Exim that does not run yet. whole: with one file, as written by hand. tls: the remote has it."""
+    special = {"198.51.100.5": {"greeting": "421"}}
+    with Host(server={"tls": True, "special": special} if tls else None) as host:
         mta.Dns(host, exim_scenes.REMOTES)
         server = mta.Exim(host, split=split)
         server.configure()
@@ -169,6 +173,62 @@ def test_the_plain_file_is_what_is_printed():
         parts = [re.sub(r"^#.*\n", "", lines, flags=re.MULTILINE).replace("@RUN@", f"{host.dir}/run")
                  for _, lines in PART.findall(PLAIN.read_text("utf-8"))]
         equal("".join(printed), "\n".join(parts), "what is printed")
+
+
+class Feed:
+    """The socket `feed`, at which Exim writes its event lines: the words of each."""
+
+    def __init__(self, path):
+        self.rows = []
+        path.parent.mkdir(exist_ok=True)
+        path.parent.chmod(0o755)
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(path))
+        path.chmod(0o666)
+        self.socket.listen(64)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            client, _ = self.socket.accept()
+            with client, client.makefile("r", encoding="ascii") as lines:
+                for line in lines:
+                    self.rows.append(dict(word.partition("=")[::2] for word in line.split()[1:]))
+
+    def of(self, rcpt):
+        """The first event of a recipient, once it is there."""
+        return wait_for(lambda: next((r for r in self.rows if decoded(r["rcpt64"]) == rcpt), None), 20,
+                        f"an event of {rcpt}")
+
+
+def decoded(text):
+    return base64.b64decode(text, validate=True).decode()
+
+
+def test_what_an_event_line_holds():
+    """Of a delivery and of a deferral: host, port and TLS; of a failure: the name of the host alone."""
+    with exim(tls=True) as (host, server):
+        exim_scenes.installed(host, server)
+        server.configure()
+        feed = Feed(host.dir / "run" / "feed")
+        server.start()
+        server.sendmail(mta.ALICE, "alice@alice.test", ["n1@tls.test", "r451.4.7.1-n2@tls.test",
+                                                        "r550.5.1.1x2-n3@tls.test"])
+        server.sendmail(mta.ALICE, "alice@alice.test", ["n4@busy.test"])
+        for rcpt, event, address, tls, text in (
+                ("n1@tls.test", "msg:delivery", "198.51.100.4", "TLS1.3", "250 as asked"),
+                ("r451.4.7.1-n2@tls.test", "msg:rcpt:defer", "198.51.100.4", "TLS1.3",
+                 ": 451 4.7.1 as asked"),
+                ("r550.5.1.1x2-n3@tls.test", "msg:fail:delivery", "", "",
+                 r": 550-5.1.1 as asked\n550 5.1.1 as asked"),
+                ("n4@busy.test", "msg:defer", "198.51.100.5", "", ": 421 as asked")):
+            row = feed.of(rcpt)
+            equal((row["event"], row["host"], row["hostport"], row["tls"]),
+                  (event, address, "25" if address else "", tls), f"words of {rcpt}")
+            equal(decoded(row["hostname64"]), f"mx1.{rcpt.partition('@')[2]}", f"host of {rcpt}")
+            true(decoded(row["text64"]).endswith(text), f"text of {rcpt}: {decoded(row['text64'])}")
+            true(re.fullmatch(r"\w{6}-\w{6}-\w\w", row["id"]), f"id {row['id']}")
+            true(row["time"].isdigit(), f"time {row['time']}")
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ static void check_config(const struct config *c)
 {
 	check_accounts(c);
 	REQUIRE(c->rule.one_remote <= 100 && c->rule.warn <= 100);
-	REQUIRE(c->rule.trouble_accounts != 1 && c->rule.trouble_accounts <= 1000);
+	REQUIRE(c->rule.trouble_accounts != 1 && c->rule.trouble_accounts <= 32);
 	REQUIRE(c->rule.trouble_share >= 1 && c->rule.trouble_share <= 100);
 	REQUIRE(c->rule.defer_grace_s >= 0 && c->rule.defer_grace_s <= 3600);
 	REQUIRE(c->rule.mode == VERDICT_ENFORCE || c->rule.mode == VERDICT_OBSERVE);

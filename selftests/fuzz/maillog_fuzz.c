@@ -48,6 +48,8 @@ static void record(void *arg, const struct delivery_report *r)
 	check(has_end(r->submission.auth, sizeof(r->submission.auth)) &&
 	      has_end(r->submission.sender, sizeof(r->submission.sender)) &&
 	      has_end(r->submission.forwarder, sizeof(r->submission.forwarder)));
+	check(r->age_s >= REPORT_AGE_UNKNOWN && r->age_s <= REPORT_AGE_MAX_S);
+	check(has_end(r->host, sizeof(r->host)) && !strpbrk(r->text, "\r\n"));
 	outcome = r->kind == REPORT_OUTCOME ? r->outcome : 0;
 }
 

@@ -105,6 +105,8 @@ static void check_record(const struct delivery_report *r)
 	check(r->outcome < SMTP_OUTCOMES && r->code < 600 && r->wall_ns >= 0);
 	check(ends(r->rcpt, sizeof(r->rcpt)) && ends(r->id, sizeof(r->id)));
 	check(ends(r->text, sizeof(r->text)) && !strpbrk(r->text, "\r\n"));
+	check(r->age_s >= REPORT_AGE_UNKNOWN && r->age_s <= REPORT_AGE_MAX_S);
+	check(ends(r->host, sizeof(r->host)) && ends(r->tls, sizeof(r->tls)));
 }
 
 static enum policy_step answer(struct run *r)

@@ -87,20 +87,34 @@ static inline struct account_id domain_account(const char *domain)
 
 static inline void add(struct window *w, int64_t second, uint64_t mail, enum smtp_outcome outcome)
 {
-	struct record r = {.second = second, .mail = mail, .count = 1, .outcome = outcome};
+	const struct outcome o = {
+		.outcome = outcome,
+		.class = outcome == SMTP_DELIVERED ? REPLY_NONE : REPLY_FULL,
+		.count = 1,
+		.mail = mail,
+		.rcpt = mail ? mail + 1000 : 0,
+		.remote = mail ? 3000000000 : 0,
+		.time_ns = second * NS_PER_S,
+		.age_s = OUTCOME_AGE_UNKNOWN,
+	};
+	enum outcome_counted counted;
 
-	assert_int_equal(window_add(w, &r, 5000, 3600), 0);
+	assert_int_equal(window_add(w, &o, 5000, 3600, &counted), 0);
 }
 
-/* delivered 1, deferred 2 (mails 7 and 8 pending), failed 1; seconds 1500 and 4990 */
+/* delivered 1, deferred 2 (mails 7 and 8 pending), failed 2 (one of them mail 9); seconds 1500 and
+ * 4990; mail 6 pending since before the window */
 static inline struct window window_sample(void)
 {
 	struct window w = {0};
 
+	add(&w, 1300, 6, SMTP_DEFERRED);
 	add(&w, 1500, 0, SMTP_DELIVERED);
 	add(&w, 4990, 7, SMTP_DEFERRED);
 	add(&w, 4990, 8, SMTP_DEFERRED);
 	add(&w, 4990, 0, SMTP_FAILED);
+	add(&w, 4990, 9, SMTP_FAILED);
+	window_mail_inside(&w, NULL)->flags |= WINDOW_MAIL_EXCUSED;
 	return w;
 }
 

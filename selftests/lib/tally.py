@@ -85,23 +85,30 @@ def _mail_of(entry):
 
 def mails(log):
     """{delivered, deferred, failed} of the mails in a list of log entries of one account: retries
-    of one (sender, recipient) are one mail, whose last outcome counts."""
-    counts = {"delivered": 0, "deferred": 0, "failed": 0}
-    pending = set()
+    of one (sender, recipient) are one mail, whose last outcome counts. Failures of one recipient
+    count once, and once more for each further 20; those that failed come first."""
+    delivered, nameless, ended, pending = 0, 0, [], set()
     for entry in log:
-        mail = _mail_of(entry)
-        outcome = entry["outcome"]
+        mail, outcome = _mail_of(entry), entry["outcome"]
         if outcome == "unknown":
             continue
-        if outcome == "deferred" and mail in pending:
-            continue
-        counts[outcome] += 1
         if outcome == "deferred":
             pending.add(mail)
-        elif mail in pending:
-            pending.remove(mail)
-            counts["deferred"] -= 1
-    return counts
+            continue
+        pending.discard(mail)
+        if outcome == "delivered":
+            delivered += 1
+        elif mail:
+            ended.append(mail)
+        else:
+            nameless += 1
+    seen, counted = {}, {"failed": 0, "deferred": 0}
+    for outcome, those in (("failed", ended), ("deferred", pending)):
+        for sender, recipient in those:
+            key = (sender, recipient) if recipient.startswith("host ") else recipient
+            counted[outcome] += seen.setdefault(key, 0) % 20 == 0
+            seen[key] += 1
+    return {"delivered": delivered, "deferred": counted["deferred"], "failed": counted["failed"] + nameless}
 
 
 class Session:

@@ -112,16 +112,21 @@ char *log_escape(const char *bytes, size_t size, int utf8, char *out, size_t out
 	return out;
 }
 
+size_t log_printable(const char *bytes, size_t size, char *out, size_t out_size)
+{
+	return escape(bytes, size, ESCAPE_UTF8, out, out_size);
+}
+
 /* systemd.exec(5): JOURNAL_STREAM is "device:inode" of the manager's connection; a stderr that was
  * redirected since has other numbers. */
-static int stderr_is_journal(void)
+bool log_is_journal(void)
 {
 	const char *stream = getenv("JOURNAL_STREAM");
 	char mine[64];
 	struct stat st;
 
 	if (!stream || fstat(STDERR_FILENO, &st))
-		return 0;
+		return false;
 	snprintf(mine, sizeof(mine), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
 	return !strcmp(stream, mine);
 }
@@ -138,11 +143,11 @@ void log_line(enum log_level level, const char *format, ...)
 		snprintf(text, sizeof(text), "(a message that could not be formatted)");
 	va_end(args);
 
-	if (stderr_is_journal())
+	if (log_is_journal())
 		length = (size_t)snprintf(line, sizeof(line), "<%d>", level);
 	else
 		length = (size_t)snprintf(line, sizeof(line), "smtplimit: ");
-	length += escape(text, sizeof(text), ESCAPE_UTF8, line + length, LOG_TEXT_SIZE);
+	length += log_printable(text, sizeof(text), line + length, LOG_TEXT_SIZE);
 	line[length++] = '\n';
 	while (write(STDERR_FILENO, line, length) < 0 && errno == EINTR)
 		;

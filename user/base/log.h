@@ -6,6 +6,7 @@
 #ifndef SMTPL_LOG_H
 #define SMTPL_LOG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum log_level {
@@ -33,5 +34,10 @@ void log_line(enum log_level level, const char *format, ...) __attribute__((form
  * (C1), those that turn the direction of text, and those that cannot be seen. Always ends with a
  * NUL, never cuts inside an escape or a character. Returns out. */
 char *log_escape(const char *bytes, size_t size, int utf8, char *out, size_t out_size);
+
+/* For log_event.c: what log_line() makes of a text, without its end of line, and its length; and
+ * where stderr goes. */
+size_t log_printable(const char *bytes, size_t size, char *out, size_t out_size);
+bool log_is_journal(void);
 
 #endif

@@ -225,6 +225,46 @@ int sandbox_enter(const struct sandbox *sandbox)
 	return err ? err : filter_syscalls(sandbox);
 }
 
+/* fd 0 and 1, unless they are kept: else a pipe's end could get one of these numbers. */
+static int open_null(const int *fds, size_t count)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	for (size_t i = 0; i < count; i++)
+		if (fds[i] < STDERR_FILENO)
+			return -EINVAL;
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0)
+		return -errno;
+	if (null > STDERR_FILENO)
+		close(null);
+	return 0;
+}
+
+int sandbox_unprivileged(const char *name, const char *user, pid_t parent, const int *fds,
+			 size_t count)
+{
+	const struct passwd *pw = getpwnam(user);
+	uid_t uid = pw ? pw->pw_uid : NOBODY;
+	gid_t gid = pw ? pw->pw_gid : NOBODY;
+	int err;
+
+	reset_signals();
+	if (uid == 0)
+		return -EINVAL;
+	if (prctl(PR_SET_NAME, name, 0, 0, 0))
+		return -errno;
+	err = sandbox_close_others(fds, count);
+	if (!err)
+		err = open_null(fds, count);
+	if (!err && geteuid() == 0)
+		err = drop_identity(uid, gid);
+	if (!err)
+		err = limit(RLIMIT_CORE, 0);
+	if (!err && (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)))
+		err = -errno;
+	return err ? err : follow_parent(parent);
+}
+
 int sandbox_daemon(const unsigned int *keep, size_t count)
 {
 	bool have[CAP_LAST_CAP + 1] = {false};

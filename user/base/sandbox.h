@@ -49,6 +49,16 @@ int sandbox_close_others(const int *fds, size_t count);
 int sandbox_helper(const char *name, pid_t parent, const unsigned int *keep, size_t count);
 
 /*
+ * For a process that runs programs, or needs the host's files and network. It has a name, the ids
+ * of a user (never root's) and no other group, no capability, and can get none by any program. It
+ * dies with its parent, which was taken before the fork. Descriptors but these and stderr are
+ * closed, 0 and 1 are /dev/null. A caller who is not root keeps the ids. 0 or -errno; after an
+ * error the process must end.
+ */
+int sandbox_unprivileged(const char *name, const char *user, pid_t parent, const int *fds,
+			 size_t count);
+
+/*
  * Keep memory that is mapped as shared and writable by now (the ring and the settings of the BPF
  * programs, the index of the database's log) out of every child forked later.
  */

@@ -83,8 +83,12 @@ static int saved(struct order *o, int err)
 static int save(void *arg, const struct state_suspension *s)
 {
 	struct order *o = arg;
+	int err = o->state ? state_begin(o->state) : -EIO;
 
-	return saved(o, o->state ? state_put_suspension(o->state, s) : -EIO);
+	if (err)
+		return saved(o, err);
+	state_put_suspension(o->state, s);
+	return saved(o, state_commit(o->state));
 }
 
 static int forget(void *arg, const struct account_id *id)

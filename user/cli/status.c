@@ -9,13 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "status.h"
 #include "base/clock.h"
+#include "base/clock_text.h"
 #include "status_tls.h"
 #include "core/verdict.h"
-
-#define LAST_SECOND INT64_C(253402300799) /* 9999-12-31T23:59:59Z */
 
 void status_begin(struct status *s, const struct config *config, int64_t boot_ns, int64_t wall_ns)
 {
@@ -74,17 +72,13 @@ int64_t status_wall_s(const struct status *s, uint64_t boot_ns)
 	/* A time of any map may be written by anyone who is root. */
 	if (__builtin_sub_overflow(boot_ns, (uint64_t)s->boot_ns, &ahead_ns) ||
 	    __builtin_add_overflow(s->wall_ns, ahead_ns, &ahead_ns))
-		return LAST_SECOND;
+		return CLOCK_TEXT_LAST_S;
 	return ahead_ns / NS_PER_S;
 }
 
 char *status_time(int64_t wall_s, char text[STATUS_TIME_SIZE])
 {
-	time_t clock = wall_s < 0 ? 0 : wall_s > LAST_SECOND ? LAST_SECOND : wall_s;
-	struct tm tm;
-
-	strftime(text, STATUS_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&clock, &tm));
-	return text;
+	return clock_text_iso(wall_s, text);
 }
 
 static int id_compare(const void *a, const void *b)

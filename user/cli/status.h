@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include "base/clock_text.h"
 #include "headers/losses.h"
 #include "headers/maps.h"
 #include "headers/stats.h"
@@ -153,7 +154,7 @@ void status_problem(struct status *s, const char *format, ...)
 int64_t status_wall_s(const struct status *s, uint64_t boot_ns);
 
 /* "2026-11-21T14:05:00Z" */
-#define STATUS_TIME_SIZE 32
+#define STATUS_TIME_SIZE CLOCK_TEXT_SIZE
 char *status_time(int64_t wall_s, char text[STATUS_TIME_SIZE]);
 
 /* "exim", "postfix" */

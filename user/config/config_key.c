@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 #include "config_account.h"
+#include "core/remotes.h"
 #include "core/reply_class.h"
 
 #define AT(field)	offsetof(struct config, field)
@@ -28,12 +29,15 @@ const struct config_key config_keys[ALL_KEYS] = {
 	{ "limit", "set_aside", &config_type_classes, AT(rule.set_aside), 0, 0 },
 	{ "limit", "one_remote", &config_type_number, AT(rule.one_remote), 0, 100 },
 	{ "limit", "trouble_accounts", &config_type_number_or_0, AT(rule.trouble_accounts),
-	  2, 1000 },
+	  2, REMOTES_MEETINGS },
 	{ "limit", "trouble_share", &config_type_number, AT(rule.trouble_share), 1, 100 },
 	{ "limit", "defer_grace", &config_type_duration, AT(rule.defer_grace_s), 0, 3600 },
 	{ "limit", "hard_recipients", &config_type_number_or_0, AT(rule.hard_recipients),
 	  20, 1000000 },
 	{ "limit", "hard_percent", &config_type_number, AT(rule.hard_percent), 1, 100 },
+	{ "limit", "rare_remote", &config_type_number_or_0, AT(rule.rare_remote), 20,
+	  CONFIG_MIN_FAILURES_MAX },
+	{ "limit", "lead", &config_type_number, AT(rule.lead), 0, 20 },
 	{ "limit", "warn", &config_type_number, AT(rule.warn), 0, 100 },
 	{ "limit", "replies", &config_type_optional_file, AT(replies_file), 0, PATH_LENGTH_MAX },
 	{ "watch", "ports", &config_type_ports, AT(ports), 0, 0 },

@@ -7,6 +7,8 @@
 #ifndef SMTPL_DELIVERY_REPORT_H
 #define SMTPL_DELIVERY_REPORT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include "headers/limits.h"
 #include "headers/smtp_types.h"
@@ -45,17 +47,32 @@ struct delivery_report {
 	char id[64];	 /* the server's name for the message */
 	uint8_t outcome; /* enum smtp_outcome */
 	uint8_t pad;
-	uint16_t code;		     /* of the reply; 0: none came */
-	uint16_t enhanced[3];	     /* RFC 3463; class 0: none */
-	uint16_t port;		     /* of the host that answered; 0: not known */
-	uint8_t dest[16];	     /* its address, v4-mapped; zeroes: there was none */
-	char host[REPORT_HOST_SIZE]; /* its name; "": not known */
+	uint16_t code;	      /* of the reply; 0: none came */
+	uint16_t enhanced[3]; /* RFC 3463; class 0: none */
+	uint16_t port; /* of the host that answered, or that could not be reached; 0: not known */
+	uint8_t dest[16]; /* its address, v4-mapped; zeroes: not known, or no host was asked */
+	char host[REPORT_HOST_SIZE]; /* its name; "": likewise, or it has none */
 	char tls[REPORT_TLS_SIZE];   /* "TLSv1.3"; "": none, or not known */
 	char text[SMTPL_TEXT_SIZE];  /* of the reply, in the receiver's own words, or why not */
 };
 
 /* Seconds as a report's age: within the bounds; what is before the message's time is 0. */
 int64_t delivery_report_age(int64_t seconds);
+
+/* Note the name of the host, in lower case and without a dot at its end; what is no host name, or
+ * is an address, is left out. */
+void delivery_report_host(struct delivery_report *report, const char *name, size_t size);
+
+/*
+ * Take code, enhanced code and text from a reply: "550 5.1.1 no", "550-5.1.1 no\n550 5.1.1 way",
+ * whose lines may also be joined by blanks. The codes of all lines are left out of the text.
+ * False: it does not begin with a code, and nothing is done.
+ */
+bool delivery_report_reply(struct delivery_report *report, const char *text, size_t size);
+/* Take a text that is no reply. */
+void delivery_report_text(struct delivery_report *report, const char *text, size_t size);
+/* "550 ", "250-", "421" at the end. */
+bool delivery_report_is_code(const char *text, size_t size);
 
 /* For a record that another process has handed over: each string gets its end, and an age that is
  * none is not known. */

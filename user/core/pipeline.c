@@ -26,6 +26,7 @@ struct pipeline {
 	struct ledger *ledger;
 	struct feeds *feeds;
 	const struct reply_rows *replies;
+	uint64_t identity_seed;
 	uint64_t now_ns; /* the latest time seen */
 	bool snapshot;	 /* begun and not ended */
 };
@@ -41,6 +42,7 @@ struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
 		pipeline_free(p);
 		return NULL;
 	}
+	p->identity_seed = ops->seed;
 	p->sessions = sessions_new(ops->seed);
 	p->ledger = ledger_new(ops->seed);
 	p->feeds = feeds_new(&p->judge, p->ledger, ops->seed);
@@ -147,7 +149,7 @@ static int event_outcome(struct pipeline *p, const struct smtpl_event_outcome *e
 	stats->late += e->count - wanted;
 	if (wanted == 0)
 		return 0;
-	common.remote = remote_identity(p->judge.ops.seed, NULL, e->dest, NULL, remote);
+	common.remote = remote_identity(p->identity_seed, NULL, e->dest, NULL, remote);
 	outcome_read(p, &common);
 	payer = judge_payer(&p->judge, e->head.uid, e->domain);
 	common.payer = &payer;
@@ -211,8 +213,8 @@ int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *repo
 	if (!known.time_ns || known.time_ns > now_ns)
 		known.time_ns = now_ns;
 	known.count = 1;
-	known.remote = remote_identity(p->judge.ops.seed, detail.host, detail.addr,
-				       detail.recipient, remote);
+	known.remote = remote_identity(p->identity_seed, detail.host, detail.addr, detail.recipient,
+				       remote);
 	detail.remote = remote;
 	known.detail = &detail;
 	outcome_read(p, &known);
@@ -242,6 +244,11 @@ void pipeline_tick(struct pipeline *p, uint64_t now_ns)
 void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, uint64_t now_ns)
 {
 	judge_set_rule(&p->judge, rule, time_seen(p, now_ns));
+}
+
+void pipeline_set_identity_seed(struct pipeline *p, uint64_t seed)
+{
+	p->identity_seed = seed;
 }
 
 void pipeline_set_replies(struct pipeline *p, const struct reply_rows *rows)
@@ -380,7 +387,7 @@ int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
 }
 
 int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,
-			    struct window *window)
+			    enum verdict_mode mode, struct window *window)
 {
 	struct account *a;
 
@@ -390,6 +397,7 @@ int pipeline_restore_window(struct pipeline *p, const struct account_id *id, con
 	a->window = *window;
 	*window = (struct window){0};
 	a->stored = true;
+	a->mode = mode;
 	accounts_set_own_domain(a, own_domain);
 	judge_soon(&p->judge, a);
 	return 0;

@@ -60,6 +60,9 @@ void pipeline_free(struct pipeline *p);
 /* After a reload: the next ticks judge every account by the new rule. An account that was observed,
  * and is to be suspended from now on, is judged by what it sends from now on. */
 void pipeline_set_rule(struct pipeline *p, const struct verdict_rule *rule, uint64_t now_ns);
+/* Identities of remotes are saved with the windows: the same seed as before, set before the first
+ * event and restore. Without it they are of this process alone. */
+void pipeline_set_identity_seed(struct pipeline *p, uint64_t seed);
 /* The administrator's rows for classes of replies, which must last as long as the pipeline, or
  * until the next call; NULL: none. */
 void pipeline_set_replies(struct pipeline *p, const struct reply_rows *rows);
@@ -159,12 +162,13 @@ bool pipeline_key_settled(const struct pipeline *p, uint32_t uid, const char *do
 int pipeline_forget_key(struct pipeline *p, uint32_t uid, const char *domain);
 
 /* Before the first event and snapshot: what was saved. restore_window takes over *window (empty
- * afterwards), -ENOMEM leaves it. A key of the map that is not restored counts as never taken in:
+ * afterwards), -ENOMEM leaves it; mode: by which it was judged, and pipeline_set_rule() afterwards
+ * lets those begin anew that were observed. A key of the map that is not restored counts as never taken in:
  * with a new state database and old maps, restore every key from the map itself. */
 int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
 			 const struct smtpl_totals *accounted);
 int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,
-			    struct window *window);
+			    enum verdict_mode mode, struct window *window);
 /* After the key; 0: also of one that is not known. */
 int pipeline_restore_superseded(struct pipeline *p, uint32_t uid, const char *domain,
 				const struct smtpl_totals *superseded);

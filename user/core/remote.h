@@ -26,8 +26,10 @@
  *	addr	the MX's address, IPv4 mapped into IPv6. NULL or zeroes: there was none
  *	rcpt	the recipient's address, untrusted, which decides only where the other two do
  *		not. NULL or "": not known
- *	seed	random: strangers choose names, and must not make one of a large receiver's identity
- * 0, with the name "", when nothing of this names a remote. It is never REMOTES_ANYWHERE (remotes.h).
+ *	seed	random and secret: strangers choose names, and must not find one that has the
+ *		identity of another remote
+ * Returns 0, with the name "", when nothing of this names a remote, and never REMOTES_ANYWHERE
+ * (remotes.h). Identities of different seeds cannot be compared.
  */
 uint32_t remote_identity(uint64_t seed, const char *host, const uint8_t addr[16], const char *rcpt,
 			 char name[REMOTE_NAME_SIZE]);

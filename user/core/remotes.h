@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * remotes.h - what the accounts of this host met at each remote lately: whether a remote is in
- * trouble with all of them, and whether almost nobody else writes to it. Pure.
+ * trouble with all of them, and whether few accounts of a large host write to it. Pure.
  *
  * A meeting is what one account met at one remote. A row holds the meetings of one remote, and the
- * row REMOTES_ANYWHERE those of every account with the whole world. Spans are half open: with the
- * clock at second 5000 the last 30 minutes are the seconds 3201 to 5000.
+ * row REMOTES_ANYWHERE those that say something of the way to the whole world: its caller notes
+ * there deliveries and attempts without an answer, so an account with neither is not known there.
+ * Spans are half open: with the clock at second 5000 the last 30 minutes are the seconds 3201 to
+ * 5000.
  *
  * Memory: at most REMOTES_BYTES_MAX (25 MiB) and what malloc adds, REMOTES_BYTES_MIN (780 KiB) to
  * begin with. Whose memory it is:
@@ -21,7 +23,8 @@
  *   24 hours makes room, then one that a single account uses, the least lately used first; a row
  *   that several accounts use stays, and the new one is not made. So one account that writes to
  *   any number of remotes displaces only rows that one account alone uses. Two accounts that do it
- *   together can fill the table for 24 hours: then remotes that are new count as without it.
+ *   together can fill the table for 24 hours. A remote that is new then gets no row: it is never
+ *   in trouble, it is rare on a large host whoever writes to it, and every delivery there counts.
  */
 #ifndef SMTPL_REMOTES_H
 #define SMTPL_REMOTES_H
@@ -37,8 +40,8 @@
 #define REMOTES_BACK_S	(30 * 60)      /* figures of trouble are of that time */
 #define REMOTES_KNOWN_S (24 * 60 * 60) /* an account is known to write to a remote for that time */
 
-#define REMOTES_RARE_ACCOUNTS	8  /* a remote that fewer are known to write to is rare */
-#define REMOTES_HOST_ACCOUNTS	64 /* where so many are known */
+#define REMOTES_RARE_ACCOUNTS	8  /* a remote that fewer are known to write to is rare, */
+#define REMOTES_HOST_ACCOUNTS	64 /* on a host where so many are known at REMOTES_ANYWHERE */
 #define REMOTES_RARE_DELIVERIES 20 /* an account's deliveries there that count in its hour */
 #define REMOTES_RARE_HOUR_S	(60 * 60)
 
@@ -52,7 +55,7 @@
 #define REMOTES_BYTES_MAX                                                                          \
 	(REMOTES_BYTES_MIN + REMOTES_ROWS * REMOTES_MEETINGS * REMOTES_MEETING_BYTES)
 
-/* The identity of no remote (remote.h): for an attempt that got no answer, from whomever. */
+/* The identity of no remote (remote.h), but of all of them together. */
 #define REMOTES_ANYWHERE 1u
 
 enum remotes_met {
@@ -89,19 +92,22 @@ struct remotes_figures remotes_figures(const struct remotes *r, uint32_t remote,
 bool remotes_trouble(const struct remotes *r, uint32_t remote, int64_t now_s, uint32_t accounts,
 		     uint32_t share);
 
-/* Fewer than REMOTES_RARE_ACCOUNTS accounts are known to write there, of at least
- * REMOTES_HOST_ACCOUNTS that are known at all: on a small host nobody can say what is rare. */
+/* Fewer than REMOTES_RARE_ACCOUNTS accounts are known to write there, and at least
+ * REMOTES_HOST_ACCOUNTS are known at REMOTES_ANYWHERE: on a small host nobody can say what is rare.
+ * A remote without a row is rare on a large host. */
 bool remotes_rare(const struct remotes *r, uint32_t remote, int64_t now_s);
 
 /* Whether a delivery of the account's counts, to be asked before remotes_meet() of it: an own
  * server must not dilute failures. False when the remote is rare and the account has had
  * REMOTES_RARE_DELIVERIES deliveries there in the current hour, which began with the first of
- * them; so at most 40 count in any 60 minutes. True without a row of the remote. */
+ * them; so at most 40 count in any 60 minutes while it is rare. True where the remote has no
+ * row. */
 bool remotes_delivery_counts(const struct remotes *r, uint32_t remote, uint64_t account,
 			     int64_t now_s);
 
-/* How many deliveries of the account's did not count there so far in that hour, up to 235: they
- * dilute no failures elsewhere, but those there. */
+/* How many deliveries the account has had there in that hour beyond REMOTES_RARE_DELIVERIES, if the
+ * remote is rare now, else 0. They must not dilute failures elsewhere, but may dilute those there.
+ * A meeting keeps at most 255 deliveries, so the number is at most 235. */
 uint32_t remotes_uncounted(const struct remotes *r, uint32_t remote, uint64_t account,
 			   int64_t now_s);
 

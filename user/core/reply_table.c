@@ -118,6 +118,8 @@ const struct reply_row reply_table[] = {
 	{OWN,             "*",    "*",      "starttls"},
 	{OWN,             "*",    "*",      "tls * required"},
 	{OWN,             "*",    "*",      "requires tls"},
+	{OWN,             "none", "*",      "server certificate"},                /* Postfix */
+	{OWN,             "none", "*",      "sasl authentication failed"},        /* Postfix, a smart host */
 	{OWN,             "*",    "*",      "without tls"},                       /* Google: 5.7.29 */
 	{OWN,             "*",    "*",      "encryption * required"},
 	{OWN,             "*",    "*",      "authentication required"},           /* a smart host */

@@ -12,10 +12,10 @@ static uint64_t larger(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* The least number of failures that is over the line beside so many deliveries. */
+/* The least number of failures that is over the line beside so many deliveries; never 0. */
 static uint64_t line(uint64_t delivered, const struct verdict_rule *rule)
 {
-	uint64_t rest = 100 - rule->percent, least = rule->min_failures, lead;
+	uint64_t rest = 100 - rule->percent, least = larger(rule->min_failures, 1), lead;
 
 	if (delivered && !rest)
 		return UINT64_MAX;

@@ -21,15 +21,14 @@ struct verdict_rule {
 	uint32_t percent;      /* 1..100 */
 	uint32_t min_failures; /* 1..1000000 */
 	enum verdict_mode mode;
-	uint32_t set_aside;  /* a bit 1 << enum reply_class: neither mail nor failure */
-	uint32_t one_remote; /* soft failures at one remote: at most this percentage of the
+	uint32_t set_aside;	   /* a bit 1 << enum reply_class: neither mail nor failure */
+	uint32_t one_remote;	   /* soft failures at one remote: at most this percentage of the
 				    * failures, 0..100; 100: off */
-	uint32_t
-		trouble_accounts; /* the breaker: accounts that fail at a remote, 2..1000; 0: off */
-	uint32_t trouble_share;	  /* and their percentage of those that tried it, 1..100 */
-	int64_t defer_grace_s;	  /* 0..3600 */
-	uint32_t hard_recipients; /* different unknown recipients, 20..1000000; 0: off */
-	uint32_t hard_percent;	  /* and their percentage of the mails, 1..100 */
+	uint32_t trouble_accounts; /* the breaker: accounts that fail at a remote, 2..32; 0: off */
+	uint32_t trouble_share;	   /* and their percentage of those that tried it, 1..100 */
+	int64_t defer_grace_s;	   /* 0..3600 */
+	uint32_t hard_recipients;  /* different unknown recipients, 20..1000000; 0: off */
+	uint32_t hard_percent;	   /* and their percentage of the mails, 1..100 */
 	uint32_t rare_remote; /* failures at one remote that few other accounts write to are at most
 			       * one_remote percent, up to so many of them; 0: off */
 	uint32_t lead; /* below VERDICT_LEAD_FAILURES failures they must be so many more than the

@@ -77,6 +77,10 @@ static void list_link(struct window *w, uint16_t number)
 	m->newer = older ? window_mail_at(w, older)->newer : list->oldest;
 	*(older ? &window_mail_at(w, older)->newer : &list->oldest) = number;
 	*(m->newer ? &window_mail_at(w, m->newer)->older : &list->newest) = number;
+	/* After a release, or in a window that has become longer, a newer one may be out of it. */
+	if (m->outcome == SMTP_DEFERRED && window_is_inside(m) && w->pending_past &&
+	    window_mail_at(w, w->pending_past)->second > m->second)
+		w->pending_past = older;
 }
 
 static void list_unlink(struct window *w, uint16_t number)

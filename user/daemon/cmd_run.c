@@ -105,12 +105,20 @@ static int start_pipeline(struct daemon *d)
 	struct pipeline_ops ops = {
 		.payer = daemon_payer_ops,
 		.suspend = daemon_on_suspend,
+		.rule = daemon_rule,
+		.near = daemon_on_near,
+		.alarm = daemon_on_alarm,
+		.outcome = daemon_on_outcome,
 	};
 
 	if (getrandom(&ops.seed, sizeof(ops.seed), 0) < 0)
 		return -errno;
+	d->facts = notice_facts_new(ops.seed);
 	d->pipeline = pipeline_new(&ops, d, &d->config.rule);
-	return d->pipeline ? 0 : -ENOMEM;
+	if (!d->pipeline || !d->facts)
+		return -ENOMEM;
+	pipeline_set_replies(d->pipeline, &d->config.replies);
+	return 0;
 }
 
 static int start_kernel(struct daemon *d)
@@ -205,6 +213,7 @@ static int start(struct daemon *d)
 		err = steps[i](d);
 	if (err)
 		return err;
+	daemon_notify_start(d);
 	daemon_child_start(d, DAEMON_RESPONDER);
 	daemon_child_start(d, DAEMON_POLICY);
 	daemon_child_start(d, DAEMON_MAILLOG);
@@ -227,6 +236,7 @@ static int start(struct daemon *d)
 static void finish(struct daemon *d)
 {
 	daemon_children_stop(d);
+	daemon_notify_stop(d);
 	daemon_owners_stop(d);
 	daemon_tls_stop(d);
 	if (d->pipeline && d->state && d->bpf && d->meta.schema) {
@@ -239,6 +249,7 @@ static void finish(struct daemon *d)
 	prune_free(&d->prune);
 	users_free(&d->users);
 	pipeline_free(d->pipeline);
+	notice_facts_free(d->facts);
 	state_close(d->state);
 	bpf_free(d->bpf);
 }

@@ -18,6 +18,9 @@
 #include "owners/owners_watch.h"
 #include "core/pipeline.h"
 #include "maillog/maillog_reader.h"
+#include "notify/contacts.h"
+#include "notify/notice_facts.h"
+#include "notify/notify.h"
 #include "tls/prober.h"
 #include "core/prune.h"
 #include "refuse/responder.h"
@@ -66,6 +69,15 @@ struct daemon_maillog {
 	bool unsaved;
 };
 
+struct daemon_notify {
+	struct notify notify;
+	struct notify_settings settings;
+	struct contacts contacts;
+	pid_t mailer; /* smtpl-mailer */
+	int mailer_fd;
+	bool contacts_failed; /* the file of addresses could not be read, which is logged */
+};
+
 /* This host's, but for loopback, as of the last reading. */
 struct daemon_addresses {
 	struct smtpl_local_key key[SMTPL_LOCALS_MAX];
@@ -89,6 +101,8 @@ struct daemon {
 	struct responder responder;
 	struct daemon_policy policy;
 	struct daemon_maillog maillog;
+	struct daemon_notify notify;
+	struct notice_facts *facts;
 	struct daemon_addresses addresses;
 	struct daemon_snapshot snapshot;
 	struct daemon_save save;
@@ -114,6 +128,8 @@ extern const struct daemon_child_kind daemon_destroyer_kind; /* cmd_run.c */
 extern const struct daemon_child_kind daemon_responder_kind;
 extern const struct daemon_child_kind daemon_policy_kind;
 extern const struct daemon_child_kind daemon_maillog_kind;
+extern const struct daemon_child_kind daemon_mailer_kind; /* daemon_notify.c */
+extern const struct daemon_child_kind daemon_notify_kind;
 
 /* daemon_loop.c. start: before anything else is watched. watch: from now on. 0 or -errno. */
 int daemon_loop_start(struct daemon *d);
@@ -176,6 +192,15 @@ bool daemon_is_inbound(struct daemon *d, const struct submission *o);
 bool daemon_caller_then(struct daemon *d, const struct submission *o, int64_t wall_ns,
 			uint32_t *uid);
 
+/* daemon_outcomes.c - for struct pipeline_ops: the rule of an account, and what is said of outcomes.
+ * arg: the daemon. */
+const struct verdict_rule *daemon_rule(void *arg, const struct account *a);
+void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted counted,
+		       uint64_t now_ns);
+void daemon_on_near(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns);
+void daemon_on_alarm(void *arg, enum pipeline_alarm kind, const struct outcome *o, uint32_t bad,
+		     uint32_t tried);
+
 /* daemon_reports.c - what mail servers report. arg: the daemon. */
 void daemon_on_record(void *arg, const struct delivery_report *record);
 
@@ -185,6 +210,24 @@ int daemon_maillog_save(struct daemon *d);
 
 /* daemon_losses.c - about once a second, and at the end: what was lost, for status and the log. */
 void daemon_losses_show(struct daemon *d);
+
+/* daemon_notify.c - notices of events. start: with the privileges of root. reload: the settings or
+ * the templates have changed. notice: where something is to be sent, its time and the customer's
+ * address are filled in. */
+void daemon_notify_start(struct daemon *d);
+void daemon_notify_reload(struct daemon *d);
+void daemon_notify_stop(struct daemon *d);
+void daemon_notice(struct daemon *d, const struct notice *notice);
+enum daemon_suspended {
+	DAEMON_SUSPENDED_BY_RULE,
+	DAEMON_SUSPENDED_BY_HAND,
+	DAEMON_SUSPENDED_OBSERVED, /* nobody was stopped */
+};
+void daemon_notice_suspended(struct daemon *d, const struct state_suspension *s,
+			     enum daemon_suspended how);
+/* by_itself: because its time was over. */
+void daemon_notice_ended(struct daemon *d, const struct account_id *id, bool by_itself,
+			 const char *why);
 
 /* daemon_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are
  * hidden; 0, also where it can't be done. attach: before the programs on sockets. */

@@ -15,7 +15,8 @@
 static const struct daemon_child_kind *const kinds[DAEMON_CHILDREN] = {
 	[DAEMON_PROBER] = &daemon_prober_kind,	     [DAEMON_DESTROYER] = &daemon_destroyer_kind,
 	[DAEMON_RESPONDER] = &daemon_responder_kind, [DAEMON_POLICY] = &daemon_policy_kind,
-	[DAEMON_MAILLOG] = &daemon_maillog_kind,
+	[DAEMON_MAILLOG] = &daemon_maillog_kind,     [DAEMON_MAILER] = &daemon_mailer_kind,
+	[DAEMON_NOTIFY] = &daemon_notify_kind,
 };
 
 static void serve(struct daemon *d, struct daemon_source *source)
@@ -46,6 +47,8 @@ int daemon_child_start(struct daemon *d, enum daemon_child_name name)
 	struct daemon_child *child = &d->children[name];
 	int fd, err;
 
+	if (kinds[name]->wanted && !kinds[name]->wanted(d))
+		return 0;
 	if (!kinds[name]->once)
 		sandbox_hide_mappings();
 	fd = kinds[name]->start(d);

@@ -26,6 +26,8 @@ enum daemon_child_name {
 	DAEMON_RESPONDER,
 	DAEMON_POLICY,
 	DAEMON_MAILLOG,
+	DAEMON_MAILER,
+	DAEMON_NOTIFY,
 	DAEMON_CHILDREN,
 };
 
@@ -33,6 +35,8 @@ struct daemon_child_kind {
 	const char *what; /* in messages: "the responder" */
 	/* It takes the capabilities and the mappings of the daemon's start: it is started once. */
 	bool once;
+	/* Is there anything for it to do? NULL: always. */
+	bool (*wanted)(const struct daemon *d);
 	/* The parent's end of the pair; or -errno, having logged why. */
 	int (*start)(struct daemon *d);
 	/* Take what it has sent. -EPIPE: it is gone. NULL: it sends nothing that is waited for. */
@@ -49,7 +53,7 @@ struct daemon_child {
 
 /* No child is running yet. */
 void daemon_children_init(struct daemon *d);
-/* 0 or -errno: it is not running. */
+/* 0, also where it is not wanted; or -errno: it is not running. */
 int daemon_child_start(struct daemon *d, enum daemon_child_name name);
 /* Without the child it does nothing. */
 void daemon_child_stop(struct daemon *d, enum daemon_child_name name);

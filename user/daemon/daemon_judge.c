@@ -10,12 +10,14 @@
 #include <string.h>
 #include <time.h>
 #include "base/clock.h"
+#include "config/config_account.h"
 #include "daemon.h"
 #include "kernel/enforce.h"
 #include "base/log.h"
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 #include "refuse/suspension.h"
+#include "refuse/suspension_log.h"
 
 static int list_soon(void *arg)
 {
@@ -92,48 +94,52 @@ static int judge_suspend(struct daemon *d, const struct state_suspension *s)
 	say_domains(&s->account, r.domains);
 	if (r.saved)
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
-	log_notice("%s is suspended for %llu s: %s", name,
-		   (unsigned long long)((s->kernel.until_ns - s->kernel.since_ns) / NS_PER_S),
-		   s->reason);
+	suspension_log_begin(s);
 	return 0;
 }
 
 void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns)
 {
 	struct daemon *d = arg;
+	const struct verdict_rule *rule = daemon_rule(d, account);
 	struct state_suspension s = {
 		.account = accounts_id(account),
 		.kernel = {.since_ns = now_ns,
 			   .until_ns = account->until_ns,
 			   .bad = v->bad,
-			   .min = d->config.rule.min_failures,
+			   .min = rule->min_failures,
 			   .percent = v->percent},
+		.observed = rule->mode == VERDICT_OBSERVE,
 	};
-	char name[ACCOUNT_NAME_SIZE];
 
 	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
-		 (unsigned long long)v->bad, d->config.rule.min_failures, v->percent);
-	if (d->config.rule.mode == VERDICT_ENFORCE) {
-		if (judge_suspend(d, &s))
-			pipeline_release(d->pipeline, &s.account);
+		 (unsigned long long)v->bad, rule->min_failures, v->percent);
+	if (s.observed) {
+		daemon_save_suspension(d, &s); /* without memory the history lacks it */
+		suspension_log_begin(&s);
+	} else if (judge_suspend(d, &s)) {
+		pipeline_release(d->pipeline, &s.account);
 		return;
 	}
-	account_name(&s.account, name, sizeof(name));
-	log_notice("would suspend %s for %lld s: %s (mode = observe)", name,
-		   (long long)d->config.rule.suspend_s, s.reason);
+	daemon_notice_suspended(d, &s,
+				s.observed ? DAEMON_SUSPENDED_OBSERVED : DAEMON_SUSPENDED_BY_RULE);
 }
 
 static void order_suspend(struct daemon *d, const struct state_order *order)
 {
-	struct state_suspension s = suspension_by_hand(order, &d->config.rule, clock_boot_ns());
+	const struct verdict_rule *rule =
+		config_account_rule(&d->config, &order->account, time(NULL));
+	struct state_suspension s = suspension_by_hand(order, rule, clock_boot_ns());
 	struct account *account = accounts_find(pipeline_accounts(d->pipeline), &order->account);
 
 	if (account)
-		suspension_figures(&s, &account->window, &d->config.rule,
-				   clock_boot_ns() / NS_PER_S, accounts_own_domain(account));
-	if (judge_suspend(d, &s) == 0)
-		pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
+		suspension_figures(&s, &account->window, rule, clock_boot_ns() / NS_PER_S,
+				   accounts_own_domain(account));
+	if (judge_suspend(d, &s))
+		return;
+	pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
+	daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_BY_HAND);
 }
 
 /* Out of the database, once the window that begins empty is in it: a crash in between must not
@@ -157,10 +163,13 @@ static int judge_forget(struct daemon *d, const struct account_id *ids, size_t c
 static int forget_now(void *arg, const struct account_id *id)
 {
 	struct daemon *d = arg;
+	int err;
 
 	pipeline_release(d->pipeline, id);
+	err = judge_forget(d, id, 1);
+	/* One that could not be saved before its end must not be saved later. */
 	daemon_unsave_suspension(d, id);
-	return judge_forget(d, id, 1);
+	return err;
 }
 
 /* The account may send again, also when the database cannot be written: daemon_expire() finds the
@@ -170,14 +179,18 @@ static void judge_release(struct daemon *d, const struct account_id *id, const c
 {
 	const struct suspension_place place = here(d, forget);
 	const struct suspension_result r = suspension_end(&place, id);
+	const struct account *account = accounts_find(pipeline_accounts(d->pipeline), id);
 	char name[ACCOUNT_NAME_SIZE];
 
 	account_name(id, name, sizeof(name));
 	say_domains(id, r.domains);
-	if (r.maps)
+	if (r.maps) {
 		log_error("%s cannot be released: %s", name, strerror(-r.maps));
-	else
-		log_notice("%s may send again: %s", name, why);
+		return;
+	}
+	suspension_log_end(forget ? LOG_EVENT_RELEASED : LOG_EVENT_OVER, id,
+			   account ? accounts_own_domain(account) : "", why);
+	daemon_notice_ended(d, id, forget == NULL, why);
 }
 
 void daemon_lift(struct daemon *d, const struct account_id *id, const char *why)
@@ -248,7 +261,6 @@ static void ended_release(struct daemon *d, const struct account_id *id)
 	enforce_lookup(d->maps, id, clock_boot_ns(), &over);
 	if (over.until_ns)
 		judge_release(d, id, "the suspension is over", NULL);
-	daemon_unsave_suspension(d, id);
 }
 
 /* The kernel lets the account through since then, and the pipeline begins a new window by itself:

@@ -49,10 +49,12 @@ static void reload(struct daemon *d)
 	before = d->config;
 	d->config = fresh;
 	daemon_owners_reload(d, &before);
+	daemon_notify_reload(d);
 	if (memcmp(&before.relays, &d->config.relays, sizeof(before.relays))) {
 		daemon_child_stop(d, DAEMON_POLICY);
 		daemon_child_start(d, DAEMON_POLICY);
 	}
+	pipeline_set_replies(d->pipeline, &d->config.replies);
 	pipeline_set_rule(d->pipeline, &d->config.rule, clock_boot_ns());
 	bpf_set_watch(d->bpf, &d->config);
 	if (d->tls)

@@ -3,6 +3,7 @@
  * daemon_losses.c - sums up the losses of the daemon and its children, where status finds them.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -34,6 +35,7 @@ void daemon_losses_maillog_begins(struct daemon_losses *l)
 /* A counter that is new there has to be shown here, or left out for a reason. */
 _Static_assert(sizeof(struct policy_stats) == 5 * sizeof(uint64_t), "each counter is looked at");
 _Static_assert(sizeof(struct maillog_stats) == 6 * sizeof(uint64_t), "each counter is looked at");
+_Static_assert(sizeof(struct notify_stats) == 4 * sizeof(uint64_t), "each counter is looked at");
 _Static_assert(sizeof(struct pipeline_stats) == 19 * sizeof(uint64_t), "each counter is looked at");
 
 /* A child reads what strangers write: it is not believed to count upwards. */
@@ -65,6 +67,23 @@ void daemon_losses_maillog(struct daemon_losses *l, const struct maillog_stats *
 	t->maillog_evicted += more(now->evicted, before->evicted);
 	t->maillog_nomem += more(now->nomem, before->nomem);
 	l->maillog = *now;
+}
+
+void daemon_losses_notify_begins(struct daemon_losses *l)
+{
+	l->total.notices_dropped += l->notify.waiting;
+	memset(&l->notify, 0, sizeof(l->notify));
+}
+
+/* sent and waiting are no losses. */
+void daemon_losses_notify(struct daemon_losses *l, const struct notify_stats *now)
+{
+	const struct notify_stats *before = &l->notify;
+	struct smtpl_losses *t = &l->total;
+
+	t->notices_failed += more(now->failed, before->failed);
+	t->notices_dropped += more(now->dropped, before->dropped);
+	l->notify = *now;
 }
 
 /* The others tell of a day's work, not of losses; status has bypass and superseded an account. */
@@ -106,21 +125,36 @@ static void write_map(struct daemon_losses *l, struct bpf_maps *maps)
 	l->failed = l->unwritten = err != 0;
 }
 
-/* True: there was something to say. */
-static bool say_one(const char *name, uint64_t grown, const char *text)
+/* A notice says it as well, but not of notices that are lost. */
+static void note_one(struct daemon *d, const char *name, uint64_t grown, const char *text)
 {
-	if (grown)
-		log_warning("%s grew by %" PRIu64 ": %s", name, grown, text);
-	return grown != 0;
+	struct notice notice = {.kind = NOTICE_LOSSES};
+
+	if (!strncmp(name, "notices_", strlen("notices_")))
+		return;
+	snprintf(notice.remote, sizeof(notice.remote), "%s", name);
+	snprintf(notice.text, sizeof(notice.text), "%s grew by %" PRIu64 ": %s", name, grown, text);
+	daemon_notice(d, &notice);
 }
 
-static void say_serious(struct daemon_losses *l, uint64_t now_ns)
+/* True: there was something to say. */
+static bool say_one(struct daemon *d, const char *name, uint64_t grown, const char *text)
 {
+	if (!grown)
+		return false;
+	log_warning("%s grew by %" PRIu64 ": %s", name, grown, text);
+	note_one(d, name, grown, text);
+	return true;
+}
+
+static void say_serious(struct daemon *d, uint64_t now_ns)
+{
+	struct daemon_losses *l = &d->losses;
 	bool said = false;
 
 	if (l->said_ns && now_ns - l->said_ns < SAY_NS)
 		return;
-#define SAY(name, text) said |= say_one(#name, l->total.name - l->said.name, text);
+#define SAY(name, text) said |= say_one(d, #name, l->total.name - l->said.name, text);
 	SMTPL_LOSSES_SERIOUS(SAY)
 #undef SAY
 	if (said)
@@ -138,5 +172,5 @@ void daemon_losses_show(struct daemon *d)
 	note_growth(l, now_ns);
 	if (l->unwritten)
 		write_map(l, d->maps);
-	say_serious(l, now_ns);
+	say_serious(d, now_ns);
 }

@@ -13,6 +13,7 @@
 #include "headers/losses.h"
 #include "kernel/bpf.h"
 #include "maillog/maillog.h"
+#include "notify/notify_queue.h"
 #include "policy/policy_server.h"
 
 struct daemon_losses {
@@ -26,6 +27,7 @@ struct daemon_losses {
 	struct policy_stats policy;
 	struct maillog_stats maillog;
 	struct pipeline_stats pipeline;
+	struct notify_stats notify;
 };
 
 /* The totals go on from those of the map. */
@@ -34,8 +36,11 @@ void daemon_losses_begin(struct daemon_losses *l, const struct bpf_maps *maps);
 /* A child begins to count anew: zero what it had counted. */
 void daemon_losses_policy_begins(struct daemon_losses *l);
 void daemon_losses_maillog_begins(struct daemon_losses *l);
+/* What was waiting in the last one is lost. */
+void daemon_losses_notify_begins(struct daemon_losses *l);
 /* What it has counted since then. */
 void daemon_losses_policy(struct daemon_losses *l, const struct policy_stats *now);
 void daemon_losses_maillog(struct daemon_losses *l, const struct maillog_stats *now);
+void daemon_losses_notify(struct daemon_losses *l, const struct notify_stats *now);
 
 #endif

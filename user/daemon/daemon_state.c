@@ -7,8 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/random.h>
 #include "base/clock.h"
+#include "config/config_account.h"
 #include "daemon.h"
 #include "kernel/enforce.h"
 #include "base/log.h"
@@ -46,11 +48,20 @@ int daemon_state_open(struct daemon *d)
 
 /* --- restoring ------------------------------------------------------------------------------ */
 
+/* By which mode it was judged when it was saved: the daemon before said its own in the maps. An
+ * account with a section of its own is taken to have had it then. */
+static enum verdict_mode mode_before(const struct daemon *d, const struct account_id *id)
+{
+	if (config_account_find(&d->config, id))
+		return config_account_rule(&d->config, id, time(NULL))->mode;
+	return d->meta.observe ? VERDICT_OBSERVE : VERDICT_ENFORCE;
+}
+
 static int restore_window(void *arg, const struct account_id *id, const char *own_domain,
 			  struct window *window)
 {
 	struct daemon *d = arg;
-	int err = pipeline_restore_window(d->pipeline, id, own_domain, window);
+	int err = pipeline_restore_window(d->pipeline, id, own_domain, mode_before(d, id), window);
 
 	window_clear(window);
 	return err;
@@ -246,12 +257,26 @@ static int restore_counts(struct daemon *d)
 	return err;
 }
 
+/* Without one, saved failures are of remotes that no longer come. */
+static void restore_seed(struct daemon *d)
+{
+	uint64_t seed;
+
+	if (state_get_seed(d->state, &seed))
+		log_warning("%s", state_error(d->state));
+	else
+		pipeline_set_identity_seed(d->pipeline, seed);
+}
+
 int daemon_restore(struct daemon *d)
 {
 	int err = bpf_maps_meta(d->maps, &d->meta);
 
+	restore_seed(d);
 	if (!err)
 		err = state_each_window(d->state, restore_window, d);
+	if (!err)
+		pipeline_set_rule(d->pipeline, &d->config.rule, clock_boot_ns());
 	if (!err)
 		err = restore_counts(d);
 	if (!err || state_is_full(err))

@@ -285,6 +285,15 @@ static void fill_redirect(struct submission *o, const struct maillog_event *e)
 		memcpy(o->forwarder, forwarder, sizeof(forwarder));
 }
 
+/* Of a reply without an enhanced code, Postfix logs one that it has made of the code: x.0.0. */
+static void fill_reply(struct delivery_report *r, const struct maillog_event *e)
+{
+	if (e->replied && delivery_report_reply(r, e->text.at, e->text.size))
+		return;
+	memcpy(r->enhanced, e->enhanced, sizeof(r->enhanced));
+	delivery_report_text(r, e->text.at, e->text.size);
+}
+
 static void report(const struct step *s, const struct maillog_message *m, enum maillog_fate fate)
 {
 	static const uint8_t outcomes[] = {
@@ -302,16 +311,16 @@ static void report(const struct step *s, const struct maillog_message *m, enum m
 	r.relay_uid = s->p->ops.relay_uid;
 	r.count = 1;
 	r.wall_ns = s->wall_ns;
-	r.age_s = REPORT_AGE_UNKNOWN;
+	r.age_s = e->age_s < 0 ? REPORT_AGE_UNKNOWN : delivery_report_age(e->age_s);
 	fill_submission(&r.submission, m);
 	fill_redirect(&r.submission, e);
 	copy(r.rcpt, sizeof(r.rcpt), e->rcpt);
 	copy(r.id, sizeof(r.id), e->id);
 	r.outcome = outcomes[fate];
-	r.code = e->code;
-	memcpy(r.enhanced, e->enhanced, sizeof(r.enhanced));
+	r.port = (uint16_t)e->host_port;
 	memcpy(r.dest, e->dest, sizeof(r.dest));
-	copy(r.text, sizeof(r.text), e->text);
+	delivery_report_host(&r, e->host.at, e->host.size);
+	fill_reply(&r, e);
 	s->p->stats.reports++;
 	s->p->stats.unknown += !m || !m->begun;
 	s->p->ops.record(s->p->arg, &r);

@@ -9,6 +9,7 @@
  * maillog_event.h.
  */
 #include <string.h>
+#include "core/delivery_report.h"
 #include "maillog_event.h"
 
 /* One way to read the line: Postfix's own words begin at ", relay=". */
@@ -16,7 +17,8 @@ struct reading {
 	const char *begin; /* at the '>' before */
 	bool none;	   /* relay=none */
 	bool peer;	   /* relay=host[addr] */
-	uint8_t addr[16];
+	struct maillog_peer relay;
+	int64_t age_s;
 	uint16_t enhanced[3];
 	struct maillog_span status;
 	struct maillog_span text;
@@ -51,6 +53,19 @@ static bool skip_times(struct maillog_span *s)
 	return word.size > 0;
 }
 
+/* "7265", "0.04": since the message came to this host, in seconds, of which whole ones count. */
+static bool take_delay(struct maillog_span *s, int64_t *age_s)
+{
+	struct maillog_span digits = *s;
+	uint64_t seconds = 0;
+
+	if (!skip_times(s))
+		return false;
+	*age_s = maillog_take_number(&digits, INT64_MAX, &seconds) ? (int64_t)seconds :
+								     REPORT_AGE_UNKNOWN;
+	return true;
+}
+
 static bool take_enhanced(struct maillog_span *s, uint16_t enhanced[3])
 {
 	uint64_t number;
@@ -67,10 +82,9 @@ static bool take_enhanced(struct maillog_span *s, uint16_t enhanced[3])
 static bool take_relay(struct maillog_span *s, struct reading *r)
 {
 	struct maillog_span word = take_word(s);
-	uint32_t port;
 
 	r->none = maillog_is(word, "none");
-	r->peer = !r->none && maillog_take_peer(&word, r->addr, &port) && word.size == 0;
+	r->peer = !r->none && maillog_take_peer(&word, &r->relay) && word.size == 0;
 	return r->none || r->peer || word.size > 0;
 }
 
@@ -83,8 +97,13 @@ static bool take_reading(struct maillog_span s, struct reading *r)
 		return false;
 	if (maillog_skip(&s, ", conn_use=") && !maillog_take_number(&s, UINT32_MAX, &uses))
 		return false;
-	if (!maillog_skip(&s, ", delay=") || !skip_times(&s) || !maillog_skip(&s, ", delays=") ||
-	    !skip_times(&s) || !maillog_skip(&s, ", dsn=") || !take_enhanced(&s, r->enhanced) ||
+	if (!maillog_skip(&s, ", delay=") || !take_delay(&s, &r->age_s) ||
+	    !maillog_skip(&s, ", delays=") || !skip_times(&s))
+		return false;
+	/* Postfix 3.11: the policy, not what was spoken. */
+	if (maillog_skip(&s, ", tls="))
+		take_word(&s);
+	if (!maillog_skip(&s, ", dsn=") || !take_enhanced(&s, r->enhanced) ||
 	    !maillog_skip(&s, ", status="))
 		return false;
 	r->status = take_word(&s);
@@ -116,15 +135,13 @@ static bool next_reading(struct maillog_span s, const char **at, struct reading 
 
 /* "host mx[addr] said: 550 ..." and the other ways in which smtp(8) names whom it spoke to. What
  * follows the peer is left in *text. */
-static bool take_named_peer(struct maillog_span *text, uint8_t addr[16])
+static bool take_named_peer(struct maillog_span *text, struct maillog_peer *peer)
 {
-	uint32_t port;
-
 	maillog_skip(text, "delivery temporarily suspended: ");
 	return (maillog_skip(text, "host ") || maillog_skip(text, "connect to ") ||
 		maillog_skip(text, "lost connection with ") ||
 		maillog_skip(text, "conversation with ")) &&
-	       maillog_take_peer(text, addr, &port);
+	       maillog_take_peer(text, peer);
 }
 
 /* Not to another host: a filter on loopback, a socket below the queue directory. */
@@ -149,12 +166,12 @@ bool maillog_is_refusal(struct maillog_span text)
 static enum maillog_fate without_relay(const struct reading *r, enum maillog_fate fate)
 {
 	struct maillog_span text = r->text;
-	uint8_t addr[16];
+	struct maillog_peer peer;
 
 	if (maillog_is_refusal(text))
 		return MAILLOG_REFUSED;
-	if (take_named_peer(&text, addr))
-		return is_at_home(addr) ? MAILLOG_NO_OUTCOME : fate;
+	if (take_named_peer(&text, &peer))
+		return is_at_home(peer.addr) ? MAILLOG_NO_OUTCOME : fate;
 	if (maillog_skip(&text, "User unknown in ") ||
 	    maillog_skip(&text, "mail transport unavailable") ||
 	    maillog_skip(&text, "unknown mail transport error"))
@@ -181,28 +198,58 @@ static enum maillog_fate fate_of(struct maillog_span program, const struct readi
 		return MAILLOG_NO_OUTCOME;
 	if (r->none)
 		return without_relay(r, fate);
-	return r->peer && !is_at_home(r->addr) ? fate : MAILLOG_NO_OUTCOME;
+	return r->peer && !is_at_home(r->relay.addr) ? fate : MAILLOG_NO_OUTCOME;
 }
 
-/* The reply's code stands at a place of its own, whatever the rest of the text is. */
-static void take_code(const struct reading *r, struct maillog_event *e)
+/* "550 no (in reply to RCPT TO command)": the end is Postfix's. */
+static void cut_command(struct maillog_span *text)
+{
+	const char *at = maillog_last(*text, " (in reply to ");
+
+	if (at && maillog_ends(*text, " command)"))
+		text->size = (size_t)(at - text->at);
+}
+
+/* Whom Postfix spoke to, or could not reach: what the text names where there is no relay. */
+static void take_host(const struct maillog_peer *peer, struct maillog_event *e)
+{
+	e->host = peer->host;
+	e->host_port = peer->port;
+	memcpy(e->dest, peer->addr, sizeof(e->dest));
+}
+
+/* A reply stands behind the name of its host, or is the whole text of a delivery. Its code stands
+ * at a place of its own, whatever the rest of the text is. */
+static void take_text(const struct reading *r, struct maillog_event *e)
 {
 	struct maillog_span text = r->text;
-	uint8_t addr[16];
-	uint64_t code;
+	struct maillog_peer peer;
 
 	e->text = r->text;
-	if (take_named_peer(&text, addr)) {
+	if (r->peer)
+		take_host(&r->relay, e);
+	if (take_named_peer(&text, &peer)) {
+		if (!r->peer)
+			take_host(&peer, e);
 		if (!maillog_skip(&text, " said: ") &&
 		    !maillog_skip(&text, " refused to talk to me: "))
 			return;
 	} else if (!r->peer) {
 		return;
 	}
-	if (text.size < 3 || !maillog_take_number(&text, 599, &code) || code < 200)
+	e->replied = delivery_report_is_code(text.at, text.size);
+	if (!e->replied)
 		return;
-	e->code = code;
-	e->text = (struct maillog_span){text.at - 3, text.size + 3};
+	cut_command(&text);
+	e->text = text;
+}
+
+/* All that an address could forge in its favour: an old age, a class that is nobody's failure. */
+static void take_details(const struct reading *r, struct maillog_event *e)
+{
+	e->age_s = r->age_s;
+	memcpy(e->enhanced, r->enhanced, sizeof(e->enhanced));
+	take_text(r, e);
 }
 
 /* An address as they are, not one that was made to be misread. */
@@ -257,7 +304,7 @@ static void take_successor(struct maillog_span program, const struct reading *r,
 		return;
 	}
 	at = maillog_last(text, queued);
-	if (!r->peer || !maillog_is_loopback(r->addr) || !at)
+	if (!r->peer || !maillog_is_loopback(r->relay.addr) || !at)
 		return;
 	if (!maillog_is(program, "smtp") && !maillog_is(program, "lmtp"))
 		return;
@@ -283,10 +330,8 @@ static const char *behind_quotes(struct maillog_span s)
  * it out: a delivery to another host of which the line does not show the outcome counts as bad. */
 static void not_good(struct maillog_span program, struct maillog_event *e)
 {
-	if (!maillog_is(program, "smtp") && !maillog_is(program, "error"))
-		return;
-	e->fate = MAILLOG_DEFERRED;
-	memset(e->enhanced, 0, sizeof(e->enhanced));
+	if (maillog_is(program, "smtp") || maillog_is(program, "error"))
+		e->fate = MAILLOG_DEFERRED;
 }
 
 void maillog_delivery(struct maillog_span program, struct maillog_span s, bool cut,
@@ -313,10 +358,9 @@ void maillog_delivery(struct maillog_span program, struct maillog_span s, bool c
 	if (readings == 0) {
 		e->rcpt = s;
 	} else {
-		memcpy(e->enhanced, worst.enhanced, sizeof(e->enhanced));
-		memcpy(e->dest, worst.addr, sizeof(e->dest));
-		take_code(&worst, e);
 		take_recipient((struct maillog_span){s.at, worst.begin - s.at}, &worst, e);
+		if (readings == 1 && !cut)
+			take_details(&worst, e);
 		if (readings == 1)
 			take_successor(program, &worst, e);
 	}

@@ -7,6 +7,7 @@
  * end of the line.
  */
 #include <string.h>
+#include "core/delivery_report.h"
 #include "maillog_event.h"
 
 /* msg_syslog.c cuts the text there. */
@@ -85,11 +86,16 @@ static void sasl(struct maillog_span s, struct maillog_event *e)
 /* "client=mx.example.com[192.0.2.1]:46572, sasl_method=..." */
 static void client(struct maillog_span s, struct maillog_event *e)
 {
+	struct maillog_peer peer;
+
 	if (!maillog_skip(&s, "client="))
 		return;
 	e->kind = MAILLOG_CLIENT;
-	if (maillog_take_peer(&s, e->client, &e->port))
-		sasl(s, e);
+	if (!maillog_take_peer(&s, &peer))
+		return;
+	memcpy(e->client, peer.addr, sizeof(e->client));
+	e->port = peer.port;
+	sasl(s, e);
 }
 
 /* "reject: header Subject: ... from local; from=<a@b> to=<c@d>: 5.7.1 Domain ...": the header and
@@ -170,6 +176,7 @@ void maillog_event(struct maillog_span ident, struct maillog_span text, struct m
 	struct maillog_span program;
 
 	memset(e, 0, sizeof(*e));
+	e->age_s = REPORT_AGE_UNKNOWN;
 	if (!take_ident(ident, &e->instance, &program))
 		return;
 	if (maillog_is(program, "master") && maillog_skip(&text, "daemon started ")) {

@@ -13,7 +13,9 @@
  *
  * and so may the text of a host that repeats it. Where a line can be read in several ways, the one
  * that is worst for the message's sender is taken. One of them is the truth, so an address cannot
- * make an outcome look better; a remote host that wants it worse can refuse the mail as well.
+ * make an outcome look better; a remote host that wants it worse can refuse the mail as well. Age,
+ * host, code and text of such a line, and of one that was cut, are not known: they decide whether
+ * an outcome counts.
  */
 #ifndef SMTPL_MAILLOG_EVENT_H
 #define SMTPL_MAILLOG_EVENT_H
@@ -60,9 +62,12 @@ struct maillog_event {
 	bool filtered;	/* taken by a server on loopback, which sent `other` */
 	struct maillog_span rcpt;
 	struct maillog_span orig; /* the recipient before it was redirected; at NULL: the same */
+	int64_t age_s;		  /* REPORT_AGE_UNKNOWN: not known */
+	struct maillog_span host; /* that answered, or did not: its name; empty: none */
 	uint8_t dest[16];
-	uint16_t code;
-	uint16_t enhanced[3];
+	uint32_t host_port;
+	uint16_t enhanced[3]; /* Postfix's own, or that of the reply */
+	bool replied;	      /* the text is a reply, from its code on */
 	struct maillog_span text;
 };
 
@@ -81,8 +86,14 @@ void maillog_delivery(struct maillog_span program, struct maillog_span text, boo
 /* Scanning: each takes from the front of a span what it names, or leaves it as it is. */
 bool maillog_skip(struct maillog_span *s, const char *word);
 bool maillog_take_id(struct maillog_span *s, struct maillog_span *id);
-/* "host[addr]", "host[addr]:port"; *addr zeroes when it is none, as in "host[private/x]". */
-bool maillog_take_peer(struct maillog_span *s, uint8_t addr[16], uint32_t *port);
+struct maillog_peer {
+	struct maillog_span host;
+	uint8_t addr[16]; /* zeroes: none, as in "host[private/x]" */
+	uint32_t port;	  /* 0: not known */
+};
+
+/* "host[addr]", "host[addr]:port" */
+bool maillog_take_peer(struct maillog_span *s, struct maillog_peer *peer);
 bool maillog_take_number(struct maillog_span *s, uint64_t max, uint64_t *number);
 bool maillog_is(struct maillog_span s, const char *word);
 bool maillog_ends(struct maillog_span s, const char *word);

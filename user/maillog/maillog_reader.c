@@ -160,7 +160,8 @@ static void handle(const struct maillog_reader *r, struct maillog_packet *t,
 	close_strings(t, r->relay_uid);
 	switch (t->kind) {
 	case MAILLOG_PUT_REPORT:
-		ops->record(arg, &t->record);
+		if (t->record.outcome < SMTP_OUTCOMES)
+			ops->record(arg, &t->record);
 		ops->position(arg, &t->position);
 		break;
 	case MAILLOG_PUT_POSITION:

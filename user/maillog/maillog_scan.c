@@ -130,25 +130,26 @@ static bool is_host(char c)
 	return (unsigned char)c > ' ' && !strchr("[](),<>\"\\", c);
 }
 
-bool maillog_take_peer(struct maillog_span *s, uint8_t addr[16], uint32_t *port)
+bool maillog_take_peer(struct maillog_span *s, struct maillog_peer *peer)
 {
+	struct maillog_peer taken = {.host = {s->at, run(*s, is_host)}};
 	struct maillog_span at = *s;
-	struct maillog_span after;
-	struct maillog_span inside;
+	struct maillog_span after, inside;
 	uint64_t number = 0;
 
-	advance(&at, run(at, is_host));
+	advance(&at, taken.host.size);
 	if (!maillog_skip(&at, "["))
 		return false;
 	inside = (struct maillog_span){at.at, run(at, is_host)};
 	advance(&at, inside.size);
 	if (!maillog_skip(&at, "]"))
 		return false;
-	parse_addr(inside, addr);
+	parse_addr(inside, taken.addr);
 	after = at;
 	if (maillog_skip(&after, ":") && maillog_take_number(&after, 65535, &number))
 		at = after;
-	*port = number;
+	taken.port = (uint32_t)number;
+	*peer = taken;
 	*s = at;
 	return true;
 }

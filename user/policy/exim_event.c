@@ -5,6 +5,7 @@
 #include "exim_event.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "base/clock.h"
 #include "policy_word.h"
@@ -18,7 +19,10 @@ struct event {
 	const char *orig;
 	const char *rcpt;
 	const char *text;
+	const char *host; /* its name */
+	uint64_t port;
 	bool has_relay;
+	bool has_host; /* its address */
 };
 
 static const struct {
@@ -74,6 +78,26 @@ static int take_id(struct delivery_report *r, const char *value)
 	return 0;
 }
 
+/* Without a connection it is -1. */
+static void take_port(struct event *e, const char *value)
+{
+	if (policy_word_number(value, UINT16_MAX, &e->port))
+		e->port = 0;
+}
+
+/* Exim calls "TLS1.3" what all others call "TLSv1.3". */
+static void take_tls(struct delivery_report *r, const char *value)
+{
+	static const char digits[] = "0123456789.";
+	const char *version = value + 3;
+
+	if (strncmp(value, "TLS", 3))
+		return;
+	version += *version == 'v';
+	if (*version && strlen(version) < 8 && !version[strspn(version, digits)])
+		snprintf(r->tls, sizeof(r->tls), "TLSv%s", version);
+}
+
 /* 0 or -EINVAL; unknown words are ignored. */
 static int take_word(struct delivery_report *r, struct event *e, const char *key, char *value)
 {
@@ -96,7 +120,13 @@ static int take_word(struct delivery_report *r, struct event *e, const char *key
 	else if (strcmp(key, "relay") == 0)
 		e->has_relay = account_uid_number(value, &r->relay_uid) == 0;
 	else if (strcmp(key, "host") == 0 || strcmp(key, "ip") == 0)
-		policy_word_ip(r->dest, value);
+		e->has_host = policy_word_ip(r->dest, value);
+	else if (strcmp(key, "hostport") == 0)
+		take_port(e, value);
+	else if (strcmp(key, "hostname64") == 0)
+		return take_base64(&e->host, value);
+	else if (strcmp(key, "tls") == 0)
+		take_tls(r, value);
 	else {
 		err = policy_word_submission(&r->submission, key, value);
 		return err == -ENOENT ? 0 : err;
@@ -126,11 +156,30 @@ static void finish_submission(struct submission *o, const struct event *e)
 		memcpy(o->forwarder, domain, sizeof(domain));
 }
 
+/* An older hook gives a port that is another host's where it gives no address. A host that has no
+ * name is called by its address. */
+static void finish_host(struct delivery_report *r, const struct event *e)
+{
+	if (e->has_host)
+		r->port = (uint16_t)e->port;
+	else
+		policy_word_ip(r->dest, e->host);
+	delivery_report_host(r, e->host, strlen(e->host));
+}
+
+static void finish_age(struct delivery_report *r)
+{
+	int64_t submitted_ns = exim_event_submitted_ns(r->id);
+
+	if (submitted_ns && r->wall_ns)
+		r->age_s = delivery_report_age((r->wall_ns - submitted_ns) / NS_PER_S);
+}
+
 int exim_event_parse(char *line, size_t length, uint32_t peer, struct delivery_report *record)
 {
 	struct delivery_report r = {
 		.mta = FEED_EXIM, .relay_uid = peer, .age_s = REPORT_AGE_UNKNOWN};
-	struct event e = {"", "", "", "", "", false};
+	struct event e = {.event = "", .proto = "", .orig = "", .rcpt = "", .text = "", .host = ""};
 	char *key, *value;
 
 	if (memchr(line, '\0', length))
@@ -147,6 +196,8 @@ int exim_event_parse(char *line, size_t length, uint32_t peer, struct delivery_r
 		r.relay_uid = peer;
 	policy_word_address(r.rcpt, e.rcpt);
 	finish_submission(&r.submission, &e);
+	finish_host(&r, &e);
+	finish_age(&r);
 	exim_event_reply(&r, e.text);
 	*record = r;
 	return 0;
@@ -169,76 +220,86 @@ int64_t exim_event_submitted_ns(const char *id)
 	return id[6] == '-' && seconds <= LAST_SECOND ? seconds * NS_PER_S : 0;
 }
 
-static bool is_digit(char c)
+/* Behind a quoted string, in which a backslash quotes one byte. */
+static const char *behind_quotes(const char *at)
 {
-	return c >= '0' && c <= '9';
-}
-
-static bool is_code(const char *at)
-{
-	return at[0] >= '2' && at[0] <= '5' && is_digit(at[1]) && is_digit(at[2]) &&
-	       (at[3] == ' ' || at[3] == '-' || at[3] == '\0');
-}
-
-/* Finds the reply in Exim's text: at its beginning, or behind ": ". The address of the command
- * before it may contain anything, so the last match counts. NULL: there is none. */
-static const char *find_code(const char *text)
-{
-	const char *found = NULL;
-	const char *at = text;
-
-	if (is_code(text))
-		return text;
-	while ((at = strstr(at, ": "))) {
-		at += 2;
-		if (is_code(at))
-			found = at;
-	}
-	return found;
-}
-
-/* Reads "5.1.1" that ends at a blank or the end. Returns its length, 0: there is none. */
-static size_t read_enhanced(const char *text, uint16_t enhanced[3])
-{
-	uint16_t number[3];
-	size_t at = 0;
-	int part;
-
-	for (part = 0; part < 3; part++) {
-		size_t digits = 0;
-
-		if (part && text[at++] != '.')
-			return 0;
-		for (number[part] = 0; is_digit(text[at]) && digits < 3; digits++)
-			number[part] = number[part] * 10 + (uint16_t)(text[at++] - '0');
-		if (!digits)
-			return 0;
-	}
-	if ((text[at] && text[at] != ' ') || (number[0] != 2 && number[0] != 4 && number[0] != 5))
-		return 0;
-	memcpy(enhanced, number, sizeof(number));
+	for (at++; *at && *at != '"'; at++)
+		if (at[0] == '\\' && at[1])
+			at++;
 	return at;
 }
 
-static void copy_text(char to[SMTPL_TEXT_SIZE], const char *text)
+/* Behind the address of the command that was answered, which may contain anything between quotes:
+ * "SMTP error from remote mail server after RCPT TO:<"x: 250 y"@b>: 550 no". */
+static const char *behind_address(const char *text)
 {
-	size_t i;
+	static const char after[] = "after ";
+	const char *command = strstr(text, after);
+	const char *end;
 
-	for (i = 0; i < SMTPL_TEXT_SIZE - 1 && text[i]; i++)
-		to[i] = text[i] == '\r' || text[i] == '\n' ? ' ' : text[i];
-	to[i] = '\0';
+	if (!command)
+		return text;
+	command += sizeof(after) - 1;
+	command += strncmp(command, "pipelined ", 10) ? 0 : 10;
+	if (strncmp(command, "MAIL FROM:<", 11) && strncmp(command, "RCPT TO:<", 9))
+		return text;
+	end = strchr(command, '<') + 1;
+	if (*end == '"')
+		end = behind_quotes(end);
+	end = strchr(end, '>');
+	return end ? end : text;
+}
+
+/* Finds the reply in Exim's text: at its beginning, or behind ": ". NULL: there is none. */
+static const char *find_code(const char *text)
+{
+	const char *at = text;
+
+	if (delivery_report_is_code(text, strlen(text)))
+		return text;
+	at = behind_address(text);
+	while ((at = strstr(at, ": "))) {
+		at += 2;
+		if (delivery_report_is_code(at, strlen(at)))
+			return at;
+	}
+	return NULL;
+}
+
+/* Behind the last reply of a message that it gives up after days. */
+static size_t length_without_end(const char *text)
+{
+	static const char end[] = ": retry timeout exceeded";
+	size_t length = strlen(text), size = sizeof(end) - 1;
+
+	return length > size && !strcmp(text + length - size, end) ? length - size : length;
+}
+
+/* Exim hands over a reply as it logs it: with a backslash and an n between its lines. */
+static size_t unescape(char *to, size_t room, const char *text, size_t length)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < length && size < room; i++) {
+		char c = text[i];
+
+		if (c == '\\' && i + 1 < length && strchr("nrt\\", text[i + 1]))
+			c = text[++i] == '\\' ? '\\' : ' ';
+		to[size++] = c;
+	}
+	return size;
 }
 
 void exim_event_reply(struct delivery_report *record, const char *text)
 {
 	const char *code = find_code(text);
+	char reply[2048]; /* more than a report's text can hold of it */
+	size_t size;
 
-	if (code) {
-		record->code =
-			(uint16_t)((code[0] - '0') * 100 + (code[1] - '0') * 10 + (code[2] - '0'));
-		text = code + 3 + (code[3] != '\0');
-		text += read_enhanced(text, record->enhanced);
-		text += *text == ' ';
+	if (!code) {
+		delivery_report_text(record, text, length_without_end(text));
+		return;
 	}
-	copy_text(record->text, text);
+	size = unescape(reply, sizeof(reply), code, length_without_end(code));
+	delivery_report_reply(record, reply, size);
 }

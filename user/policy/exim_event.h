@@ -4,16 +4,20 @@
  *
  *	exim event=msg:delivery id=1abc-... relay=EXIM_UID uid=N proto=local account=ACCOUNT
  *	     auth64= addr= port= to= toport= sender64= rcpt64= orig64= errno= text64= host=
- *	     hostport= transport= router= time=UNIX_TIME
+ *	     hostport= hostname64= tls= transport= router= time=UNIX_TIME
  *
- * The words may come in any order, and unknown ones are ignored. What they mean:
+ * The words may come in any order, and unknown ones are ignored, as are missing ones: an older hook
+ * has no hostname64 and tls. What they mean:
  *
  *	event	msg:delivery; msg:fail:delivery, msg:fail:internal; msg:rcpt:defer, msg:defer;
  *		refused (by smtplimit, at this server); all others are no outcome of a recipient:
  *		those of one host (msg:host:defer, msg:rcpt:host:defer) decide nothing yet
  *	uid	counts with a local proto alone: else it is the server's own
  *	orig64	the recipient before it was redirected
- *	host	of the reply, an IP address; ip= is the same
+ *	id	begins with the time when Exim received the message; with time it gives the age
+ *	host	that answered, or could not be asked: an IP address; ip= is the same. hostport and
+ *		hostname64 are its port and its name. A failure has the name alone
+ *	tls	"TLS1.3", of a connection under TLS; not with failures
  *	text64	of the reply, or why not; a code in it is noted, the event says the outcome
  */
 #ifndef SMTPL_EXIM_EVENT_H

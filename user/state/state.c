@@ -56,12 +56,19 @@ static const char later_sql[] =
 	" sender_domain TEXT, wall_ns INTEGER, delivered INTEGER, deferred INTEGER,"
 	" failed INTEGER, unknown INTEGER, refused INTEGER, bypass INTEGER,"
 	" PRIMARY KEY (kind, uid, domain, sender_domain)) WITHOUT ROWID;"
+	"CREATE TABLE IF NOT EXISTS seeds (id INTEGER PRIMARY KEY, seed INTEGER);"
 	"CREATE TABLE IF NOT EXISTS aside (uid INTEGER, domain TEXT, delivered INTEGER,"
 	" deferred INTEGER, failed INTEGER, unknown INTEGER, PRIMARY KEY (uid, domain))"
 	" WITHOUT ROWID;"
 	"CREATE TABLE IF NOT EXISTS feeds (uid INTEGER PRIMARY KEY, boot TEXT, wall_ns INTEGER,"
 	" boot_ns INTEGER, mta INTEGER, running INTEGER, told_ns INTEGER, changed_ns INTEGER" PIPELINE_FEED_STATS(
-		COLUMN_OF) ");";
+		COLUMN_OF) ");"
+			   "CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY, kind INTEGER, uid INTEGER,"
+			   " domain TEXT, own_domain TEXT, since_s INTEGER, until_s INTEGER, ended_s INTEGER,"
+			   " how INTEGER, bad INTEGER, min INTEGER, percent INTEGER, by_hand INTEGER,"
+			   " observed INTEGER, reason TEXT);"
+			   "CREATE INDEX IF NOT EXISTS history_account ON history (kind, uid, domain);"
+			   "CREATE INDEX IF NOT EXISTS history_since ON history (since_s);";
 #undef COLUMN_OF
 
 /* Text of an open that failed, when there is no connection to hold it. */

@@ -9,6 +9,9 @@
  * this boot. Calls return 0 or -errno and log nothing; state_error() has the text of the last
  * failure of this connection.
  *
+ * A put or a delete of a suspension is also noted in the history (state_history.h): put both into
+ * one transaction.
+ *
  * A suspension or an order is on the disk when its put, or the commit around it, has returned 0.
  * Anything else may lose the last seconds when the power fails, but never when the process crashes.
  * -ENOSPC: nothing of the transaction was kept, and the next one may work.
@@ -56,6 +59,8 @@ struct state_suspension {
 	char domain[SMTPL_DOMAIN_SIZE]; /* the account's own domain for the text, or "" */
 	char reason[256];
 	int64_t since_wall_s; /* Unix time of the start; set by reading, ignored by the put */
+	bool observed;	      /* mode = observe: nobody is refused, the put adds to the history
+			       * alone */
 };
 
 enum state_open {

@@ -39,6 +39,12 @@ enum state_statement {
 	STATE_SQL_EACH_FEED,
 	STATE_SQL_PUT_POSITION,
 	STATE_SQL_GET_POSITION,
+	STATE_SQL_REPLACE_HISTORY,
+	STATE_SQL_ADD_HISTORY,
+	STATE_SQL_END_HISTORY,
+	STATE_SQL_TRIM_HISTORY_ACCOUNT,
+	STATE_SQL_TRIM_HISTORY,
+	STATE_SQL_EACH_HISTORY,
 	STATE_STATEMENTS,
 };
 
@@ -52,6 +58,7 @@ struct state {
 	int failed; /* first failure in the open transaction */
 	uint64_t skipped;
 	uint64_t relay_count_puts;
+	uint64_t history_puts;
 	struct state_clock clock;
 	char error[1024];
 };
@@ -98,6 +105,11 @@ int64_t state_seconds(int64_t ns);
 
 /* A database that only an earlier version has opened for writing lacks some tables. */
 bool state_has_table(struct state *state, const char *name);
+
+/* state_history.c: what a put and a delete of a suspension add to the history. end: before the row
+ * of the suspension is deleted. */
+int state_history_begin(struct state *state, const struct state_suspension *s);
+int state_history_end(struct state *state, const struct account_id *account);
 
 /* state_window.c: a window as bytes. Times are as they are in the window; malloc'ed. */
 int state_window_pack(const struct window *window, unsigned char **bytes, size_t *size);

@@ -38,6 +38,23 @@ int state_put_generation(struct state *state, uint64_t generation)
 	return rc == SQLITE_DONE ? 0 : state_fail(state, rc, "noting the generation of the maps");
 }
 
+int state_get_seed(struct state *state, uint64_t *seed)
+{
+	sqlite3_stmt *statement;
+	int rc = sqlite3_exec(state->db, "INSERT OR IGNORE INTO seeds VALUES (1, random())", NULL,
+			      NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(state->db, "SELECT seed FROM seeds", -1, &statement, NULL);
+	if (rc != SQLITE_OK)
+		return state_fail(state, rc, "reading the seed of identities");
+	rc = sqlite3_step(statement);
+	if (rc == SQLITE_ROW)
+		*seed = sqlite3_column_int64(statement, 0);
+	sqlite3_finalize(statement);
+	return rc == SQLITE_ROW ? 0 : state_fail(state, rc, "reading the seed of identities");
+}
+
 int state_accept_counts(struct state *state)
 {
 	int rc = sqlite3_exec(

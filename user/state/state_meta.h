@@ -12,6 +12,10 @@
 int state_get_generation(struct state *state, uint64_t *generation);
 int state_put_generation(struct state *state, uint64_t generation);
 
+/* The random number behind identities that are saved and that strangers must not foresee; made by
+ * the first call. 0 or -errno. */
+int state_get_seed(struct state *state, uint64_t *seed);
+
 /* How long a call waits for another process that holds the database; then it is -EBUSY. */
 void state_set_busy_ms(struct state *state, int ms);
 

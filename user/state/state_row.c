@@ -14,6 +14,12 @@
 #define STAMP "boot, wall_ns, boot_ns"
 #define KEY   "kind, uid, domain"
 
+/* Also the order in which a row of the history is written and read. */
+#define HISTORY                                                                                    \
+	KEY ", own_domain, since_s, until_s, ended_s, how, bad, min, percent, by_hand, observed,"  \
+	    " reason"
+#define OF_ACCOUNT "(" KEY ") = (?1, ?2, ?3)"
+
 #define NAME_OF(name, text) ", " #name
 #define MARK_OF(name, text) ", ?"
 #define FEED_COLUMNS                                                                               \
@@ -92,6 +98,25 @@ static const char *const statement_sql[] = {
 	[STATE_SQL_PUT_POSITION] =
 		"INSERT OR REPLACE INTO positions (source, position) VALUES (?, ?)",
 	[STATE_SQL_GET_POSITION] = "SELECT position FROM positions WHERE source = ?",
+	/* An end is never before the start, also where the clock was set back. */
+	[STATE_SQL_REPLACE_HISTORY] =
+		"UPDATE history SET ended_s = max(since_s, ?5), how = ?6 WHERE " OF_ACCOUNT
+		" AND observed = ?4 AND ended_s > ?5",
+	[STATE_SQL_ADD_HISTORY] = "INSERT INTO history (" HISTORY
+				  ") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	/* The clock may have been set back: by boot time the suspension can be over all the same.
+	 */
+	[STATE_SQL_END_HISTORY] =
+		"UPDATE history SET ended_s = max(since_s, ?4), how = CASE WHEN EXISTS"
+		" (SELECT 1 FROM suspensions WHERE " OF_ACCOUNT " AND boot = ?5 AND until_ns <= ?6)"
+		" THEN ?7 ELSE ?8 END WHERE " OF_ACCOUNT " AND observed = 0 AND ended_s > ?4",
+	[STATE_SQL_TRIM_HISTORY_ACCOUNT] = "DELETE FROM history WHERE " OF_ACCOUNT
+					   " AND id <= (SELECT id FROM history WHERE " OF_ACCOUNT
+					   " ORDER BY id DESC LIMIT 1 OFFSET ?4)",
+	[STATE_SQL_TRIM_HISTORY] = "DELETE FROM history WHERE since_s < ?1 OR id <="
+				   " (SELECT id FROM history ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+	[STATE_SQL_EACH_HISTORY] = "SELECT " HISTORY " FROM history WHERE (?1 = 0 OR " OF_ACCOUNT
+				   ") AND since_s >= max(?4, ?5) ORDER BY since_s DESC, id DESC",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(*statement_sql) == STATE_STATEMENTS,
 	       "a statement without its SQL");

@@ -218,7 +218,11 @@ int state_put_suspension(struct state *state, const struct state_suspension *sus
 	struct state_row row;
 	int r;
 
-	r = state_clock_now(state, &now);
+	r = state_history_begin(state, suspension);
+	if (suspension->observed)
+		return r;
+	if (!r)
+		r = state_clock_now(state, &now);
 	if (!r)
 		r = state_row(state, STATE_SQL_PUT_SUSPENSION, &row);
 	if (r)
@@ -238,7 +242,9 @@ int state_put_suspension(struct state *state, const struct state_suspension *sus
 
 int state_delete_suspension(struct state *state, const struct account_id *account)
 {
-	return delete_row(state, STATE_SQL_DELETE_SUSPENSION, account, true);
+	int r = state_history_end(state, account);
+
+	return r ? r : delete_row(state, STATE_SQL_DELETE_SUSPENSION, account, true);
 }
 
 static bool get_suspension(struct state_row *row, const struct state_clock *now,
@@ -265,7 +271,7 @@ int state_each_suspension(struct state *state,
 			  int (*each)(void *arg, const struct state_suspension *suspension),
 			  void *arg)
 {
-	struct state_suspension suspension;
+	struct state_suspension suspension = {0};
 	struct state_clock now;
 	struct state_row row;
 	int r;

@@ -43,9 +43,9 @@ static void test_ranges(void **state)
 	} bad[] = {
 		{"one_remote", "101", "want a whole number from 0 to 100"},
 		{"one_remote", "", "want a whole number from 0 to 100"},
-		{"trouble_accounts", "1", "want 0 for off, or a whole number from 2 to 1000"},
-		{"trouble_accounts", "1001", "want 0 for off, or a whole number from 2 to 1000"},
-		{"trouble_accounts", "off", "want 0 for off, or a whole number from 2 to 1000"},
+		{"trouble_accounts", "1", "want 0 for off, or a whole number from 2 to 32"},
+		{"trouble_accounts", "33", "want 0 for off, or a whole number from 2 to 32"},
+		{"trouble_accounts", "off", "want 0 for off, or a whole number from 2 to 32"},
 		{"trouble_share", "0", "want a whole number from 1 to 100"},
 		{"trouble_share", "101", "want a whole number from 1 to 100"},
 		{"defer_grace", "61m",

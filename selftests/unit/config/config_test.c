@@ -143,7 +143,7 @@ static void test_every_key_of_limit(void **state)
 				    "set_aside = rate full ; both\n"
 				    "  greylist, no_answer\n"
 				    "one_remote = 100\n"
-				    "trouble_accounts = 1000\n"
+				    "trouble_accounts = 32\n"
 				    "trouble_share = 1\n"
 				    "defer_grace = 60m\n"
 				    "hard_recipients = 20\n"
@@ -154,7 +154,7 @@ static void test_every_key_of_limit(void **state)
 	assert_int_equal(c.rule.set_aside, 1u << REPLY_RATE | 1u << REPLY_FULL |
 						   1u << REPLY_GREYLIST | 1u << REPLY_NO_ANSWER);
 	assert_int_equal(c.rule.one_remote, 100);
-	assert_int_equal(c.rule.trouble_accounts, 1000);
+	assert_int_equal(c.rule.trouble_accounts, 32);
 	assert_int_equal(c.rule.trouble_share, 1);
 	assert_int_equal(c.rule.defer_grace_s, 3600);
 	assert_int_equal(c.rule.hard_recipients, 20);

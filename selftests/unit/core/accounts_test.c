@@ -38,9 +38,28 @@ static struct account *get_uid(struct accounts *t, uint32_t uid)
 
 static void fail_once(struct account *a, int64_t second)
 {
-	struct record r = {second, 0, 1, SMTP_FAILED};
+	const struct outcome o = {.outcome = SMTP_FAILED,
+				  .class = REPLY_UNEXPLAINED,
+				  .count = 1,
+				  .time_ns = second * NS_PER_S,
+				  .age_s = OUTCOME_AGE_UNKNOWN};
+	enum outcome_counted counted;
 
-	assert_int_equal(window_add(&a->window, &r, second, 3600), 0);
+	assert_int_equal(window_add(&a->window, &o, second, 3600, &counted), 0);
+}
+
+static void defer_once(struct account *a, int64_t second)
+{
+	const struct outcome o = {.outcome = SMTP_DEFERRED,
+				  .class = REPLY_FULL,
+				  .count = 1,
+				  .mail = 7,
+				  .rcpt = 8,
+				  .time_ns = second * NS_PER_S,
+				  .age_s = OUTCOME_AGE_UNKNOWN};
+	enum outcome_counted counted;
+
+	assert_int_equal(window_add(&a->window, &o, second, 3600, &counted), 0);
 }
 
 static int setup(void **state)
@@ -280,6 +299,41 @@ static void test_collect_stored(void **state)
 	assert_int_equal(accounts_collect(t, 4600, 3600, 64), 1);
 }
 
+/* A pending mail keeps its account for five days. */
+static void test_collect_pending(void **state)
+{
+	struct accounts *t = *state;
+	int64_t end = 1000 + WINDOW_PENDING_S;
+
+	defer_once(get_uid(t, 1), 1000);
+	assert_int_equal(accounts_collect(t, 1000 + 3600, 3600, 64), 0);
+	assert_int_equal(accounts_collect(t, end - 1, 3600, 64), 0);
+	assert_int_equal(accounts_collect(t, end, 3600, 64), 1);
+}
+
+/* Go through the whole table. */
+static size_t collect_all(struct accounts *t, int64_t now)
+{
+	size_t gone = 0;
+
+	for (int i = 0; i < 300; i++)
+		gone += accounts_collect(t, now, 3600, accounts_collect_budget(t));
+	return gone;
+}
+
+/* Not with very many accounts: a stranger who chooses domains must not fill the memory. Those with
+ * mail in their windows stay, however many there are. */
+static void test_collect_pending_bound(void **state)
+{
+	struct accounts *t = *state;
+
+	for (uint32_t uid = 1; uid <= ACCOUNTS_PENDING_MAX + 10; uid++)
+		defer_once(get_uid(t, uid), 1000);
+	assert_int_equal(collect_all(t, 1000 + 3599), 0);
+	assert_int_equal(collect_all(t, 1000 + 3600), 10);
+	assert_int_equal(accounts_count(t), ACCOUNTS_PENDING_MAX);
+}
+
 static void test_no_memory(void **state)
 {
 	struct account_id id = uid_id(7);
@@ -314,10 +368,20 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_identity),	TEST(test_longest_domain), TEST(test_own_domain),
-		TEST(test_many),	TEST(test_dirty),	   TEST(test_check_list),
-		TEST(test_check_moves), TEST(test_check_gap),	   TEST(test_check_budget),
-		TEST(test_collect),	TEST(test_collect_stored), TEST(test_no_memory),
+		TEST(test_identity),
+		TEST(test_longest_domain),
+		TEST(test_own_domain),
+		TEST(test_many),
+		TEST(test_dirty),
+		TEST(test_check_list),
+		TEST(test_check_moves),
+		TEST(test_check_gap),
+		TEST(test_check_budget),
+		TEST(test_collect),
+		TEST(test_collect_stored),
+		TEST(test_collect_pending),
+		TEST(test_collect_pending_bound),
+		TEST(test_no_memory),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -38,7 +38,7 @@ static int save_account(void *arg, const struct account *a)
 		assert_int_equal(window_restore_slot(&w, &slot), 0);
 	while ((m = window_mail(&a->window, m)))
 		assert_int_equal(window_restore_mail(&w, m), 0);
-	return pipeline_restore_window(s->to, &id, accounts_own_domain(a), &w);
+	return pipeline_restore_window(s->to, &id, accounts_own_domain(a), VERDICT_ENFORCE, &w);
 }
 
 static void test_save_and_restore(void **state)
@@ -104,8 +104,8 @@ static void test_restored_verdicts(void **state)
 
 	assert_int_equal(window_restore_slot(&one, &slot), 0);
 	assert_int_equal(window_restore_slot(&two, &slot), 0);
-	assert_int_equal(pipeline_restore_window(f->p, &alice, "", &one), 0);
-	assert_int_equal(pipeline_restore_window(f->p, &bob, "", &two), 0);
+	assert_int_equal(pipeline_restore_window(f->p, &alice, "", VERDICT_ENFORCE, &one), 0);
+	assert_int_equal(pipeline_restore_window(f->p, &bob, "", VERDICT_ENFORCE, &two), 0);
 	assert_true(window_empty(&one));
 	assert_int_equal(pipeline_suspend(f->p, &bob, (f->now - 5) * NS_PER_S), 0);
 	tick(f);

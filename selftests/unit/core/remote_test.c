@@ -13,6 +13,8 @@
 #include "core/remote.h"
 #include "core/remotes.h"
 
+#define SEED 0
+
 struct row {
 	const char *host;
 	const char *addr;
@@ -31,13 +33,18 @@ static void address(const char *text, uint8_t addr[16])
 	assert_int_equal(inet_pton(AF_INET6, mapped, addr), 1);
 }
 
-static uint32_t identify(const struct row *row, char name[REMOTE_NAME_SIZE])
+static uint32_t identify_seeded(uint64_t seed, const struct row *row, char name[REMOTE_NAME_SIZE])
 {
 	uint8_t addr[16];
 
 	address(row->addr, addr);
 	memset(name, 'x', REMOTE_NAME_SIZE);
-	return remote_identity(row->host, addr, row->rcpt, name);
+	return remote_identity(seed, row->host, addr, row->rcpt, name);
+}
+
+static uint32_t identify(const struct row *row, char name[REMOTE_NAME_SIZE])
+{
+	return identify_seeded(SEED, row, name);
 }
 
 static void check_rows(const struct row *rows, size_t count)
@@ -105,7 +112,7 @@ static void test_recipient(void **state)
 
 	(void)state;
 	CHECK_ROWS(rows);
-	assert_int_equal(remote_identity(NULL, NULL, NULL, name), 0);
+	assert_int_equal(remote_identity(SEED, NULL, NULL, NULL, name), 0);
 }
 
 static void test_no_host_name(void **state)
@@ -149,7 +156,7 @@ static void test_no_host_name(void **state)
 	check_rows(&(struct row){long_name + 249, "192.0.2.1", NULL, "192.0.2.0/24"}, 1);
 }
 
-/* One name is one identity, however it came about; the identity that is saved does not change. */
+/* With one seed, one name is one identity, however it came about and in every process. */
 static void test_identity(void **state)
 {
 	char name[REMOTE_NAME_SIZE];
@@ -166,6 +173,40 @@ static void test_identity(void **state)
 	assert_int_equal(google, 0x8def28dc);
 	/* Its hash would be REMOTES_ANYWHERE. */
 	assert_int_equal(identify(&(struct row){.host = "zgpjmodnb.com"}, name), 3);
+}
+
+/* Names that share an identity with one seed share none with the others: nobody can choose a name
+ * to meet another's identity. What is no remote stays none. */
+static void test_seed(void **state)
+{
+	enum { SEEDS = 1000 };
+	static const struct row rows[] = {
+		{.host = "mx.google.com"},
+		{.addr = "192.0.2.1"},
+		{.rcpt = "bob@partner.example"},
+	};
+	/* Both are 0x043f777c with the seed 0. */
+	static const struct row twins[] = {{.host = "shop369684.example"},
+					   {.host = "shop51165.example"}};
+	char name[REMOTE_NAME_SIZE];
+	size_t met = 0;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(identify_seeded(7, &rows[i], name),
+				 identify_seeded(7, &rows[i], name));
+		for (uint64_t seed = 1; seed <= SEEDS; seed++)
+			assert_int_not_equal(identify_seeded(seed, &rows[i], name),
+					     identify(&rows[i], name));
+	}
+	assert_int_equal(identify(&twins[0], name), identify(&twins[1], name));
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		met += identify_seeded(seed, &twins[0], name) ==
+		       identify_seeded(seed, &twins[1], name);
+		assert_int_equal(identify_seeded(seed, &(struct row){.host = "localhost"}, name),
+				 0);
+	}
+	assert_int_equal(met, 0);
 }
 
 static uint64_t chance(uint64_t *seed, uint64_t below)
@@ -194,14 +235,14 @@ static void test_any_bytes(void **state)
 		for (size_t i = 0; i < size; i++)
 			host[i] = alphabet[chance(&seed, letters)];
 		host[size] = '\0';
-		identity = remote_identity(host, NULL, NULL, name);
+		identity = remote_identity(SEED, host, NULL, NULL, name);
 		assert_int_equal(identity != 0, name[0] != '\0');
 		assert_int_not_equal(identity, REMOTES_ANYWHERE);
 		assert_int_equal(strspn(name, "abz019-_."), strlen(name));
 		if (!identity)
 			continue;
 		named++;
-		assert_int_equal(remote_identity(name, NULL, NULL, again), identity);
+		assert_int_equal(remote_identity(SEED, name, NULL, NULL, again), identity);
 		assert_string_equal(again, name);
 	}
 	assert_true(named > 1000);
@@ -212,7 +253,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_registered_domain), cmocka_unit_test(test_network),
 		cmocka_unit_test(test_recipient),	  cmocka_unit_test(test_no_host_name),
-		cmocka_unit_test(test_identity),	  cmocka_unit_test(test_any_bytes),
+		cmocka_unit_test(test_identity),	  cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_any_bytes),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -185,8 +185,15 @@ static struct remotes_figures model_figures(const struct model *m, uint32_t remo
 	return f;
 }
 
-static bool model_delivery_counts(const struct model *m, uint32_t remote, uint64_t account,
-				  int64_t now_s)
+static bool model_rare(const struct model *m, uint32_t remote, int64_t now_s)
+{
+	return model_accounts(m, remote, now_s, 86400) < 8 &&
+	       model_accounts(m, REMOTES_ANYWHERE, now_s, 86400) >= 64;
+}
+
+/* Of the account's hour there, which began with the first of them. */
+static unsigned int model_deliveries(const struct model *m, uint32_t remote, uint64_t account,
+				     int64_t now_s)
 {
 	int64_t hour_s = INT64_MIN / 2;
 	unsigned int deliveries = 0;
@@ -202,8 +209,23 @@ static bool model_delivery_counts(const struct model *m, uint32_t remote, uint64
 		}
 		deliveries++;
 	}
-	return now_s - hour_s >= 3600 || deliveries < 20 ||
-	       model_accounts(m, remote, now_s, 86400) >= 3;
+	return now_s - hour_s < 3600 ? deliveries : 0;
+}
+
+static bool model_delivery_counts(const struct model *m, uint32_t remote, uint64_t account,
+				  int64_t now_s)
+{
+	return model_deliveries(m, remote, account, now_s) < 20 || !model_rare(m, remote, now_s);
+}
+
+static uint32_t model_uncounted(const struct model *m, uint32_t remote, uint64_t account,
+				int64_t now_s)
+{
+	unsigned int deliveries = model_deliveries(m, remote, account, now_s);
+
+	if (deliveries <= 20 || !model_rare(m, remote, now_s))
+		return 0;
+	return deliveries - 20 < 235 ? deliveries - 20 : 235;
 }
 
 #endif

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * remotes_test.c - what accounts met at remotes: examples, boundaries of time and memory, floods,
- * and all of it against a list of everything (remotes_model.h).
+ * and all of it against a list of everything (remotes_model.h). Examples of rare remotes are in
+ * remotes_rare_test.c.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,8 +59,9 @@ static void test_nothing(void **state)
 	check_figures(r, GMAIL, T, FIGURES(0));
 	check_figures(r, REMOTES_ANYWHERE, 10, FIGURES(0));
 	assert_false(remotes_trouble(r, GMAIL, T, 1, 0));
-	assert_true(remotes_rare(r, GMAIL, T));
+	assert_false(remotes_rare(r, GMAIL, T));
 	assert_true(remotes_delivery_counts(r, GMAIL, 1, T));
+	assert_int_equal(remotes_uncounted(r, GMAIL, 1, T), 0);
 	remotes_meet(r, 0, 1, REMOTES_TROUBLE, T);
 	check_figures(r, 0, T, FIGURES(0));
 	assert_int_equal(remotes_lost(r), 0);
@@ -133,73 +135,12 @@ static void test_exactly_24_hours(void **state)
 {
 	struct remotes *r = *state;
 
-	for (uint64_t account = 1; account <= 3; account++) {
-		assert_true(remotes_rare(r, GMAIL, T));
+	for (uint64_t account = 1; account <= 3; account++)
 		remotes_meet(r, GMAIL, account, REMOTES_OTHER, T + account);
-	}
-	assert_false(remotes_rare(r, GMAIL, T + 3));
-	assert_false(remotes_rare(r, GMAIL, T + 86400));
 	check_figures(r, GMAIL, T + 86400, FIGURES(.accounts = 3));
-	assert_true(remotes_rare(r, GMAIL, T + 86401));
 	check_figures(r, GMAIL, T + 86401, FIGURES(.accounts = 2));
 	check_figures(r, GMAIL, T + 86402, FIGURES(.accounts = 1));
 	check_figures(r, GMAIL, T + 86403, FIGURES(0));
-}
-
-/* One delivery, as a caller does it. */
-static bool deliver(struct remotes *r, uint64_t account, int64_t now_s)
-{
-	bool counts = remotes_delivery_counts(r, GMAIL, account, now_s);
-
-	remotes_meet(r, GMAIL, account, REMOTES_DELIVERED, now_s);
-	return counts;
-}
-
-static void test_rare_deliveries(void **state)
-{
-	struct remotes *r = *state;
-
-	for (int i = 0; i < 20; i++)
-		assert_true(deliver(r, 1, T + i));
-	assert_false(deliver(r, 1, T + 20));
-	assert_false(deliver(r, 1, T + 3599));
-	assert_true(deliver(r, 2, T + 3599));
-	for (int i = 0; i < 20; i++)
-		assert_true(deliver(r, 1, T + 3600));
-	assert_false(deliver(r, 1, T + 3600));
-	/* The third account that writes there shows that others do. */
-	remotes_meet(r, GMAIL, 3, REMOTES_OTHER, T + 3601);
-	for (int i = 0; i < 50; i++)
-		assert_true(deliver(r, 1, T + 3601));
-	/* It is rare again: 20 and more have counted in this hour. */
-	remotes_meet(r, GMAIL, 1, REMOTES_OTHER, T + 3599 + 86400 - 10);
-	for (int i = 0; i < 20; i++)
-		assert_true(deliver(r, 1, T + 3599 + 86400 - 1));
-	assert_true(deliver(r, 1, T + 3599 + 86400 - 1));
-	assert_false(deliver(r, 1, T + 3599 + 86400));
-}
-
-static void test_never_more_than_40_count(void **state)
-{
-	struct remotes *r = *state;
-	uint64_t seed = 0x1234567;
-	int64_t now_s = T, counted[4096];
-	size_t count = 0, most = 0;
-
-	print_message("seed 0x%llx\n", (unsigned long long)seed);
-	while (count < 4096) {
-		size_t within = 0;
-
-		now_s += chance(&seed, 60) ? chance(&seed, 3) : chance(&seed, 3000);
-		if (!deliver(r, 1, now_s))
-			continue;
-		counted[count++] = now_s;
-		while (within < count && now_s - counted[count - 1 - within] < 3600)
-			within++;
-		if (within > most)
-			most = within;
-	}
-	assert_in_range(most, 20, 40);
 }
 
 /* Clocks of feeds differ by a little, and boot time may begin at 0. */
@@ -229,6 +170,7 @@ struct world {
 	int64_t step_s; /* at most, between two */
 	bool ties;	/* several within a second, and clocks that go back */
 	size_t steps;
+	uint64_t others; /* accounts besides, met anywhere every 25 hours */
 };
 
 /* Remote number i of the world; number 0 is REMOTES_ANYWHERE. */
@@ -249,12 +191,22 @@ static void check_remote(const struct remotes *r, const struct model *m, uint32_
 	struct remotes_figures f = model_figures(m, remote, now_s);
 
 	check_figures(r, remote, now_s, f);
-	assert_int_equal(remotes_rare(r, remote, now_s), f.accounts < 3);
+	assert_int_equal(remotes_rare(r, remote, now_s), model_rare(m, remote, now_s));
 	assert_int_equal(remotes_delivery_counts(r, remote, account, now_s),
 			 model_delivery_counts(m, remote, account, now_s));
+	assert_int_equal(remotes_uncounted(r, remote, account, now_s),
+			 model_uncounted(m, remote, account, now_s));
 	assert_int_equal(remotes_trouble(r, remote, now_s, 2, 40),
 			 f.bad >= 2 && 100 * f.bad >= 40 * f.tried);
 	assert_int_equal(remotes_lost(r), m->lost);
+}
+
+static void meet_others(struct remotes *r, struct model *m, uint64_t others, int64_t now_s)
+{
+	for (uint64_t account = 1000; account < 1000 + others; account++) {
+		remotes_meet(r, REMOTES_ANYWHERE, account, REMOTES_DELIVERED, now_s);
+		model_meet(m, REMOTES_ANYWHERE, account, REMOTES_DELIVERED, now_s);
+	}
 }
 
 static uint64_t run_world(const struct world *w)
@@ -263,7 +215,7 @@ static uint64_t run_world(const struct world *w)
 	static uint32_t remotes[64];
 	struct remotes *r = remotes_new(SEED);
 	uint64_t seed = w->seed;
-	int64_t now_s = T;
+	int64_t now_s = T, others_s = INT64_MIN / 2;
 
 	print_message("seed 0x%llx\n", (unsigned long long)seed);
 	assert_non_null(r);
@@ -279,6 +231,10 @@ static uint64_t run_world(const struct world *w)
 		int64_t at_s;
 
 		now_s += (w->ties ? 0 : 1) + chance(&seed, w->step_s);
+		if (now_s - others_s > 90000) {
+			others_s = now_s;
+			meet_others(r, &m, w->others, now_s);
+		}
 		at_s = now_s - (w->ties && !chance(&seed, 8) ? chance(&seed, 90) : 0);
 		met = met > REMOTES_OTHER ? REMOTES_DELIVERED : met;
 		remotes_meet(r, remote, account, met, at_s);
@@ -295,17 +251,19 @@ static void test_any_meetings(void **state)
 {
 	(void)state;
 	for (uint64_t i = 1; i <= 4; i++)
-		run_world(&(struct world){0x9e3779b97f4a7c15ull * i, 3, false, 12, 60, true, 1200});
-	run_world(&(struct world){0xfeedull, 3, false, 30, 6000, true, 800});
+		run_world(&(struct world){0x9e3779b97f4a7c15ull * i, 3, false, 12, 60, true, 1200,
+					  51 + i});
+	run_world(&(struct world){0xfeedull, 3, false, 30, 6000, true, 800, 64});
 }
 
 /* Few accounts, so that there are many deliveries of one within its hour. */
 static void test_any_deliveries(void **state)
 {
 	(void)state;
-	run_world(&(struct world){0xabcdefull, 2, false, 2, 20, true, 1500});
-	run_world(&(struct world){0xabcdeeull, 2, false, 3, 20, true, 1500});
-	run_world(&(struct world){0xabcdedull, 2, false, 2, 120, true, 1500});
+	run_world(&(struct world){0xabcdefull, 2, false, 2, 20, true, 1500, 64});
+	run_world(&(struct world){0xabcdeeull, 2, false, 9, 20, true, 1500, 64});
+	run_world(&(struct world){0xabcdedull, 2, false, 2, 120, true, 1500, 62});
+	run_world(&(struct world){0xabcdecull, 2, false, 1, 5, true, 2500, 64});
 }
 
 static void test_more_accounts_than_places(void **state)
@@ -316,12 +274,14 @@ static void test_more_accounts_than_places(void **state)
 				  .one_set = true,
 				  .accounts = 45,
 				  .step_s = 50,
-				  .steps = 1000});
+				  .steps = 1000,
+				  .others = 64});
 }
 
 static void test_more_remotes_than_rows(void **state)
 {
-	struct world w = {.remotes = 24, .one_set = true, .accounts = 3, .steps = 700};
+	struct world w = {
+		.remotes = 24, .one_set = true, .accounts = 3, .steps = 700, .others = 64};
 
 	(void)state;
 	w.seed = 0xcafe1ull;
@@ -376,7 +336,11 @@ static void test_flood_of_two(void **state)
 	remotes_meet(r, 7, 1, REMOTES_TROUBLE, T + 86399);
 	assert_int_equal(remotes_lost(r), lost + 1);
 	check_figures(r, 7, T + 86399, FIGURES(0));
+	for (uint64_t account = 1; account <= 64; account++)
+		remotes_meet(r, REMOTES_ANYWHERE, account, REMOTES_DELIVERED, T + 86399);
+	assert_true(remotes_rare(r, 7, T + 86399));
 	assert_true(remotes_delivery_counts(r, 7, 1, T + 86399));
+	assert_int_equal(remotes_uncounted(r, 7, 1, T + 86399), 0);
 	remotes_meet(r, 7, 1, REMOTES_TROUBLE, T + 86400);
 	assert_int_equal(remotes_lost(r), lost + 1);
 	check_figures(r, 7, T + 86400, FIGURES(.bad = 1, .tried = 1, .accounts = 1));
@@ -470,8 +434,6 @@ int main(void)
 		TEST(test_trouble),
 		TEST(test_exactly_30_minutes),
 		TEST(test_exactly_24_hours),
-		TEST(test_rare_deliveries),
-		TEST(test_never_more_than_40_count),
 		TEST(test_time_goes_back),
 		cmocka_unit_test(test_any_meetings),
 		cmocka_unit_test(test_any_deliveries),

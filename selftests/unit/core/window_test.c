@@ -1,55 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * window_test.c - the window at its borders, and against a naive model that keeps a list of all
- * mails. Random histories have fixed seeds, which are printed.
+ * window_test.c - examples of the window: where a mail is dated, what a later outcome does to it,
+ * which pending mails are remembered, and the window's bounds.
  */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
-#include <errno.h>
-#include <string.h>
-#include "../base/nomem.h"
-#include "core/window.h"
+#include "window_fixture.h"
 
-#define HOUR 3600
-
-static void add(struct window *w, int64_t second, uint64_t mail, uint32_t count,
-		enum smtp_outcome outcome)
-{
-	struct record r = {second, mail, count, outcome};
-
-	assert_int_equal(window_add(w, &r, second, HOUR), 0);
-}
-
-static void assert_counts(const struct window *w, uint64_t delivered, uint64_t deferred,
-			  uint64_t failed)
-{
-	struct window_counts c = window_counts(w);
-
-	assert_int_equal(c.delivered, delivered);
-	assert_int_equal(c.deferred, deferred);
-	assert_int_equal(c.failed, failed);
-}
+/* ---- seconds ---- */
 
 static void test_seconds(void **state)
 {
 	struct window w = {0};
 
 	(void)state;
-	add(&w, 1000, 0, 3, SMTP_FAILED);
-	assert_int_equal(window_next_change(&w, HOUR), 4600);
-	window_slide(&w, 4599, HOUR);
+	add_many(&w, 5000, 3, SMTP_FAILED);
+	assert_int_equal(window_next_change(&w, HOUR), 8600);
+	window_slide(&w, 8599, HOUR);
 	assert_counts(&w, 0, 0, 3);
-	window_slide(&w, 4600, HOUR);
+	window_slide(&w, 8600, HOUR);
 	assert_counts(&w, 0, 0, 0);
 	assert_int_equal(window_bytes(&w), 0);
 	assert_int_equal(window_next_change(&w, HOUR), INT64_MAX);
 }
 
-/* A record that comes late, 3599, 3600 and 3601 seconds after its own second. */
-static void test_late_records(void **state)
+/* A mail that was first tried 3599, 3600 and 3601 seconds ago, or an outcome that comes so late. */
+static void test_border(void **state)
 {
 	static const struct {
 		int64_t age;
@@ -58,11 +37,15 @@ static void test_late_records(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct record r = {5000 - rows[i].age, 0, 1, SMTP_DELIVERED};
+		const struct outcome late = outcome_at(5000 - rows[i].age, 0, SMTP_DELIVERED);
+		enum outcome_counted want = rows[i].counted ? COUNTED_MAIL : COUNTED_OLD, is;
 		struct window w = {0};
 
-		assert_int_equal(window_add(&w, &r, 5000, HOUR), 0);
+		assert_int_equal(window_add(&w, &late, 5000, HOUR, &is), 0);
+		assert_int_equal(is, want);
 		assert_counts(&w, rows[i].counted, 0, 0);
+		assert_int_equal(add_aged(&w, 5000, rows[i].age, 7, SMTP_FAILED), want);
+		assert_counts(&w, rows[i].counted, 0, rows[i].counted);
 		window_clear(&w);
 	}
 }
@@ -74,11 +57,8 @@ static void test_out_of_order(void **state)
 	struct window w = {0};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
-		struct record r = {seconds[i], 0, 1, SMTP_DELIVERED};
-
-		assert_int_equal(window_add(&w, &r, 1005, HOUR), 0);
-	}
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++)
+		add_aged(&w, 1005, 1005 - seconds[i], 0, SMTP_DELIVERED);
 	for (size_t i = 0; i < 5; i++) {
 		assert_true(window_slot(&w, i, &slot));
 		assert_int_equal(slot.second, 1001 + i);
@@ -88,357 +68,363 @@ static void test_out_of_order(void **state)
 	window_clear(&w);
 }
 
-static void test_retries(void **state)
-{
-	struct window w = {0};
-
-	(void)state;
-	add(&w, 100, 7, 1, SMTP_DEFERRED);
-	add(&w, 400, 7, 1, SMTP_DEFERRED);
-	add(&w, 900, 7, 1, SMTP_DEFERRED);
-	assert_counts(&w, 0, 1, 0);
-	/* It is where the latest try was. */
-	window_slide(&w, 900 + 3599, HOUR);
-	assert_counts(&w, 0, 1, 0);
-	window_slide(&w, 900 + 3600, HOUR);
-	assert_counts(&w, 0, 0, 0);
-	/* Forgotten: the next deferral is a new mail. */
-	add(&w, 4501, 7, 1, SMTP_DEFERRED);
-	assert_counts(&w, 0, 1, 0);
-	window_clear(&w);
-}
-
-static void test_late_retry_moves_nothing(void **state)
-{
-	struct record late = {150, 7, 1, SMTP_DEFERRED};
-	struct window w = {0};
-
-	(void)state;
-	add(&w, 200, 7, 1, SMTP_DEFERRED);
-	assert_int_equal(window_add(&w, &late, 200, HOUR), 0);
-	assert_counts(&w, 0, 1, 0);
-	window_slide(&w, 200 + 3599, HOUR);
-	assert_counts(&w, 0, 1, 0);
-	window_clear(&w);
-}
-
-static void test_greylisting(void **state)
-{
-	struct window w = {0};
-
-	(void)state;
-	add(&w, 100, 7, 1, SMTP_DEFERRED);
-	add(&w, 400, 7, 1, SMTP_DELIVERED);
-	assert_counts(&w, 1, 0, 0);
-	/* Closed: another delivery and another deferral are mails of their own. */
-	add(&w, 500, 7, 1, SMTP_DELIVERED);
-	assert_counts(&w, 2, 0, 0);
-	add(&w, 600, 7, 1, SMTP_DEFERRED);
-	assert_counts(&w, 2, 1, 0);
-	add(&w, 700, 7, 1, SMTP_FAILED);
-	assert_counts(&w, 2, 0, 1);
-	/* The mail counts where it ended. */
-	window_slide(&w, 100 + 3600, HOUR);
-	assert_counts(&w, 2, 0, 1);
-	window_clear(&w);
-}
-
-static void test_ignored(void **state)
-{
-	struct window w = {0};
-
-	(void)state;
-	add(&w, 100, 0, 5, SMTP_UNKNOWN);
-	add(&w, 100, 0, 5, SMTP_OUTCOME_NONE);
-	add(&w, 100, 0, 0, SMTP_FAILED);
-	assert_int_equal(window_bytes(&w), 0);
-	add(&w, 100, 9, 5, SMTP_DELIVERED); /* a known mail is one */
-	assert_counts(&w, 1, 0, 0);
-	window_clear(&w);
-}
-
 static void test_saturates(void **state)
 {
 	struct window w = {0};
 
 	(void)state;
-	add(&w, 100, 0, UINT32_MAX, SMTP_FAILED);
-	add(&w, 100, 0, UINT32_MAX, SMTP_FAILED);
+	add_many(&w, 100, UINT32_MAX, SMTP_FAILED);
+	add_many(&w, 100, UINT32_MAX, SMTP_FAILED);
 	assert_counts(&w, 0, 0, UINT32_MAX);
 	window_slide(&w, 100 + HOUR, HOUR);
 	assert_counts(&w, 0, 0, 0);
 }
 
-static void test_pending_bound(void **state)
+static void test_known_mail_is_one(void **state)
+{
+	struct outcome o = outcome_at(100, 9, SMTP_DELIVERED);
+	struct window w = {0};
+
+	(void)state;
+	o.count = 5;
+	assert_int_equal(take(&w, &o), COUNTED_MAIL);
+	assert_counts(&w, 1, 0, 0);
+	assert_int_equal(entries(&w), 0); /* a delivery is a number alone */
+	window_clear(&w);
+}
+
+/* ---- dates ---- */
+
+/* A newsletter of 1,000 mails, five of them deferred and tried again each half hour, nothing else
+ * sent: the five leave the window with the thousand. */
+static void test_newsletter(void **state)
 {
 	struct window w = {0};
 
 	(void)state;
-	for (uint64_t mail = 1; mail <= WINDOW_PENDING_MAX + 1; mail++)
-		add(&w, 1000 + mail / 4, mail, 1, SMTP_DEFERRED);
-	assert_counts(&w, 0, WINDOW_PENDING_MAX + 1, 0);
-	/* The oldest was forgotten and stays as it is; the second oldest is known. */
-	add(&w, 3000, 1, 1, SMTP_DELIVERED);
-	assert_counts(&w, 1, WINDOW_PENDING_MAX + 1, 0);
-	add(&w, 3000, 2, 1, SMTP_DELIVERED);
-	assert_counts(&w, 2, WINDOW_PENDING_MAX, 0);
-	assert_true(window_bytes(&w) <= WINDOW_PENDING_MAX * 24 + 2048 * 24);
-	window_slide(&w, 3000 + HOUR, HOUR);
+	for (int i = 0; i < 995; i++)
+		add(&w, 1000 + i / 4, 0, SMTP_DELIVERED);
+	for (uint64_t mail = 1; mail <= 5; mail++)
+		add(&w, 1100, mail, SMTP_DEFERRED);
+	for (uint64_t mail = 1; mail <= 5; mail++)
+		assert_int_equal(add(&w, 2900, mail, SMTP_DEFERRED), COUNTED_RETRY);
+	assert_counts(&w, 995, 5, 0);
+	for (uint64_t mail = 1; mail <= 5; mail++)
+		assert_int_equal(add(&w, 4700, mail, SMTP_DEFERRED), COUNTED_OLD);
+	assert_counts(&w, 591, 0, 0); /* of 1101 and later */
+	window_slide(&w, 4900, HOUR);
+	assert_counts(&w, 0, 0, 0);
+	assert_int_equal(entries_inside(&w), 0);
+	/* Still pending, so that no retry of these days is taken for a new mail. */
+	assert_int_equal(entries(&w), 5);
+	for (int64_t second = 6500; second < 4 * 86400; second += 1800)
+		assert_int_equal(add(&w, second, 1, SMTP_DEFERRED), COUNTED_OLD);
+	for (uint64_t mail = 1; mail <= 5; mail++)
+		assert_int_equal(add(&w, 4 * 86400, mail, SMTP_FAILED), COUNTED_OLD);
+	assert_true(window_empty(&w));
 	assert_int_equal(window_bytes(&w), 0);
 }
 
-/* The oldest is by its second, not by its arrival. */
-static void test_pending_bound_late(void **state)
+static void test_end_counts_at_the_first_date(void **state)
 {
-	struct record late = {999, WINDOW_PENDING_MAX, 1, SMTP_DEFERRED};
-	struct window w = {0};
-
-	(void)state;
-	for (uint64_t mail = 1; mail < WINDOW_PENDING_MAX; mail++)
-		add(&w, 1000 + mail / 4, mail, 1, SMTP_DEFERRED);
-	assert_int_equal(window_add(&w, &late, 3000, HOUR), 0);
-	add(&w, 3000, WINDOW_PENDING_MAX + 1, 1, SMTP_DEFERRED);
-	add(&w, 3000, 1, 1, SMTP_DELIVERED);
-	assert_counts(&w, 1, WINDOW_PENDING_MAX, 0);
-	add(&w, 3000, late.mail, 1, SMTP_DELIVERED);
-	assert_counts(&w, 2, WINDOW_PENDING_MAX, 0);
-	window_clear(&w);
-}
-
-static void test_memory_shrinks(void **state)
-{
-	struct window w = {0};
-
-	(void)state;
-	for (int64_t s = 1; s <= 3000; s++)
-		add(&w, s, s, 1, SMTP_DEFERRED);
-	assert_true(window_bytes(&w) > 100000);
-	for (int64_t s = 1; s <= 2995; s++)
-		add(&w, 3000, s, 1, SMTP_FAILED);
-	assert_counts(&w, 0, 5, 2995);
-	for (int64_t now = 3001; now <= 2999 + HOUR; now++)
-		window_slide(&w, now, HOUR);
-	assert_counts(&w, 0, 1, 2995);
-	assert_true(window_bytes(&w) < 1000);
-	window_clear(&w);
-}
-
-/* ---- against the model ---- */
-
-#define MODEL_MAX 6000
-
-struct model_mail {
-	int64_t second;
-	uint64_t mail; /* of a pending one; else 0 */
-	enum smtp_outcome outcome;
-};
-
-struct model {
-	struct model_mail mails[MODEL_MAX];
-	size_t used;
-};
-
-static void model_slide(struct model *m, int64_t now, int64_t length)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < m->used; i++)
-		if (m->mails[i].second > now - length)
-			m->mails[kept++] = m->mails[i];
-	m->used = kept;
-}
-
-static void model_add(struct model *m, const struct record *r, int64_t now, int64_t length)
-{
-	if (r->outcome == SMTP_UNKNOWN || r->second <= now - length)
-		return;
-	for (size_t i = 0; r->mail && i < m->used; i++) {
-		struct model_mail *known = &m->mails[i];
-
-		if (known->mail != r->mail)
-			continue;
-		if (r->outcome != SMTP_DEFERRED)
-			*known = (struct model_mail){r->second, 0, r->outcome};
-		else if (r->second > known->second)
-			known->second = r->second;
-		return;
-	}
-	for (uint32_t i = 0; i < r->count; i++) {
-		assert_true(m->used < MODEL_MAX);
-		m->mails[m->used++] = (struct model_mail){
-			r->second, r->outcome == SMTP_DEFERRED ? r->mail : 0, r->outcome};
-	}
-}
-
-static struct window_counts model_counts(const struct model *m)
-{
-	struct window_counts c = {0};
-
-	for (size_t i = 0; i < m->used; i++) {
-		c.delivered += m->mails[i].outcome == SMTP_DELIVERED;
-		c.deferred += m->mails[i].outcome == SMTP_DEFERRED;
-		c.failed += m->mails[i].outcome == SMTP_FAILED;
-	}
-	return c;
-}
-
-static uint64_t random_next(uint64_t *seed)
-{
-	*seed ^= *seed << 13;
-	*seed ^= *seed >> 7;
-	return *seed ^= *seed << 17;
-}
-
-static struct record random_record(uint64_t *seed, int64_t now)
-{
-	struct record r = {.second = now, .count = 1};
-
-	r.outcome = SMTP_DELIVERED + random_next(seed) % 4;
-	if (random_next(seed) % 8 == 0)
-		r.second -= random_next(seed) % 100;
-	if (random_next(seed) % 4 != 0)
-		r.mail = 1 + random_next(seed) % 60;
-	else
-		r.count = 1 + random_next(seed) % 3;
-	return r;
-}
-
-/* The copy made by saving and restoring. */
-static void copy(const struct window *from, struct window *to)
-{
-	struct window_pending pending;
 	struct window_slot slot;
-	size_t cursor = 0;
+	struct window w = {0};
 
-	for (size_t i = 0; window_slot(from, i, &slot); i++)
-		assert_int_equal(window_restore_slot(to, &slot), 0);
-	while (window_pending(from, &cursor, &pending))
-		assert_int_equal(window_restore_pending(to, &pending), 0);
-}
-
-static void assert_same(const struct window *w, const struct model *m)
-{
-	struct window_counts c = model_counts(m);
-
-	assert_counts(w, c.delivered, c.deferred, c.failed);
-}
-
-static void history(uint64_t seed)
-{
-	static struct model m;
-	int64_t length = 1 + random_next(&seed) % 200, now = 1000;
-	struct window w = {0}, restored = {0};
-
-	m.used = 0;
-	for (int step = 0; step < 1500; step++) {
-		struct record r;
-
-		now += random_next(&seed) % 3 ? 0 : random_next(&seed) % (length / 8 + 2);
-		r = random_record(&seed, now);
-		model_slide(&m, now, length);
-		model_add(&m, &r, now, length);
-		assert_int_equal(window_add(&w, &r, now, length), 0);
-		window_slide(&w, now, length);
-		assert_same(&w, &m);
-		if (step % 100 == 99) {
-			copy(&w, &restored);
-			window_clear(&w);
-			w = restored;
-			restored = (struct window){0};
-			assert_same(&w, &m);
-		}
-		if (step % 200 == 150) { /* a reload made it longer or shorter */
-			length = 1 + random_next(&seed) % 200;
-			model_slide(&m, now, length);
-			window_slide(&w, now, length);
-			assert_same(&w, &m);
-		}
-	}
+	(void)state;
+	add(&w, 1000, 1, SMTP_DEFERRED);
+	add(&w, 1000, 2, SMTP_DEFERRED);
+	assert_int_equal(add(&w, 2800, 1, SMTP_DELIVERED), COUNTED_RETRY);
+	assert_int_equal(add(&w, 3000, 2, SMTP_FAILED), COUNTED_RETRY);
+	assert_counts(&w, 1, 0, 1);
+	assert_true(window_slot(&w, 0, &slot));
+	assert_int_equal(slot.second, 1000);
+	assert_false(window_slot(&w, 1, &slot));
+	/* Closed: what comes now is another mail. */
+	assert_int_equal(add(&w, 3100, 1, SMTP_DELIVERED), COUNTED_MAIL);
+	assert_counts(&w, 2, 0, 1);
+	window_slide(&w, 4600, HOUR);
+	assert_counts(&w, 1, 0, 0);
 	window_clear(&w);
 }
 
-static void test_random_histories(void **state)
+/* The server says when the message came; five that give up in one queue run count nowhere. */
+static void test_giving_up_changes_no_window(void **state)
 {
+	struct window w = {0};
+
 	(void)state;
-	print_message("# seeds 1..150\n");
-	for (uint64_t seed = 1; seed <= 150; seed++)
-		history(seed * 0x9e3779b97f4a7c15ull);
+	for (uint64_t mail = 1; mail <= 5; mail++)
+		assert_int_equal(add_aged(&w, 400000, 4 * 86400, mail, SMTP_FAILED), COUNTED_OLD);
+	assert_true(window_empty(&w));
+	/* Also of a mail of which nothing was known, and of a pending one. */
+	assert_int_equal(add_aged(&w, 400000, 7200, 6, SMTP_DEFERRED), COUNTED_OLD);
+	assert_counts(&w, 0, 0, 0);
+	assert_int_equal(entries(&w), 1);
+	assert_int_equal(add(&w, 400100, 6, SMTP_FAILED), COUNTED_OLD);
+	assert_true(window_empty(&w));
 }
 
-/* ---- damage and want ---- */
+/* The age says that another message of the same sender and recipient is on its way. */
+static void test_younger_message(void **state)
+{
+	struct window w = {0};
+
+	(void)state;
+	add_aged(&w, 1000, 0, 1, SMTP_DEFERRED);
+	/* Whole seconds, each rounded, are the same message. */
+	assert_int_equal(add_aged(&w, 1500, 498, 1, SMTP_DEFERRED), COUNTED_RETRY);
+	assert_counts(&w, 0, 1, 0);
+	/* Pending and inside, it is one mail for both of them. */
+	assert_int_equal(add_aged(&w, 1600, 0, 1, SMTP_DEFERRED), COUNTED_RETRY);
+	assert_counts(&w, 0, 1, 0);
+	assert_int_equal(add_aged(&w, 1700, 100, 1, SMTP_FAILED), COUNTED_RETRY);
+	window_slide(&w, 1599 + HOUR, HOUR);
+	assert_counts(&w, 0, 0, 1);
+	window_slide(&w, 1600 + HOUR, HOUR);
+	assert_counts(&w, 0, 0, 0);
+	window_clear(&w);
+}
+
+/* Without an age it may be the old one; with one, the younger message is judged. */
+static void test_younger_than_before_the_window(void **state)
+{
+	struct window w = {0};
+
+	(void)state;
+	add(&w, 1000, 1, SMTP_DEFERRED);
+	assert_int_equal(add(&w, 9000, 1, SMTP_DEFERRED), COUNTED_OLD);
+	assert_counts(&w, 0, 0, 0);
+	assert_int_equal(add_aged(&w, 9100, 8098, 1, SMTP_DEFERRED), COUNTED_OLD);
+	assert_int_equal(add_aged(&w, 9200, 10, 1, SMTP_DEFERRED), COUNTED_MAIL);
+	assert_counts(&w, 0, 1, 0);
+	assert_int_equal(entries(&w), 1);
+	window_slide(&w, 9190 + HOUR - 1, HOUR);
+	assert_counts(&w, 0, 1, 0);
+	window_slide(&w, 9190 + HOUR, HOUR);
+	/* Another: its end is judged as well. */
+	assert_int_equal(add_aged(&w, 20000, 10, 1, SMTP_FAILED), COUNTED_RETRY);
+	assert_counts(&w, 0, 0, 1);
+	window_clear(&w);
+}
+
+/* An example with seconds before the boot. */
+static void test_before_the_boot(void **state)
+{
+	struct window w = {0};
+
+	(void)state;
+	add_aged(&w, 100, 3000, 1, SMTP_DEFERRED);
+	assert_counts(&w, 0, 1, 0);
+	window_slide(&w, 699, HOUR);
+	assert_counts(&w, 0, 1, 0);
+	window_slide(&w, 700, HOUR);
+	assert_counts(&w, 0, 0, 0);
+	assert_int_equal(entries(&w), 1);
+	window_clear(&w);
+}
+
+/* ---- entries ---- */
+
+static void test_same_recipient(void **state)
+{
+	struct outcome o = outcome_at(1000, 1, SMTP_FAILED);
+	struct window w = {0};
+
+	(void)state;
+	assert_int_equal(take(&w, &o), COUNTED_MAIL);
+	o.mail = 2;
+	assert_int_equal(take(&w, &o), COUNTED_SAME_RECIPIENT);
+	o.outcome = SMTP_DEFERRED;
+	o.mail = 3;
+	assert_int_equal(take(&w, &o), COUNTED_SAME_RECIPIENT);
+	o.outcome = SMTP_DELIVERED;
+	o.mail = 4;
+	assert_int_equal(take(&w, &o), COUNTED_MAIL);
+	/* Each is in the counts; the tally counts the address. */
+	assert_counts(&w, 1, 1, 2);
+	/* A pending mail of before the window is no failure in it. */
+	o.outcome = SMTP_FAILED;
+	o.mail = 5;
+	o.time_ns = (1000 + HOUR) * NS_PER_S;
+	assert_int_equal(take(&w, &o), COUNTED_MAIL);
+	window_clear(&w);
+}
+
+/* A retry says what is to be known now, and its trouble is not yet excused. */
+static void test_retry_says_more(void **state)
+{
+	struct outcome o = outcome_at(1000, 1, SMTP_DEFERRED);
+	struct window_mail *m;
+	struct window w = {0};
+
+	(void)state;
+	o.class = REPLY_GREYLIST;
+	o.remote = 5;
+	take(&w, &o);
+	m = window_mail_inside(&w, NULL);
+	assert_int_equal(m->class, REPLY_GREYLIST);
+	assert_int_equal(m->remote, 5);
+	assert_int_equal(m->rcpt, NAMES(1));
+	m->flags |= WINDOW_MAIL_EXCUSED;
+	o.class = REPLY_FULL;
+	o.remote = 6;
+	o.time_ns += 60 * NS_PER_S;
+	take(&w, &o);
+	m = window_mail_inside(&w, NULL);
+	assert_int_equal(m->class, REPLY_FULL);
+	assert_int_equal(m->remote, 6);
+	assert_int_equal(m->flags, 0);
+	assert_int_equal(m->second, 1000);
+	window_clear(&w);
+}
+
+static void test_release(void **state)
+{
+	struct window w = {0};
+
+	(void)state;
+	add(&w, 1000, 0, SMTP_DELIVERED);
+	add(&w, 1000, 1, SMTP_DEFERRED);
+	add(&w, 1001, 2, SMTP_DEFERRED);
+	add(&w, 1001, 3, SMTP_FAILED);
+	window_release(&w);
+	assert_counts(&w, 0, 0, 0);
+	assert_int_equal(entries(&w), 2);
+	assert_int_equal(entries_inside(&w), 0);
+	assert_false(window_empty(&w));
+	assert_int_equal(add(&w, 1100, 1, SMTP_DEFERRED), COUNTED_OLD);
+	assert_int_equal(add(&w, 1100, 2, SMTP_FAILED), COUNTED_OLD);
+	assert_counts(&w, 0, 0, 0);
+	assert_int_equal(entries(&w), 1);
+	assert_int_equal(add(&w, 1100, 4, SMTP_DEFERRED), COUNTED_MAIL);
+	assert_int_equal(entries_inside(&w), 1);
+	window_clear(&w);
+}
+
+/* What is sent during a suspension: pending mails are known afterwards, and nothing counts. */
+static void test_note(void **state)
+{
+	struct outcome o = outcome_at(1000, 1, SMTP_DEFERRED);
+	struct window w = {0};
+
+	(void)state;
+	add(&w, 1000, 2, SMTP_DEFERRED);
+	assert_int_equal(window_note(&w, &o, 1000, HOUR), 0);
+	assert_counts(&w, 0, 1, 0);
+	assert_int_equal(entries(&w), 2);
+	assert_int_equal(entries_inside(&w), 1);
+	assert_int_equal(add(&w, 1100, 1, SMTP_DEFERRED), COUNTED_OLD);
+	/* The end of a pending mail takes it out of the window. */
+	o.mail = 2;
+	o.rcpt = NAMES(2);
+	o.outcome = SMTP_DELIVERED;
+	assert_int_equal(window_note(&w, &o, 1000, HOUR), 0);
+	assert_counts(&w, 0, 0, 0);
+	assert_int_equal(entries(&w), 1);
+	/* Of nothing that is known, an end leaves nothing. */
+	o.mail = 9;
+	assert_int_equal(window_note(&w, &o, 1000, HOUR), 0);
+	o.mail = 0;
+	o.outcome = SMTP_DEFERRED;
+	assert_int_equal(window_note(&w, &o, 1000, HOUR), 0);
+	assert_int_equal(entries(&w), 1);
+	window_clear(&w);
+}
+
+static void test_five_days(void **state)
+{
+	struct window w = {0};
+
+	(void)state;
+	add(&w, 1000, 1, SMTP_DEFERRED);
+	window_slide(&w, 1000 + WINDOW_PENDING_S - 1, HOUR);
+	assert_int_equal(entries(&w), 1);
+	window_slide(&w, 1000 + WINDOW_PENDING_S, HOUR);
+	assert_true(window_empty(&w));
+	assert_int_equal(window_bytes(&w), 0);
+	/* One that is older from the beginning is not remembered either. */
+	add_aged(&w, 500000, WINDOW_PENDING_S, 1, SMTP_DEFERRED);
+	assert_true(window_empty(&w));
+	add_aged(&w, 500000, WINDOW_PENDING_S - 1, 1, SMTP_DEFERRED);
+	assert_int_equal(entries(&w), 1);
+	window_clear(&w);
+}
+
+/* An earlier version's database knows no recipients. */
+static void test_entries_without_recipient(void **state)
+{
+	const struct window_slot slot = {.second = 1000, .deferred = 2};
+	struct window_mail m = {.mail = 1, .second = 1000, .outcome = SMTP_DEFERRED, .class = 10};
+	struct window w = {0};
+
+	(void)state;
+	assert_int_equal(window_restore_slot(&w, &slot), 0);
+	assert_int_equal(window_restore_mail(&w, &m), 0);
+	m.mail = 2;
+	assert_int_equal(window_restore_mail(&w, &m), 0);
+	assert_counts(&w, 0, 2, 0);
+	assert_int_equal(add(&w, 2000, 1, SMTP_DEFERRED), COUNTED_RETRY);
+	assert_int_equal(add(&w, 2000, 1, SMTP_DELIVERED), COUNTED_RETRY);
+	assert_int_equal(add(&w, 2000, 2, SMTP_FAILED), COUNTED_RETRY);
+	assert_counts(&w, 1, 0, 1);
+	assert_int_equal(window_mail(&w, NULL)->rcpt, NAMES(2));
+	window_clear(&w);
+}
 
 static void test_restore_distrusts(void **state)
 {
 	const struct window_slot slot = {100, 0, 1, 0}, empty = {101, 0, 0, 0};
-	const struct window_pending good = {5, 100}, no_slot = {6, 99}, unnamed = {0, 100};
-	const struct window_pending second = {7, 100};
+	struct window_mail m = {.mail = 5, .second = 100, .outcome = SMTP_DEFERRED};
 	struct window w = {0};
 
 	(void)state;
 	assert_int_equal(window_restore_slot(&w, &empty), 0);
 	assert_int_equal(window_bytes(&w), 0);
 	assert_int_equal(window_restore_slot(&w, &slot), 0);
-	assert_int_equal(window_restore_pending(&w, &no_slot), 0);
-	assert_int_equal(window_restore_pending(&w, &unnamed), 0);
-	assert_int_equal(window_restore_pending(&w, &good), 0);
-	assert_int_equal(window_restore_pending(&w, &good), 0);
-	assert_int_equal(window_restore_pending(&w, &second), 0); /* more pending than deferred */
-	add(&w, 101, 5, 1, SMTP_DELIVERED);
+	m.second = 99;
+	assert_int_equal(window_restore_mail(&w, &m), 0); /* no such second */
+	m.second = 100;
+	m.outcome = SMTP_FAILED;
+	assert_int_equal(window_restore_mail(&w, &m), 0); /* nothing failed in it */
+	m.outcome = SMTP_DEFERRED;
+	m.mail = 0;
+	assert_int_equal(window_restore_mail(&w, &m), 0); /* it names nothing */
+	assert_int_equal(entries(&w), 0);
+	m.mail = 5;
+	assert_int_equal(window_restore_mail(&w, &m), 0);
+	m.mail = 6;
+	m.second = -70;
+	m.flags = WINDOW_MAIL_PAST;
+	assert_int_equal(window_restore_mail(&w, &m), 0); /* it is in no second */
+	assert_int_equal(entries(&w), 2);
+	add(&w, 101, 5, SMTP_DELIVERED);
 	assert_counts(&w, 1, 0, 0);
-	add(&w, 101, 7, 1, SMTP_DELIVERED);
-	assert_counts(&w, 2, 0, 0);
 	window_clear(&w);
 }
 
-/* Each allocation of a history fails once: the window is as before, and takes the record later. */
-static void test_no_memory(void **state)
-{
-	struct window w = {0};
-	int failures = 0;
-
-	(void)state;
-	if (!NOMEM_WORKS)
-		skip();
-	for (uint64_t mail = 1; mail <= 300; mail++) {
-		struct record r = {1000 + (int64_t)mail, mail, 1, SMTP_DEFERRED};
-		struct window_counts before = window_counts(&w);
-		int err;
-
-		for (long allowed = 0; allowed < 2; allowed++) {
-			nomem_after(allowed);
-			err = window_add(&w, &r, r.second, HOUR);
-			nomem_after(-1);
-			if (err == 0)
-				break;
-			failures++;
-			assert_int_equal(err, -ENOMEM);
-			assert_counts(&w, before.delivered, before.deferred, before.failed);
-		}
-		if (err)
-			assert_int_equal(window_add(&w, &r, r.second, HOUR), 0);
-		assert_counts(&w, 0, mail, 0);
-	}
-	assert_true(failures >= 14); /* seven doublings of each of the two tables */
-	window_clear(&w);
-}
+#define TEST(f) cmocka_unit_test(f)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_seconds),
-		cmocka_unit_test(test_late_records),
-		cmocka_unit_test(test_out_of_order),
-		cmocka_unit_test(test_retries),
-		cmocka_unit_test(test_late_retry_moves_nothing),
-		cmocka_unit_test(test_greylisting),
-		cmocka_unit_test(test_ignored),
-		cmocka_unit_test(test_saturates),
-		cmocka_unit_test(test_pending_bound),
-		cmocka_unit_test(test_pending_bound_late),
-		cmocka_unit_test(test_memory_shrinks),
-		cmocka_unit_test(test_random_histories),
-		cmocka_unit_test(test_restore_distrusts),
-		cmocka_unit_test(test_no_memory),
+		TEST(test_seconds),
+		TEST(test_border),
+		TEST(test_out_of_order),
+		TEST(test_saturates),
+		TEST(test_known_mail_is_one),
+		TEST(test_newsletter),
+		TEST(test_end_counts_at_the_first_date),
+		TEST(test_giving_up_changes_no_window),
+		TEST(test_younger_message),
+		TEST(test_younger_than_before_the_window),
+		TEST(test_before_the_boot),
+		TEST(test_same_recipient),
+		TEST(test_retry_says_more),
+		TEST(test_release),
+		TEST(test_note),
+		TEST(test_five_days),
+		TEST(test_entries_without_recipient),
+		TEST(test_restore_distrusts),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

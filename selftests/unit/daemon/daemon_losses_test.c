@@ -47,6 +47,15 @@ struct pipeline_stats pipeline_stats(const struct pipeline *p)
 	return counted;
 }
 
+static struct notice noticed[8];
+static unsigned int notices;
+
+void daemon_notice(struct daemon *d, const struct notice *notice)
+{
+	(void)d;
+	noticed[notices++ % 8] = *notice;
+}
+
 static struct daemon host;
 
 /* Another daemon, whose children and pipeline begin at zero. */
@@ -114,12 +123,17 @@ static void test_each_is_shown(void **state)
 		.nomem = 13,
 		.relay_counts_lost = 14,
 		.sessions_evicted = 15,
+		.notices_failed = 18,
+		.notices_dropped = 19 + 20,
 		.policy_late_ns = BOOT_S * NS_PER_S,
 		.reports_lost_ns = BOOT_S * NS_PER_S,
 		.maillog_gaps_ns = BOOT_S * NS_PER_S,
 		.maillog_nomem_ns = BOOT_S * NS_PER_S,
 		.nomem_ns = BOOT_S * NS_PER_S,
+		.notices_failed_ns = BOOT_S * NS_PER_S,
+		.notices_dropped_ns = BOOT_S * NS_PER_S,
 	};
+	const struct notify_stats notify = {.sent = 99, .failed = 18, .dropped = 19, .waiting = 20};
 
 	(void)state;
 	counted = (struct pipeline_stats){
@@ -145,6 +159,8 @@ static void test_each_is_shown(void **state)
 	};
 	daemon_losses_policy(&host.losses, &policy);
 	daemon_losses_maillog(&host.losses, &maillog);
+	daemon_losses_notify(&host.losses, &notify);
+	daemon_losses_notify_begins(&host.losses);
 	host.losses.total.maillog_gaps += 16;
 	host.losses.total.reports_lost += 17;
 	shown();
@@ -229,6 +245,25 @@ static void test_daemon_starts_again(void **state)
 	assert_int_equal(map.nomem_ns, fake_boot_ns);
 }
 
+/* Not of notices: one that says so would be lost as well. */
+static void test_a_notice_of_what_is_serious(void **state)
+{
+	const struct notify_stats notify = {.failed = 1};
+
+	(void)state;
+	notices = 0;
+	counted.nomem = 1;
+	counted.healed = 1;
+	daemon_losses_notify(&host.losses, &notify);
+	assert_non_null(strstr(shown(), "notices_failed grew by 1: "));
+	assert_int_equal(notices, 1);
+	assert_int_equal(noticed[0].kind, NOTICE_LOSSES);
+	assert_string_equal(noticed[0].remote, "nomem");
+	assert_string_equal(noticed[0].text,
+			    "nomem grew by 1: times that the daemon had no memory");
+	assert_string_equal(noticed[0].account, "");
+}
+
 static void test_log_once_a_minute(void **state)
 {
 	struct policy_stats policy = {.late = 2, .malformed = 9};
@@ -277,13 +312,10 @@ static void test_map_that_cannot_be_written(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_each_is_shown),
-		TEST(test_counted_once),
-		TEST(test_child_starts_again),
-		TEST(test_child_counts_downwards),
-		TEST(test_daemon_starts_again),
-		TEST(test_log_once_a_minute),
-		TEST(test_map_that_cannot_be_written),
+		TEST(test_each_is_shown),	TEST(test_counted_once),
+		TEST(test_child_starts_again),	TEST(test_child_counts_downwards),
+		TEST(test_daemon_starts_again), TEST(test_a_notice_of_what_is_serious),
+		TEST(test_log_once_a_minute),	TEST(test_map_that_cannot_be_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,73 +4,11 @@
  * in a mount namespace of this test's own; and those of a customer who calls himself postfix/smtp.
  */
 #include <errno.h>
-#include <grp.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include "base/clock.h"
 #include "maillog_reader_fixture.h"
+#include "lib/journald_fixture.h"
 
-#define JOURNALD "/lib/systemd/systemd-journald"
-#define DEV_LOG	 "/run/systemd/journal/dev-log"
 #define CUSTOMER 1001
-
-static pid_t journald;
-
-static void put_file(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "we");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-static int log_socket(void)
-{
-	struct sockaddr_un to = {.sun_family = AF_UNIX, .sun_path = DEV_LOG};
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0)
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static void run_journald(void)
-{
-	const struct timespec wait = {.tv_nsec = 10000000};
-	int tries, fd;
-
-	journald = fork();
-	if (journald == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		execl(JOURNALD, JOURNALD, (char *)NULL);
-		_exit(127);
-	}
-	for (tries = 0; tries < 2000; tries++) {
-		fd = log_socket();
-		if (fd >= 0) {
-			close(fd);
-			return;
-		}
-		nanosleep(&wait, NULL);
-	}
-	fail_msg("journald does not listen");
-}
-
-/* It has read what was sent to its socket, which goes with it. */
-static void stop_journald(void)
-{
-	assert_int_equal(system("journalctl --sync"), 0);
-	kill(journald, SIGTERM);
-	waitpid(journald, NULL, 0);
-	journald = 0;
-}
 
 /* As a syslog client with this uid: what logger -t TAG does. */
 static void log_as(uid_t uid, const char *tag, const char *text)
@@ -123,50 +61,25 @@ static uid_t postfix_uid(void)
 
 static bool possible(void)
 {
-	return geteuid() == 0 && access(JOURNALD, X_OK) == 0 && getpwnam("postfix") &&
-	       access("/etc/machine-id", R_OK) == 0;
+	return journald_is_possible() && getpwnam("postfix");
 }
 
-/* As tmpfiles.d/systemd.conf has it: the group may read. */
-static void make_directory(void)
-{
-	const struct group *gr = getgrnam("systemd-journal");
-
-	assert_non_null(gr);
-	mkdir("/run/log", 0755);
-	assert_int_equal(mkdir("/run/log/journal", 0755), 0);
-	assert_int_equal(chown("/run/log/journal", 0, gr->gr_gid), 0);
-	assert_int_equal(chmod("/run/log/journal", 02755), 0);
-}
-
-/* A /run of its own, for journald's sockets and files. */
 static int set_up(void **state)
 {
 	if (!possible())
 		return 0;
 	set_up_reader(state);
-	assert_int_equal(unshare(CLONE_NEWNS), 0);
-	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	assert_int_equal(mount("none", "/run", "tmpfs", 0, NULL), 0);
-	assert_int_equal(mkdir("/run/systemd", 0755), 0);
-	put_file("/run/systemd/journald.conf", "");
-	assert_int_equal(mkdir("/run/systemd/journald.conf.d", 0755), 0);
-	put_file("/run/systemd/journald.conf.d/test.conf",
-		 "[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\nReadKMsg=no\nAudit=no\n");
-	make_directory();
 	strcpy(host.where, "journal");
-	run_journald();
+	begin_journald();
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	if (journald > 0)
-		stop_journald();
 	if (!possible())
 		return 0;
+	end_journald();
 	tear_down_reader(state);
-	umount2("/run", MNT_DETACH);
 	return 0;
 }
 
@@ -263,7 +176,7 @@ static void test_waits_for_a_journal(void **state)
 	start();
 	serve_until_lost();
 	assert_int_equal(host.lost, 1);
-	make_directory();
+	make_journal_directory();
 	run_journald();
 	serve_until_alive();
 	outcome_as(postfix_uid(), 1);

@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 #include <cmocka.h>
 #include "base/clock.h"
+#include "core/reply_class.h"
 #include "policy/exim_event.h"
 
 #define PEER 101
@@ -175,6 +176,7 @@ static void test_malformed(void **state)
 		"exim event=msg:defer rcpt64=YQ",
 		"exim event=msg:defer orig64=AAAA",
 		"exim event=msg:defer text64=Y",
+		"exim event=msg:defer hostname64=Y",
 		"exim event=msg:defer time=now",
 		"exim event=msg:defer time=9223372037",
 		"exim event=msg:defer uid=x proto=local",
@@ -207,13 +209,19 @@ static void test_replies(void **state)
 		{"550 5.1.1 no such user", 550, {5, 1, 1}, "no such user"},
 		{"451 later", 451, {0, 0, 0}, "later"},
 		{"250", 250, {0, 0, 0}, ""},
-		{"552-5.2.2 full\n552 5.2.2 really", 552, {5, 2, 2}, "full 552 5.2.2 really"},
+		{"552-5.2.2 full\n552 5.2.2 really", 552, {5, 2, 2}, "full really"},
 		{"SMTP error from remote mail server after RCPT TO:<a@b>: 550 5.1.1 no",
 		 550,
 		 {5, 1, 1},
 		 "no"},
 		{"after RCPT TO:<\"x: 250 fine\"@b>: 451 4.7.1 later", 451, {4, 7, 1}, "later"},
 		{"550 5.7.1 see: 250 OK", 550, {5, 7, 1}, "see: 250 OK"},
+		/* As Exim hands it over. */
+		{"552-5.2.2 full\\n552 5.2.2 of \\\\n\\t\\033",
+		 552,
+		 {5, 2, 2},
+		 "full of \\n \\033"},
+		{"552 no\\", 552, {0, 0, 0}, "no\\"},
 		{"550 5.1.1001 x", 550, {0, 0, 0}, "5.1.1001 x"},
 		{"550 3.1.1 x", 550, {0, 0, 0}, "3.1.1 x"},
 		{"550 5.1 x", 550, {0, 0, 0}, "5.1 x"},
@@ -240,6 +248,105 @@ static void test_replies(void **state)
 	assert_int_equal(strlen(r.text), SMTPL_TEXT_SIZE - 1);
 }
 
+static void check_reply(const char *said, enum smtp_outcome outcome, uint16_t code,
+			const char *text, enum reply_class class)
+{
+	struct delivery_report r = {.outcome = (uint8_t)outcome};
+	struct reply reply = {.outcome = outcome, .text = r.text, .size = sizeof(r.text)};
+
+	exim_event_reply(&r, said);
+	reply.code = r.code;
+	memcpy(reply.enhanced, r.enhanced, sizeof(reply.enhanced));
+	assert_int_equal(r.code, code);
+	assert_string_equal(r.text, text);
+	assert_string_equal(reply_class_name(reply_class(&reply, NULL)), reply_class_name(class));
+}
+#define AFTER(command) "SMTP error from remote mail server after " command ": "
+
+/* As Exim 4.96 words them; the replies are others'. */
+static void test_classes(void **state)
+{
+	(void)state;
+	check_reply(AFTER("RCPT TO:<x@one.test>") "550 5.1.1 User unknown", SMTP_FAILED, 550,
+		    "User unknown", REPLY_RECIPIENT);
+	check_reply(AFTER("RCPT TO:<x@one.test>") "550-5.1.1 The account that you tried to "
+						  "reach\n550 5.1.1 does not exist: 250 sorry",
+		    SMTP_FAILED, 550,
+		    "The account that you tried to reach does not exist: 250 sorry",
+		    REPLY_RECIPIENT);
+	check_reply(
+		AFTER("pipelined RCPT TO:<\"a>: 250 b\\\": 250 c\"@one.test>") "550 5.7.1 "
+									       "blocked using zen.spamhaus.org",
+		SMTP_FAILED, 550, "blocked using zen.spamhaus.org", REPLY_LISTED);
+	check_reply(AFTER("MAIL FROM:<a@b> SIZE=1469") "host mx.far.test [2001:db8::25]: 451 "
+						       "4.7.1 Greylisted",
+		    SMTP_DEFERRED, 451, "Greylisted", REPLY_GREYLIST);
+	check_reply(AFTER("pipelined end of data") "452 4.2.2 no room", SMTP_DEFERRED, 452,
+		    "no room", REPLY_FULL);
+	check_reply(AFTER("initial connection") "421 4.7.0 Too many connections: 550 here",
+		    SMTP_DEFERRED, 421, "Too many connections: 550 here", REPLY_RATE);
+	check_reply(AFTER("RCPT TO:<x@one.test>") "451 4.7.1 Greylisted: retry timeout exceeded",
+		    SMTP_FAILED, 451, "Greylisted", REPLY_GREYLIST);
+	check_reply("Connection refused", SMTP_DEFERRED, 0, "Connection refused", REPLY_NO_ANSWER);
+	check_reply("Connection timed out", SMTP_DEFERRED, 0, "Connection timed out",
+		    REPLY_NO_ANSWER);
+	check_reply("Network is unreachable", SMTP_DEFERRED, 0, "Network is unreachable",
+		    REPLY_NO_ANSWER);
+	check_reply("Remote host closed connection in response to pipelined end of data",
+		    SMTP_DEFERRED, 0,
+		    "Remote host closed connection in response to pipelined end of data",
+		    REPLY_NO_ANSWER);
+	check_reply("Unrouteable address", SMTP_FAILED, 0, "Unrouteable address", REPLY_RECIPIENT);
+	check_reply("a TLS session is required, but the server did not offer TLS support",
+		    SMTP_DEFERRED, 0,
+		    "a TLS session is required, but the server did not offer TLS support",
+		    REPLY_OWN);
+}
+
+/* A line that the hook wrote with Exim 4.96, and one of the hook before it. */
+static void test_host_and_age(void **state)
+{
+#define LINE                                                                                       \
+	"exim event=msg:rcpt:defer id=1xYHOV-0000BI-2x relay=30101 uid=20001 proto=local "         \
+	"rcpt64=YkBj errno=12877 text64=NDUwIGFzIGFza2Vk host=198.51.100.4 hostport=25 "
+	struct delivery_report r = record(LINE "hostname64=TVgxLnRscy50ZXN0Lg== tls=TLS1.3 "
+					       "transport=remote_smtp time=1796106685");
+
+	(void)state;
+	assert_int_equal(r.age_s, 10);
+	assert_string_equal(r.host, "mx1.tls.test");
+	assert_int_equal(r.port, 25);
+	assert_string_equal(r.tls, "TLSv1.3");
+	r = record(LINE "transport=remote_smtp time=1796106685");
+	assert_int_equal(r.age_s, 10);
+	assert_string_equal(r.host, "");
+	assert_int_equal(r.port, 25);
+	assert_string_equal(r.tls, "");
+	assert_int_equal(record(LINE).age_s, REPORT_AGE_UNKNOWN);
+	assert_int_equal(record(LINE "time=1796106600").age_s, 0);
+	assert_int_equal(record(LINE "time=1896106600").age_s, REPORT_AGE_MAX_S);
+	assert_int_equal(record("exim event=msg:defer id=x time=1796106600").age_s,
+			 REPORT_AGE_UNKNOWN);
+}
+
+/* What a host is called is a stranger's choice; a failure has the port of some other host. */
+static void test_odd_hosts(void **state)
+{
+	(void)state;
+	assert_int_equal(record("exim event=msg:fail:delivery host= hostport=25").port, 0);
+	assert_int_equal(record("exim event=msg:defer host=192.0.2.1 hostport=-1").port, 0);
+	assert_int_equal(record("exim event=msg:defer host=192.0.2.1 hostport=65536").port, 0);
+	/* "192.0.2.1", "a\x1b[m", "" */
+	assert_string_equal(record("exim event=msg:defer hostname64=MTkyLjAuMi4x").host, "");
+	assert_string_equal(record("exim event=msg:defer hostname64=YRtbbQ==").host, "");
+	assert_int_equal(record("exim event=msg:defer hostname64=MTkyLjAuMi4x").dest[12], 192);
+	assert_string_equal(record("exim event=msg:defer hostname64=").host, "");
+	assert_string_equal(record("exim event=msg:defer tls=TLSv1.2").tls, "TLSv1.2");
+	assert_string_equal(record("exim event=msg:defer tls=TLS1.3:AES").tls, "");
+	assert_string_equal(record("exim event=msg:defer tls=TLS1.33333333").tls, "");
+	assert_string_equal(record("exim event=msg:defer tls=TLS").tls, "");
+}
+
 /* Exim 4.97's form and the one before. */
 static void test_submitted(void **state)
 {
@@ -261,6 +368,8 @@ int main(void)
 		cmocka_unit_test(test_empty),	   cmocka_unit_test(test_submission),
 		cmocka_unit_test(test_redirected), cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_replies),	   cmocka_unit_test(test_submitted),
+		cmocka_unit_test(test_classes),	   cmocka_unit_test(test_host_and_age),
+		cmocka_unit_test(test_odd_hosts),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

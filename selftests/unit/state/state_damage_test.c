@@ -102,15 +102,29 @@ static void hostile_windows_are_skipped(void **unused)
 		"data = x''",
 		"data = 'text'",
 		"data = zeroblob(12)",
-		"data = x'010000000000000001'",
-		"data = CAST(x'02' || substr(data, 2) AS BLOB)",
+		"data = x'020000000000000001'",
+		"data = CAST(x'01' || substr(data, 2) AS BLOB)",
+		"data = CAST(x'03' || substr(data, 2) AS BLOB)",
 		"data = x'01000000ffffffffffffffff'",
+		"data = x'02000000ffffffffffffffff'",
 		"data = substr(data, 1, length(data) - 1)",
 		"data = CAST(data || x'00' AS BLOB)",
 		("data = CAST(substr(data, 1, 12) || substr(data, 33, 20)"
 		 " || substr(data, 13, 20) || substr(data, 53) AS BLOB)"),
 		("data = CAST(substr(data, 1, 44) || x'01000000' || substr(data, 49)"
 		 " AS BLOB)"), /* two pending mails, one deferral */
+		("data = CAST(substr(data, 1, 48) || x'00000000' || substr(data, 53)"
+		 " AS BLOB)"), /* a failed mail, no failure */
+		/* The first entry, pending since before the window: no identity, an outcome that
+		 * cannot be before it, one that is no entry's; classes and flags that are none. */
+		"data = CAST(substr(data, 1, 52) || zeroblob(8) || substr(data, 61) AS BLOB)",
+		"data = CAST(substr(data, 1, 76) || x'03' || substr(data, 78) AS BLOB)",
+		"data = CAST(substr(data, 1, 76) || x'01' || substr(data, 78) AS BLOB)",
+		"data = CAST(substr(data, 1, 77) || x'00' || substr(data, 79) AS BLOB)",
+		"data = CAST(substr(data, 1, 77) || x'0b' || substr(data, 79) AS BLOB)",
+		"data = CAST(substr(data, 1, 78) || x'05' || substr(data, 80) AS BLOB)",
+		/* It is in the window, and in no second of it. */
+		"data = CAST(substr(data, 1, 78) || x'00' || substr(data, 80) AS BLOB)",
 		"domain = 'a'",
 		"kind = 3",
 		"uid = -1",
@@ -173,7 +187,7 @@ static void flipped_bytes_are_met(void **unused)
 
 	(void)unused;
 	put_sample(&alice);
-	for (int i = 1; i <= 12 + 2 * 20 + 2 * 16; i++) {
+	for (int i = 1; i <= 12 + 2 * 20 + 4 * 28; i++) {
 		char sql[256];
 
 		put_sample(&alice);

@@ -30,6 +30,31 @@ static void run_sql(const char *sql)
 	sqlite3_close(db);
 }
 
+/* All that is known of the sample's mails; window_mail() begins with the oldest pending one. */
+static void expect_sample_mails(const struct window *w)
+{
+	static const struct window_mail want[] = {
+		{.mail = 6, .second = 1300, .outcome = SMTP_DEFERRED, .flags = WINDOW_MAIL_PAST},
+		{.mail = 7, .second = 4990, .outcome = SMTP_DEFERRED},
+		{.mail = 8, .second = 4990, .outcome = SMTP_DEFERRED},
+		{.mail = 9, .second = 4990, .outcome = SMTP_FAILED, .flags = WINDOW_MAIL_EXCUSED},
+	};
+	const struct window_mail *m = NULL;
+
+	for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++) {
+		m = window_mail(w, m);
+		assert_non_null(m);
+		assert_int_equal(m->mail, want[i].mail);
+		assert_int_equal(m->rcpt, want[i].mail + 1000);
+		assert_int_equal(m->remote, 3000000000);
+		assert_int_equal(m->second, want[i].second);
+		assert_int_equal(m->outcome, want[i].outcome);
+		assert_int_equal(m->class, REPLY_FULL);
+		assert_int_equal(m->flags, want[i].flags);
+	}
+	assert_null(window_mail(w, m));
+}
+
 static void window_round_trip(void **unused)
 {
 	struct account_id alice = uid_account(1000), domain = domain_account("b.example");
@@ -48,8 +73,9 @@ static void window_round_trip(void **unused)
 	assert_true(window_slot(&kept.window, 1, &slot));
 	assert_int_equal(slot.second, 4990);
 	assert_int_equal(slot.deferred, 2);
-	assert_int_equal(slot.failed, 1);
+	assert_int_equal(slot.failed, 2);
 	assert_false(window_slot(&kept.window, 2, &past));
+	expect_sample_mails(&kept.window);
 	/* Mail 7 is still known as pending: its delivery replaces the deferral. */
 	add(&kept.window, 4995, 7, SMTP_DELIVERED);
 	assert_int_equal(window_counts(&kept.window).delivered, 2);
@@ -59,6 +85,52 @@ static void window_round_trip(void **unused)
 	put_sample(&domain);
 	kept = read_window(&first_boot);
 	assert_int_equal(kept.count, 2);
+	window_clear(&kept.window);
+}
+
+/*
+ * A window as the version before this one wrote it: a delivery at second 1500; at 4990 two
+ * deferrals, which are pending, and a failure. Its mails have no recipients, and those that failed
+ * no names.
+ */
+static const char version_1[] = "010000000200000002000000"
+				"dc05000000000000010000000000000000000000"
+				"7e13000000000000000000000200000001000000"
+				"07000000000000007e13000000000000"
+				"88776655443322117e13000000000000";
+
+static void window_of_version_1(void **unused)
+{
+	struct account_id alice = uid_account(1000);
+	const struct window_mail *m;
+	struct kept_window kept;
+	char sql[512];
+
+	(void)unused;
+	put_sample(&alice);
+	snprintf(sql, sizeof(sql), "UPDATE windows SET data = x'%s'", version_1);
+	run_sql(sql);
+	kept = read_window(&first_boot);
+	assert_int_equal(kept.count, 1);
+	assert_int_equal(window_counts(&kept.window).delivered, 1);
+	assert_int_equal(window_counts(&kept.window).deferred, 2);
+	assert_int_equal(window_counts(&kept.window).failed, 1);
+	m = window_mail(&kept.window, NULL);
+	assert_int_equal(m->class, REPLY_UNEXPLAINED);
+	assert_int_equal(m->second, 4990);
+	assert_int_equal(m->rcpt, 0);
+	/* The pending mails are found again, and counted once. */
+	add(&kept.window, 4995, 0x1122334455667788, SMTP_DEFERRED);
+	add(&kept.window, 4995, 7, SMTP_DELIVERED);
+	assert_int_equal(window_counts(&kept.window).delivered, 2);
+	assert_int_equal(window_counts(&kept.window).deferred, 1);
+	add(&kept.window, 4996, 0x1122334455667788, SMTP_FAILED);
+	assert_int_equal(window_counts(&kept.window).deferred, 0);
+	assert_int_equal(window_counts(&kept.window).failed, 2);
+	window_clear(&kept.window);
+	/* Its seconds move with the boot as well. */
+	kept = read_window(&second_boot);
+	assert_int_equal(window_mail(&kept.window, NULL)->second, 30 - 610);
 	window_clear(&kept.window);
 }
 
@@ -90,6 +162,7 @@ static void expect_newest(const struct state_clock *clock, int64_t second)
 	assert_int_equal(slot.second, second);
 	assert_true(window_slot(&kept.window, 0, &slot));
 	assert_int_equal(slot.second, second - 3490);
+	assert_int_equal(window_mail(&kept.window, NULL)->second, second - 3690);
 	window_clear(&kept.window);
 }
 
@@ -379,17 +452,12 @@ static void durable_is_synced(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		STATE_TEST(window_round_trip),
-		STATE_TEST(window_empty_deletes),
-		STATE_TEST(window_moves_with_the_boot),
-		STATE_TEST(count_round_trip),
-		STATE_TEST(count_delete),
-		STATE_TEST(suspension_round_trip),
-		STATE_TEST(suspension_moves_with_the_boot),
-		STATE_TEST(orders_queue),
-		STATE_TEST(old_orders_are_stale),
-		STATE_TEST(transaction_is_one),
-		STATE_TEST(failed_put_fails_the_commit),
+		STATE_TEST(window_round_trip),	   STATE_TEST(window_of_version_1),
+		STATE_TEST(window_empty_deletes),  STATE_TEST(window_moves_with_the_boot),
+		STATE_TEST(count_round_trip),	   STATE_TEST(count_delete),
+		STATE_TEST(suspension_round_trip), STATE_TEST(suspension_moves_with_the_boot),
+		STATE_TEST(orders_queue),	   STATE_TEST(old_orders_are_stale),
+		STATE_TEST(transaction_is_one),	   STATE_TEST(failed_put_fails_the_commit),
 		STATE_TEST(durable_is_synced),
 	};
 

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * daemon_outcomes.c - what the pipeline asks of the daemon and says to it beside its verdicts: the
+ * rule of an account, each outcome and what it counted as, a warning before the line, and remotes
+ * that many accounts have trouble with.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include "base/clock.h"
+#include "base/log.h"
+#include "config/config_account.h"
+#include "daemon.h"
+
+const struct verdict_rule *daemon_rule(void *arg, const struct account *a)
+{
+	const struct daemon *d = arg;
+	struct account_id id;
+
+	if (!d->config.accounts)
+		return &d->config.rule;
+	id = accounts_id(a);
+	return config_account_rule(&d->config, &id, time(NULL));
+}
+
+/* Of RFC 3463, whose numbers have at most three digits. */
+static void enhanced_text(const struct outcome_detail *detail, char text[NOTICE_ENHANCED_SIZE])
+{
+	text[0] = '\0';
+	if (detail->enhanced[0])
+		snprintf(text, NOTICE_ENHANCED_SIZE, "%u.%u.%u", detail->enhanced[0] % 10u,
+			 detail->enhanced[1] % 1000u, detail->enhanced[2] % 1000u);
+}
+
+/* The same account is not said to get past its suspension for each of its mails. */
+static void note_bypass(struct daemon *d, const struct outcome *o)
+{
+	struct notice n = {.kind = NOTICE_BYPASS};
+
+	account_name(&o->payer->id, n.account, sizeof(n.account));
+	snprintf(n.domain, sizeof(n.domain), "%s", o->domain);
+	snprintf(n.text, sizeof(n.text), "a mail server (uid %u) sends on for it", o->uid);
+	daemon_notice(d, &n);
+}
+
+void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted counted,
+		       uint64_t now_ns)
+{
+	const struct outcome_detail *detail = o->detail;
+	char enhanced[NOTICE_ENHANCED_SIZE], text[SMTPL_TEXT_SIZE + 1];
+	struct daemon *d = arg;
+
+	(void)now_ns;
+	if (counted == COUNTED_SUSPENDED && o->payer->relay)
+		note_bypass(d, o);
+	if (!detail || !o->payer->pays || o->source == OUTCOME_REFUSAL ||
+	    (o->outcome != SMTP_DEFERRED && o->outcome != SMTP_FAILED))
+		return;
+	enhanced_text(detail, enhanced);
+	snprintf(text, sizeof(text), "%.*s", (int)detail->text_size,
+		 detail->text ? detail->text : "");
+	notice_facts_add(d->facts, &o->payer->id,
+			 &(struct notice_failure){.recipient = detail->recipient ?: "",
+						  .remote = detail->remote ?: "",
+						  .enhanced = enhanced,
+						  .text = text,
+						  .class = o->class,
+						  .code = detail->code,
+						  .time_s = time(NULL)});
+}
+
+void daemon_on_near(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns)
+{
+	struct daemon *d = arg;
+	const struct verdict_rule *rule = daemon_rule(d, account);
+	const struct account_id id = accounts_id(account);
+	struct notice n = {.kind = NOTICE_NEARLY_THERE,
+			   .simulated = rule->mode == VERDICT_OBSERVE,
+			   .time_s = time(NULL),
+			   .bad = v->bad,
+			   .min_failures = rule->min_failures,
+			   .percent = v->percent,
+			   .window_s = (uint32_t)d->config.rule.window_s,
+			   .headroom = v->headroom < UINT32_MAX ? v->headroom : UINT32_MAX};
+
+	(void)now_ns;
+	account_name(&id, n.account, sizeof(n.account));
+	snprintf(n.domain, sizeof(n.domain), "%s", accounts_own_domain(account));
+	log_notice("%s is near its line: deferred and failed mails %llu/%u (%u%%), %u more suspend "
+		   "it",
+		   n.account, (unsigned long long)v->bad, rule->min_failures, v->percent,
+		   n.headroom);
+	notice_facts_fill(d->facts, &id, &n);
+	daemon_notice(d, &n);
+}
+
+/* "outlook.com refuses this server for 14 of 20 accounts: 550 5.7.1 ... block list" */
+void daemon_on_alarm(void *arg, enum pipeline_alarm kind, const struct outcome *o, uint32_t bad,
+		     uint32_t tried)
+{
+	static const char *const does[] = {
+		[PIPELINE_ALARM_TROUBLE] = "defers or refuses the mail of",
+		[PIPELINE_ALARM_NO_ANSWER] = "does not answer",
+		[PIPELINE_ALARM_LISTED] = "refuses this server for",
+	};
+	const struct outcome_detail *detail = o->detail;
+	bool listed = kind == PIPELINE_ALARM_LISTED, anybody = kind == PIPELINE_ALARM_NO_ANSWER;
+	struct notice n = {.kind = listed ? NOTICE_SERVER_LISTED : NOTICE_RECEIVER_TROUBLE,
+			   .time_s = time(NULL),
+			   .accounts_bad = bad,
+			   .accounts_tried = tried};
+	struct daemon *d = arg;
+
+	snprintf(n.remote, sizeof(n.remote), "%s",
+		 anybody		  ? "no remote" :
+		 detail && detail->remote ? detail->remote :
+					    "a remote");
+	if (detail && detail->text)
+		snprintf(n.text, sizeof(n.text), "%.*s", (int)detail->text_size, detail->text);
+	log_warning("%s %s %u of %u accounts, which is not charged to them: %s", n.remote,
+		    anybody ? "answers" : does[kind], bad, tried,
+		    n.text[0] ? n.text : "there was no reply");
+	daemon_notice(d, &n);
+}
