@@ -37,8 +37,19 @@ static void suspend(void *arg, struct account *a, const struct verdict *v, uint6
 static struct pipeline *pipeline_make(unsigned long *suspended)
 {
 	static const struct pipeline_ops ops = {.payer.role = role, .suspend = suspend, .seed = 42};
-	static const struct verdict_rule rule = {3600, 3600, 50, 5};
-	struct pipeline *p = pipeline_new(&ops, suspended, &rule, VERDICT_ENFORCE);
+	static const struct verdict_rule rule = {
+		.window_s = 3600,
+		.suspend_s = 3600,
+		.percent = 50,
+		.min_failures = 5,
+		.set_aside = 1u << REPLY_LISTED | 1u << REPLY_UNAUTHENTICATED,
+		.one_remote = 50,
+		.trouble_accounts = 4,
+		.trouble_share = 50,
+		.hard_percent = 25,
+		.warn = 80,
+	};
+	struct pipeline *p = pipeline_new(&ops, suspended, &rule);
 
 	if (!p)
 		exit(1);

@@ -39,7 +39,11 @@ static const struct smtpl_meta in_force = {
 static inline int begin_unloaded(void **unused)
 {
 	(void)unused;
-	config = (struct config){.rule = {3600, 1800, 50, 5}};
+	config = (struct config){.rule = {.window_s = 3600,
+					  .suspend_s = 1800,
+					  .percent = 50,
+					  .min_failures = 5,
+					  .one_remote = 50}};
 	status_begin(&status, &config, BOOT_S * NS_PER_S, WALL_S * NS_PER_S);
 	return 0;
 }

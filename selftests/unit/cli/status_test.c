@@ -50,7 +50,7 @@ static void whole_object(void **unused)
 		" \"heartbeat\": \"2026-11-21T14:05:00Z\"}, \"accounts\": [{"
 		" \"account\": \"uid:4000001\", \"uid\": 4000001, \"role\": \"direct\","
 		" \"domains\": [\"a.example\", \"b.example\"], \"window\": {\"delivered\": 5,"
-		" \"deferred\": 3, \"failed\": 4, \"percent\": 58.3}, \"total\":"
+		" \"deferred\": 3, \"failed\": 4, \"percent\": 58.3}, \"headroom\": 0, \"total\":"
 		" {\"connections\": 10, \"delivered\": 15, \"deferred\": 3, \"failed\": 4,"
 		" \"unknown\": 2, \"opaque\": 1, \"refused\": 2}, \"bypass\": 0, \"suspended\": true,"
 		" \"since\": \"2026-11-21T14:04:00Z\", \"until\": \"2026-11-21T14:34:00Z\","
@@ -77,11 +77,12 @@ static void relay_mail_is_its_domains(void **unused)
 	assert_int_equal(status.relay_sessions, 3);
 	expect_accounts("[{\"account\": \"domain:x.example\", \"uid\": null, \"role\": null,"
 			" \"domains\": [\"x.example\"], " NO_WINDOW
-			", \"total\": {\"connections\": 0,"
+			", \"headroom\": 5, \"total\": {\"connections\": 0,"
 			" \"delivered\": 5, \"deferred\": 0, \"failed\": 1, \"unknown\": 4,"
 			" \"opaque\": 0, \"refused\": 0}, " NOT_SUSPENDED "},"
 			" {\"account\": \"uid:4000010\", \"uid\": 4000010, \"role\": \"relay\","
-			" \"domains\": [], " NO_WINDOW ", \"total\": {\"connections\": 3,"
+			" \"domains\": [], " NO_WINDOW
+			", \"headroom\": 5, \"total\": {\"connections\": 3,"
 			" \"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"unknown\": 0,"
 			" \"opaque\": 1, \"refused\": 0}, " NOT_SUSPENDED "}]");
 }
@@ -92,8 +93,8 @@ static void exempt_is_marked(void **unused)
 	role(GUEST, SMTPL_ROLE_EXEMPT);
 	count(GUEST, "x.example", (struct smtpl_count){0});
 	expect_accounts("[{\"account\": \"uid:4000020\", \"uid\": 4000020, \"role\": \"exempt\","
-			" \"domains\": [\"x.example\"], " NO_WINDOW ", " NO_TOTAL ", " NOT_SUSPENDED
-			"}]");
+			" \"domains\": [\"x.example\"], " NO_WINDOW ", \"headroom\": 5, " NO_TOTAL
+			", " NOT_SUSPENDED "}]");
 }
 
 /* The rest of a window is slid to now, and an account of which nothing is left is not shown. */
@@ -104,7 +105,8 @@ static void windows_are_slid_to_now(void **unused)
 	window(uid_account(BOB), 3599, 0, 0, 1);
 	expect_accounts("[{\"account\": \"uid:4000002\", \"uid\": 4000002, \"role\": \"direct\","
 			" \"domains\": [], \"window\": {\"delivered\": 0, \"deferred\": 0,"
-			" \"failed\": 1, \"percent\": 100.0}, " NO_TOTAL ", " NOT_SUSPENDED "}]");
+			" \"failed\": 1, \"percent\": 100.0}, \"headroom\": 4, " NO_TOTAL
+			", " NOT_SUSPENDED "}]");
 }
 
 static void over_is_not_suspended(void **unused)
@@ -130,7 +132,8 @@ static struct state_suspension saved(struct account_id id, const char *reason, u
 
 static const char saved_domain[] =
 	"[{\"account\": \"domain:x.example\", \"uid\": null, \"role\": null, \"domains\":"
-	" [\"x.example\"], " NO_WINDOW ", " NO_TOTAL ", \"bypass\": 0, \"suspended\": true,"
+	" [\"x.example\"], " NO_WINDOW ", \"headroom\": 0, " NO_TOTAL
+	", \"bypass\": 0, \"suspended\": true,"
 	" \"since\": \"2026-11-21T13:48:20Z\", \"until\": \"2026-11-21T14:06:00Z\","
 	" \"reason\": \"phish\"}]";
 
@@ -172,21 +175,84 @@ static void reason_without_a_row(void **unused)
 	assert_string_equal(status.accounts[0]->reason, "by hand");
 }
 
-static void worst_is_first(void **unused)
+/* Those suspended, then by the failures that are left until the line; of equal ones that with the
+ * most failures, then by name. */
+static void nearest_is_first(void **unused)
 {
-	static const uint32_t order[] = {4000005, 4000003, 4000002, 4000001, 4000004};
+	static const struct {
+		uint32_t uid;
+		uint64_t headroom;
+	} order[] = {{4000005, 0}, {4000003, 0}, {4000002, 0}, {4000006, 2}, {4000008, 4},
+		     {4000007, 5}, {4000004, 5}, {4000009, 5}, {4000001, 8}};
 
 	(void)unused;
 	suspended_uid(4000005,
 		      (struct smtpl_suspension){NS_PER_S, (BOOT_S + 9) * NS_PER_S, 7, 5, 58, 0});
-	window(uid_account(4000001), 1, 9, 1, 0);
+	window(uid_account(4000001), 1, 9, 1, 0); /* 9 of 18 are half of them */
 	window(uid_account(4000002), 1, 5, 5, 0);
 	window(uid_account(4000003), 1, 10, 2, 8);
+	window(uid_account(4000006), 1, 0, 3, 0);
+	window(uid_account(4000007), 1, 6, 1, 0);
+	window(uid_account(4000008), 1, 5, 0, 1);
 	count(4000004, "", (struct smtpl_count){.connections = 1});
+	count(4000009, "", (struct smtpl_count){.connections = 2});
 	assert_int_equal(status_finish(&status), 0);
-	assert_int_equal(status.accounts_count, 5);
-	for (int i = 0; i < 5; i++)
-		assert_int_equal(status.accounts[i]->id.uid, order[i]);
+	assert_int_equal(status.accounts_count, 9);
+	for (int i = 0; i < 9; i++) {
+		assert_int_equal(status.accounts[i]->id.uid, order[i].uid);
+		assert_int_equal(status.accounts[i]->headroom, order[i].headroom);
+	}
+}
+
+/* With a delivery, failures alone never make 100 %. */
+static void no_headroom_is_null(void **unused)
+{
+	json_t *root, *account;
+	char *text;
+
+	(void)unused;
+	status.rule.percent = 100;
+	window(uid_account(ALICE), 1, 1, 0, 4);
+	root = status_json();
+	account = json_array_get(json_object_get(root, "accounts"), 0);
+	assert_true(json_is_null(json_object_get(account, "headroom")));
+	json_decref(root);
+
+	end(NULL);
+	begin(NULL);
+	status.rule.percent = 100;
+	window(uid_account(ALICE), 1, 1, 0, 4);
+	text = status_string();
+	assert_non_null(strstr(text, " 4    80.0%         -  "));
+	free(text);
+}
+
+/* The figures are of what counts: one address that fails twice is one failure, what is set aside
+ * none. */
+static void window_is_what_counts(void **unused)
+{
+	struct outcome o = {.outcome = SMTP_FAILED,
+			    .class = REPLY_RECIPIENT,
+			    .count = 1,
+			    .rcpt = 7,
+			    .time_ns = (BOOT_S - 10) * NS_PER_S,
+			    .age_s = OUTCOME_AGE_UNKNOWN};
+	struct account_id alice = uid_account(ALICE);
+	enum outcome_counted counted;
+	struct window w = {0};
+
+	(void)unused;
+	status.rule.set_aside = 1u << REPLY_LISTED;
+	for (o.mail = 1; o.mail <= 6; o.mail++) {
+		o.class = o.mail > 3 ? REPLY_LISTED : REPLY_RECIPIENT;
+		assert_int_equal(window_add(&w, &o, BOOT_S, 3600, &counted), 0);
+	}
+	assert_int_equal(status_window(&status, &alice, &w), 0);
+	window_clear(&w);
+	expect_accounts("[{\"account\": \"uid:4000001\", \"uid\": 4000001, \"role\": \"direct\","
+			" \"domains\": [], \"window\": {\"delivered\": 0, \"deferred\": 0,"
+			" \"failed\": 1, \"percent\": 100.0}, \"headroom\": 4, " NO_TOTAL
+			", " NOT_SUSPENDED "}]");
 }
 
 static void hostile_bytes_are_escaped(void **unused)
@@ -251,11 +317,11 @@ static void text_is_told(void **unused)
 		"relay users: 4 sessions, counted for the owners of their sender domains\n"
 		"TLS: off: every session under TLS is opaque\n"
 		"\n"
-		"ACCOUNT              DOMAINS                              DELIVERED  DEFERRED  FAILED  PERCENT"
+		"ACCOUNT              DOMAINS                              DELIVERED  DEFERRED  FAILED  PERCENT  HEADROOM"
 		"              TOTAL  REFUSED  SUSPENDED UNTIL\n"
-		"uid:4000001          an-extraordinarily-long-name.e.. +1          5         3       4    58.3%"
+		"uid:4000001          an-extraordinarily-long-name.e.. +1          5         3       4    58.3%         0"
 		"  50/0/7, 3 unknown        2  2026-11-21T14:34:00Z: deferred and failed mails 7/5 (58%)\n"
-		"uid:4000010 (relay)                                               0         0       0        -"
+		"uid:4000010 (relay)                                               0         0       0        -         5"
 		"    0/0/0, 1 opaque        0  -\n"
 		"TOTAL: attempts delivered/deferred/failed since counting began, and of which nothing is known; "
 		"the columns before it: mails in the window\n"
@@ -289,7 +355,9 @@ int main(void)
 		STATUS_TEST(saved_rows_tell_why),
 		STATUS_TEST_UNLOADED(saved_rows_stand_for_maps),
 		STATUS_TEST(reason_without_a_row),
-		STATUS_TEST(worst_is_first),
+		STATUS_TEST(nearest_is_first),
+		STATUS_TEST(no_headroom_is_null),
+		STATUS_TEST(window_is_what_counts),
 		STATUS_TEST(hostile_bytes_are_escaped),
 		STATUS_TEST(text_is_told),
 		STATUS_TEST_UNLOADED(nothing_loaded_is_said),

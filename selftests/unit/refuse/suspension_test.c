@@ -201,7 +201,6 @@ static void test_by_hand(void **state)
 {
 	const struct verdict_rule rule = {
 		.window_s = 3600, .suspend_s = 60, .percent = 50, .min_failures = 5};
-	const struct window_counts counts = {.delivered = 5, .deferred = 3, .failed = 4};
 	struct state_order order = {.account = suspension.account, .suspend = true, .for_s = 600};
 	struct state_suspension s = suspension_by_hand(&order, &rule, 7 * NS_PER_S);
 
@@ -215,14 +214,38 @@ static void test_by_hand(void **state)
 	assert_string_equal(s.reason, "by hand");
 	assert_string_equal(s.domain, "");
 
-	suspension_figures(&s, &counts, &rule, "a.example");
-	assert_int_equal(s.kernel.bad, 7);
-	assert_int_equal(s.kernel.percent, 58);
-	assert_string_equal(s.domain, "a.example");
-
 	snprintf(order.reason, sizeof(order.reason), "a hacked form");
 	s = suspension_by_hand(&order, &rule, 7 * NS_PER_S);
 	assert_string_equal(s.reason, "a hacked form");
+}
+
+/* The figures are those of the verdict: of what is in the window now, and counts. */
+static void test_figures(void **state)
+{
+	const struct verdict_rule rule = {.window_s = 3600,
+					  .percent = 50,
+					  .min_failures = 5,
+					  .set_aside = 1u << REPLY_LISTED,
+					  .one_remote = 100};
+	const struct window_slot gone = {.second = 1400, .failed = 100};
+	const struct window_slot inside = {
+		.second = 1401, .delivered = 5, .deferred = 3, .failed = 6};
+	struct window_mail listed = {
+		.mail = 1, .second = 1401, .outcome = SMTP_FAILED, .class = REPLY_LISTED};
+	struct state_suspension s = {0};
+	struct window w = {0};
+
+	(void)state;
+	assert_int_equal(window_restore_slot(&w, &gone), 0);
+	assert_int_equal(window_restore_slot(&w, &inside), 0);
+	assert_int_equal(window_restore_mail(&w, &listed), 0);
+	listed.mail = 2;
+	assert_int_equal(window_restore_mail(&w, &listed), 0);
+	suspension_figures(&s, &w, &rule, 5000, "a.example");
+	assert_int_equal(s.kernel.bad, 7);
+	assert_int_equal(s.kernel.percent, 58);
+	assert_string_equal(s.domain, "a.example");
+	window_clear(&w);
 }
 
 #define TEST(function) cmocka_unit_test_setup(function, begin)
@@ -237,6 +260,7 @@ int main(void)
 		TEST(test_nothing_is_loaded),
 		TEST(test_database_is_left_to_the_caller),
 		TEST(test_by_hand),
+		TEST(test_figures),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
