@@ -9,8 +9,9 @@
 #include <cmocka.h>
 #include "status_fixture.h"
 
-#define NOT_SUSPENDED                                                                                         \
-	"\"window\": {\"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"percent\": null}, \"headroom\": 5," \
+#define NOT_SUSPENDED                                                                              \
+	"\"window\": {\"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"percent\": null},"       \
+	"\"headroom\": 5,"                                                                         \
 	" \"suspended\": false, \"since\": null, \"until\": null, \"reason\": null"
 
 static void owner(const char *domain, uint32_t uid)
