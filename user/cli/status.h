@@ -120,7 +120,8 @@ void status_end(struct status *s);
  * has left maps with a schema of 0: that is not loaded. */
 void status_meta(struct status *s, const struct smtpl_meta *meta);
 
-/* status_rule.c - The rule in force: as the daemon last read it, the file's where nothing is loaded. */
+/* status_rule.c - The rule in force: as the daemon last read it, or the file's where nothing is
+ * loaded. */
 struct verdict_rule status_rule(const struct smtpl_meta *meta, const struct config *config);
 
 /* Each returns 0 or -ENOMEM. */
@@ -161,8 +162,8 @@ char *status_time(int64_t wall_s, char text[STATUS_TIME_SIZE]);
 const char *status_feed_name(const struct state_feed *feed);
 
 /* Shared by the files of status: the account of an id, made where there is none, or NULL without
- * memory; that of an id of which something is known, or NULL; its domains, which may come twice; what a uid is; whose (uid, domain) is; what was told in place
- * of what is superseded. */
+ * memory; that of an id of which something is known, or NULL; its domains, which may come twice;
+ * what a uid is; whose (uid, domain) is; what was told in place of what is superseded. */
 struct status_account *status_account(struct status *s, const struct account_id *id);
 struct status_account *status_known(const struct status *s, const struct account_id *id);
 int status_add_domain(struct status_account *a, const char *domain, size_t size);
