@@ -185,7 +185,8 @@ bool daemon_owner(void *arg, const char *domain, uint32_t *uid);
 
 /* daemon_submission.c - who pays for a mail, and for a message of a relay. arg: the daemon. */
 extern const struct payer_ops daemon_payer_ops;
-enum payer_kind daemon_payer(struct daemon *d, const struct submission *o, struct account_id *id);
+enum payer_kind daemon_payer(struct daemon *d, const struct submission *o, struct account_id *id,
+			     enum payer_why *why);
 /* At submission: it comes from outside, unauthenticated. */
 bool daemon_is_inbound(struct daemon *d, const struct submission *o);
 /* Who on this host had the connection of the submission's client at that time. */

@@ -15,11 +15,12 @@ static void policy_ask(void *arg, const struct policy_question *question,
 		       struct policy_answer *answer)
 {
 	struct daemon *d = arg;
+	enum payer_why why;
 
 	answer->charge = PAYER_NOBODY;
 	if (daemon_is_inbound(d, &question->submission))
 		return;
-	answer->charge = daemon_payer(d, &question->submission, &answer->account);
+	answer->charge = daemon_payer(d, &question->submission, &answer->account, &why);
 	if (answer->charge == PAYER_ACCOUNT)
 		daemon_refusal(d, &answer->account, &answer->refusal);
 }

@@ -95,7 +95,7 @@ static void take_outcome(struct daemon *d, const struct delivery_report *r)
 	};
 
 	address_domain(r->submission.sender, domain);
-	payer.pays = daemon_payer(d, &submission, &payer.id) == PAYER_ACCOUNT;
+	payer.pays = daemon_payer(d, &submission, &payer.id, &payer.why) == PAYER_ACCOUNT;
 	if (pipeline_report(d->pipeline, r->mta, &report, now))
 		d->losses.total.reports_lost++;
 }

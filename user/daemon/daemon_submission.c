@@ -82,11 +82,12 @@ static struct submission_ops submission_ops(const struct daemon *d)
 	};
 }
 
-enum payer_kind daemon_payer(struct daemon *d, const struct submission *o, struct account_id *id)
+enum payer_kind daemon_payer(struct daemon *d, const struct submission *o, struct account_id *id,
+			     enum payer_why *why)
 {
 	const struct submission_ops ops = submission_ops(d);
 
-	return submission_payer(o, &ops, d, id);
+	return submission_payer(o, &ops, d, id, why);
 }
 
 bool daemon_is_inbound(struct daemon *d, const struct submission *o)

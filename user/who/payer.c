@@ -5,6 +5,20 @@
 #include <string.h>
 #include "payer.h"
 
+const char *payer_why_name(enum payer_why why)
+{
+	static const char *const names[] = {
+		[PAYER_WHY_NOTHING] = "nothing",     [PAYER_WHY_SENDS] = "sends",
+		[PAYER_WHY_ASKED] = "asked",	     [PAYER_WHY_AUTH] = "auth",
+		[PAYER_WHY_CALLER] = "caller",	     [PAYER_WHY_CLIENT] = "client",
+		[PAYER_WHY_FORWARDER] = "forwarder", [PAYER_WHY_OWNER] = "owner",
+		[PAYER_WHY_DOMAIN] = "domain",
+	};
+
+	_Static_assert(sizeof(names) / sizeof(*names) == PAYER_WHYS, "each has a name");
+	return names[why];
+}
+
 enum payer_kind payer_of_user(const struct payer_ops *ops, void *arg, uint32_t uid,
 			      struct account_id *id)
 {
@@ -34,6 +48,11 @@ enum payer_kind payer_of_domain(const struct payer_ops *ops, void *arg, const ch
 	return PAYER_ACCOUNT;
 }
 
+enum payer_why payer_why_of_sender(const struct account_id *id)
+{
+	return id->kind == ACCOUNT_UID ? PAYER_WHY_OWNER : PAYER_WHY_DOMAIN;
+}
+
 struct payer payer_of_mail(const struct payer_ops *ops, void *arg, uint32_t uid, const char *domain)
 {
 	struct payer payer = {.id = {.kind = ACCOUNT_UID, .uid = uid}};
@@ -43,5 +62,8 @@ struct payer payer_of_mail(const struct payer_ops *ops, void *arg, uint32_t uid,
 	if (payer.relay)
 		kind = payer_of_domain(ops, arg, domain, &payer.id);
 	payer.pays = kind == PAYER_ACCOUNT;
+	payer.why = kind == PAYER_NOBODY ? PAYER_WHY_NOTHING :
+		    payer.relay		 ? payer_why_of_sender(&payer.id) :
+					   PAYER_WHY_SENDS;
 	return payer;
 }

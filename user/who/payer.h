@@ -25,6 +25,23 @@ enum payer_kind {
 	PAYER_NOBODY,	   /* no domain, nothing known */
 };
 
+/* Why it is this account that pays. */
+enum payer_why {
+	PAYER_WHY_NOTHING = 0, /* nobody is known */
+	PAYER_WHY_SENDS,       /* its own process has the connection */
+	PAYER_WHY_ASKED,       /* the policy server named it at submission */
+	PAYER_WHY_AUTH,	       /* SMTP AUTH */
+	PAYER_WHY_CALLER,      /* it called sendmail(1) */
+	PAYER_WHY_CLIENT,      /* its process submitted over a local connection */
+	PAYER_WHY_FORWARDER,   /* it forwards what others send */
+	PAYER_WHY_OWNER,       /* it owns the sender's domain */
+	PAYER_WHY_DOMAIN,      /* it is the sender's domain, of which no owner is known */
+	PAYER_WHYS,
+};
+
+/* "sends", "asked", "auth", ... */
+const char *payer_why_name(enum payer_why why);
+
 struct payer_ops {
 	/* Not asked of root, who is a relay whatever the configuration says: no rule may ever
 	 * refuse it. */
@@ -45,11 +62,15 @@ enum payer_kind payer_of_user(const struct payer_ops *ops, void *arg, uint32_t u
 enum payer_kind payer_of_domain(const struct payer_ops *ops, void *arg, const char *domain,
 				struct account_id *id);
 
+/* Why the account that payer_of_domain() gave pays. */
+enum payer_why payer_why_of_sender(const struct account_id *id);
+
 /* Mail that a uid sends from a domain. */
 struct payer {
 	struct account_id id; /* pays; where nobody does, whose mail it is: at worst the relay's */
 	bool pays;
 	bool relay; /* it goes through a mail server */
+	enum payer_why why;
 };
 
 struct payer payer_of_mail(const struct payer_ops *ops, void *arg, uint32_t uid,

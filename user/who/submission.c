@@ -111,18 +111,22 @@ static bool take_client(const struct asked *a, struct account_id *id)
 }
 
 /* Who handed the message in, an exempt user included. */
-static bool take_submitter(const struct asked *a, struct account_id *id)
+static enum payer_why take_submitter(const struct asked *a, struct account_id *id)
 {
-	return take_account(a, id) || take_auth(a, id) ||
-	       ((a->o->known & SUBMISSION_HAS_UID) && take_uid(a, a->o->uid, id)) ||
-	       take_client(a, id);
+	if (take_account(a, id))
+		return PAYER_WHY_ASKED;
+	if (take_auth(a, id))
+		return PAYER_WHY_AUTH;
+	if ((a->o->known & SUBMISSION_HAS_UID) && take_uid(a, a->o->uid, id))
+		return PAYER_WHY_CALLER;
+	return take_client(a, id) ? PAYER_WHY_CLIENT : PAYER_WHY_NOTHING;
 }
 
-static bool take_sender(const struct asked *a, struct account_id *id)
+static enum payer_why take_sender(const struct asked *a, struct account_id *id)
 {
 	const char *at = strrchr(a->o->sender, '@');
 
-	return at && take_domain(a, at + 1, id);
+	return at && take_domain(a, at + 1, id) ? payer_why_of_sender(id) : PAYER_WHY_NOTHING;
 }
 
 /* user@HOST and a mere name are users of this host, who write their .forward as they like: it could
@@ -136,20 +140,21 @@ static bool is_this_host(const struct asked *a)
  * Passed on by the server. What somebody sends to a list of his own is his mail all the same; else
  * it is at most the forwarder's, never that of who happened to write to him.
  */
-static bool take_forwarder(const struct asked *a, bool handed_in, struct account_id *id)
+static enum payer_why take_forwarder(const struct asked *a, enum payer_why submitter,
+				     struct account_id *id)
 {
-	bool redirected = handed_in && (a->o->known & SUBMISSION_REDIRECTED);
+	bool redirected = submitter && (a->o->known & SUBMISSION_REDIRECTED);
 	struct account_id forwarder;
 	bool known = take_domain(a, a->o->forwarder, &forwarder);
 
 	if (redirected && (is_this_host(a) || (known && account_equal(id, &forwarder))))
-		return true;
+		return submitter;
 	if (!a->ops->count_forwards)
-		return false;
+		return PAYER_WHY_NOTHING;
 	if (!known)
-		return handed_in || take_sender(a, id);
+		return submitter ? submitter : take_sender(a, id);
 	*id = forwarder;
-	return true;
+	return PAYER_WHY_FORWARDER;
 }
 
 static bool is_null(const struct submission *o)
@@ -158,11 +163,11 @@ static bool is_null(const struct submission *o)
 }
 
 enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops,
-				 void *arg, struct account_id *id)
+				 void *arg, struct account_id *id, enum payer_why *why)
 {
 	const struct asked a = {o, ops, arg};
 	struct account_id payer;
-	bool known;
+	enum payer_why known;
 
 	if (is_null(o) && !ops->count_forwards)
 		return PAYER_NULL_SENDER;
@@ -180,6 +185,7 @@ enum payer_kind submission_payer(const struct submission *o, const struct submis
 	    payer_of_user(&ops->payer, arg, payer.uid, &payer) == PAYER_EXEMPT)
 		return PAYER_EXEMPT;
 	*id = payer;
+	*why = known;
 	return PAYER_ACCOUNT;
 }
 

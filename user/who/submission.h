@@ -63,9 +63,9 @@ struct submission_ops {
 	bool count_forwards; /* null senders and forwards pay, too */
 };
 
-/* *id is set with PAYER_ACCOUNT alone. */
+/* *id and *why are set with PAYER_ACCOUNT alone. */
 enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops,
-				 void *arg, struct account_id *id);
+				 void *arg, struct account_id *id, enum payer_why *why);
 
 /* At submission: does the message come from outside, unauthenticated? Then nobody is refused. */
 bool submission_is_inbound(const struct submission *o, const struct submission_ops *ops, void *arg);

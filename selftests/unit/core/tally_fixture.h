@@ -94,7 +94,7 @@ static inline void others_meet(struct scene *s, uint32_t remote, int accounts, e
 static inline struct tally tally_at(struct scene *s, int64_t now)
 {
 	window_slide(&s->w, now, HOUR);
-	return tally_window(&s->w, &s->rule, s->remotes, s->room, now);
+	return tally_window(&s->w, &s->rule, s->remotes, 1, s->room, now);
 }
 
 static inline uint64_t bad(struct scene *s)

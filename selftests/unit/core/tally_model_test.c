@@ -233,7 +233,7 @@ static void assert_tally(struct scene *s, int64_t now)
 		if (later && f->m.second + s->rule.defer_grace_s < next_s)
 			next_s = f->m.second + s->rule.defer_grace_s;
 	}
-	t = tally_window(&s->w, &s->rule, s->remotes, s->room, now);
+	t = tally_window(&s->w, &s->rule, s->remotes, 1, s->room, now);
 	assert_int_equal(t.delivered, counts.delivered);
 	assert_int_equal(t.deferred, deferred);
 	assert_int_equal(t.failed, failed);

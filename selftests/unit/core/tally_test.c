@@ -233,7 +233,7 @@ static void test_excuse_stays(void **state)
 	fails(s, 2, 1, REPLY_GREYLIST, 77);
 	assert_int_equal(bad(s), 1);
 	saved = copied(&s->w);
-	assert_int_equal(tally_window(&saved, &s->rule, NULL, s->room, NOW).bad, 1);
+	assert_int_equal(tally_window(&saved, &s->rule, NULL, 0, s->room, NOW).bad, 1);
 	window_clear(&saved);
 	s->mail = 0;
 	defers(s, NOW + 60, 1, REPLY_GREYLIST, 77);
@@ -262,7 +262,8 @@ static void test_rare_remote(void **state)
 	struct scene *s = *state;
 
 	fails(s, 1, 20, REPLY_RECIPIENT, 77);
-	others_meet(s, 77, 2, REMOTES_OTHER);
+	others_meet(s, REMOTES_ANYWHERE, REMOTES_HOST_ACCOUNTS, REMOTES_DELIVERED);
+	others_meet(s, 77, REMOTES_RARE_ACCOUNTS - 1, REMOTES_OTHER);
 	assert_int_equal(bad(s), 20);
 	s->rule.rare_remote = 100;
 	assert_int_equal(bad(s), 0);
@@ -273,11 +274,11 @@ static void test_rare_remote(void **state)
 	s->rule.rare_remote = 20;
 	assert_int_equal(bad(s), 23);
 	s->rule.rare_remote = 100;
-	others_meet(s, 77, 3, REMOTES_OTHER);
-	others_meet(s, 78, 3, REMOTES_OTHER);
+	others_meet(s, 77, REMOTES_RARE_ACCOUNTS, REMOTES_OTHER);
+	others_meet(s, 78, REMOTES_RARE_ACCOUNTS, REMOTES_OTHER);
 	assert_int_equal(bad(s), 23);
 	/* Where nothing is known of remotes none is rare. */
-	assert_int_equal(tally_window(&s->w, &s->rule, NULL, s->room, NOW).bad, 23);
+	assert_int_equal(tally_window(&s->w, &s->rule, NULL, 0, s->room, NOW).bad, 23);
 }
 
 /* Each failure without an identity is a recipient's of its own, of no known class and remote. */

@@ -45,8 +45,10 @@ bool daemon_caller_then(struct daemon *a, const struct submission *o, int64_t wa
 	return bob_has_it_since_s * NS_PER_S <= wall_ns;
 }
 
-enum payer_kind daemon_payer(struct daemon *a, const struct submission *o, struct account_id *id)
+enum payer_kind daemon_payer(struct daemon *a, const struct submission *o, struct account_id *id,
+			     enum payer_why *why)
 {
+	(void)why;
 	(void)a;
 	(void)id;
 	asked = *o;

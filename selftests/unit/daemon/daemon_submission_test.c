@@ -87,8 +87,9 @@ static uint32_t payer(uint8_t last, uint32_t port)
 {
 	struct submission o = to_server(last, port);
 	struct account_id id;
+	enum payer_why why;
 
-	assert_int_equal(daemon_payer(&the_daemon, &o, &id), PAYER_ACCOUNT);
+	assert_int_equal(daemon_payer(&the_daemon, &o, &id, &why), PAYER_ACCOUNT);
 	if (id.kind == ACCOUNT_UID)
 		return id.uid;
 	assert_string_equal(id.domain, "a.example");

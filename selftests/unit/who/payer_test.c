@@ -84,6 +84,7 @@ static void expect_mail(uint32_t uid, const char *name, struct payer expected)
 	assert_memory_equal(&payer.id, &expected.id, sizeof(payer.id));
 	assert_int_equal(payer.pays, expected.pays);
 	assert_int_equal(payer.relay, expected.relay);
+	assert_string_equal(payer_why_name(payer.why), payer_why_name(expected.why));
 }
 
 static void test_user(void **state)
@@ -122,18 +123,22 @@ static void test_mail(void **state)
 {
 	(void)state;
 	/* Whoever sends by himself pays, whichever domain he names. */
-	expect_mail(ALICE, "o.example", (struct payer){user(ALICE), true, false});
-	expect_mail(ALICE, "e.example", (struct payer){user(ALICE), true, false});
-	expect_mail(ALICE, "", (struct payer){user(ALICE), true, false});
-	expect_mail(EXEMPT, "a.example", (struct payer){user(EXEMPT), false, false});
+	expect_mail(ALICE, "o.example", (struct payer){user(ALICE), true, false, PAYER_WHY_SENDS});
+	expect_mail(ALICE, "e.example", (struct payer){user(ALICE), true, false, PAYER_WHY_SENDS});
+	expect_mail(ALICE, "", (struct payer){user(ALICE), true, false, PAYER_WHY_SENDS});
+	expect_mail(EXEMPT, "a.example",
+		    (struct payer){user(EXEMPT), false, false, PAYER_WHY_SENDS});
 	/* A mail server's is as its domain says. */
-	expect_mail(POSTFIX, "a.example", (struct payer){user(ALICE), true, true});
-	expect_mail(POSTFIX, "e.example", (struct payer){user(EXEMPT), false, true});
-	expect_mail(POSTFIX, "relay.example", (struct payer){domain("relay.example"), true, true});
-	expect_mail(0, "o.example", (struct payer){domain("o.example"), true, true});
+	expect_mail(POSTFIX, "a.example", (struct payer){user(ALICE), true, true, PAYER_WHY_OWNER});
+	expect_mail(POSTFIX, "e.example",
+		    (struct payer){user(EXEMPT), false, true, PAYER_WHY_OWNER});
+	expect_mail(POSTFIX, "relay.example",
+		    (struct payer){domain("relay.example"), true, true, PAYER_WHY_DOMAIN});
+	expect_mail(0, "o.example",
+		    (struct payer){domain("o.example"), true, true, PAYER_WHY_DOMAIN});
 	/* The null sender names nobody. */
-	expect_mail(POSTFIX, "", (struct payer){user(POSTFIX), false, true});
-	expect_mail(0, "", (struct payer){user(0), false, true});
+	expect_mail(POSTFIX, "", (struct payer){user(POSTFIX), false, true, PAYER_WHY_NOTHING});
+	expect_mail(0, "", (struct payer){user(0), false, true, PAYER_WHY_NOTHING});
 }
 
 int main(void)

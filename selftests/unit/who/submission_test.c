@@ -183,7 +183,8 @@ static void check(const struct row *row, const struct submission_ops *ops, const
 	static const struct account_id untouched = {.kind = ACCOUNT_UID, .uid = 4242};
 	struct submission o = submission_from(row);
 	struct account_id id = untouched;
-	enum payer_kind charge = submission_payer(&o, ops, NULL, &id);
+	enum payer_why why;
+	enum payer_kind charge = submission_payer(&o, ops, NULL, &id, &why);
 	char text[256];
 	const char *got = charge_name(charge, &id, text, sizeof(text));
 
@@ -342,12 +343,44 @@ static void test_both_ends(void **state)
 		"both ends", 0, NULL, NULL, 0, BY_ALICE, "x@o.example", NULL, ALWAYS("uid:1001")};
 	struct submission o = submission_from(&row);
 	struct account_id id;
+	enum payer_why why;
 
 	(void)state;
 	check(&row, &plain, row.expected);
 	o.server_port = 587;
-	assert_int_equal(submission_payer(&o, &plain, NULL, &id), PAYER_ACCOUNT);
+	assert_int_equal(submission_payer(&o, &plain, NULL, &id, &why), PAYER_ACCOUNT);
+	assert_int_equal(why, PAYER_WHY_CLIENT);
 	assert_int_equal(id.uid, BOB);
+}
+
+/* Each way to the payer says which it was; a test of the rows above has the order. */
+static void test_why(void **state)
+{
+	static const struct {
+		struct row row;
+		enum payer_why why;
+	} rows[] = {
+		{{"asked", ACCOUNT, "uid:1001", NULL, 0, NOWHERE, "x@o.example", NULL, ALWAYS("")},
+		 PAYER_WHY_ASKED},
+		{{"auth", 0, NULL, "alice", 0, NOWHERE, "x@o.example", NULL, ALWAYS("")},
+		 PAYER_WHY_AUTH},
+		{{"caller", UID, NULL, NULL, ALICE, NOWHERE, "x@o.example", NULL, ALWAYS("")},
+		 PAYER_WHY_CALLER},
+		{{"owner", 0, NULL, NULL, 0, NOWHERE, "x@a.example", NULL, ALWAYS("")},
+		 PAYER_WHY_OWNER},
+		{{"domain", 0, NULL, NULL, 0, NOWHERE, "x@o.example", NULL, ALWAYS("")},
+		 PAYER_WHY_DOMAIN},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct submission o = submission_from(&rows[i].row);
+		enum payer_why why = PAYER_WHY_NOTHING;
+		struct account_id id;
+
+		assert_int_equal(submission_payer(&o, &plain, NULL, &id, &why), PAYER_ACCOUNT);
+		assert_string_equal(payer_why_name(why), payer_why_name(rows[i].why));
+	}
 }
 
 static void test_sender(void **state)
@@ -466,11 +499,11 @@ static void test_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_account),	  cmocka_unit_test(test_auth),
-		cmocka_unit_test(test_uid),	  cmocka_unit_test(test_client),
-		cmocka_unit_test(test_sender),	  cmocka_unit_test(test_forward),
-		cmocka_unit_test(test_internal),  cmocka_unit_test(test_host),
-		cmocka_unit_test(test_both_ends),
+		cmocka_unit_test(test_account), cmocka_unit_test(test_auth),
+		cmocka_unit_test(test_uid),	cmocka_unit_test(test_client),
+		cmocka_unit_test(test_why),	cmocka_unit_test(test_sender),
+		cmocka_unit_test(test_forward), cmocka_unit_test(test_internal),
+		cmocka_unit_test(test_host),	cmocka_unit_test(test_both_ends),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
