@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""An account is found by its user, uid, domain or an address, alike by status, suspend and release;
-status shows it alone, with the rule of its own section, and leaves out those that matter to nobody."""
+"""An account is found by its user, uid, domain or an address, alike by status, suspend, release and
+history; status shows it alone, with the rule of its own section, and leaves out those that matter to nobody."""
 # SECONDS: 20
 import json
 import re
@@ -73,7 +73,7 @@ def test_user_without_mail(host):
 
 
 def test_unknown_and_hostile_names(host):
-    for command in ("status", "suspend", "release"):
+    for command in ("status", "suspend", "release", "history"):
         for name in ("no-such-user", "gone.test", "x@gone.test", "@", ".", "x@", "uid:", "http://shop.test",
                      "\x1b[2J@\x07.test", "a\nb.test", "\u202e.test", "x" * 5000, "x@" + "y." * 2000):
             said = run(host, 1, command, name)
@@ -95,6 +95,10 @@ def test_suspend_and_release_find_the_same(host):
         equal(run(host, 0, "release", name), "games may send again\n", name)
         scenes.is_not_suspended(host, GAMES)
     equal(run(host, 0, "release", "shop.test"), "games is not suspended\n", "again")
+    rows = json.loads(run(host, 0, "-j", "history", "games"))["history"]
+    equal({row["account"] for row in rows}, {"games"}, "history")
+    for name in NAMES:
+        equal(json.loads(run(host, 0, "-j", "history", name))["history"], rows, f"history of {name}")
 
 
 def test_domain_that_nobody_owns(host):
@@ -102,6 +106,7 @@ def test_domain_that_nobody_owns(host):
     true("domain:free.test" in run(host, 1, "suspend", "free.test"), "no hint")
     run(host, 0, "suspend", "domain:free.test", "--for", "10m")
     equal(run(host, 0, "release", "x@free.test"), "domain:free.test may send again\n", "release")
+    true("domain:free.test" in run(host, 0, "history", "x@free.test"), "history")
     run(host, 1, "release", "free.test")
     equal(run(host, 0, "release", "domain:free.test"), "domain:free.test is not suspended\n", "again")
 

@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "account_find.h"
 #include "base/log.h"
 #include "cmd.h"
 #include "config/config.h"
+#include "config/config_value.h"
 #include "history.h"
+#include "state/state_owners.h"
 
 #define USAGE	   "want smtplimit history [ACCOUNT] [--since 7d]"
 #define SINCE_WANT "want a time like 36h, 7d, 2026-12-01 or 2026-12-01T14:05:00Z"
@@ -21,6 +24,7 @@
 struct history {
 	const char *account; /* NULL: all */
 	struct account_id id;
+	char why[CONFIG_ERROR_SIZE]; /* the account may be a mistyped name: what to say of it */
 	int64_t now_s;
 	int64_t since_s;
 	struct state_history *rows; /* the newest first */
@@ -77,25 +81,74 @@ static int keep(void *arg, const struct state_history *row)
 	return 0;
 }
 
+/* Roles by the configuration, owners as saved. */
+struct saved {
+	const struct config *config;
+	struct owners *owners;
+};
+
+static enum smtpl_role role_of(void *arg, uint32_t uid)
+{
+	const struct saved *saved = arg;
+
+	if (config_uids_has(&saved->config->relays, uid))
+		return SMTPL_ROLE_RELAY;
+	return config_uids_has(&saved->config->exempts, uid) ? SMTPL_ROLE_EXEMPT :
+							       SMTPL_ROLE_DIRECT;
+}
+
+static bool owner_of(void *arg, const char *domain, uint32_t *uid)
+{
+	return owners_find(((const struct saved *)arg)->owners, domain, uid);
+}
+
+/* state: NULL, there is none yet. CMD_DONE, or what to exit with, said on stderr. */
+static int find_account(struct history *h, const struct config *config, struct state *state)
+{
+	static const struct payer_ops ops = {.role = role_of, .owner = owner_of};
+	struct saved saved = {.config = config, .owners = owners_new()};
+	int r;
+
+	if (state && saved.owners)
+		state_get_owners(state, saved.owners);
+	r = account_find(h->account, &ops, &saved, &h->id, h->why, sizeof(h->why));
+	owners_free(saved.owners);
+	if (r < 0)
+		log_error("%s", h->why);
+	else if (r == ACCOUNT_FOUND)
+		h->why[0] = '\0';
+	return r < 0 ? CMD_FAILED : CMD_DONE;
+}
+
+static int read_rows(struct history *h, struct state *state)
+{
+	int r = state_each_history(state, h->account ? &h->id : NULL, h->since_s, keep, h);
+
+	h->skipped = state_skipped(state);
+	if (r)
+		log_error("history: %s", r == -ENOMEM ? strerror(-r) : state_error(state));
+	return r ? CMD_FAILED : CMD_DONE;
+}
+
 /* A database that does not exist yet has no history. */
 static int gather(struct history *h, const struct config *config)
 {
 	char path[PATH_MAX + sizeof("/" STATE_FILE)];
 	struct state *state = NULL;
-	int r;
+	int r, done = CMD_DONE;
 
 	snprintf(path, sizeof(path), "%s/%s", config->state, STATE_FILE);
 	r = state_open(path, STATE_READ, &state);
-	if (r == -ENOENT)
-		return CMD_DONE;
-	if (!r)
-		r = state_each_history(state, h->account ? &h->id : NULL, h->since_s, keep, h);
-	if (r)
-		log_error("history: %s", r == -ENOMEM ? strerror(-r) : state_error(state));
-	else
-		h->skipped = state_skipped(state);
+	if (r && r != -ENOENT) {
+		log_error("history: %s", r == -ENOMEM ? strerror(-r) : state_error(NULL));
+		return CMD_FAILED;
+	}
+	if (h->account)
+		done = find_account(h, config, state);
+	if (done == CMD_DONE && state)
+		done = read_rows(h, state);
 	state_close(state);
-	return r ? CMD_FAILED : CMD_DONE;
+	return done;
 }
 
 static void print_text(const struct history *h)
@@ -138,16 +191,14 @@ static int print_json(const struct history *h)
 
 static int show(struct history *h, const struct cli *cli, const struct config *config)
 {
-	char why[CONFIG_ERROR_SIZE];
-	int r;
+	int r = gather(h, config);
 
-	if (h->account && account_parse(h->account, &h->id, why, sizeof(why))) {
-		log_error("%s", why);
-		return CMD_FAILED;
-	}
-	r = gather(h, config);
 	if (r != CMD_DONE)
 		return r;
+	if (!h->count && h->why[0]) {
+		log_error("%s", h->why);
+		return CMD_FAILED;
+	}
 	if (h->skipped)
 		log_warning("%llu damaged rows of the history are left out",
 			    (unsigned long long)h->skipped);

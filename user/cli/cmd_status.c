@@ -71,8 +71,8 @@ static int each_superseded(void *arg, uint32_t uid, const char *domain,
 	return status_superseded(arg, uid, domain, superseded);
 }
 
-static int each_told(void *arg, const struct account_id *account, const char *domain,
-		     const struct relay_count *counts)
+static int each_relay_count(void *arg, const struct account_id *account, const char *domain,
+			    const struct relay_count *counts)
 {
 	return status_relay_count(arg, account, domain, counts);
 }
@@ -87,7 +87,7 @@ static int each_tls_file(void *arg, const struct smtpl_tls_file *file)
 	return status_tls_file(arg, file);
 }
 
-/* No maps: nobody looks into TLS. */
+/* Without maps there is no state of TLS. */
 static int read_tls(struct status *s, struct bpf_maps *maps)
 {
 	struct smtpl_tls_state state;
@@ -176,7 +176,7 @@ static int read_state(struct status *s, struct state *state)
 	if (!r)
 		r = state_each_superseded(state, each_superseded, s);
 	if (!r)
-		r = state_each_relay_count(state, each_told, s);
+		r = state_each_relay_count(state, each_relay_count, s);
 	if (!r)
 		r = state_each_feed(state, each_feed, s);
 	if (!r)
@@ -186,7 +186,7 @@ static int read_state(struct status *s, struct state *state)
 	return r;
 }
 
-/* What cannot be read of the database is told with the rest: the maps matter more. */
+/* What cannot be read of the database is shown with the rest: the maps matter more. */
 static void state_problem(struct status *s, const char *path, int r, const char *why)
 {
 	if (r == -ENOMEM)

@@ -75,8 +75,8 @@ static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 
 const struct payer_ops order_payer_ops = {.role = role_of, .owner = owner_of};
 
-/* A domain that nobody is known to own is taken where it is suspended: else a mistyped name would
- * be suspended in somebody's place, or be found not to be. */
+/* A domain that nobody is known to own is taken only where it is suspended: else a mistyped name
+ * would be suspended in somebody's place, or be found not to be suspended. */
 static int find_account(struct order *o, const char *text)
 {
 	struct state_suspension suspension;

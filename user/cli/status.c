@@ -279,7 +279,7 @@ int status_window(struct status *s, const struct account_id *id, struct window *
 	return 0;
 }
 
-/* The map knows who is refused, the row tells why and, over a reboot, since when. */
+/* The map knows who is refused, the row says why and, over a reboot, since when. */
 int status_suspension(struct status *s, const struct state_suspension *saved)
 {
 	struct status_account *a;
@@ -370,7 +370,7 @@ static int nearest_first(const void *left, const void *right)
 	return strcmp(a->name, b->name);
 }
 
-/* What is older is told by the counters alone. */
+/* What is older is shown by the counters alone. */
 static void loss_problem(struct status *s, const char *name, uint64_t count, uint64_t last_ns,
 			 const char *text)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * status.h - what `smtplimit status` tells, in one structure that text and JSON are printed from.
+ * status.h - what `smtplimit status` shows, in one structure that text and JSON are printed from.
  *
  * Filled from the pinned maps and the state database: begin, meta, every owner, every uid (it says
  * who is a relay), then the rest in any order, then finish. What is enforced is what the maps say;
@@ -63,8 +63,8 @@ struct status_account {
 	 * suffices, or it is never judged. */
 	uint64_t headroom;
 	struct smtpl_count total;	/* last_ns and domains are not used */
-	struct smtpl_totals superseded; /* of them, what mail servers told of */
-	struct relay_count told;
+	struct smtpl_totals superseded; /* of them, what mail servers reported */
+	struct relay_count reported;
 	bool suspended;
 	bool saved; /* `reason` and `since_wall_s` come from the state database */
 	struct smtpl_suspension suspension;
@@ -107,7 +107,7 @@ struct status {
 	struct owners *owners;	 /* NULL: nobody owns anything */
 	struct state_feed *feeds;
 	size_t feeds_count;
-	struct smtpl_tls_state tls; /* nobody looks into TLS: all 0 */
+	struct smtpl_tls_state tls; /* without a prober all 0 */
 	struct smtpl_tls_file *tls_files;
 	size_t tls_files_count;
 	void *index; /* tsearch(3), by id */
@@ -120,7 +120,8 @@ void status_end(struct status *s);
  * has left maps with a schema of 0: that is not loaded. */
 void status_meta(struct status *s, const struct smtpl_meta *meta);
 
-/* status_rule.c - the rule in force: as the daemon last read it, or the file's. */
+/* status_rule.c - The rule in force: as the daemon last read it, or the file's where nothing is
+ * loaded. */
 struct verdict_rule status_rule(const struct smtpl_meta *meta, const struct config *config);
 
 /* Each returns 0 or -ENOMEM. */
@@ -162,7 +163,7 @@ const char *status_feed_name(const struct state_feed *feed);
 
 /* Shared by the files of status: the account of an id, made where there is none, or NULL without
  * memory; that of an id of which something is known, or NULL; its domains, which may come twice;
- * what a uid is; whose (uid, domain) is; what was told in place of what is superseded. */
+ * what a uid is; whose (uid, domain) is; what was reported in place of what is superseded. */
 struct status_account *status_account(struct status *s, const struct account_id *id);
 struct status_account *status_known(const struct status *s, const struct account_id *id);
 int status_add_domain(struct status_account *a, const char *domain, size_t size);

@@ -226,12 +226,12 @@ static void print_total(const struct status_account *a, FILE *out)
 		"total:      %llu attempts delivered, %llu deferred, %llu failed, %llu unknown, %llu "
 		"refused; %llu opaque sessions\n",
 		t->delivered, t->deferred, t->failed, t->unknown, t->refused, t->opaque);
-	if (a->told.bypass)
+	if (a->reported.bypass)
 		fprintf(out,
 			"            %" PRIu64
 			" left through mail servers while it was suspended: is "
 			"the hook in place? see smtplimit hook\n",
-			a->told.bypass);
+			a->reported.bypass);
 }
 
 void status_print_account(const struct status *s, const struct status_account *a, FILE *out)

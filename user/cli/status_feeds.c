@@ -67,7 +67,7 @@ int status_relay_count(struct status *s, const struct account_id *id, const char
 
 	if (!a)
 		return -ENOMEM;
-	relay_count_add(&a->told, counts);
+	relay_count_add(&a->reported, counts);
 	if (id->kind == ACCOUNT_DOMAIN || !domain[0])
 		return 0;
 	return status_add_domain(a, domain, SMTPL_DOMAIN_SIZE);
@@ -85,18 +85,18 @@ int status_feed(struct status *s, const struct state_feed *feed)
 }
 
 /* Counts are read a moment before what is superseded of them is: then more of it may be. */
-static void replace(__u64 *count, uint64_t superseded, uint64_t told)
+static void replace(__u64 *count, uint64_t superseded, uint64_t reported)
 {
-	*count = (*count > superseded ? *count - superseded : 0) + told;
+	*count = (*count > superseded ? *count - superseded : 0) + reported;
 }
 
 void status_replace(struct status_account *a)
 {
-	replace(&a->total.delivered, a->superseded.delivered, a->told.delivered);
-	replace(&a->total.deferred, a->superseded.deferred, a->told.deferred);
-	replace(&a->total.failed, a->superseded.failed, a->told.failed);
-	replace(&a->total.unknown, a->superseded.unknown, a->told.unknown);
-	a->total.refused += a->told.refused;
+	replace(&a->total.delivered, a->superseded.delivered, a->reported.delivered);
+	replace(&a->total.deferred, a->superseded.deferred, a->reported.deferred);
+	replace(&a->total.failed, a->superseded.failed, a->reported.failed);
+	replace(&a->total.unknown, a->superseded.unknown, a->reported.unknown);
+	a->total.refused += a->reported.refused;
 }
 
 void status_feeds_end(struct status *s)

@@ -111,8 +111,8 @@ static json_t *json_account(const struct status_account *a)
 		json_string(a->name), "uid", uid ? json_integer(a->id.uid) : json_null(), "role",
 		json_role(a), "domains", json_domains(a), "window", json_window(&a->window),
 		"headroom", a->headroom == UINT64_MAX ? json_null() : json_count(a->headroom),
-		"total", json_total(&a->total), "bypass", json_count(a->told.bypass), "suspended",
-		a->suspended, "observed", status_observes(a), "since",
+		"total", json_total(&a->total), "bypass", json_count(a->reported.bypass),
+		"suspended", a->suspended, "observed", status_observes(a), "since",
 		json_time(a->suspended ? a->since_wall_s : 0), "until",
 		json_time(a->suspended ? a->until_wall_s : 0), "reason",
 		a->suspended ? json_escaped(a->reason) : json_null(), "rule", json_rule(a));

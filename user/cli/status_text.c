@@ -90,7 +90,7 @@ static void number_cell(char *cell, uint64_t number)
 	snprintf(cell, CELL_SIZE, "%" PRIu64, number);
 }
 
-/* What nobody could see is told where there is any: an account of zeros would look like one that
+/* What nobody could see is shown where there is any: an account of zeros would look like one that
  * sends nothing. */
 static void total_cell(const struct status_account *a, char *cell)
 {
@@ -246,11 +246,11 @@ static void print_bypass(const struct status *s, FILE *out)
 	for (size_t i = 0; i < s->accounts_count; i++) {
 		const struct status_account *a = s->accounts[i];
 
-		if (a->told.bypass)
+		if (a->reported.bypass)
 			fprintf(out,
 				"%s: %" PRIu64 " mails left through mail servers while it was "
 				"suspended: is the hook in place? see smtplimit hook\n",
-				a->name, a->told.bypass);
+				a->name, a->reported.bypass);
 	}
 }
 

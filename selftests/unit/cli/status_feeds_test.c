@@ -9,10 +9,12 @@
 #include <cmocka.h>
 #include "status_fixture.h"
 
-#define NOT_SUSPENDED                                                                              \
+#define WITH_HEADROOM(headroom)                                                                    \
 	"\"window\": {\"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"percent\": null},"       \
-	"\"headroom\": 5,"                                                                         \
-	" \"suspended\": false, \"since\": null, \"until\": null, \"reason\": null"
+	" \"headroom\": " headroom ", \"suspended\": false, \"since\": null, \"until\": null,"     \
+	" \"reason\": null"
+#define NOT_SUSPENDED	WITH_HEADROOM("5")
+#define NEVER_SUSPENDED WITH_HEADROOM("null")
 
 static void owner(const char *domain, uint32_t uid)
 {
@@ -58,7 +60,7 @@ static void relay_mail_is_its_owners(void **unused)
 		"}, {\"account\": \"uid:4000020\", \"uid\": 4000020, \"role\": \"exempt\","
 		" \"domains\": [\"guest.example\"], \"bypass\": 0, \"total\": {\"connections\": 0,"
 		" \"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"unknown\": 7, \"opaque\": 0,"
-		" \"refused\": 0}, " NOT_SUSPENDED "}]");
+		" \"refused\": 0}, " NEVER_SUSPENDED "}]");
 }
 
 /* More may be superseded than was counted when the counts were read. */

@@ -82,7 +82,7 @@ static void relay_mail_is_its_domains(void **unused)
 			" \"opaque\": 0, \"refused\": 0}, " NOT_SUSPENDED "},"
 			" {\"account\": \"uid:4000010\", \"uid\": 4000010, \"role\": \"relay\","
 			" \"domains\": [], " NO_WINDOW
-			", \"headroom\": 5, \"total\": {\"connections\": 3,"
+			", \"headroom\": null, \"total\": {\"connections\": 3,"
 			" \"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"unknown\": 0,"
 			" \"opaque\": 1, \"refused\": 0}, " NOT_SUSPENDED "}]");
 }
@@ -93,8 +93,8 @@ static void exempt_is_marked(void **unused)
 	role(GUEST, SMTPL_ROLE_EXEMPT);
 	count(GUEST, "x.example", (struct smtpl_count){0});
 	expect_accounts("[{\"account\": \"uid:4000020\", \"uid\": 4000020, \"role\": \"exempt\","
-			" \"domains\": [\"x.example\"], " NO_WINDOW ", \"headroom\": 5, " NO_TOTAL
-			", " NOT_SUSPENDED "}]");
+			" \"domains\": [\"x.example\"], " NO_WINDOW
+			", \"headroom\": null, " NO_TOTAL ", " NOT_SUSPENDED "}]");
 }
 
 /* The rest of a window is slid to now, and an account of which nothing is left is not shown. */
@@ -321,7 +321,7 @@ static void text_is_told(void **unused)
 		"              TOTAL  REFUSED  SUSPENDED UNTIL\n"
 		"uid:4000001          an-extraordinarily-long-name.e.. +1          5         3       4    58.3%         0"
 		"  50/0/7, 3 unknown        2  2026-11-21T14:34:00Z: deferred and failed mails 7/5 (58%)\n"
-		"uid:4000010 (relay)                                               0         0       0        -         5"
+		"uid:4000010 (relay)                                               0         0       0        -         -"
 		"    0/0/0, 1 opaque        0  -\n"
 		"TOTAL: attempts delivered/deferred/failed since counting began, and of which nothing is known; "
 		"the columns before it: mails in the window\n"
