@@ -5,8 +5,8 @@
  * Pure: time is an argument.
  *
  * An account is made by its first outcome and removed by accounts_collect() once nothing is known
- * of it: relay domains come and go by the million, only those of the last window are kept, and those
- * with pending mails while they are not too many.
+ * of it: relay domains come and go by the million, only those of the last window are kept, and
+ * those with pending mails while they are not too many.
  */
 #ifndef SMTPL_ACCOUNTS_H
 #define SMTPL_ACCOUNTS_H

@@ -34,8 +34,8 @@ struct feeds {
 void feed_supersede(struct feeds *fs, struct feed *f, struct ledger_key *key,
 		    enum smtp_outcome outcome, uint64_t count);
 
-/* Put an entry into waiting or unmatched. At the bound the oldest one waits no longer. 0 or -ENOMEM.
- */
+/* Put an entry into waiting or unmatched. At the bound the oldest one waits no longer. 0 or
+ * -ENOMEM. */
 int feed_wait(struct feeds *fs, struct feed *f, struct recent *list,
 	      const struct recent_entry *entry);
 /* Its report has come, or none will: it is superseded. */

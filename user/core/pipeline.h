@@ -85,8 +85,8 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
  */
 #define PIPELINE_FEED_GRACE_NS (30 * NS_PER_S)
 /* A delivery report (delivery_report.h) of one recipient, once it is known who pays: source, uid
- * (the relay's), payer, domain, null_sender, outcome, mail, rcpt, time_ns (0: now), age_s and detail
- * are set. mta: enum feed_mta. 0; -ENOMEM: not taken in, and lost. */
+ * (the relay's), payer, domain, null_sender, outcome, mail, rcpt, time_ns (0: now), age_s and
+ * detail are set. mta: enum feed_mta. 0; -ENOMEM: not taken in, and lost. */
 int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *report,
 		    uint64_t now_ns);
 /* The feed of this relay runs, from now on, and a log (mta: Postfix) from where it was left.
@@ -163,8 +163,8 @@ int pipeline_forget_key(struct pipeline *p, uint32_t uid, const char *domain);
 
 /* Before the first event and snapshot: what was saved. restore_window takes over *window (empty
  * afterwards), -ENOMEM leaves it; mode: by which it was judged, and pipeline_set_rule() afterwards
- * lets those begin anew that were observed. A key of the map that is not restored counts as never taken in:
- * with a new state database and old maps, restore every key from the map itself. */
+ * lets those begin anew that were observed. A key of the map that is not restored counts as never
+ * taken in: with a new state database and old maps, restore every key from the map itself. */
 int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
 			 const struct smtpl_totals *accounted);
 int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,

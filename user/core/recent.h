@@ -21,7 +21,7 @@ struct recent_entry {
 	uint64_t time_ns; /* of the outcome; a report is of all outcomes up to then */
 	uint64_t came_ns;
 	uint64_t count; /* attempts */
-	/* for the window: identities of mail and recipient, or those of a host (sessions.c), or 0 */
+	/* for the window: of mail and recipient, or those of a host (sessions.c), or 0 */
 	uint64_t window_mail;
 	uint64_t window_rcpt;
 	uint32_t remote;

@@ -91,8 +91,8 @@ struct window {
 };
 
 /* Add an outcome that is delivered, deferred or failed; o->age_s says when the mail was first
- * tried. *counted: COUNTED_MAIL, COUNTED_RETRY, COUNTED_SAME_RECIPIENT or COUNTED_OLD. 0, or -ENOMEM
- * with the window unchanged. */
+ * tried. *counted: COUNTED_MAIL, COUNTED_RETRY, COUNTED_SAME_RECIPIENT or COUNTED_OLD. 0, or
+ * -ENOMEM with the window unchanged. */
 int window_add(struct window *w, const struct outcome *o, int64_t now_s, int64_t length_s,
 	       enum outcome_counted *counted);
 
@@ -112,7 +112,7 @@ bool window_empty(const struct window *w);
  */
 int64_t window_next_change(const struct window *w, int64_t length_s);
 
-/* The window begins anew: everything goes but the pending mails, which are in no window any more. */
+/* The window begins anew: all goes but the pending mails, which are in no window any more. */
 void window_release(struct window *w);
 /* Forget everything and free all memory. */
 void window_clear(struct window *w);

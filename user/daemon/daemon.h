@@ -193,8 +193,8 @@ bool daemon_is_inbound(struct daemon *d, const struct submission *o);
 bool daemon_caller_then(struct daemon *d, const struct submission *o, int64_t wall_ns,
 			uint32_t *uid);
 
-/* daemon_outcomes.c - for struct pipeline_ops: the rule of an account, and what is said of outcomes.
- * arg: the daemon. */
+/* daemon_outcomes.c - for struct pipeline_ops: the rule of an account, and what is said of
+ * outcomes. arg: the daemon. */
 const struct verdict_rule *daemon_rule(void *arg, const struct account *a);
 void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted counted,
 		       uint64_t now_ns);

@@ -5,8 +5,9 @@
  * window.
  *
  * Little endian: u32 version, u32 slots, u32 entries; slots of i64 second, u32 delivered, deferred,
- * failed, in order of time; entries of u64 mail, u64 rcpt, i32 second, u32 remote, u8 outcome, class,
- * flags, 0. Version 1 had entries of u64 mail, i64 second, pending ones of the last hour alone.
+ * failed, in order of time; entries of u64 mail, u64 rcpt, i32 second, u32 remote, u8 outcome,
+ * class, flags, 0. Version 1 had entries of u64 mail, i64 second, pending ones of the last hour
+ * alone.
  */
 #include <endian.h>
 #include <errno.h>

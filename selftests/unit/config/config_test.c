@@ -206,14 +206,14 @@ static void test_unknown_names(void **state)
 		"[limit]\nprecent = 5",
 		"t.conf:2: unknown key \"precent\" in [limit]: did you mean \"percent\"? "
 		"[limit] has mode, window, percent, min_failures, suspend, set_aside, one_remote, "
-		"trouble_accounts, trouble_share, defer_grace, hard_recipients, hard_percent, warn, "
-		"replies");
+		"trouble_accounts, trouble_share, defer_grace, hard_recipients, hard_percent, "
+		"rare_remote, lead, warn, replies");
 	expect_error(
 		"[limit]\nPercent = 5",
 		"t.conf:2: unknown key \"Percent\" in [limit]: did you mean \"percent\"? "
 		"[limit] has mode, window, percent, min_failures, suspend, set_aside, one_remote, "
-		"trouble_accounts, trouble_share, defer_grace, hard_recipients, hard_percent, warn, "
-		"replies");
+		"trouble_accounts, trouble_share, defer_grace, hard_recipients, hard_percent, "
+		"rare_remote, lead, warn, replies");
 	expect_error(
 		"[paths]\nports = 25",
 		"t.conf:2: unknown key \"ports\" in [paths]: did you mean \"ports\" of [watch]? "
@@ -337,6 +337,8 @@ static void test_print(void **state)
 				  "[limit] defer_grace = 0s                     # default\n"
 				  "[limit] hard_recipients = 0                  # default\n"
 				  "[limit] hard_percent = 25                    # default\n"
+				  "[limit] rare_remote = 0                      # default\n"
+				  "[limit] lead = 0                             # default\n"
 				  "[limit] warn = 80                            # default\n"
 				  "[limit] replies =                            # default\n"
 				  "[watch] ports = 25                           # t.conf:7\n"
@@ -408,7 +410,8 @@ static void test_print_json(void **state)
 		    " 'percent': [55, 't.conf:2'], 'min_failures': [5], 'suspend': [3600],"
 		    "'set_aside': [['listed', 'unauthenticated']], 'one_remote': [50],"
 		    "'trouble_accounts': [4], 'trouble_share': [50], 'defer_grace': [0],"
-		    "'hard_recipients': [0], 'hard_percent': [25], 'warn': [80], 'replies': ['']}");
+		    "'hard_recipients': [0], 'hard_percent': [25], "
+		    "'rare_remote': [0], 'lead': [0], 'warn': [80], 'replies': ['']}");
 	expect_json("", "watch",
 		    "{'ports': [[25, 465, 587]], 'relay_users': [['root', 'mail', 'postfix']],"
 		    " 'exempt_users': [[]], 'local': [false], 'cgroup': ['auto'],"

@@ -106,7 +106,7 @@ static void assert_countable(struct window *w, struct tally_room *room)
 {
 	const struct verdict_rule rule = {.window_s = 3600, .set_aside = UINT32_MAX};
 	const struct window_counts c = window_counts(w);
-	const struct tally t = tally_window(w, &rule, NULL, room, NOW);
+	const struct tally t = tally_window(w, &rule, NULL, 0, room, NOW);
 
 	assert_true(t.deferred <= c.deferred);
 	assert_true(t.failed <= c.failed);
