@@ -14,6 +14,7 @@
 #include "core/sessions.h"
 
 #define HOST_ACCOUNTS 100
+#define HOST_EXEMPT   99 /* an exempt user */
 #define HOST_UID(n)   (10000u + (n))
 #define MINUTES	      60
 #define DAY	      86400
@@ -28,7 +29,8 @@ struct host_account {
 	bool has_rule;
 	struct smtpl_count count; /* as the kernel counts it */
 	int suspended;		  /* calls */
-	int near;		  /* likewise */
+	int64_t until;		  /* second at which the latest suspension ends */
+	int near;		  /* calls */
 	struct verdict verdict;	  /* of the last of them */
 	uint32_t txn;
 };
@@ -39,6 +41,7 @@ struct host {
 	enum host_source source;
 	int64_t now;
 	uint32_t rcpt; /* of the latest new recipient */
+	bool refuses;  /* what is reported now is smtplimit's own refusal */
 	struct host_account accounts[HOST_ACCOUNTS];
 	int alarms[PIPELINE_ALARM_LISTED + 1];
 	uint32_t alarm_bad, alarm_tried; /* of the latest alarm */
@@ -80,7 +83,12 @@ struct letter {
 	int64_t sent;
 };
 
-/* ---- what the pipeline says ---- */
+/* ---- what the pipeline asks and says ---- */
+
+static inline enum smtpl_role host_role(void *arg, uint32_t uid)
+{
+	return uid == HOST_UID(HOST_EXEMPT) ? SMTPL_ROLE_EXEMPT : fixture_role(arg, uid);
+}
 
 static inline struct host_account *host_account_of(struct host *h, const struct account *a)
 {
@@ -95,6 +103,7 @@ static inline void host_suspend(void *arg, struct account *a, const struct verdi
 
 	assert_true(a->until_ns > now_ns);
 	own->suspended++;
+	own->until = a->until_ns / NS_PER_S;
 	own->verdict = *v;
 }
 
@@ -138,7 +147,7 @@ static inline void host_outcome(void *arg, const struct outcome *o, enum outcome
 }
 
 static const struct pipeline_ops host_ops = {
-	.payer = {.role = fixture_role, .owner = fixture_owner},
+	.payer = {.role = host_role, .owner = fixture_owner},
 	.suspend = host_suspend,
 	.rule = host_rule,
 	.near = host_near,
@@ -241,7 +250,8 @@ static inline void remote_address(int remote, uint8_t addr[16])
 
 static inline void report_letter(struct host *h, const struct letter *l, const struct said *said)
 {
-	const struct payer payer = {.id = account_id_of(l->account), .pays = true, .relay = true};
+	const struct payer payer = {
+		.id = account_id_of(l->account), .pays = l->account != HOST_EXEMPT, .relay = true};
 	char host[64], rcpt[64];
 	uint8_t addr[16];
 	const struct outcome_detail detail = {
@@ -253,7 +263,7 @@ static inline void report_letter(struct host *h, const struct letter *l, const s
 		.code = said->code,
 		.enhanced = {said->enhanced[0], said->enhanced[1], said->enhanced[2]}};
 	const struct outcome o = {.outcome = said->outcome,
-				  .source = OUTCOME_REPORT,
+				  .source = h->refuses ? OUTCOME_REFUSAL : OUTCOME_REPORT,
 				  .uid = RELAY,
 				  .payer = &payer,
 				  .domain = "a.example",
@@ -366,6 +376,29 @@ static inline void assert_mails(struct host *h, int account, uint64_t delivered,
 	assert_int_equal(c.delivered, delivered);
 	assert_int_equal(c.deferred, deferred);
 	assert_int_equal(c.failed, failed);
+}
+
+static inline void assert_all_free(struct host *h)
+{
+	for (int i = 0; i < HOST_ACCOUNTS; i++)
+		assert_free(h, i);
+}
+
+static inline int suspended_accounts(const struct host *h)
+{
+	int count = 0;
+
+	for (int i = 0; i < HOST_ACCOUNTS; i++)
+		count += h->accounts[i].suspended > 0;
+	return count;
+}
+
+/* One of the account's own, so far as the general one. */
+static inline struct verdict_rule *rule_of(struct host *h, int account)
+{
+	h->accounts[account].has_rule = true;
+	h->accounts[account].rule = h->rule;
+	return &h->accounts[account].rule;
 }
 
 #endif
