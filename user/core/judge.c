@@ -316,6 +316,7 @@ static int take_counted(struct judge *j, struct account *a, const struct outcome
 {
 	const struct verdict_rule *rule = rule_of(j, a);
 	int64_t now_s = now_ns / NS_PER_S;
+	struct outcome known = *o;
 	bool dilutes = o->outcome == SMTP_DELIVERED &&
 		       !remotes_delivery_counts(j->remotes, o->remote, a->node.hash, now_s);
 
@@ -326,11 +327,14 @@ static int take_counted(struct judge *j, struct account *a, const struct outcome
 		*counted = dilutes ? COUNTED_SET_ASIDE : COUNTED_OLD;
 		return take_uncounted(j, a, o, now_ns);
 	}
-	if (window_add(&a->window, o, now_s, j->rule.window_s, counted))
+	/* While it lasts: when the account is judged the next time, the trouble may be over. */
+	known.excused = o->outcome != SMTP_DELIVERED &&
+			verdict_excuses(rule, o->class, j->remotes, o->remote, now_s);
+	if (window_add(&a->window, &known, now_s, j->rule.window_s, counted))
 		return -ENOMEM;
 	accounts_mark_dirty(j->accounts, a);
 	if (o->outcome != SMTP_DELIVERED && *counted != COUNTED_OLD &&
-	    verdict_sets_aside(rule, o->class))
+	    (known.excused || verdict_sets_aside(rule, o->class)))
 		*counted = COUNTED_SET_ASIDE;
 	return 0;
 }

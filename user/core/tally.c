@@ -62,21 +62,25 @@ bool verdict_is_trouble(enum reply_class class)
 	return TROUBLE & BIT(class);
 }
 
+bool verdict_excuses(const struct verdict_rule *rule, enum reply_class class,
+		     const struct remotes *remotes, uint32_t remote, int64_t now_s)
+{
+	uint32_t accounts = rule->trouble_accounts, share = rule->trouble_share;
+
+	if (!verdict_is_trouble(class))
+		return false;
+	return remotes_trouble(remotes, remote, now_s, accounts, share) ||
+	       (class == REPLY_NO_ANSWER &&
+		remotes_trouble(remotes, REMOTES_ANYWHERE, now_s, accounts, share));
+}
+
 static bool is_excused(struct window_mail *m, const struct verdict_rule *rule,
 		       const struct remotes *remotes, int64_t now_s)
 {
-	if (m->flags & WINDOW_MAIL_EXCUSED)
-		return true;
-	if (!remotes || !verdict_is_trouble(m->class))
-		return false;
-	if (!remotes_trouble(remotes, m->remote, now_s, rule->trouble_accounts,
-			     rule->trouble_share) &&
-	    (m->class != REPLY_NO_ANSWER ||
-	     !remotes_trouble(remotes, REMOTES_ANYWHERE, now_s, rule->trouble_accounts,
-			      rule->trouble_share)))
-		return false;
-	m->flags |= WINDOW_MAIL_EXCUSED;
-	return true;
+	if (!(m->flags & WINDOW_MAIL_EXCUSED) && remotes &&
+	    verdict_excuses(rule, m->class, remotes, m->remote, now_s))
+		m->flags |= WINDOW_MAIL_EXCUSED;
+	return m->flags & WINDOW_MAIL_EXCUSED;
 }
 
 static bool is_charged(struct window_mail *m, const struct verdict_rule *rule,

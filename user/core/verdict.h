@@ -67,6 +67,10 @@ struct tally tally_window(const struct window *w, const struct verdict_rule *rul
 bool verdict_sets_aside(const struct verdict_rule *rule, enum reply_class class);
 /* May a remote be in trouble by failures of this class? */
 bool verdict_is_trouble(enum reply_class class);
+/* Is a failure of this class not charged, because the remote, or the way to all of them, is in
+ * trouble now? */
+bool verdict_excuses(const struct verdict_rule *rule, enum reply_class class,
+		     const struct remotes *remotes, uint32_t remote, int64_t now_s);
 
 struct verdict {
 	bool suspend;

@@ -177,13 +177,15 @@ static int64_t date_of(const struct outcome *o)
 
 static struct window_mail entry_of(const struct outcome *o, int64_t date, bool inside)
 {
+	uint8_t excused = o->excused ? WINDOW_MAIL_EXCUSED : 0;
+
 	return (struct window_mail){.mail = o->mail,
 				    .rcpt = o->rcpt,
 				    .second = (int32_t)date,
 				    .remote = o->remote,
 				    .outcome = o->outcome,
 				    .class = o->class,
-				    .flags = inside ? 0 : WINDOW_MAIL_PAST};
+				    .flags = excused | (inside ? 0 : WINDOW_MAIL_PAST)};
 }
 
 /* A mail that is not known to be pending. */
@@ -260,6 +262,8 @@ static int pending_add(struct window *w, struct window_mail *m, const struct out
 	m->class = o->class;
 	m->remote = o->remote;
 	m->flags &= ~WINDOW_MAIL_EXCUSED;
+	if (o->excused)
+		m->flags |= WINDOW_MAIL_EXCUSED;
 	if (window_is_inside(m))
 		*counted = COUNTED_RETRY;
 	return 0;
