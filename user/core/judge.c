@@ -297,10 +297,13 @@ static void note_bypass(struct judge *j, const struct account *a, const struct o
 	relay_counts_add(j->relay_counts, &o->payer->id, o->domain, &bypass);
 }
 
-/* Was the mail first tried before the window began anew? */
+/* Was the mail first tried before the window began anew? One that was right after it is not taken
+ * for older. */
 static bool is_before_begin(const struct account *a, const struct outcome *o)
 {
-	return o->age_s > 0 && (int64_t)o->time_ns - o->age_s * NS_PER_S < (int64_t)a->begins_ns;
+	int64_t date_ns = (int64_t)o->time_ns - o->age_s * NS_PER_S;
+
+	return o->age_s > 0 && date_ns + OUTCOME_AGE_ERROR_S * NS_PER_S < (int64_t)a->begins_ns;
 }
 
 /* It changes no window, but what it says of a pending mail is kept. */

@@ -37,6 +37,10 @@ enum outcome_counted {
  * that it knows. */
 #define OUTCOME_AGE_UNKNOWN (-1)
 
+/* Mail servers give times and ages in whole seconds, each rounded: a date that is made of them may
+ * be so much too early or too late. */
+#define OUTCOME_AGE_ERROR_S 2
+
 /* For people. Untrusted bytes; a NULL or 0 is not known. All of it lasts as long as the call that
  * it is given to. */
 struct outcome_detail {

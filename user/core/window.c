@@ -11,10 +11,6 @@
 
 #define SLOTS_ROOM_MIN 4
 
-/* A mail server gives times and ages in whole seconds, each rounded. What it says to be younger
- * than a pending mail by more is another message. */
-#define AGE_ERROR_S 2
-
 /* ---- seconds ---- */
 
 static struct window_slot *slot_at(const struct window *w, uint32_t i)
@@ -241,7 +237,8 @@ static int pending_add(struct window *w, struct window_mail *m, const struct out
 		       int64_t gone_s, enum outcome_counted *counted)
 {
 	int64_t date = date_of(o);
-	bool younger = o->age_s != OUTCOME_AGE_UNKNOWN && date > (int64_t)m->second + AGE_ERROR_S;
+	bool younger =
+		o->age_s != OUTCOME_AGE_UNKNOWN && date > (int64_t)m->second + OUTCOME_AGE_ERROR_S;
 
 	if (!younger)
 		date = m->second;
