@@ -156,5 +156,5 @@ def test_nothing_was_lost(host):
 
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()),
-              scenes.running({"limit": {"mode": "observe", "trouble_accounts": 0, "one_remote": 100},
+              scenes.running({"limit": {"mode": "observe", **compare.tally.ALONE},
                               "watch": {"ports": f"25,465,587,{PORT_UNHEARD}", "ring": "32m"}}))

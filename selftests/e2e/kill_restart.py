@@ -23,7 +23,7 @@ from system import wait_for  # noqa: E402
 KILLS = 50
 SENDERS, MALLORY = (20001, 20002), 20003
 FORBIDDEN = "198.51.100.66"     # only the suspended sends there
-PATIENT = {"limit": {"min_failures": 1000000}}
+PATIENT = {"limit": {"min_failures": 1000000, **compare.tally.ALONE}}
 
 # Tries to send to argv[1] every few milliseconds until its input ends; prints [tries, got through].
 BESIEGE = """

@@ -12,13 +12,11 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import ktap  # noqa: E402
 import mta  # noqa: E402
-import system  # noqa: E402
 from desk import Desk, lines, of  # noqa: E402
 from ktap import equal, true  # noqa: E402
-from mta_tree import HOSTNAME, MS_BIND  # noqa: E402
+from mta_tree import HOSTNAME  # noqa: E402
 from system import wait_for  # noqa: E402
 
-SENDMAIL = Path("/usr/sbin/sendmail")
 NOBODY = 65534
 DOMAINS = {"far.test": ["198.51.100.1"]}
 ADMIN, CONTACT = f"carol@{HOSTNAME}", f"bob@{HOSTNAME}"
@@ -44,13 +42,7 @@ def postfix():
         host = server.host
         host.desk = Desk(host)
         host.desk.contact("alice", CONTACT)
-        wrapper = host.dir / "sendmail"
-        line = " ".join(str(word) for word in server.tree.command([]))
-        wrapper.write_text("#!/bin/sh\n" f"echo \"$(id -u) $*\" >>{host.dir}/sendmail.log\n"
-                           f"exec {line} {SENDMAIL} \"$@\"\n", "ascii")
-        wrapper.chmod(0o755)
-        system.mount(str(wrapper), str(SENDMAIL.resolve()), None, MS_BIND)
-        host.cleanups.append(lambda: system.umount(str(SENDMAIL.resolve())))
+        host.desk.sendmail_of(server)
         host.write_conf({"notify": {**host.desk.settings(), "admin": ADMIN, "customer": "file",
                                     "customer_file": host.desk.dir / "contacts"}})
     with mta.hooked(mta.Postfix, DOMAINS, prepare=prepare) as server:
@@ -85,8 +77,7 @@ def test_the_mails_are_as_mails_of_programs_should_be(server):
     for mail in (admin, customer):
         for words in ("The two usual causes", "a script or a password".capitalize()):
             true(words in mail.get_content(), f"\"{words}\" is not in:\n{mail.get_content()}")
-    calls = (server.host.dir / "sendmail.log").read_text("utf-8").splitlines()
-    equal(sorted(set(calls)), sorted([f"0 -i -f  -oem -- {ADMIN}", f"0 -i -f  -oem -- {CONTACT}"]), "calls of sendmail")
+    equal(sorted(set(server.host.desk.sendmail_calls())), sorted([f"0 -i -f  -oem -- {ADMIN}", f"0 -i -f  -oem -- {CONTACT}"]), "calls of sendmail")
 
 
 def test_nobody_is_charged_for_notices(server):

@@ -84,7 +84,7 @@ def send_all(host, hosts, chopped):
 
 
 def running():
-    return scenes.running({"limit": {"mode": "observe"}},
+    return scenes.running({"limit": {"mode": "observe", **compare.tally.ALONE}},
                           server={"special": {f"{CHOPPED4}:25": {"chop": True},
                                               f"{CHOPPED6}:25": {"chop": True}}})
 

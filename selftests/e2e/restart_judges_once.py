@@ -22,7 +22,7 @@ from system import wait_for  # noqa: E402
 
 ALICE, GAMES = 20001, 5
 SHORT = {"limit": {"suspend": "10s"}}
-PATIENT = {"limit": {"min_failures": 1000}}
+PATIENT = {"limit": {"min_failures": 1000, **compare.tally.ALONE}}
 RELEASES = 6
 
 # A start goes on without its first children, which guard a trial of probes on TLS libraries and put such probes.

@@ -5,10 +5,13 @@
 CANDIDATE = ("sent=1,dedupe=1,each=20,ignore=listed+unauthenticated+own,single=50,soft=rate+full+no_answer,"
              "breaker=4,trouble=rate+greylist+no_answer+unexplained")
 LATE = "wait=greylist+no_answer+unexplained,late=1800"
+# What the README recommends for shared hosting, over the defaults.
+HOSTING = "defer_grace=1800,rare_remote=100,lead=4"
 JUDGES = {
-    "product": ("product", "report"),
-    "product-wire": ("product", "wire"),
-    "product-relay": ("product", "relay"),
+    "product": ("product", "report," + HOSTING),
+    "product-wire": ("product", "wire," + HOSTING),
+    "product-relay": ("product", "relay," + HOSTING),
+    "defaults": ("product", "report"),
     "mail rule": ("rules", "min=5"),    # as the product was at first, written once more
     "R0": ("rules", CANDIDATE),
     "R0, min 7": ("rules", CANDIDATE + ",min=7"),
@@ -22,7 +25,7 @@ JUDGES = {
     "ses": ("rules", "rate=10,vol=100,window=86400"),
 }
 
-# run --check: how many innocent accounts of the 909 may be suspended on a day; which percentage of the spammers
+# run --check, of the judge "product": how many innocent accounts of the 909 may be suspended on a day; which percentage of the spammers
 # must be, and after how many attempts at most (median).
 BOUNDS = {"plain": 2, "outage": 4, "listed": 4, "ratelimit": 4, "dns": 4}
 CAUGHT, BEFORE = 100, 12

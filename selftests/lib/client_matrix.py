@@ -65,7 +65,7 @@ def sent(mode):
     """A Host with which all clients have sent their mail, and the kernel has counted it."""
     server = {"tls": True, "tls_inside": True, "greeting_ms": GREETING_MS,
               "special": {OPAQUE: {"greeting": "220w100", "tls_inside": False}}}
-    options = {"limit": {"min_failures": 1000000}, "watch": {"tls": mode}}
+    options = {"limit": {"min_failures": 1000000, **compare.tally.ALONE}, "watch": {"tls": mode}}
     with Host(options, server=server) as host:
         if mode == "library":
             probe_scenes.hide_libraries(host)

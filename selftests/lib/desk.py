@@ -9,13 +9,17 @@
 import hashlib
 import hmac
 import json
+from pathlib import Path
 
+import system
 from host import PYTHON
 from ktap import equal
+from mta_tree import MS_BIND
 from system import wait_for
 
 SECRET = "correct horse battery staple"
 PORT = 8025
+SENDMAIL = Path("/usr/sbin/sendmail")
 
 # Writes what is POSTed to a file, a line of JSON each; answers 500 while the file "broken" is there.
 WEBHOOK = """
@@ -84,6 +88,21 @@ class Desk:
     def contact(self, account, address):
         with open(self.dir / "contacts", "a", encoding="ascii") as out:
             out.write(f"{account} {address}\n")
+
+    def sendmail_of(self, server):
+        """The sendmail(1) of a mail server's tree stands in the place of the machine's own, as far as this
+        test sees, and its calls are written down."""
+        wrapper = self.dir / "sendmail"
+        line = " ".join(str(word) for word in server.tree.command([]))
+        wrapper.write_text(f"#!/bin/sh\necho \"$(id -u) $*\" >>{self.dir}/calls\nexec {line} {SENDMAIL} \"$@\"\n",
+                           "ascii")
+        wrapper.chmod(0o755)
+        target = str(SENDMAIL.resolve())
+        system.mount(str(wrapper), target, None, MS_BIND)
+        self.host.cleanups.append(lambda: system.umount(target))
+
+    def sendmail_calls(self):
+        return (self.dir / "calls").read_text("utf-8").splitlines()
 
     def settings(self):
         return {"command": f"exec {PYTHON} {self.dir}/command.py {self.ran}",

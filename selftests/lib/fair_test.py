@@ -50,9 +50,14 @@ def test_a_day_is_the_same_each_time():
 
 
 def test_the_product():
-    day_of("plain").is_judged("product", wrong=11, times=38, lost=1109, caught=100, before=7, left=419)
-    day_of("plain").is_judged("product-wire", wrong=11)
-    day_of("listed").is_judged("product", wrong=19)
+    day_of("plain").is_judged("product", wrong=1, times=1, lost=8, caught=100, before=7, left=584)
+    day_of("plain").is_judged("product-wire", wrong=1, caught=100)
+    day_of("listed").is_judged("product", wrong=0, caught=100, before=8, left=626)
+
+
+def test_the_defaults():
+    day_of("plain").is_judged("defaults", wrong=2, times=2, lost=797, caught=100, before=7, left=422)
+    day_of("listed").is_judged("defaults", wrong=2, caught=100)
 
 
 def test_a_rule_of_the_simulator():

@@ -21,6 +21,10 @@ def domain_of(address):
     return domain.lower().removesuffix(".") if at else ""
 
 
+# [limit] for a test that compares windows with a tally: what an account has counts whatever others meet.
+ALONE = {"trouble_accounts": 0, "one_remote": 100}
+
+
 class Tally:
     def __init__(self):
         self.cells = {}   # (uid, domain) -> {cell: count}

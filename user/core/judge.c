@@ -7,6 +7,7 @@
 #include <string.h>
 #include "judge.h"
 #include "base/clock.h"
+#include "base/hash.h"
 
 /* Accounts judged in one tick; the others come first in the next. */
 #define TICK_CHECKS 8192
@@ -117,6 +118,14 @@ void judge_set_rule(struct judge *j, const struct verdict_rule *rule, uint64_t n
 
 /* ---- verdicts ---- */
 
+/* That any line needs. */
+static uint64_t least_failures(const struct verdict_rule *rule)
+{
+	return rule->hard_recipients && rule->hard_recipients < rule->min_failures ?
+		       rule->hard_recipients :
+		       rule->min_failures;
+}
+
 /* Time alone makes an account cross the line by taking delivered mails away, which needs enough
  * failures, or by making a deferral old enough to count. */
 static void check_at_change(struct judge *j, struct account *a, const struct verdict_rule *rule,
@@ -125,7 +134,7 @@ static void check_at_change(struct judge *j, struct account *a, const struct ver
 	const struct window_counts counts = window_counts(&a->window);
 	int64_t change_s = window_next_change(&a->window, j->rule.window_s);
 
-	if (counts.deferred + counts.failed < rule->min_failures)
+	if (counts.deferred + counts.failed < least_failures(rule))
 		accounts_check_never(j->accounts, a);
 	else
 		accounts_check_at(j->accounts, a, next_s < change_s ? next_s : change_s);
@@ -208,34 +217,48 @@ void judge_tick(struct judge *j, uint64_t now_ns)
 
 /* ---- remotes ---- */
 
-/* Was this alarm given lately? If not, it is now. */
-static bool alarm_given(struct judge *j, enum pipeline_alarm kind, uint32_t remote, int64_t now_s)
+static struct judge_alarm *alarm_of(struct judge *j, enum pipeline_alarm kind, uint32_t remote)
 {
-	struct judge_alarm *alarm = j->alarms;
+	struct judge_alarm *alarm = &j->alarms[hash_pair(remote, kind) % JUDGE_ALARMS];
 
-	for (; alarm < j->alarms + JUDGE_ALARMS; alarm++)
-		if (alarm->remote == remote && alarm->kind == kind &&
-		    alarm->second > now_s - AGAIN_S)
-			return true;
-	j->alarms[j->alarms_next++ % JUDGE_ALARMS] = (struct judge_alarm){remote, kind, now_s};
-	return false;
+	if (alarm->remote != remote || alarm->kind != kind)
+		*alarm = (struct judge_alarm){.remote = remote,
+					      .kind = kind,
+					      .looked_s = INT64_MIN,
+					      .given_s = INT64_MIN};
+	return alarm;
+}
+
+static bool is_alarming(const struct judge *j, enum pipeline_alarm kind,
+			const struct remotes_figures *figures)
+{
+	uint32_t accounts = j->rule.trouble_accounts, share = j->rule.trouble_share;
+	bool listed = kind == PIPELINE_ALARM_LISTED;
+	uint32_t bad = listed ? figures->set_aside : figures->bad;
+
+	if (!accounts && listed) {
+		accounts = ALARM_ACCOUNTS;
+		share = ALARM_SHARE;
+	}
+	return accounts && bad >= accounts && 100 * bad >= share * figures->tried;
 }
 
 static void remote_alarm(struct judge *j, enum pipeline_alarm kind, uint32_t remote,
 			 const struct outcome *o, int64_t now_s)
 {
-	const struct remotes_figures figures = remotes_figures(j->remotes, remote, now_s);
-	uint32_t accounts = j->rule.trouble_accounts, share = j->rule.trouble_share;
-	uint32_t bad = kind == PIPELINE_ALARM_LISTED ? figures.set_aside : figures.bad;
+	struct judge_alarm *alarm = alarm_of(j, kind, remote);
+	struct remotes_figures figures;
 
-	if (!accounts && kind == PIPELINE_ALARM_LISTED) {
-		accounts = ALARM_ACCOUNTS;
-		share = ALARM_SHARE;
-	}
-	if (!j->ops.alarm || !accounts || bad < accounts || 100 * bad < share * figures.tried ||
-	    alarm_given(j, kind, remote, now_s))
+	if (!j->ops.alarm || alarm->looked_s == now_s || alarm->given_s > now_s - AGAIN_S)
 		return;
-	j->ops.alarm(j->arg, kind, o, bad, figures.tried);
+	alarm->looked_s = now_s;
+	figures = remotes_figures(j->remotes, remote, now_s);
+	if (!is_alarming(j, kind, &figures))
+		return;
+	alarm->given_s = now_s;
+	j->ops.alarm(j->arg, kind, o,
+		     kind == PIPELINE_ALARM_LISTED ? figures.set_aside : figures.bad,
+		     figures.tried);
 }
 
 static void meet(struct judge *j, const struct account *a, const struct outcome *o,

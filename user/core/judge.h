@@ -10,13 +10,14 @@
 #include "relay_counts.h"
 #include "remotes.h"
 
-/* Remotes of which an alarm was given; of more the oldest may be given again. */
-#define JUDGE_ALARMS 64
+/* Remotes that alarms are about; two that share a place may have theirs given again. */
+#define JUDGE_ALARMS 1024
 
 struct judge_alarm {
 	uint32_t remote;
 	enum pipeline_alarm kind;
-	int64_t second;
+	int64_t looked_s; /* at its figures, once a second */
+	int64_t given_s;
 };
 
 struct judge {
@@ -29,7 +30,6 @@ struct judge {
 	struct tally_room *room;
 	struct pipeline_stats stats;
 	struct judge_alarm alarms[JUDGE_ALARMS];
-	size_t alarms_next;
 };
 
 /* 0 or -ENOMEM; freed by judge_free() in either case. */

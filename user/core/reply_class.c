@@ -107,7 +107,8 @@ static const struct reply_row *find(const struct reply_row *rows, size_t count,
 				    const struct reply *r, const struct reply_words *words)
 {
 	for (size_t i = 0; i < count; i++)
-		if (code_matches(rows[i].code, r) && reply_words_have(words, rows[i].phrase) &&
+		if ((words->count || !rows[i].phrase[0]) && code_matches(rows[i].code, r) &&
+		    reply_words_have(words, rows[i].phrase) &&
 		    enhanced_matches(rows[i].enhanced, r->enhanced))
 			return &rows[i];
 	return NULL;

@@ -24,6 +24,7 @@
 #define REPORT_MS    1000
 #define FINISH_MS    4000
 #define LOG_MS	     10000
+#define LATE_MS	     120000 /* each way has a shorter bound of its own */
 #define MEMORY_BYTES (1ull << 30)
 #define FILES	     16
 
@@ -181,6 +182,7 @@ static void begin_task(struct notify_child *c, struct notify_channel *ch, struct
 	if (!err) {
 		ch->task = task;
 		ch->id = job.head.id;
+		ch->late_ms = clock_mono_ms() + LATE_MS;
 		return;
 	}
 	log_error("the notice %s cannot be given to its process: %s", about(task), strerror(-err));
@@ -306,11 +308,24 @@ static int wait_ms(const struct notify_child *c, int64_t now_ms)
 		due_ms = c->reported_ms + REPORT_MS;
 	if (c->finishing && c->end_ms < due_ms)
 		due_ms = c->end_ms;
+	for (int name = 0; name < CHANNELS; name++)
+		if (c->channel[name].task && c->channel[name].late_ms < due_ms)
+			due_ms = c->channel[name].late_ms;
 	if (due_ms == INT64_MAX)
 		return -1;
 	if (due_ms <= now_ms)
 		return 0;
 	return due_ms - now_ms > INT32_MAX ? INT32_MAX : (int)(due_ms - now_ms);
+}
+
+/* A process that was stopped, or hangs. False: this process is to end. */
+static bool end_late(struct notify_child *c, int64_t now_ms)
+{
+	for (int name = 0; name < CHANNELS; name++)
+		if (c->channel[name].task && c->channel[name].late_ms <= now_ms &&
+		    !on_gone(c, &c->channel[name]))
+			return false;
+	return true;
 }
 
 /* False: this process is to end. */
@@ -327,7 +342,7 @@ static bool wait_and_serve(struct notify_child *c, int timeout_ms)
 			return false;
 	if (fds[CHANNELS].revents && !serve_daemon(c))
 		finish(c, clock_mono_ms());
-	return true;
+	return end_late(c, clock_mono_ms());
 }
 
 static void run(struct notify_child *c)

@@ -14,6 +14,7 @@ struct notify_channel {
 	int fd;			  /* -1: there is none */
 	struct notify_task *task; /* that it carries out; NULL: it is idle */
 	uint64_t id;		  /* of its job */
+	int64_t late_ms;	  /* when it must have answered, else it is taken for gone */
 	int64_t logged_ms;	  /* when a failure was last logged; 0: never */
 };
 
