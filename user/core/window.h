@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * window.h - the mails of one account over the last `length_s` seconds, exact to the second, and
- * its pending mails of the last five days.
+ * its pending mails of the last five days (WINDOW_PENDING_S).
  *
  * Pure: no clock, no I/O, no log. Seconds are boot time; one before the boot is negative. With
  * length 3600 and the clock at second 5000, seconds 1401..5000 are inside.
@@ -30,7 +30,9 @@
 #include "outcome.h"
 
 #define WINDOW_MAILS_MAX 4096
-#define WINDOW_PENDING_S (5 * 86400)
+/* Five days, after which Postfix gives up, and the longest interval between tries, Exim's: the last
+ * try finds the mail too old, and is not to be taken for a new mail. */
+#define WINDOW_PENDING_S (5 * 86400 + 6 * 3600)
 
 /* Mails, as they were added. */
 struct window_counts {

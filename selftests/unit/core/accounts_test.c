@@ -299,7 +299,7 @@ static void test_collect_stored(void **state)
 	assert_int_equal(accounts_collect(t, 4600, 3600, 64), 1);
 }
 
-/* A pending mail keeps its account for five days. */
+/* A pending mail keeps its account as long as it may be tried again. */
 static void test_collect_pending(void **state)
 {
 	struct accounts *t = *state;
