@@ -297,6 +297,15 @@ static void note_bypass(struct judge *j, const struct account *a, const struct o
 	relay_counts_add(j->relay_counts, &o->payer->id, o->domain, &bypass);
 }
 
+/* Did it happen after the window began anew? A report's time is a whole second, cut: it may have
+ * happened at its end. */
+static bool is_after_begin(const struct account *a, const struct outcome *o)
+{
+	uint64_t error_ns = o->source == OUTCOME_REPORT ? NS_PER_S : 0;
+
+	return o->time_ns + error_ns >= a->begins_ns;
+}
+
 /* Was the mail first tried before the window began anew? One that was right after it is not taken
  * for older. */
 static bool is_before_begin(const struct account *a, const struct outcome *o)
@@ -348,7 +357,7 @@ static int take_charged(struct judge *j, struct account *a, const struct outcome
 	account_expire(j, a, now_ns);
 	accounts_set_own_domain(a, o->domain);
 	/* The latter: its event came late, and is of a time before the suspension's end. */
-	if (a->state != ACCOUNT_SUSPENDED && o->time_ns >= a->begins_ns)
+	if (a->state != ACCOUNT_SUSPENDED && is_after_begin(a, o))
 		return take_counted(j, a, o, now_ns, counted);
 	if (take_uncounted(j, a, o, now_ns))
 		return -ENOMEM;
