@@ -158,6 +158,28 @@ def test_the_window_slides():
         scenes.is_suspended(host, ALICE)
 
 
+def test_remote_that_refuses_this_server():
+    """Nobody is suspended by it; from the fourth account on status tells of it."""
+    act = "r550.5.7.1tyour.address.is.listed"
+    with running() as host:
+        for uid in (ALICE, BOB, CAROL):
+            scenes.mail(host, uid, [act] * 6)
+            scenes.total_is(host, uid, failed=6)
+        scenes.looked(host)
+        equal(host.status()["remotes"], [], "remotes")
+        scenes.mail(host, 20004, [act] * 6)
+        [remote] = wait_for(lambda: host.status()["remotes"], 10, "the alarm in status")
+        scenes.iso(remote["since"])
+        equal(remote, {**remote, "kind": "listed", "accounts": 4, "tried": 4, "last": remote["since"],
+                       "text": "550 5.7.1 your address is listed"}, "alarm")
+        line = (f"remote {remote['remote']}: refuses this server for 4 of 4 accounts, since {remote['since']}: "
+                f"{remote['text']} (not charged to them)")
+        true(line in host.cli("status").stdout.splitlines(), f"no line: {line}")
+        true(f"{remote['remote']} refuses this server for 4 of 4 accounts" in host.log(), "the log")
+        for uid in (ALICE, BOB, CAROL, 20004):
+            scenes.is_not_suspended(host, uid)
+
+
 def test_exempt_users_are_counted_and_never_judged():
     with running({"watch": {"exempt_users": "games"}}) as host:
         scenes.bad(host, 5, 10)

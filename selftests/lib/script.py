@@ -13,6 +13,7 @@ the dot); several are joined by '_':
     ebye250-              the connection is reset right behind the reply
     eearly552-            the reply comes before the end of the data
     r550w200x3-           waits 200 ms first; the reply has 3 lines
+    r550.5.7.1tis.listed- the reply's text, with blanks for the dots
 
 The server remembers how often it was asked by the whole address.
 """
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 _ACT = re.compile(
     r"(?:(?P<action>drop|rst|early|bye)?(?P<code>[2-5]\d\d)?)"
     r"(?:\.(?P<enhanced>[245]\.\d{1,3}\.\d{1,3}))?(?P<only>e)?"
-    r"(?:w(?P<wait>\d+))?(?:x(?P<lines>\d+))?")
+    r"(?:w(?P<wait>\d+))?(?:x(?P<lines>\d+))?(?:t(?P<text>[a-z.]+))?")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ class Act:
     wait_ms: int = 0
     lines: int = 1
     ehlo_only: bool = False
+    text: str = ""
 
     def reply(self, text="as asked"):
+        text = self.text or text
         text = f"{self.enhanced} {text}" if self.enhanced else text
         more = "".join(f"{self.code}-{text}\r\n" for _ in range(self.lines - 1))
         return f"{more}{self.code} {text}\r\n".encode()
@@ -45,7 +48,8 @@ def parse_act(text):
     if not found or not (found["code"] or found["action"] in ("drop", "rst")):
         return None
     return Act(int(found["code"] or 0), found["enhanced"] or "", found["action"] or "",
-               int(found["wait"] or 0), int(found["lines"] or 1), bool(found["only"]))
+               int(found["wait"] or 0), int(found["lines"] or 1), bool(found["only"]),
+               (found["text"] or "").replace(".", " "))
 
 
 def parse(head):

@@ -223,6 +223,9 @@ def test_directives():
                "reply")
     ktap.equal(server.path_of(b'FROM:<"a>b"@X.test> SIZE=3'), '"a>b"@X.test', "quoted path")
     ktap.equal(server.path_of(b"TO:<@a,@b:c@d>"), "c@d", "source route")
+    listed = script.of_address("r550.5.7.1tis.listed-b@x")["r"][0]
+    ktap.equal((listed.enhanced, listed.reply()), ("5.7.1", b"550 5.7.1 is listed\r\n"), "text")
+    ktap.equal(script.of_address("r550t-b@x"), {}, "no text")
     ktap.equal(server.scripted_greeting("2001:db8:1:4e21::554"), (20001, script.Act(554)), "greeting")
 
 

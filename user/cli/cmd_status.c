@@ -16,6 +16,7 @@
 #include "state/state.h"
 #include "state/state_feeds.h"
 #include "state/state_owners.h"
+#include "state/state_remotes.h"
 #include "status.h"
 #include "status_tls.h"
 
@@ -80,6 +81,11 @@ static int each_relay_count(void *arg, const struct account_id *account, const c
 static int each_feed(void *arg, const struct state_feed *feed)
 {
 	return status_feed(arg, feed);
+}
+
+static int each_remote(void *arg, const struct state_remote *remote)
+{
+	return status_remote(arg, remote);
 }
 
 static int each_tls_file(void *arg, const struct smtpl_tls_file *file)
@@ -179,6 +185,8 @@ static int read_state(struct status *s, struct state *state)
 		r = state_each_relay_count(state, each_relay_count, s);
 	if (!r)
 		r = state_each_feed(state, each_feed, s);
+	if (!r)
+		r = state_each_remote(state, each_remote, s);
 	if (!r)
 		r = state_each_window(state, each_window, s);
 	if (!r)

@@ -46,6 +46,7 @@ void status_end(struct status *s)
 	free(s->roles);
 	free(s->room);
 	status_feeds_end(s);
+	status_remotes_end(s);
 	status_tls_end(s);
 	for (size_t i = 0; i < s->problems_count; i++)
 		free(s->problems[i]);

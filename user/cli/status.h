@@ -27,6 +27,7 @@
 #include "owners/owners.h"
 #include "state/state.h"
 #include "state/state_feeds.h"
+#include "state/state_remotes.h"
 #include "core/verdict.h"
 #include "core/window.h"
 
@@ -37,6 +38,9 @@
 
 /* Past this a process that should give signs of life is stuck. */
 #define STATUS_LATE_S 10
+
+/* The text has the alarms about remotes of so long, the JSON all that are saved. */
+#define STATUS_REMOTES_S 3600
 
 /* Which accounts are printed. */
 enum status_view {
@@ -107,6 +111,8 @@ struct status {
 	struct owners *owners;	 /* NULL: nobody owns anything */
 	struct state_feed *feeds;
 	size_t feeds_count;
+	struct state_remote *remotes;
+	size_t remotes_count;
 	struct smtpl_tls_state tls; /* without a prober all 0 */
 	struct smtpl_tls_file *tls_files;
 	size_t tls_files_count;
@@ -138,6 +144,7 @@ int status_superseded(struct status *s, uint32_t uid, const char *domain,
 int status_relay_count(struct status *s, const struct account_id *id, const char *domain,
 		       const struct relay_count *counts);
 int status_feed(struct status *s, const struct state_feed *feed);
+int status_remote(struct status *s, const struct state_remote *remote);
 int status_finish(struct status *s);
 
 /* status_view.c - Leave one account to print, when everything is read and before status_finish():
@@ -180,6 +187,8 @@ bool status_judges(const struct status_account *a);
 /* Is it judged, and never suspended by that? */
 bool status_observes(const struct status_account *a);
 void status_feeds_end(struct status *s);
+void status_remotes_end(struct status *s);
+void status_remotes_print(const struct status *s, FILE *out);
 
 /* status_text.c: all of it, or what is wrong and the picked account, by status_account.c. */
 void status_print_text(const struct status *s, FILE *out);

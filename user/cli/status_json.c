@@ -154,6 +154,35 @@ static json_t *json_feeds(const struct status *s)
 	return feeds;
 }
 
+/* Null where the alarm is about all remotes, and where no reply came. */
+static json_t *json_text(const char *bytes)
+{
+	return bytes[0] ? json_escaped(bytes) : json_null();
+}
+
+static json_t *json_remote(const struct state_remote *r)
+{
+	static const char *const kinds[] = {
+		[PIPELINE_ALARM_TROUBLE] = "trouble",
+		[PIPELINE_ALARM_NO_ANSWER] = "no_answer",
+		[PIPELINE_ALARM_LISTED] = "listed",
+	};
+
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "remote", json_text(r->remote),
+			 "kind", kinds[r->kind], "accounts", json_count(r->accounts), "tried",
+			 json_count(r->tried), "since", json_time(r->since_wall_s), "last",
+			 json_time(r->last_wall_s), "text", json_text(r->text));
+}
+
+static json_t *json_remotes(const struct status *s)
+{
+	json_t *remotes = json_array();
+
+	for (size_t i = 0; remotes && i < s->remotes_count; i++)
+		json_array_append_new(remotes, json_remote(&s->remotes[i]));
+	return remotes;
+}
+
 static json_t *json_accounts(const struct status *s)
 {
 	json_t *accounts = json_array();
@@ -215,14 +244,15 @@ int status_print_json(const struct status *s, FILE *out)
 	json_t *root;
 	int r;
 
-	root = json_pack("{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
-			 "version", SMTPLIMIT_VERSION, "mode", mode_name(s->mode), "window_s",
-			 (json_int_t)s->rule.window_s, "percent", (int)s->rule.percent,
-			 "min_failures", (int)s->rule.min_failures, "suspend_s",
-			 (json_int_t)s->rule.suspend_s, "loaded", s->loaded, "daemon",
-			 json_daemon(s), "accounts", json_accounts(s), "feeds", json_feeds(s),
-			 "tls", status_tls_json(s), "stats", json_stats(&s->stats), "losses",
-			 json_losses(&s->losses), "problems", json_problems(s));
+	root = json_pack(
+		"{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"version", SMTPLIMIT_VERSION, "mode", mode_name(s->mode), "window_s",
+		(json_int_t)s->rule.window_s, "percent", (int)s->rule.percent, "min_failures",
+		(int)s->rule.min_failures, "suspend_s", (json_int_t)s->rule.suspend_s, "loaded",
+		s->loaded, "daemon", json_daemon(s), "accounts", json_accounts(s), "feeds",
+		json_feeds(s), "remotes", json_remotes(s), "tls", status_tls_json(s), "stats",
+		json_stats(&s->stats), "losses", json_losses(&s->losses), "problems",
+		json_problems(s));
 	if (!root)
 		return -ENOMEM;
 	r = json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(PERCENT_DIGITS));

@@ -25,6 +25,7 @@
 #include "core/prune.h"
 #include "refuse/responder.h"
 #include "state/state.h"
+#include "state/state_remotes.h"
 #include "who/users.h"
 #include "daemon_children.h"
 
@@ -84,6 +85,13 @@ struct daemon_addresses {
 	size_t count;
 };
 
+/* Alarms about remotes that are not in the database yet; of more than there is room for, the last.
+ */
+struct daemon_alarms {
+	struct state_remote alarm[STATE_REMOTES_MAX];
+	size_t count;
+};
+
 struct daemon {
 	const char *config_file;
 	struct config config;
@@ -107,6 +115,7 @@ struct daemon {
 	struct daemon_snapshot snapshot;
 	struct daemon_save save;
 	struct daemon_losses losses;
+	struct daemon_alarms alarms;
 	struct prune prune; /* as of the last reading of the map */
 	uint64_t prune_ns;
 	/* suspensions in force that are not in the database yet */
@@ -201,6 +210,8 @@ void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted 
 void daemon_on_near(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns);
 void daemon_on_alarm(void *arg, enum pipeline_alarm kind, const struct outcome *o, uint32_t bad,
 		     uint32_t tried);
+/* Put the alarms into the database. Within a transaction. 0 or -errno. */
+int daemon_alarms_save(struct daemon *d);
 
 /* daemon_reports.c - what mail servers report. arg: the daemon. */
 void daemon_on_record(void *arg, const struct delivery_report *record);

@@ -94,15 +94,41 @@ void daemon_on_near(void *arg, struct account *account, const struct verdict *v,
 	daemon_notice(d, &n);
 }
 
-/* "outlook.com refuses this server for 14 of 20 accounts: 550 5.7.1 ... block list" */
+/* The next save puts it into the database, where `status` finds it. */
+static void note_alarm(struct daemon *d, enum pipeline_alarm kind, const struct notice *n,
+		       const struct outcome_detail *detail)
+{
+	struct state_remote *a = &d->alarms.alarm[d->alarms.count++ % STATE_REMOTES_MAX];
+	char enhanced[NOTICE_ENHANCED_SIZE] = "", code[24] = "";
+
+	*a = (struct state_remote){.kind = kind,
+				   .accounts = n->accounts_bad,
+				   .tried = n->accounts_tried,
+				   .last_wall_s = n->time_s};
+	if (kind != PIPELINE_ALARM_NO_ANSWER && detail && detail->remote)
+		snprintf(a->remote, sizeof(a->remote), "%s", detail->remote);
+	if (detail && detail->code) {
+		enhanced_text(detail, enhanced);
+		snprintf(code, sizeof(code), "%u %s%s", detail->code % 1000u, enhanced,
+			 enhanced[0] ? " " : "");
+	}
+	snprintf(a->text, sizeof(a->text), "%s%.*s", code, SMTPL_TEXT_SIZE, n->text);
+}
+
+int daemon_alarms_save(struct daemon *d)
+{
+	size_t end = d->alarms.count;
+	int err = 0;
+
+	for (size_t i = end > STATE_REMOTES_MAX ? end - STATE_REMOTES_MAX : 0; i < end && !err; i++)
+		err = state_put_remote(d->state, &d->alarms.alarm[i % STATE_REMOTES_MAX]);
+	return err;
+}
+
+/* "outlook.com refuses this server for 14 of 20 accounts, ...: ... block list" */
 void daemon_on_alarm(void *arg, enum pipeline_alarm kind, const struct outcome *o, uint32_t bad,
 		     uint32_t tried)
 {
-	static const char *const does[] = {
-		[PIPELINE_ALARM_TROUBLE] = "defers or refuses the mail of",
-		[PIPELINE_ALARM_NO_ANSWER] = "does not answer",
-		[PIPELINE_ALARM_LISTED] = "refuses this server for",
-	};
 	const struct outcome_detail *detail = o->detail;
 	bool listed = kind == PIPELINE_ALARM_LISTED, anybody = kind == PIPELINE_ALARM_NO_ANSWER;
 	struct notice n = {.kind = listed ? NOTICE_SERVER_LISTED : NOTICE_RECEIVER_TROUBLE,
@@ -118,7 +144,7 @@ void daemon_on_alarm(void *arg, enum pipeline_alarm kind, const struct outcome *
 	if (detail && detail->text)
 		snprintf(n.text, sizeof(n.text), "%.*s", (int)detail->text_size, detail->text);
 	log_warning("%s %s %u of %u accounts, which is not charged to them: %s", n.remote,
-		    anybody ? "answers" : does[kind], bad, tried,
-		    n.text[0] ? n.text : "there was no reply");
+		    state_remote_does(kind), bad, tried, n.text[0] ? n.text : "there was no reply");
+	note_alarm(d, kind, &n, detail);
 	daemon_notice(d, &n);
 }

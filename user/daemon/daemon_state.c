@@ -413,6 +413,8 @@ static int save_all(struct daemon *d)
 	if (!err)
 		err = save_feeds(d);
 	if (!err)
+		err = daemon_alarms_save(d);
+	if (!err)
 		return state_commit(d->state);
 	state_rollback(d->state);
 	return err;
@@ -445,6 +447,7 @@ int daemon_save(struct daemon *d)
 	pipeline_saved(d->pipeline);
 	d->unsaved_count = 0;
 	d->maillog.unsaved = false;
+	d->alarms.count = 0;
 	if (d->save.failed)
 		log_notice("saving works again");
 	d->save.failed = false;

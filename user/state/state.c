@@ -67,6 +67,9 @@ static const char later_sql[] =
 			   " domain TEXT, own_domain TEXT, since_s INTEGER, until_s INTEGER, ended_s INTEGER,"
 			   " how INTEGER, bad INTEGER, min INTEGER, percent INTEGER, by_hand INTEGER,"
 			   " observed INTEGER, reason TEXT);"
+			   "CREATE TABLE IF NOT EXISTS remotes (kind INTEGER, remote TEXT, accounts INTEGER,"
+			   " tried INTEGER, text TEXT, first_s INTEGER, last_s INTEGER,"
+			   " PRIMARY KEY (kind, remote)) WITHOUT ROWID;"
 			   "CREATE INDEX IF NOT EXISTS history_account ON history (kind, uid, domain);"
 			   "CREATE INDEX IF NOT EXISTS history_since ON history (since_s);";
 #undef COLUMN_OF

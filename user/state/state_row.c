@@ -20,6 +20,8 @@
 	    " reason"
 #define OF_ACCOUNT "(" KEY ") = (?1, ?2, ?3)"
 
+#define REMOTE "kind, remote, accounts, tried, text, first_s, last_s"
+
 #define NAME_OF(name, text) ", " #name
 #define MARK_OF(name, text) ", ?"
 #define FEED_COLUMNS                                                                               \
@@ -117,6 +119,17 @@ static const char *const statement_sql[] = {
 				   " (SELECT id FROM history ORDER BY id DESC LIMIT 1 OFFSET ?2)",
 	[STATE_SQL_EACH_HISTORY] = "SELECT " HISTORY " FROM history WHERE (?1 = 0 OR " OF_ACCOUNT
 				   ") AND since_s >= max(?4, ?5) ORDER BY since_s DESC, id DESC",
+	[STATE_SQL_PUT_REMOTE] =
+		"INSERT INTO remotes (" REMOTE ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)"
+		" ON CONFLICT DO UPDATE SET first_s = CASE WHEN excluded.last_s - last_s"
+		" BETWEEN 0 AND ?7 THEN first_s ELSE excluded.first_s END,"
+		" accounts = excluded.accounts, tried = excluded.tried, text = excluded.text,"
+		" last_s = excluded.last_s",
+	[STATE_SQL_TRIM_REMOTES] =
+		"DELETE FROM remotes WHERE last_s NOT BETWEEN ?1 AND ?2 OR (kind, remote) IN"
+		" (SELECT kind, remote FROM remotes ORDER BY last_s DESC LIMIT -1 OFFSET ?3)",
+	[STATE_SQL_EACH_REMOTE] = "SELECT " REMOTE " FROM remotes WHERE last_s BETWEEN ?1 AND ?2"
+				  " ORDER BY last_s DESC, kind DESC, remote",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(*statement_sql) == STATE_STATEMENTS,
 	       "a statement without its SQL");

@@ -45,7 +45,8 @@ static void whole_object(void **unused)
 		root,
 		"{\"mode\": \"enforce\","
 		" \"window_s\": 3600, \"percent\": 50, \"min_failures\": 5, \"suspend_s\": 1800,"
-		" \"loaded\": true, \"problems\": [\"row 5\"], \"feeds\": [], \"daemon\": {\"running\": true,"
+		" \"loaded\": true, \"problems\": [\"row 5\"], \"feeds\": [],"
+		" \"remotes\": [], \"daemon\": {\"running\": true,"
 		" \"pid\": 77, \"started\": \"2026-11-21T13:55:00Z\","
 		" \"heartbeat\": \"2026-11-21T14:05:00Z\"}, \"accounts\": [{"
 		" \"account\": \"uid:4000001\", \"uid\": 4000001, \"role\": \"direct\","
