@@ -19,7 +19,8 @@
 	X(SUSPENDED, "9b1f7ba84d8e478e9c2cb19900b7b8b2")                                           \
 	X(WOULD_SUSPEND, "ad9c012ac1f84f3f88d72a6fd9f82936")                                       \
 	X(RELEASED, "bef037ff91d04256888b2242db55ace6")                                            \
-	X(OVER, "06e221dd023e46918402476b9eaba6e0")
+	X(OVER, "06e221dd023e46918402476b9eaba6e0")                                                \
+	X(NEAR, "84f51fc8c9cf4edfa956abd7ebf2a3ee")
 
 #define LOG_EVENT_OF(name, id) LOG_EVENT_##name,
 enum log_event_kind { LOG_EVENTS(LOG_EVENT_OF) LOG_EVENT_KINDS };

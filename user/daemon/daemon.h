@@ -111,6 +111,9 @@ struct daemon {
 	struct daemon_maillog maillog;
 	struct daemon_notify notify;
 	struct notice_facts *facts;
+	/* SMTP AUTH of the latest failed mail, and who pays for it; "": none */
+	struct account_id login_account;
+	char login[SMTPL_ADDR_SIZE];
 	struct daemon_addresses addresses;
 	struct daemon_snapshot snapshot;
 	struct daemon_save save;
@@ -205,6 +208,8 @@ bool daemon_caller_then(struct daemon *d, const struct submission *o, int64_t wa
 /* daemon_outcomes.c - for struct pipeline_ops: the rule of an account, and what is said of
  * outcomes. arg: the daemon. */
 const struct verdict_rule *daemon_rule(void *arg, const struct account *a);
+/* SMTP AUTH of the mail that has just been charged to the account; "": not known. */
+const char *daemon_login(const struct daemon *d, const struct account_id *id);
 void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted counted,
 		       uint64_t now_ns);
 void daemon_on_near(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns);

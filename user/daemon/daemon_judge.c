@@ -94,7 +94,7 @@ static int judge_suspend(struct daemon *d, const struct state_suspension *s)
 	say_domains(&s->account, r.domains);
 	if (r.saved)
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
-	suspension_log_begin(s);
+	suspension_log_begin(s, daemon_login(d, &s->account));
 	return 0;
 }
 
@@ -117,7 +117,7 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 		 (unsigned long long)v->bad, rule->min_failures, v->percent);
 	if (s.observed) {
 		daemon_save_suspension(d, &s); /* without memory the history lacks it */
-		suspension_log_begin(&s);
+		suspension_log_begin(&s, daemon_login(d, &s.account));
 	} else if (judge_suspend(d, &s)) {
 		pipeline_release(d->pipeline, &s.account);
 		return;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/log_event.h"
 #include "config/config_account.h"
 #include "daemon.h"
 
@@ -43,6 +44,11 @@ static void note_bypass(struct daemon *d, const struct outcome *o)
 	daemon_notice(d, &n);
 }
 
+const char *daemon_login(const struct daemon *d, const struct account_id *id)
+{
+	return account_equal(&d->login_account, id) ? d->login : "";
+}
+
 void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted counted,
 		       uint64_t now_ns)
 {
@@ -56,6 +62,8 @@ void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted 
 	if (!detail || !o->payer->pays || o->source == OUTCOME_REFUSAL ||
 	    (o->outcome != SMTP_DEFERRED && o->outcome != SMTP_FAILED))
 		return;
+	d->login_account = o->payer->id;
+	snprintf(d->login, sizeof(d->login), "%s", detail->login ? detail->login : "");
 	enhanced_text(detail, enhanced);
 	snprintf(text, sizeof(text), "%.*s", (int)detail->text_size,
 		 detail->text ? detail->text : "");
@@ -82,14 +90,20 @@ void daemon_on_near(void *arg, struct account *account, const struct verdict *v,
 			   .percent = v->percent,
 			   .window_s = (uint32_t)d->config.rule.window_s,
 			   .headroom = v->headroom < UINT32_MAX ? v->headroom : UINT32_MAX};
+	const struct log_facts facts = {.account = n.account,
+					.domain = n.domain,
+					.login = daemon_login(d, &id),
+					.has_figures = true,
+					.bad = (uint32_t)v->bad,
+					.percent = v->percent};
 
 	(void)now_ns;
 	account_name(&id, n.account, sizeof(n.account));
 	snprintf(n.domain, sizeof(n.domain), "%s", accounts_own_domain(account));
-	log_notice("%s is near its line: deferred and failed mails %llu/%u (%u%%), %u more suspend "
-		   "it",
-		   n.account, (unsigned long long)v->bad, rule->min_failures, v->percent,
-		   n.headroom);
+	log_event(
+		LOG_EVENT_NEAR, &facts,
+		"%s is near its line: deferred and failed mails %llu/%u (%u%%), %u more suspend it",
+		n.account, (unsigned long long)v->bad, rule->min_failures, v->percent, n.headroom);
 	notice_facts_fill(d->facts, &id, &n);
 	daemon_notice(d, &n);
 }

@@ -13,7 +13,7 @@ static const char *domain_of(const struct account_id *id, const char *own_domain
 	return id->kind == ACCOUNT_DOMAIN ? id->domain : own_domain;
 }
 
-void suspension_log_begin(const struct state_suspension *s)
+void suspension_log_begin(const struct state_suspension *s, const char *login)
 {
 	const struct smtpl_suspension *k = &s->kernel;
 	int64_t now_s = clock_wall_ns() / NS_PER_S;
@@ -21,6 +21,7 @@ void suspension_log_begin(const struct state_suspension *s)
 	char name[ACCOUNT_NAME_SIZE], until[CLOCK_TEXT_SIZE], span[CLOCK_TEXT_SIZE];
 	const struct log_facts facts = {.account = name,
 					.domain = domain_of(&s->account, s->domain),
+					.login = login,
 					.has_figures = true,
 					.bad = k->bad,
 					.percent = k->percent,

@@ -9,8 +9,9 @@
 #include "state/state.h"
 
 /* "alice is suspended until 14:05 (60 min): deferred and failed mails 7/5 (58%)"; of one that was
- * only observed "would suspend alice until ...". */
-void suspension_log_begin(const struct state_suspension *s);
+ * only observed "would suspend alice until ...". login: SMTP AUTH of the mail that crossed the
+ * line; "": not known. */
+void suspension_log_begin(const struct state_suspension *s, const char *login);
 
 /* "alice may send again: WHY". own_domain: "" where it is not known. */
 void suspension_log_end(enum log_event_kind kind, const struct account_id *id,

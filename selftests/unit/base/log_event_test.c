@@ -77,6 +77,7 @@ static void test_ids(void **state)
 			    "ad9c012ac1f84f3f88d72a6fd9f82936");
 	assert_string_equal(log_event_id(LOG_EVENT_RELEASED), "bef037ff91d04256888b2242db55ace6");
 	assert_string_equal(log_event_id(LOG_EVENT_OVER), "06e221dd023e46918402476b9eaba6e0");
+	assert_string_equal(log_event_id(LOG_EVENT_NEAR), "84f51fc8c9cf4edfa956abd7ebf2a3ee");
 }
 
 static void test_no_journal(void **state)

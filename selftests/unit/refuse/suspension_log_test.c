@@ -67,7 +67,7 @@ static void expect_begun(const struct state_suspension *s, const char *before, c
 	char until[CLOCK_TEXT_SIZE], line[256];
 
 	clock_text_day(clock_wall_of(s->kernel.until_ns) / NS_PER_S, until);
-	suspension_log_begin(s);
+	suspension_log_begin(s, "");
 	snprintf(line, sizeof(line), "smtplimit: %s until %s %s\n", before, until, behind);
 	expect(line);
 }
