@@ -341,12 +341,16 @@ static int take_counted(struct judge *j, struct account *a, const struct outcome
 	}
 	/* While it lasts: when the account is judged the next time, the trouble may be over. */
 	known.excused = o->outcome != SMTP_DELIVERED &&
-			verdict_excuses(rule, o->class, j->remotes, o->remote, now_s);
+			(verdict_sets_aside(rule, o->class) ||
+			 verdict_excuses(rule, o->class, j->remotes, o->remote, now_s));
+	if (known.excused && !o->mail) { /* the window would know no more than that it failed */
+		*counted = COUNTED_SET_ASIDE;
+		return 0;
+	}
 	if (window_add(&a->window, &known, now_s, j->rule.window_s, counted))
 		return -ENOMEM;
 	accounts_mark_dirty(j->accounts, a);
-	if (o->outcome != SMTP_DELIVERED && *counted != COUNTED_OLD &&
-	    (known.excused || verdict_sets_aside(rule, o->class)))
+	if (known.excused && *counted != COUNTED_OLD)
 		*counted = COUNTED_SET_ASIDE;
 	return 0;
 }

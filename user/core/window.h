@@ -16,7 +16,8 @@
  * for a later outcome of it. A failed one is forgotten when it leaves the window, a pending one
  * after WINDOW_PENDING_S. Of WINDOW_MAILS_MAX entries the oldest failed one is forgotten, else the
  * oldest pending one; both stay in the count of their second. But a failed one whose recipient has
- * another entry leaves the count: one failing address must not become many failures.
+ * another entry leaves the count: one failing address must not become many failures. So does one
+ * that is excused.
  *
  * Memory: 24 bytes for each second with mail in it, 40 for each entry (at most 160 KiB); nothing is
  * allocated for an account without either.
@@ -51,7 +52,7 @@ struct window_slot {
 
 enum window_mail_flag {
 	WINDOW_MAIL_PAST = 1 << 0,    /* pending, and in no window any more */
-	WINDOW_MAIL_EXCUSED = 1 << 1, /* the remote was in trouble: it is not charged */
+	WINDOW_MAIL_EXCUSED = 1 << 1, /* it is not charged: see struct outcome */
 };
 
 /* A pending or failed mail. Numbers name entries, from 1. */
