@@ -322,6 +322,19 @@ static bool is_before_begin(const struct account *a, const struct outcome *o)
 	return o->age_s > 0 && date_ns + OUTCOME_AGE_ERROR_S * NS_PER_S < (int64_t)a->begins_ns;
 }
 
+/* Whoever opens his connections himself could have a server of his own take the mails that others
+ * put off. Such a delivery ends no pending mail. */
+static bool is_feigned(const struct judge *j, const struct account *a, const struct outcome *o,
+		       int64_t now_s)
+{
+	uint32_t remote;
+
+	if (o->payer->relay || o->outcome != SMTP_DELIVERED)
+		return false;
+	remote = window_pending_remote(&a->window, o);
+	return remote && remote != o->remote && remotes_rare(j->remotes, o->remote, now_s);
+}
+
 /* It changes no window, but what it says of a pending mail is kept. */
 static int take_uncounted(struct judge *j, struct account *a, const struct outcome *o,
 			  uint64_t now_ns)
@@ -339,10 +352,12 @@ static int take_counted(struct judge *j, struct account *a, const struct outcome
 	bool dilutes = o->outcome == SMTP_DELIVERED &&
 		       !remotes_delivery_counts(j->remotes, o->remote, a->node.hash, now_s);
 
+	if (is_feigned(j, a, o, now_s))
+		known.mail = 0;
 	meet(j, a, o, rule, now_s);
 	if (dilutes || is_before_begin(a, o)) {
 		*counted = dilutes ? COUNTED_SET_ASIDE : COUNTED_OLD;
-		return take_uncounted(j, a, o, now_ns);
+		return take_uncounted(j, a, &known, now_ns);
 	}
 	/* While it lasts: when the account is judged the next time, the trouble may be over. */
 	known.excused = o->outcome != SMTP_DELIVERED &&

@@ -307,6 +307,13 @@ int window_note(struct window *w, const struct outcome *o, int64_t now_s, int64_
 	return 0;
 }
 
+uint32_t window_pending_remote(const struct window *w, const struct outcome *o)
+{
+	const struct window_mail *m = window_pending_find(w, o);
+
+	return m ? m->remote : 0;
+}
+
 /* What has left the window: failed mails go, pending ones are remembered. */
 static void mails_slide(struct window *w, int64_t now_s, int64_t gone_s)
 {

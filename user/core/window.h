@@ -103,6 +103,9 @@ int window_add(struct window *w, const struct outcome *o, int64_t now_s, int64_t
  * it begins or ends is known afterwards. 0 or -ENOMEM. */
 int window_note(struct window *w, const struct outcome *o, int64_t now_s, int64_t length_s);
 
+/* The remote that put off the pending mail that an outcome is of; 0: not known, or no such mail. */
+uint32_t window_pending_remote(const struct window *w, const struct outcome *o);
+
 /* Let go of what has left the window. Afterwards window_counts() is exact for now_s. */
 void window_slide(struct window *w, int64_t now_s, int64_t length_s);
 

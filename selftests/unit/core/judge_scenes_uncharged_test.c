@@ -108,6 +108,56 @@ static void test_queue_of_a_listed_server(void **state)
 	assert_int_equal(h->counted[COUNTED_OLD], 20);
 }
 
+/* ---- what an own server says of mails of others ---- */
+
+static void make_large(struct host *h)
+{
+	for (int i = 0; i < 70; i++)
+		write_new(h, 20 + i, 1, &thanks);
+}
+
+/* It takes each mail that another remote has just deferred. */
+static void test_own_server_takes_what_others_defer(void **state)
+{
+	struct host *h = *state;
+
+	make_large(h);
+	rule_of(h, 0)->min_failures = 15;
+	for (int i = 0; i < 12; i++) {
+		struct letter l = write_new(h, 0, 100 + i, &mailbox_full);
+
+		assert_free(h, 0);
+		l.remote = 99;
+		try_letter(h, &l, &thanks);
+	}
+	assert_mails(h, 0, 12, 12, 0);
+	for (int i = 0; i < 60; i++)
+		write_new(h, 0, 99, &thanks);
+	assert_mails(h, 0, 20, 12, 0);
+	for (int i = 0; i < 20 && !h->accounts[0].suspended; i++) {
+		struct letter l = write_new(h, 0, 200 + i, &mailbox_full);
+
+		l.remote = 99;
+		try_letter(h, &l, &thanks);
+	}
+	assert_suspended(h, 0, 20, 50);
+}
+
+/* The second host of a receiver that many write to takes what the first has deferred. */
+static void test_other_network_of_a_large_receiver(void **state)
+{
+	struct host *h = *state;
+
+	make_large(h);
+	for (int i = 0; i < 20; i++) {
+		struct letter l = write_new(h, 0, 2, &greylisted);
+
+		l.remote = 1;
+		try_letter(h, &l, &thanks);
+	}
+	assert_mails(h, 0, 20, 0, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -119,6 +169,9 @@ int main(void)
 		SCENE(test_large_list_of_dead_addresses),
 		SCENE(test_prepared_at_an_own_server),
 		SCENE(test_queue_of_a_listed_server),
+		{"test_own_server_takes_what_others_defer", test_own_server_takes_what_others_defer,
+		 host_setup, host_teardown, &host_wire},
+		SCENE(test_other_network_of_a_large_receiver),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
