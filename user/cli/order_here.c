@@ -91,16 +91,40 @@ static int save(void *arg, const struct state_suspension *s)
 	return saved(o, state_commit(o->state));
 }
 
+struct saved_window {
+	const struct account_id *account;
+	char own_domain[SMTPL_DOMAIN_SIZE];
+	struct window window;
+};
+
+static int take_window(void *arg, const struct account_id *account, const char *own_domain,
+		       struct window *window)
+{
+	struct saved_window *w = arg;
+
+	if (!account_equal(account, w->account)) {
+		window_clear(window);
+		return 0;
+	}
+	snprintf(w->own_domain, sizeof(w->own_domain), "%s", own_domain);
+	w->window = *window;
+	return 1;
+}
+
+/* The window begins anew; which mails are pending is known as before. */
 static int forget(void *arg, const struct account_id *id)
 {
-	const struct window none = {0};
+	struct saved_window w = {.account = id};
 	struct order *o = arg;
 	int err = o->state ? state_begin(o->state) : -EIO;
 
 	if (err)
 		return saved(o, err);
 	state_delete_suspension(o->state, id);
-	state_put_window(o->state, id, "", &none);
+	state_each_window(o->state, take_window, &w);
+	window_release(&w.window);
+	state_put_window(o->state, id, w.own_domain, &w.window);
+	window_clear(&w.window);
 	return saved(o, state_commit(o->state));
 }
 

@@ -100,18 +100,22 @@ static void account_expire(struct judge *j, struct account *a, uint64_t now_ns)
 	}
 }
 
+/* The mode changes with a reload, and when the time of an account's own rule is over. */
+static void account_set_mode(struct judge *j, struct account *a, enum verdict_mode mode,
+			     uint64_t now_ns)
+{
+	if (a->mode == VERDICT_OBSERVE && mode == VERDICT_ENFORCE && a->state != ACCOUNT_SUSPENDED)
+		judge_release(j, a, now_ns);
+	a->mode = mode;
+}
+
 void judge_set_rule(struct judge *j, const struct verdict_rule *rule, uint64_t now_ns)
 {
 	struct account *a = NULL;
-	enum verdict_mode mode;
 
 	j->rule = *rule;
 	while ((a = accounts_next(j->accounts, a))) {
-		mode = rule_of(j, a)->mode;
-		if (a->mode == VERDICT_OBSERVE && mode == VERDICT_ENFORCE &&
-		    a->state != ACCOUNT_SUSPENDED)
-			judge_release(j, a, now_ns);
-		a->mode = mode;
+		account_set_mode(j, a, rule_of(j, a)->mode, now_ns);
 		judge_soon(j, a);
 	}
 }
@@ -166,6 +170,7 @@ static void account_judge(struct judge *j, struct account *a, uint64_t now_ns)
 	struct verdict v;
 
 	account_expire(j, a, now_ns);
+	account_set_mode(j, a, rule->mode, now_ns);
 	if (a->state != ACCOUNT_FREE) {
 		check_at_end(j, a);
 		return;
@@ -295,6 +300,8 @@ static void note_bypass(struct judge *j, const struct account *a, const struct o
 		return;
 	j->stats.bypass += o->count;
 	relay_counts_add(j->relay_counts, &o->payer->id, o->domain, &bypass);
+	if (j->ops.bypass)
+		j->ops.bypass(j->arg, o);
 }
 
 /* Did it happen after the window began anew? A report's time is a whole second, cut: it may have
@@ -315,6 +322,19 @@ static bool is_before_begin(const struct account *a, const struct outcome *o)
 	return o->age_s > 0 && date_ns + OUTCOME_AGE_ERROR_S * NS_PER_S < (int64_t)a->begins_ns;
 }
 
+/* Whoever opens his connections himself could have a server of his own take the mails that others
+ * put off. Such a delivery ends no pending mail. */
+static bool is_feigned(const struct judge *j, const struct account *a, const struct outcome *o,
+		       int64_t now_s)
+{
+	uint32_t remote;
+
+	if (o->payer->relay || o->outcome != SMTP_DELIVERED)
+		return false;
+	remote = window_pending_remote(&a->window, o);
+	return remote && remote != o->remote && remotes_rare(j->remotes, o->remote, now_s);
+}
+
 /* It changes no window, but what it says of a pending mail is kept. */
 static int take_uncounted(struct judge *j, struct account *a, const struct outcome *o,
 			  uint64_t now_ns)
@@ -324,29 +344,33 @@ static int take_uncounted(struct judge *j, struct account *a, const struct outco
 }
 
 static int take_counted(struct judge *j, struct account *a, const struct outcome *o,
-			uint64_t now_ns, enum outcome_counted *counted)
+			const struct verdict_rule *rule, uint64_t now_ns,
+			enum outcome_counted *counted)
 {
-	const struct verdict_rule *rule = rule_of(j, a);
 	int64_t now_s = now_ns / NS_PER_S;
 	struct outcome known = *o;
 	bool dilutes = o->outcome == SMTP_DELIVERED &&
 		       !remotes_delivery_counts(j->remotes, o->remote, a->node.hash, now_s);
 
-	if (window_empty(&a->window))
-		a->mode = rule->mode;
+	if (is_feigned(j, a, o, now_s))
+		known.mail = 0;
 	meet(j, a, o, rule, now_s);
 	if (dilutes || is_before_begin(a, o)) {
 		*counted = dilutes ? COUNTED_SET_ASIDE : COUNTED_OLD;
-		return take_uncounted(j, a, o, now_ns);
+		return take_uncounted(j, a, &known, now_ns);
 	}
 	/* While it lasts: when the account is judged the next time, the trouble may be over. */
 	known.excused = o->outcome != SMTP_DELIVERED &&
-			verdict_excuses(rule, o->class, j->remotes, o->remote, now_s);
+			(verdict_sets_aside(rule, o->class) ||
+			 verdict_excuses(rule, o->class, j->remotes, o->remote, now_s));
+	if (known.excused && !o->mail) { /* the window would know no more than that it failed */
+		*counted = COUNTED_SET_ASIDE;
+		return 0;
+	}
 	if (window_add(&a->window, &known, now_s, j->rule.window_s, counted))
 		return -ENOMEM;
 	accounts_mark_dirty(j->accounts, a);
-	if (o->outcome != SMTP_DELIVERED && *counted != COUNTED_OLD &&
-	    (known.excused || verdict_sets_aside(rule, o->class)))
+	if (known.excused && *counted != COUNTED_OLD)
 		*counted = COUNTED_SET_ASIDE;
 	return 0;
 }
@@ -354,11 +378,14 @@ static int take_counted(struct judge *j, struct account *a, const struct outcome
 static int take_charged(struct judge *j, struct account *a, const struct outcome *o,
 			uint64_t now_ns, enum outcome_counted *counted)
 {
+	const struct verdict_rule *rule = rule_of(j, a);
+
 	account_expire(j, a, now_ns);
+	account_set_mode(j, a, rule->mode, o->time_ns);
 	accounts_set_own_domain(a, o->domain);
 	/* The latter: its event came late, and is of a time before the suspension's end. */
 	if (a->state != ACCOUNT_SUSPENDED && is_after_begin(a, o))
-		return take_counted(j, a, o, now_ns, counted);
+		return take_counted(j, a, o, rule, now_ns, counted);
 	if (take_uncounted(j, a, o, now_ns))
 		return -ENOMEM;
 	j->stats.while_suspended += o->count;

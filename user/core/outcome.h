@@ -68,11 +68,11 @@ struct outcome {
 	const struct payer *payer;
 	const char *domain; /* the sender's, key form; "": none */
 	bool null_sender;
-	uint64_t count;	 /* attempts; 1 where `mail` is known */
-	uint64_t mail;	 /* identity of (sender, recipient); 0: each one is a mail of its own */
-	uint64_t rcpt;	 /* identity of the recipient; `mail` where there is none */
-	uint32_t remote; /* identity of who answered (remote.h); 0: not known */
-	bool excused; /* the judge's own: the remote is in trouble, and the failure not charged */
+	uint64_t count;	  /* attempts; 1 where `mail` is known */
+	uint64_t mail;	  /* identity of (sender, recipient); 0: each one is a mail of its own */
+	uint64_t rcpt;	  /* identity of the recipient; `mail` where there is none */
+	uint32_t remote;  /* identity of who answered (remote.h); 0: not known */
+	bool excused;	  /* the judge's own: its class, or the remote's trouble, is not charged */
 	uint64_t time_ns; /* boot time */
 	int64_t age_s;	  /* since it was first tried, at time_ns; or OUTCOME_AGE_UNKNOWN */
 	const struct outcome_detail *detail; /* NULL: nothing is known */

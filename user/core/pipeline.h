@@ -47,6 +47,9 @@ struct pipeline_ops {
 	 * an hour for each remote. NULL: nobody listens. */
 	void (*alarm)(void *arg, enum pipeline_alarm kind, const struct outcome *o, uint32_t bad,
 		      uint32_t tried);
+	/* A mail server tried a mail of an account that was suspended by then. NULL: nobody
+	 * listens. */
+	void (*bypass)(void *arg, const struct outcome *o);
 	/* Every outcome, once it is decided what it counts as. NULL: nobody listens. */
 	void (*outcome)(void *arg, const struct outcome *o, enum outcome_counted counted,
 			uint64_t now_ns);

@@ -16,6 +16,8 @@
 #define RCPTS_ROOM_MIN 4
 #define RCPT_HASH_BITS 62
 
+#define ADDRESS_OVERHEAD 31 /* of malloc: a block has 32 bytes or more */
+
 enum rcpt_state {
 	RCPT_OPEN = 0,
 	RCPT_REFUSED, /* by the reply to RCPT: PRDR does not count it */
@@ -134,29 +136,35 @@ static struct session *oldest(const struct holding *h)
 
 /* ---- addresses ---- */
 
+/* With what malloc adds: strangers write the shortest addresses that there are. */
+static size_t address_cost(size_t length)
+{
+	return length + 1 + ADDRESS_OVERHEAD;
+}
+
 static char *address_keep(struct sessions *t, struct session *s, const char *address)
 {
 	struct holding *own = &s->owner->holding;
-	size_t size = strnlen(address, SMTPL_ADDR_SIZE - 1) + 1;
+	size_t length = strnlen(address, SMTPL_ADDR_SIZE - 1), cost = address_cost(length);
 	char *copy;
 
-	if (own->address_bytes + size > SESSIONS_ADDRESSES_PER_UID ||
-	    t->all.address_bytes + size > SESSIONS_ADDRESSES_MAX)
+	if (own->address_bytes + cost > SESSIONS_ADDRESSES_PER_UID ||
+	    t->all.address_bytes + cost > SESSIONS_ADDRESSES_MAX)
 		return NULL;
-	copy = strndup(address, size - 1);
+	copy = strndup(address, length);
 	if (!copy)
 		return NULL;
-	own->address_bytes += size;
-	t->all.address_bytes += size;
+	own->address_bytes += cost;
+	t->all.address_bytes += cost;
 	return copy;
 }
 
 static void address_forget(struct sessions *t, struct session *s, char **address)
 {
-	size_t size = *address ? strlen(*address) + 1 : 0;
+	size_t cost = *address ? address_cost(strlen(*address)) : 0;
 
-	s->owner->holding.address_bytes -= size;
-	t->all.address_bytes -= size;
+	s->owner->holding.address_bytes -= cost;
+	t->all.address_bytes -= cost;
 	free(*address);
 	*address = NULL;
 }

@@ -18,7 +18,8 @@
 #define SESSIONS_PER_UID       8192
 #define SESSIONS_RCPTS_MAX     (4u << 20) /* 16 bytes each */
 #define SESSIONS_RCPTS_PER_UID (256u << 10)
-/* What is kept of addresses as they were written. Beyond it a mail has its identity alone. */
+/* Bytes for addresses as they were written, with what malloc adds. Beyond it a mail has its
+ * identity alone. */
 #define SESSIONS_ADDRESSES_MAX	   (16u << 20)
 #define SESSIONS_ADDRESSES_PER_UID (1u << 20)
 

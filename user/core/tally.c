@@ -26,9 +26,16 @@ struct cell {
 	uint32_t count;
 };
 
+/* Is the way to all remotes in trouble? Asked once a count at most: many accounts are looked at. */
+struct anywhere {
+	bool asked;
+	bool trouble;
+};
+
 /* How many were seen of each key, in the count `epoch`. */
 struct tally_room {
 	uint32_t epoch;
+	struct anywhere anywhere;
 	struct cell recipients[CELLS];
 	struct cell soft[CELLS]; /* remotes */
 	struct cell rare[CELLS];
@@ -62,31 +69,50 @@ bool verdict_is_trouble(enum reply_class class)
 	return TROUBLE & BIT(class);
 }
 
+static bool is_in_trouble(const struct verdict_rule *rule, const struct remotes *remotes,
+			  uint32_t remote, int64_t now_s)
+{
+	return remotes_trouble(remotes, remote, now_s, rule->trouble_accounts, rule->trouble_share);
+}
+
+static bool excuses(const struct verdict_rule *rule, enum reply_class class,
+		    const struct remotes *remotes, uint32_t remote, struct anywhere *anywhere,
+		    int64_t now_s)
+{
+	if (!verdict_is_trouble(class))
+		return false;
+	if (is_in_trouble(rule, remotes, remote, now_s))
+		return true;
+	if (class != REPLY_NO_ANSWER)
+		return false;
+	if (!anywhere->asked)
+		anywhere->trouble = is_in_trouble(rule, remotes, REMOTES_ANYWHERE, now_s);
+	anywhere->asked = true;
+	return anywhere->trouble;
+}
+
 bool verdict_excuses(const struct verdict_rule *rule, enum reply_class class,
 		     const struct remotes *remotes, uint32_t remote, int64_t now_s)
 {
-	uint32_t accounts = rule->trouble_accounts, share = rule->trouble_share;
+	struct anywhere anywhere = {0};
 
-	if (!verdict_is_trouble(class))
-		return false;
-	return remotes_trouble(remotes, remote, now_s, accounts, share) ||
-	       (class == REPLY_NO_ANSWER &&
-		remotes_trouble(remotes, REMOTES_ANYWHERE, now_s, accounts, share));
+	return excuses(rule, class, remotes, remote, &anywhere, now_s);
 }
 
 static bool is_excused(struct window_mail *m, const struct verdict_rule *rule,
-		       const struct remotes *remotes, int64_t now_s)
+		       const struct remotes *remotes, struct tally_room *room, int64_t now_s)
 {
 	if (!(m->flags & WINDOW_MAIL_EXCUSED) && remotes &&
-	    verdict_excuses(rule, m->class, remotes, m->remote, now_s))
+	    excuses(rule, m->class, remotes, m->remote, &room->anywhere, now_s))
 		m->flags |= WINDOW_MAIL_EXCUSED;
 	return m->flags & WINDOW_MAIL_EXCUSED;
 }
 
 static bool is_charged(struct window_mail *m, const struct verdict_rule *rule,
-		       const struct remotes *remotes, int64_t now_s, int64_t *next_s)
+		       const struct remotes *remotes, struct tally_room *room, int64_t now_s,
+		       int64_t *next_s)
 {
-	if (verdict_sets_aside(rule, m->class) || is_excused(m, rule, remotes, now_s))
+	if (verdict_sets_aside(rule, m->class) || is_excused(m, rule, remotes, room, now_s))
 		return false;
 	if (m->outcome != SMTP_DEFERRED || !(GRACE & BIT(m->class)) ||
 	    now_s >= m->second + rule->defer_grace_s)
@@ -167,9 +193,10 @@ struct tally tally_window(const struct window *w, const struct verdict_rule *rul
 
 	if (++room->epoch == 0)
 		*room = (struct tally_room){.epoch = 1};
+	room->anywhere = (struct anywhere){0};
 	for (struct window_mail *m = window_mail_inside(w, NULL); m; m = window_mail_inside(w, m)) {
 		--*(m->outcome == SMTP_DEFERRED ? &rest.deferred : &rest.failed);
-		if (!is_charged(m, rule, remotes, now_s, &t.next_s))
+		if (!is_charged(m, rule, remotes, room, now_s, &t.next_s))
 			continue;
 		before = seen_before(room, room->recipients, m->rcpt ? m->rcpt : m->mail);
 		t.unknown += m->class == REPLY_RECIPIENT && before == 0;

@@ -25,22 +25,32 @@ static uint64_t line(uint64_t delivered, const struct verdict_rule *rule)
 	return larger(least, lead < VERDICT_LEAD_FAILURES ? lead : VERDICT_LEAD_FAILURES);
 }
 
-static bool is_over_second(const struct tally *t, uint64_t mails, const struct verdict_rule *rule)
+/* Further mails to other unknown recipients until the second line; UINT64_MAX: no number suffices.
+ */
+static uint64_t until_second(const struct tally *t, const struct verdict_rule *rule)
 {
-	return rule->hard_recipients && t->unknown >= rule->hard_recipients &&
-	       100 * t->unknown >= rule->hard_percent * mails;
+	uint64_t share = rule->hard_percent * (t->delivered + t->deferred + t->failed);
+	uint64_t rest = 100 - rule->hard_percent, more = 0;
+
+	if (!rule->hard_recipients || (share > 100 * t->unknown && !rest))
+		return UINT64_MAX;
+	if (share > 100 * t->unknown)
+		more = (share - 100 * t->unknown + rest - 1) / rest;
+	return t->unknown < rule->hard_recipients ?
+		       larger(more, rule->hard_recipients - t->unknown) :
+		       more;
 }
 
 struct verdict verdict_decide(const struct tally *t, const struct verdict_rule *rule)
 {
 	uint64_t total = t->bad + t->delivered, least = line(t->delivered, rule);
-	struct verdict v = {.bad = t->bad};
+	uint64_t first = t->bad >= least ? 0 : least == UINT64_MAX ? UINT64_MAX : least - t->bad;
+	uint64_t second = until_second(t, rule);
+	struct verdict v = {.bad = t->bad, .headroom = first < second ? first : second};
 
 	if (total > 0)
 		v.percent = 100 * t->bad / total;
-	v.suspend =
-		t->bad >= least || is_over_second(t, t->delivered + t->deferred + t->failed, rule);
-	v.headroom = v.suspend ? 0 : least == UINT64_MAX ? UINT64_MAX : least - t->bad;
+	v.suspend = v.headroom == 0;
 	v.near = rule->warn && rule->warn < 100 && t->bad > 0 &&
 		 100 * t->bad >= (uint64_t)rule->warn * rule->min_failures &&
 		 10000 * t->bad >= (uint64_t)rule->warn * rule->percent * total;

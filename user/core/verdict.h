@@ -50,7 +50,7 @@ struct tally {
 	int64_t next_s;	  /* the second at which a further deferral counts, or INT64_MAX */
 };
 
-/* Room for counting, 256 KiB, used again and again. NULL without memory; freed by free(). */
+/* Room for counting, 512 KiB, used again and again. NULL without memory; freed by free(). */
 struct tally_room;
 struct tally_room *tally_room_new(void);
 

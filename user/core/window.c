@@ -151,7 +151,8 @@ static void mails_evict(struct window *w)
 	uint16_t number = w->failed.oldest ? w->failed.oldest : w->pending.oldest;
 	struct window_mail *m = window_mail_at(w, number);
 
-	if (m->outcome == SMTP_FAILED && window_has_recipient(w, m->rcpt, m))
+	if ((m->flags & WINDOW_MAIL_EXCUSED) ||
+	    (m->outcome == SMTP_FAILED && window_has_recipient(w, m->rcpt, m)))
 		slot_take(w, m);
 	window_mail_remove(w, m);
 }
@@ -233,15 +234,22 @@ static int mail_end(struct window *w, struct window_mail *m, const struct outcom
 	return 0;
 }
 
+/* Is the outcome of another message than the pending one, to the same recipient? Where nobody says
+ * how old it is, it is taken for a retry. But a spammer's own server could have deferred the mail
+ * before, in words that nobody is charged for: that excuses nothing at another remote. */
+static bool is_younger(const struct window_mail *m, const struct outcome *o)
+{
+	if (o->age_s != OUTCOME_AGE_UNKNOWN)
+		return date_of(o) > (int64_t)m->second + OUTCOME_AGE_ERROR_S;
+	return !window_is_inside(m) && (m->flags & WINDOW_MAIL_EXCUSED) && o->remote != m->remote;
+}
+
 static int pending_add(struct window *w, struct window_mail *m, const struct outcome *o,
 		       int64_t gone_s, enum outcome_counted *counted)
 {
-	int64_t date = date_of(o);
-	bool younger =
-		o->age_s != OUTCOME_AGE_UNKNOWN && date > (int64_t)m->second + OUTCOME_AGE_ERROR_S;
+	bool younger = is_younger(m, o);
+	int64_t date = younger ? date_of(o) : m->second;
 
-	if (!younger)
-		date = m->second;
 	*counted = COUNTED_OLD;
 	if (o->outcome != SMTP_DEFERRED) {
 		if (date > gone_s && (younger || window_is_inside(m)))
@@ -297,6 +305,13 @@ int window_note(struct window *w, const struct outcome *o, int64_t now_s, int64_
 		slots_trim(w);
 	}
 	return 0;
+}
+
+uint32_t window_pending_remote(const struct window *w, const struct outcome *o)
+{
+	const struct window_mail *m = window_pending_find(w, o);
+
+	return m ? m->remote : 0;
 }
 
 /* What has left the window: failed mails go, pending ones are remembered. */

@@ -16,7 +16,8 @@
  * for a later outcome of it. A failed one is forgotten when it leaves the window, a pending one
  * after WINDOW_PENDING_S. Of WINDOW_MAILS_MAX entries the oldest failed one is forgotten, else the
  * oldest pending one; both stay in the count of their second. But a failed one whose recipient has
- * another entry leaves the count: one failing address must not become many failures.
+ * another entry leaves the count: one failing address must not become many failures. So does one
+ * that is excused.
  *
  * Memory: 24 bytes for each second with mail in it, 40 for each entry (at most 160 KiB); nothing is
  * allocated for an account without either.
@@ -51,7 +52,7 @@ struct window_slot {
 
 enum window_mail_flag {
 	WINDOW_MAIL_PAST = 1 << 0,    /* pending, and in no window any more */
-	WINDOW_MAIL_EXCUSED = 1 << 1, /* the remote was in trouble: it is not charged */
+	WINDOW_MAIL_EXCUSED = 1 << 1, /* it is not charged: see struct outcome */
 };
 
 /* A pending or failed mail. Numbers name entries, from 1. */
@@ -101,6 +102,9 @@ int window_add(struct window *w, const struct outcome *o, int64_t now_s, int64_t
 /* The same for an outcome that is not to be judged: it changes no window, but the pending mail that
  * it begins or ends is known afterwards. 0 or -ENOMEM. */
 int window_note(struct window *w, const struct outcome *o, int64_t now_s, int64_t length_s);
+
+/* The remote that put off the pending mail that an outcome is of; 0: not known, or no such mail. */
+uint32_t window_pending_remote(const struct window *w, const struct outcome *o);
 
 /* Let go of what has left the window. Afterwards window_counts() is exact for now_s. */
 void window_slide(struct window *w, int64_t now_s, int64_t length_s);

@@ -108,6 +108,7 @@ static int start_pipeline(struct daemon *d)
 		.rule = daemon_rule,
 		.near = daemon_on_near,
 		.alarm = daemon_on_alarm,
+		.bypass = daemon_on_bypass,
 		.outcome = daemon_on_outcome,
 	};
 

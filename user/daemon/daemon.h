@@ -212,6 +212,7 @@ const struct verdict_rule *daemon_rule(void *arg, const struct account *a);
 const char *daemon_login(const struct daemon *d, const struct account_id *id);
 void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted counted,
 		       uint64_t now_ns);
+void daemon_on_bypass(void *arg, const struct outcome *o);
 void daemon_on_near(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns);
 void daemon_on_alarm(void *arg, enum pipeline_alarm kind, const struct outcome *o, uint32_t bad,
 		     uint32_t tried);

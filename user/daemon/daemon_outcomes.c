@@ -34,9 +34,10 @@ static void enhanced_text(const struct outcome_detail *detail, char text[NOTICE_
 }
 
 /* The same account is not said to get past its suspension for each of its mails. */
-static void note_bypass(struct daemon *d, const struct outcome *o)
+void daemon_on_bypass(void *arg, const struct outcome *o)
 {
 	struct notice n = {.kind = NOTICE_BYPASS};
+	struct daemon *d = arg;
 
 	account_name(&o->payer->id, n.account, sizeof(n.account));
 	snprintf(n.domain, sizeof(n.domain), "%s", o->domain);
@@ -57,8 +58,7 @@ void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted 
 	struct daemon *d = arg;
 
 	(void)now_ns;
-	if (counted == COUNTED_SUSPENDED && o->payer->relay)
-		note_bypass(d, o);
+	(void)counted;
 	if (!detail || !o->payer->pays || o->source == OUTCOME_REFUSAL ||
 	    (o->outcome != SMTP_DEFERRED && o->outcome != SMTP_FAILED))
 		return;

@@ -46,7 +46,7 @@ static int64_t report_age(const struct daemon *d, const struct delivery_report *
 
 	if (ago_s < d->config.rule.window_s)
 		return r->age_s;
-	return r->age_s > ago_s ? r->age_s : ago_s;
+	return delivery_report_age(r->age_s > ago_s ? r->age_s : ago_s);
 }
 
 static const char *or_null(const char *text)

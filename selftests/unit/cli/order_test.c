@@ -50,6 +50,40 @@ static void carried_out_without_a_daemon(void **unused)
 	expect(false, time(NULL), CMD_DONE, false);
 }
 
+static int look_at_window(void *arg, const struct account_id *account, const char *own_domain,
+			  struct window *window)
+{
+	(void)arg;
+	assert_true(
+		account_equal(account, &(struct account_id){.kind = ACCOUNT_UID, .uid = ALICE}));
+	assert_string_equal(own_domain, "a.example");
+	assert_int_equal(window_counts(window).deferred + window_counts(window).failed, 0);
+	assert_non_null(window_mail(window, NULL));
+	assert_int_equal(window_mail(window, NULL)->outcome, SMTP_DEFERRED);
+	assert_null(window_mail(window, window_mail(window, NULL)));
+	window_clear(window);
+	return 1;
+}
+
+/* What the queue still has is not taken for new mail at the next start. */
+static void release_keeps_pending_mails(void **unused)
+{
+	int64_t now_s = clock_boot_ns() / NS_PER_S;
+	static struct order o;
+	struct window w = {0};
+
+	(void)unused;
+	expect(true, time(NULL), CMD_DONE, true);
+	o = order_sample(false, time(NULL));
+	add(&w, now_s, 1, SMTP_DEFERRED);
+	add(&w, now_s, 2, SMTP_FAILED);
+	assert_int_equal(state_put_window(o.state, &o.what.account, "a.example", &w), 0);
+	window_clear(&w);
+	assert_int_equal(order_run(&o), CMD_DONE);
+	assert_int_equal(state_each_window(o.state, look_at_window, NULL), 1);
+	order_end(&o);
+}
+
 static void not_when_it_is_old(void **unused)
 {
 	(void)unused;
@@ -110,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		STATE_TEST(carried_out_without_a_daemon),
+		STATE_TEST(release_keeps_pending_mails),
 		STATE_TEST(not_when_it_is_old),
 		STATE_TEST(domains_of_others),
 	};

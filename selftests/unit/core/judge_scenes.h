@@ -45,6 +45,7 @@ struct host {
 	struct host_account accounts[HOST_ACCOUNTS];
 	int alarms[PIPELINE_ALARM_LISTED + 1];
 	uint32_t alarm_bad, alarm_tried; /* of the latest alarm */
+	int bypassed;			 /* calls */
 	uint64_t heard;			 /* calls of the outcome's listener, */
 	uint64_t counted[COUNTED_KINDS]; /* and as what */
 	enum outcome_counted last;
@@ -134,6 +135,14 @@ static inline void host_alarm(void *arg, enum pipeline_alarm kind, const struct 
 	h->alarm_tried = tried;
 }
 
+static inline void host_bypass(void *arg, const struct outcome *o)
+{
+	struct host *h = arg;
+
+	(void)o;
+	h->bypassed++;
+}
+
 static inline void host_outcome(void *arg, const struct outcome *o, enum outcome_counted counted,
 				uint64_t now_ns)
 {
@@ -152,6 +161,7 @@ static const struct pipeline_ops host_ops = {
 	.rule = host_rule,
 	.near = host_near,
 	.alarm = host_alarm,
+	.bypass = host_bypass,
 	.outcome = host_outcome,
 	.seed = 42,
 };

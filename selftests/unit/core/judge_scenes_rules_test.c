@@ -294,6 +294,64 @@ static void test_tally_of_outcomes(void **state)
 	free(s);
 }
 
+/* The reports of a message's recipients come one after the other: those of before the line was
+ * crossed get past no suspension. */
+static void test_bypass(void **state)
+{
+	struct host *h = *state;
+	bool relay = h->source == HOST_REPORTS;
+
+	write_many(h, 0, 5, &no_such_user);
+	assert_suspended(h, 0, 5, 100);
+	h->now--;
+	write_new(h, 0, 1, &no_such_user);
+	h->now++;
+	assert_int_equal(h->last, COUNTED_SUSPENDED);
+	assert_int_equal(h->bypassed, 0);
+	advance(h, 1);
+	write_new(h, 0, 1, &no_such_user);
+	assert_int_equal(h->bypassed, relay);
+	advance(h, HOUR);
+	write_new(h, 0, 1, &thanks);
+	assert_int_equal(h->bypassed, relay);
+}
+
+/* Nobody was refused while the account was observed; what it sent then is not held against it. */
+static void test_own_mode_is_over(void **state)
+{
+	struct host *h = *state;
+
+	rule_of(h, 0)->mode = VERDICT_OBSERVE;
+	change_rule(h);
+	write_many(h, 0, 10, &no_such_user);
+	assert_int_equal(account_at(h, 0)->state, ACCOUNT_OBSERVED);
+	h->accounts[0].has_rule = false; /* as of that time, with no reload */
+	advance(h, MINUTES);
+	write_many(h, 0, 4, &no_such_user);
+	assert_int_equal(h->accounts[0].suspended, 1);
+	write_many(h, 0, 1, &no_such_user);
+	assert_int_equal(h->accounts[0].suspended, 2);
+	assert_int_equal(account_at(h, 0)->state, ACCOUNT_SUSPENDED);
+}
+
+static void test_own_mode_is_over_below_the_line(void **state)
+{
+	struct host *h = *state;
+
+	rule_of(h, 0)->mode = VERDICT_OBSERVE;
+	change_rule(h);
+	write_many(h, 0, 4, &no_such_user);
+	h->accounts[0].has_rule = false;
+	advance(h, 1);
+	write_many(h, 0, 1, &no_such_user);
+	assert_free(h, 0);
+	advance(h, 1);
+	write_many(h, 0, 3, &no_such_user);
+	assert_free(h, 0);
+	write_many(h, 0, 1, &no_such_user);
+	assert_suspended(h, 0, 5, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +364,9 @@ int main(void)
 		SCENE(test_end_of_a_suspension),
 		SCENE(test_every_kind_is_heard),
 		SCENE(test_tally_of_outcomes),
+		SCENE(test_bypass),
+		SCENE(test_own_mode_is_over),
+		SCENE(test_own_mode_is_over_below_the_line),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

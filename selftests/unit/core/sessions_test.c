@@ -326,6 +326,39 @@ static void test_rcpts_of_a_uid(void **state)
 	sessions_free(t);
 }
 
+/* However short they are, the memory of addresses has its bound; the mails are known beyond it, and
+ * what is forgotten makes room. */
+static void test_addresses_of_a_uid(void **state)
+{
+	const size_t most = SESSIONS_ADDRESSES_PER_UID / 32;
+	struct sessions *t = sessions_new(1);
+	struct smtpl_event_outcome e = {.head = {SMTPL_EVENT_OUTCOME, ALICE, 0, 1},
+					.txn = 1,
+					.count = 1000,
+					.outcome = SMTP_DELIVERED,
+					.subject = SMTP_SUBJECT_REST};
+	size_t kept = 0;
+
+	(void)state;
+	for (e.head.cookie = 1; e.head.cookie <= 40; e.head.cookie++) {
+		struct session_decision decision;
+
+		open_session(t, e.head.cookie, ALICE, 1000);
+		decision = sessions_decide(t, &e, 1);
+		assert_int_equal(decision.known, 1000);
+		for (size_t i = 0; i < decision.known; i++)
+			kept += decision.mails[i].recipient != NULL;
+	}
+	assert_in_range(kept, most - 100, most);
+	e.head.cookie = 1;
+	e.head.type = SMTPL_EVENT_CLOSE;
+	sessions_close(t, &e.head);
+	open_session(t, 1, ALICE, 1);
+	e.head.type = SMTPL_EVENT_OUTCOME;
+	assert_non_null(sessions_decide(t, &e, 1).mails[0].recipient);
+	sessions_free(t);
+}
+
 static void test_expire(void **state)
 {
 	struct sessions *t = sessions_new(1);
@@ -385,6 +418,7 @@ int main(void)
 		cmocka_unit_test(test_sessions_of_a_uid),
 		cmocka_unit_test(test_sessions_of_all),
 		cmocka_unit_test(test_rcpts_of_a_uid),
+		cmocka_unit_test(test_addresses_of_a_uid),
 		cmocka_unit_test(test_expire),
 		cmocka_unit_test(test_no_memory),
 	};

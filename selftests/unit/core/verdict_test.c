@@ -246,6 +246,32 @@ static void test_headroom(void **state)
 	}
 }
 
+static void test_headroom_of_the_second_line(void **state)
+{
+	struct verdict_rule rule = {.percent = 100, .min_failures = 1000, .hard_recipients = 20};
+	uint64_t seed = 7;
+
+	(void)state;
+	print_message("# seed 7\n");
+	for (int i = 0; i < 20000; i++) {
+		struct tally t = tally_of(random_next(&seed) % 100, 0, random_next(&seed) % 40);
+		uint64_t headroom;
+
+		rule.hard_percent = 1 + random_next(&seed) % 100;
+		t.unknown = random_next(&seed) % (t.failed + 1);
+		headroom = verdict_decide(&t, &rule).headroom;
+		assert_int_equal(verdict_decide(&t, &rule).suspend, headroom == 0);
+		for (uint64_t n = 0; n < 1000 && n < headroom; n++) {
+			assert_false(verdict_decide(&t, &rule).suspend);
+			t.failed++;
+			t.bad++;
+			t.unknown++;
+		}
+		if (headroom < 1000)
+			assert_true(verdict_decide(&t, &rule).suspend);
+	}
+}
+
 static void test_permille(void **state)
 {
 	static const struct {
@@ -273,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_near),
 		cmocka_unit_test(test_no_number_suffices),
 		cmocka_unit_test(test_headroom),
+		cmocka_unit_test(test_headroom_of_the_second_line),
 		cmocka_unit_test(test_permille),
 	};
 

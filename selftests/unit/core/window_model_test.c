@@ -92,8 +92,9 @@ static void model_evict(struct model *m)
 	i = model_oldest(m, SMTP_FAILED);
 	if (i == MODEL_MAX)
 		i = model_oldest(m, SMTP_DEFERRED);
-	if (m->mails[i].past || (m->mails[i].outcome == SMTP_FAILED &&
-				 has_recipient(m, m->mails[i].rcpt, &m->mails[i])))
+	if (m->mails[i].past || m->mails[i].excused ||
+	    (m->mails[i].outcome == SMTP_FAILED &&
+	     has_recipient(m, m->mails[i].rcpt, &m->mails[i])))
 		model_remove(m, i);
 	else
 		m->mails[i].mail = 0;
@@ -144,7 +145,9 @@ static enum outcome_counted model_add(struct model *m, const struct outcome *o, 
 	if (i == MODEL_MAX)
 		return model_new(m, o, date, now, length);
 	was = m->mails[i];
-	younger = o->age_s != OUTCOME_AGE_UNKNOWN && date > was.second + 2;
+	younger = o->age_s != OUTCOME_AGE_UNKNOWN ?
+			  date > was.second + 2 :
+			  was.past && was.excused && o->remote != was.remote;
 	younger = younger && date > now - length;
 	if (o->outcome == SMTP_DEFERRED && !(was.past && younger)) {
 		m->mails[i].class = o->class;
