@@ -16,6 +16,7 @@ struct feed {
 	uint64_t cover_ns;	    /* it has reported something of this time, or a later one */
 	uint64_t saved_ns;	    /* cover_ns as it was saved: nothing of before waits */
 	uint64_t begin_ns;	    /* reports of what happened before it may have been lost */
+	uint64_t heard_ns;	    /* since when every report was heard, in this process */
 	bool silenced; /* it was silent for too long: only a report makes it run again */
 	bool dirty;
 	struct recent waiting;	 /* outcomes on the wire, without a report so far */

@@ -161,6 +161,7 @@ static void feed_start(struct feed *f, uint64_t begin_ns, uint64_t now_ns)
 	if (!f->known.running) {
 		f->known.changed_ns = now_ns;
 		f->begin_ns = begin_ns;
+		f->heard_ns = now_ns;
 	}
 	f->known.running = true;
 	f->silenced = false;
@@ -196,11 +197,20 @@ static void count_report(struct feeds *fs, struct feed *f, const struct outcome 
 	f->known.stats.told_failed += report->outcome == SMTP_FAILED;
 }
 
+/* Was every try of the message reported? Its age is that since its submission, which a user makes
+ * as large as he likes by a queue that waits: what was not tried before is not old. */
+static bool tries_are_known(const struct feed *f, const struct outcome *o)
+{
+	return f->known.running && o->age_s != OUTCOME_AGE_UNKNOWN &&
+	       (int64_t)o->time_ns - o->age_s * NS_PER_S >= (int64_t)f->heard_ns;
+}
+
 /* report->time_ns is at most now. */
 int feeds_report(struct feeds *fs, uint32_t mta, const struct outcome *report, uint64_t now_ns)
 {
 	struct feed *f = feed_get(fs, report->uid);
 	uint64_t cover_ns = report->time_ns + REPORT_RESOLUTION_NS;
+	struct outcome known = *report;
 	struct recent_entry entry = {.mail = report->mail,
 				     .time_ns = cover_ns < now_ns ? cover_ns : now_ns,
 				     .came_ns = now_ns,
@@ -208,16 +218,17 @@ int feeds_report(struct feeds *fs, uint32_t mta, const struct outcome *report, u
 
 	if (!f)
 		return -ENOMEM;
+	known.tries_known = tries_are_known(f, report);
 	feed_alive(fs, f, mta, entry.time_ns, now_ns);
 	if (report->source == OUTCOME_REFUSAL)
 		return judge_report(fs->judge, report, now_ns);
 	count_report(fs, f, report);
 	if (report->null_sender) /* never counted on the wire */
-		return judge_report(fs->judge, report, now_ns);
+		return judge_report(fs->judge, &known, now_ns);
 	feed_match(fs, f, &entry);
 	f->known.stats.late += entry.already_charged;
 	feed_report_add(fs, f, &entry);
-	return entry.already_charged ? 0 : judge_report(fs->judge, report, now_ns);
+	return entry.already_charged ? 0 : judge_report(fs->judge, &known, now_ns);
 }
 
 /* ---- beginning and end ---- */
@@ -343,6 +354,7 @@ int feeds_restore(struct feeds *fs, const struct pipeline_feed *feed, uint64_t n
 	f->known = *feed;
 	f->cover_ns = f->saved_ns = feed->told_ns;
 	f->begin_ns = begin_of(f, now_ns);
+	f->heard_ns = now_ns;
 	return 0;
 }
 

@@ -319,7 +319,8 @@ static bool is_before_begin(const struct account *a, const struct outcome *o)
 {
 	int64_t date_ns = (int64_t)o->time_ns - o->age_s * NS_PER_S;
 
-	return o->age_s > 0 && date_ns + OUTCOME_AGE_ERROR_S * NS_PER_S < (int64_t)a->begins_ns;
+	return o->age_s > 0 && !o->tries_known &&
+	       date_ns + OUTCOME_AGE_ERROR_S * NS_PER_S < (int64_t)a->begins_ns;
 }
 
 /* Whoever opens his connections himself could have a server of his own take the mails that others

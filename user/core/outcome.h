@@ -33,8 +33,7 @@ enum outcome_counted {
 	COUNTED_KINDS,
 };
 
-/* How long ago a mail was first tried, where nobody says: the window goes by the first deferral
- * that it knows. */
+/* How old a message is, where nobody says: the window goes by the first deferral that it knows. */
 #define OUTCOME_AGE_UNKNOWN (-1)
 
 /* Mail servers give times and ages in whole seconds, each rounded: a date that is made of them may
@@ -74,7 +73,10 @@ struct outcome {
 	uint32_t remote;  /* identity of who answered (remote.h); 0: not known */
 	bool excused;	  /* the judge's own: its class, or the remote's trouble, is not charged */
 	uint64_t time_ns; /* boot time */
-	int64_t age_s;	  /* since it was first tried, at time_ns; or OUTCOME_AGE_UNKNOWN */
+	int64_t age_s;	  /* of the message, at time_ns; or OUTCOME_AGE_UNKNOWN */
+	/* Every try of the message was reported: one that is not pending is tried for the first
+	 * time, however long it waited for that. */
+	bool tries_known;
 	const struct outcome_detail *detail; /* NULL: nothing is known */
 };
 

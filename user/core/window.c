@@ -154,6 +154,8 @@ static void mails_evict(struct window *w)
 	if ((m->flags & WINDOW_MAIL_EXCUSED) ||
 	    (m->outcome == SMTP_FAILED && window_has_recipient(w, m->rcpt, m)))
 		slot_take(w, m);
+	if (m->outcome == SMTP_DEFERRED && m->second > w->forgot_s)
+		w->forgot_s = m->second;
 	window_mail_remove(w, m);
 }
 
@@ -164,12 +166,21 @@ static int mails_reserve(struct window *w)
 	return window_mails_grow(w);
 }
 
-/* When an outcome's mail was first tried, as far as the outcome says. */
-static int64_t date_of(const struct outcome *o)
+/* When the message was handed in, as far as the outcome says. */
+static int64_t message_s(const struct outcome *o)
 {
 	int64_t second = o->time_ns / NS_PER_S;
 
 	return o->age_s > 0 ? second - o->age_s : second;
+}
+
+/* When a mail that is not pending was first tried: now, where an earlier try would be known. */
+static int64_t first_try_s(const struct window *w, const struct outcome *o)
+{
+	int64_t message = message_s(o);
+	bool known = o->tries_known && o->age_s < WINDOW_PENDING_S && message > w->forgot_s;
+
+	return known ? (int64_t)(o->time_ns / NS_PER_S) : message;
 }
 
 static struct window_mail entry_of(const struct outcome *o, int64_t date, bool inside)
@@ -240,7 +251,7 @@ static int mail_end(struct window *w, struct window_mail *m, const struct outcom
 static bool is_younger(const struct window_mail *m, const struct outcome *o)
 {
 	if (o->age_s != OUTCOME_AGE_UNKNOWN)
-		return date_of(o) > (int64_t)m->second + OUTCOME_AGE_ERROR_S;
+		return message_s(o) > (int64_t)m->second + OUTCOME_AGE_ERROR_S;
 	return !window_is_inside(m) && (m->flags & WINDOW_MAIL_EXCUSED) && o->remote != m->remote;
 }
 
@@ -248,7 +259,7 @@ static int pending_add(struct window *w, struct window_mail *m, const struct out
 		       int64_t gone_s, enum outcome_counted *counted)
 {
 	bool younger = is_younger(m, o);
-	int64_t date = younger ? date_of(o) : m->second;
+	int64_t date = younger ? first_try_s(w, o) : m->second;
 
 	*counted = COUNTED_OLD;
 	if (o->outcome != SMTP_DEFERRED) {
@@ -277,13 +288,14 @@ static int pending_add(struct window *w, struct window_mail *m, const struct out
 int window_add(struct window *w, const struct outcome *o, int64_t now_s, int64_t length_s,
 	       enum outcome_counted *counted)
 {
-	int64_t date = date_of(o), gone_s = now_s - length_s;
+	int64_t date, gone_s = now_s - length_s;
 	struct window_mail *m;
 
 	window_slide(w, now_s, length_s);
 	m = window_pending_find(w, o);
 	if (m)
 		return pending_add(w, m, o, gone_s, counted);
+	date = first_try_s(w, o);
 	if (date > gone_s)
 		return mail_new(w, o, date, counted);
 	*counted = COUNTED_OLD;
@@ -297,7 +309,7 @@ int window_note(struct window *w, const struct outcome *o, int64_t now_s, int64_
 	window_slide(w, now_s, length_s);
 	m = window_pending_find(w, o);
 	if (!m)
-		return mail_past(w, o, date_of(o), now_s);
+		return mail_past(w, o, first_try_s(w, o), now_s);
 	if (o->outcome != SMTP_DEFERRED) {
 		slot_take(w, m);
 		window_mail_remove(w, m);

@@ -6,10 +6,11 @@
  * Pure: no clock, no I/O, no log. Seconds are boot time; one before the boot is negative. With
  * length 3600 and the clock at second 5000, seconds 1401..5000 are inside.
  *
- * A mail stands at the second at which it was first tried: what the outcome's age says, else the
- * first deferral that was seen. Whatever becomes of it later changes it there. Example: deferred at
- * 1000, again at 2800, delivered at 4600: until then it is deferred at 1000, afterwards delivered
- * at 1000, and with a clock of 4700 in no window of an hour at all.
+ * A mail stands at the second at which it was first tried: the first deferral that was seen, or,
+ * of a message whose earlier tries may have gone unseen, what the outcome's age says. Whatever
+ * becomes of it later changes it there. Example: deferred at 1000, again at 2800, delivered at 4600:
+ * until then it is deferred at 1000, afterwards delivered at 1000, and with a clock of 4700 in no
+ * window of an hour at all.
  *
  * Deliveries are a count for each second. A deferred or failed mail whose identity is known is an
  * entry as well: what is to be known of it for the verdict (its recipient, class and remote), and
@@ -91,6 +92,7 @@ struct window {
 	struct window_list pending;
 	struct window_list failed;
 	struct window_counts sum;
+	int64_t forgot_s; /* a pending mail of then, and none later, was forgotten at the bound */
 };
 
 /* Add an outcome that is delivered, deferred or failed; o->age_s says when the mail was first

@@ -38,11 +38,44 @@ static void test_right_after_a_release(void **state)
 	assert_alice(f, 0, 1, 0);
 }
 
+static void report_aged(struct fixture *f, uint64_t rcpt, enum smtp_outcome o, int64_t age_s)
+{
+	struct outcome one = report_of_alice(rcpt, o, f->now * NS_PER_S);
+
+	one.age_s = age_s;
+	take_report(f, FEED_EXIM, &one);
+}
+
+/* Who lets his mails wait in the queue for more than an hour before their first try does not get
+ * out of the window by that; only of a message of before the feed a try may have gone unseen. */
+static void test_a_queue_that_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	set_rule(f, &fixture_rule);
+	pipeline_feed_begin(f->p, RELAY, FEED_EXIM, f->now * NS_PER_S);
+	f->now += 7200;
+	for (uint64_t rcpt = 1; rcpt <= 10; rcpt++)
+		report_aged(f, rcpt, SMTP_FAILED, 7300);
+	assert_alice(f, 0, 0, 0);
+	report_aged(f, 11, SMTP_DEFERRED, 7000);
+	assert_alice(f, 0, 1, 0);
+	f->now += 1800;
+	report_aged(f, 11, SMTP_DEFERRED, 8800);
+	for (uint64_t rcpt = 12; rcpt < 16; rcpt++) {
+		assert_int_equal(f->suspended, 0);
+		report_aged(f, rcpt, SMTP_FAILED, 8800);
+	}
+	assert_int_equal(f->suspended, 1);
+	assert_int_equal(f->verdict.bad, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FEED_TEST(test_past_is_not_judged),
 		FEED_TEST(test_right_after_a_release),
+		FEED_TEST(test_a_queue_that_waits),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
