@@ -86,10 +86,10 @@ void daemon_on_near(void *arg, struct account *account, const struct verdict *v,
 	(void)now_ns;
 	account_name(&id, n.account, sizeof(n.account));
 	snprintf(n.domain, sizeof(n.domain), "%s", accounts_own_domain(account));
-	log_notice("%s is near its line: deferred and failed mails %llu/%u (%u%%), %u more suspend "
-		   "it",
+	log_notice("%s is near its line: deferred and failed mails %llu/%u (%u%%), %u more "
+		   "suspend%s it",
 		   n.account, (unsigned long long)v->bad, rule->min_failures, v->percent,
-		   n.headroom);
+		   n.headroom, n.headroom == 1 ? "s" : "");
 	notice_facts_fill(d->facts, &id, &n);
 	daemon_notice(d, &n);
 }
