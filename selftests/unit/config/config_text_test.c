@@ -20,10 +20,20 @@ static void test_addresses(void **state)
 {
 	static const char want[] = "want one mail address, like postmaster@example.com";
 	static const char *const bad[] = {
-		"a b@example.com", "@example.com",  "root@",	       "-f@example.com",
-		"a@b@",		  "a@b, c@d",	    "<a@example.com>", "Root <a@example.com>",
-		"a@.example.com", "a@-example.com", "a@exam ple.com",  "$(id)@example.com",
-		"a..b@localhost", "root@localhost.",
+		"a b@example.com",
+		"@example.com",
+		"root@",
+		"-f@example.com",
+		"a@b@",
+		"a@b, c@d",
+		"<a@example.com>",
+		"Root <a@example.com>",
+		"a@.example.com",
+		"a@-example.com",
+		"a@exam ple.com",
+		"$(id)@example.com",
+		"a..b@localhost",
+		"root@localhost.",
 	};
 	char text[512], admins[128];
 
