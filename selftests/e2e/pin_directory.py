@@ -62,5 +62,26 @@ def test_directories_that_others_can_write_to():
         host.start()
 
 
+def test_a_start_that_attaches_nothing_is_not_loaded():
+    """Else status would say that counting goes on. A later start finds nothing in its way, and when it dies and
+    the next one fails, what it attached goes on."""
+    with Host() as host:
+        good = host.conf.read_text(encoding="ascii")
+        bad = host.dir / "bad.conf"
+        bad.write_text(good.replace(f"cgroup = {host.cgroup}\n", f"cgroup = {host.cgroup}/none\n"),
+                       encoding="ascii")
+        does_not_start(host, bad, f'cgroup "{host.cgroup}/none": No such file or directory')
+        equal(host.status()["loaded"], False, "loaded after a start that failed")
+        true("smtplimit is not loaded on this host" in host.cli("status").stdout, "status")
+        host.start()
+        scenes.is_delivered(scenes.good(host, UID, 1))
+        scenes.window_is(host, UID, delivered=1)
+        host.kill()
+        does_not_start(host, bad, f'cgroup "{host.cgroup}/none": No such file or directory')
+        equal(host.status()["loaded"], True, "loaded by an earlier start")
+        scenes.is_delivered(scenes.good(host, UID, 1))
+        scenes.total_is(host, UID, delivered=2)
+
+
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()))

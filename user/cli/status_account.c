@@ -94,7 +94,8 @@ static void print_uncounted(const struct status_account *a, FILE *out)
 	if (rest)
 		fprintf(out,
 			"%s%" PRIu64
-			" to an address that counts already, or too many at one remote",
+			" to an address that counts already, too many at one remote, or "
+			"younger than defer_grace",
 			comma, rest);
 	fprintf(out, "\n");
 }

@@ -58,7 +58,7 @@ const struct config_key config_keys[ALL_KEYS] = {
 	{ "feed", "postfix", &config_type_log, AT(feed_postfix), 0, PATH_LENGTH_MAX },
 	{ "refuse", "relay", &config_type_relay, AT(relay), 0, 0 },
 	{ "notify", "command", &config_type_command, AT(notify_command), 0, PATH_LENGTH_MAX },
-	{ "notify", "admin", &config_type_address, AT(notify_admin), 0, CONFIG_ADDRESS_SIZE - 1 },
+	{ "notify", "admin", &config_type_address, AT(notify_admin), 1, CONFIG_ADDRESS_SIZE - 1 },
 	{ "notify", "customer", &config_type_customer, AT(notify_customer), 0, 0 },
 	{ "notify", "customer_file", &config_type_optional_file, AT(notify_customer_file),
 	  0, PATH_LENGTH_MAX },

@@ -12,7 +12,7 @@ struct config_key {
 	const char *name;
 	const struct config_type *type;
 	size_t offset; /* of the field in struct config; [account]: in struct config_section */
-	int64_t min;   /* number, seconds or bytes */
+	int64_t min;   /* number, seconds or bytes; an address: 1, a user's name will do */
 	int64_t max;   /* the same; a path: its length */
 };
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mail_address.h"
 
 static const char *const cgroup_words[] = {"auto", NULL};
 static const char *const log_words[] = {"auto", "off", "journal", NULL};
@@ -193,18 +194,14 @@ static int keep_text(const struct config_key *key, const char *text, void *base,
 	return 0;
 }
 
-/* One address, which ends up in a header field and in the arguments of sendmail(1): so no hyphen
- * at its begin and nothing quoted. */
+/* One address, which ends up in a header field and in the arguments of sendmail(1). With a minimum
+ * of 1 a name of this host's will do: that is one to write to. */
 static int read_address(const struct config_key *key, const char *text, void *base, char *why,
 			size_t why_size)
 {
-	const char *at = strrchr(text, '@');
-
-	if (!*text)
-		return keep_text(key, text, base, why, why_size);
-	if (!at || *text == '-' || !is_word(text, (size_t)(at - text), "!#%'+-/=_~.") ||
-	    !is_word(at + 1, strlen(at + 1), "-.") || at[1] == '.' || at[1] == '-') {
-		snprintf(why, why_size, "want one mail address, like postmaster@example.com");
+	if (*text && (!mail_address_is(text, true) || (!key->min && !strchr(text, '@')))) {
+		snprintf(why, why_size, "want one mail address, like postmaster@example.com%s",
+			 key->min ? ", or a user of this host, like root" : "");
 		return -1;
 	}
 	return keep_text(key, text, base, why, why_size);

@@ -8,9 +8,9 @@
  *
  * A mail stands at the second at which it was first tried: the first deferral that was seen, or,
  * of a message whose earlier tries may have gone unseen, what the outcome's age says. Whatever
- * becomes of it later changes it there. Example: deferred at 1000, again at 2800, delivered at 4600:
- * until then it is deferred at 1000, afterwards delivered at 1000, and with a clock of 4700 in no
- * window of an hour at all.
+ * becomes of it later changes it there. Example: deferred at 1000, again at 2800, delivered at
+ * 4600: until then it is deferred at 1000, afterwards delivered at 1000, and with a clock of 4700
+ * in no window of an hour at all.
  *
  * Deliveries are a count for each second. A deferred or failed mail whose identity is known is an
  * entry as well: what is to be known of it for the verdict (its recipient, class and remote), and

@@ -179,8 +179,13 @@ static int start_attach(struct daemon *d)
 	if (err)
 		return err;
 	err = bpf_attach(d->bpf, error, sizeof(error));
-	if (err)
-		log_error("%s", error);
+	if (!err)
+		return 0;
+	log_error("%s", error);
+	if (!bpf_attached(d->bpf)) { /* nor by an earlier start: nothing counts */
+		d->meta.schema = 0;
+		bpf_maps_set_meta(d->maps, &d->meta);
+	}
 	return err;
 }
 

@@ -100,10 +100,11 @@ void daemon_on_near(void *arg, struct account *account, const struct verdict *v,
 	(void)now_ns;
 	account_name(&id, n.account, sizeof(n.account));
 	snprintf(n.domain, sizeof(n.domain), "%s", accounts_own_domain(account));
-	log_event(
-		LOG_EVENT_NEAR, &facts,
-		"%s is near its line: deferred and failed mails %llu/%u (%u%%), %u more suspend it",
-		n.account, (unsigned long long)v->bad, rule->min_failures, v->percent, n.headroom);
+	log_event(LOG_EVENT_NEAR, &facts,
+		  "%s is near its line: deferred and failed mails %llu/%u (%u%%), %u more "
+		  "suspend%s it",
+		  n.account, (unsigned long long)v->bad, rule->min_failures, v->percent, n.headroom,
+		  n.headroom == 1 ? "s" : "");
 	notice_facts_fill(d->facts, &id, &n);
 	daemon_notice(d, &n);
 }

@@ -192,6 +192,14 @@ int bpf_attach(struct bpf *bpf, char *error, size_t error_size)
 	return err;
 }
 
+bool bpf_attached(const struct bpf *bpf)
+{
+	char path[PATH_MAX + 32];
+
+	snprintf(path, sizeof(path), "%s/" SMTPL_PIN_DIR "/link_egress", bpf->bpffs);
+	return access(path, F_OK) == 0;
+}
+
 void bpf_free(struct bpf *bpf)
 {
 	size_t page = sysconf(_SC_PAGESIZE);

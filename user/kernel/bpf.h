@@ -107,6 +107,9 @@ int bpf_load(const struct config *config, struct bpf **bpf, char *error, size_t 
 /* Attach, or take over the pinned links of an earlier start: from here on mail is counted. */
 int bpf_attach(struct bpf *bpf, char *error, size_t error_size);
 
+/* Is it attached, by this start or an earlier one? */
+bool bpf_attached(const struct bpf *bpf);
+
 /* Close this process's handles. What is pinned stays in the kernel. */
 void bpf_free(struct bpf *bpf);
 

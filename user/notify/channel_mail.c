@@ -12,9 +12,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 #include "base/child.h"
+#include "base/mail_address.h"
 #include "base/sandbox.h"
 #include "channel.h"
-#include "mail_address.h"
 #include "program.h"
 
 #define SENDMAIL     "/usr/sbin/sendmail"

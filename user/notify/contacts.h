@@ -7,7 +7,7 @@
 #define SMTPL_CONTACTS_H
 
 #include <stddef.h>
-#include "mail_address.h"
+#include "base/mail_address.h"
 
 struct contacts {
 	const char *root; /* of the panel's files; "" but in tests */

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <linux/limits.h>
-#include "mail_address.h"
+#include "base/mail_address.h"
 #include "notice.h"
 #include "notify_queue.h"
 #include "template.h"

@@ -19,15 +19,15 @@
 static const struct template administrator[TEMPLATES] = {
 	[NOTICE_NEARLY_THERE] =
 		{
-			"[{host}] {account} is close to a suspension of its mail",
-			"{simulated}The account {account} ({domain}) on {host} will be suspended after {headroom} "
-			"more failures.\n{why}\n\n{repeated}" REPLIES CAUSES
+			"[{host}] {observed}{account} is close to a suspension of its mail",
+			"{simulated}The account {account} ({domain}) on {host} is close to a suspension; failures "
+			"until\nthen: {headroom}. {why}\n\n{repeated}" REPLIES CAUSES
 			"\nWhat to do: `smtplimit status {account}` shows the account as it is now. Tell the "
 			"customer, or stop\nthe sending at its source.\n",
 		},
 	[NOTICE_SUSPENDED] =
 		{
-			"[{host}] {account} is suspended from sending mail until {until}",
+			"[{host}] {observed}{account} is suspended from sending mail until {until}",
 			"{simulated}The account {account} ({domain}) on {host} cannot send mail until {until} "
 			"(for {length}).\n{why}\n\n{repeated}" REPLIES CAUSES
 			"\nWhat to do: find the cause before the suspension ends, else the account is suspended "
@@ -104,7 +104,7 @@ static const struct template customer[TEMPLATES] = {
 		{
 			"Your mail from {domain} is about to be stopped",
 			"Hello,\n\nmany messages that your hosting account {account} ({domain}) sends cannot be "
-			"delivered.\nAfter {headroom} more failures it cannot send mail for a while.\n\n{why}\n\n" REPLIES
+			"delivered.\nFailures until it cannot send mail for a while: {headroom}.\n\n{why}\n\n" REPLIES
 				CUSTOMER_CAUSES,
 		},
 	[NOTICE_SUSPENDED] =

@@ -114,6 +114,14 @@ static void write_reason(const struct template_subject *s, const struct notice *
 	notify_text_untrusted(out, reason(s, n));
 }
 
+/* In front of a subject, whose reader may see no more. */
+static void write_observed(const struct template_subject *s, const struct notice *n,
+			   struct notify_text *out)
+{
+	if (!s->digest && n->simulated)
+		notify_text_add(out, "only observed: ");
+}
+
 static void write_simulated(const struct template_subject *s, const struct notice *n,
 			    struct notify_text *out)
 {
@@ -271,6 +279,7 @@ static const struct {
 	{"kind", write_kind},
 	{"length", write_length},
 	{"min_failures", write_min_failures},
+	{"observed", write_observed},
 	{"percent", write_percent},
 	{"reason", write_reason},
 	{"recipients", write_recipients},

@@ -297,8 +297,8 @@ static void what_is_not_counted(void **unused)
 	expect_part(
 		"window:     0 mails delivered, 0 deferred, 2 failed in 60m: 100.0%\n"
 		"            not counted of the deferred and failed: 1 of class listed, 1 of class "
-		"own, 1 at remotes in trouble, 1 to an address that counts already, or too many "
-		"at one remote\n"
+		"own, 1 at remotes in trouble, 1 to an address that counts already, too many "
+		"at one remote, or younger than defer_grace\n"
 		"headroom:   3 more failures",
 		true);
 }

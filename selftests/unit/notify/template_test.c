@@ -95,7 +95,7 @@ static void test_placeholders_become_what_they_stand_for(void **state)
 	assert_string_equal(fill("{length} {window}", &s), "60 minutes 60 minutes");
 	assert_string_equal(fill("{", &s), "{");
 	assert_string_equal(fill("{}{{account}}{a", &s), "{}{alice}{a");
-	assert_string_equal(fill("{simulated}{repeated}{reason}", &s), "");
+	assert_string_equal(fill("{simulated}{observed}{repeated}{reason}", &s), "");
 	assert_string_equal(fill("{recipients}", &s), "  (none are recorded)\n");
 }
 
@@ -198,6 +198,26 @@ static void test_every_default_text(void **state)
 	}
 }
 
+/* The administrator may see no more than the subject. */
+static void test_a_subject_says_what_was_only_observed(void **state)
+{
+	static const uint32_t kinds[] = {NOTICE_NEARLY_THERE, NOTICE_SUSPENDED};
+	struct notice n = example();
+	const struct template_subject s = {.notice = &n, .host = "h.test"};
+	const char *subject;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		n.kind = kinds[i];
+		subject = template_default(kinds[i], false)->subject;
+		n.simulated = 0;
+		assert_int_equal(strncmp(fill(subject, &s), "[h.test] alice is ", 18), 0);
+		n.simulated = 1;
+		assert_int_equal(
+			strncmp(fill(subject, &s), "[h.test] only observed: alice is ", 33), 0);
+	}
+}
+
 static void test_a_digest(void **state)
 {
 	static struct notice_digest d;
@@ -228,6 +248,7 @@ int main(void)
 		cmocka_unit_test(test_a_text_that_does_not_fit_is_cut_at_a_character),
 		cmocka_unit_test(test_lengths_of_time),
 		cmocka_unit_test(test_every_default_text),
+		cmocka_unit_test(test_a_subject_says_what_was_only_observed),
 		cmocka_unit_test(test_a_digest),
 	};
 

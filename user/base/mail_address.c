@@ -41,7 +41,7 @@ static bool is_label(const char *text, size_t length)
 	return true;
 }
 
-static bool is_domain(const char *text)
+static bool is_domain(const char *text, size_t labels_min)
 {
 	size_t labels = 0;
 
@@ -54,7 +54,7 @@ static bool is_domain(const char *text)
 			return false;
 		labels++;
 		if (!text[length])
-			return labels > 1;
+			return labels >= labels_min;
 		text += length + 1;
 	}
 }
@@ -65,5 +65,5 @@ bool mail_address_is(const char *text, bool local)
 
 	if (!at)
 		return local && is_local_part(text, strlen(text));
-	return is_local_part(text, (size_t)(at - text)) && is_domain(at + 1);
+	return is_local_part(text, (size_t)(at - text)) && is_domain(at + 1, local ? 1 : 2);
 }
