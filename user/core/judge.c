@@ -271,6 +271,9 @@ static void meet(struct judge *j, const struct account *a, const struct outcome 
 {
 	enum remotes_met met = REMOTES_OTHER;
 
+	/* A log that is read late says nothing of how a remote feels now. */
+	if ((int64_t)(o->time_ns / NS_PER_S) <= now_s - REMOTES_BACK_S)
+		return;
 	if (o->outcome == SMTP_DELIVERED)
 		met = REMOTES_DELIVERED;
 	else if (rule->set_aside & 1u << o->class)

@@ -58,10 +58,10 @@ void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted 
 	struct daemon *d = arg;
 
 	(void)now_ns;
-	(void)counted;
-	if (!detail || !o->payer->pays || o->source == OUTCOME_REFUSAL ||
-	    (o->outcome != SMTP_DEFERRED && o->outcome != SMTP_FAILED))
-		return;
+	if (!detail || (o->outcome != SMTP_DEFERRED && o->outcome != SMTP_FAILED) ||
+	    (counted != COUNTED_MAIL && counted != COUNTED_RETRY &&
+	     counted != COUNTED_SAME_RECIPIENT))
+		return; /* it is no cause of anything */
 	d->login_account = o->payer->id;
 	snprintf(d->login, sizeof(d->login), "%s", detail->login ? detail->login : "");
 	enhanced_text(detail, enhanced);
