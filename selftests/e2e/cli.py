@@ -286,6 +286,32 @@ def test_reload(host):
     scenes.is_suspended(host, 20011)
 
 
+def test_what_a_restart_takes_up_stays(host):
+    """Mail servers read the file in the directory of the start, and a file that is put right warns no more."""
+    def reload(warnings):
+        before = host.log().count("settings read again")
+        host.daemon.send_signal(signal.SIGHUP)
+        wait_for(lambda: host.log().count("settings read again") > before, 10, "the reload")
+        equal(host.log().count("the new [paths] is taken up by a restart"), warnings, "warnings")
+
+    good = host.conf.read_text(encoding="ascii")
+    listed = host.dir / "run" / "suspended"
+    other = good.replace(f"run = {host.dir / 'run'}\n", f"run = {host.dir / 'other'}\n")
+    kept = host.dir / "kept.conf"
+    kept.write_text(good, encoding="ascii")
+    warnings = host.log().count("the new [paths] is taken up by a restart")
+    host.conf.write_text(other, encoding="ascii")
+    reload(warnings + 1)
+    equal(host.cli("suspend", "games", conf=kept).returncode, 0, "exit of suspend")
+    wait_for(lambda: "games: 550" in listed.read_text(encoding="ascii"), 10, "games in the file")
+    reload(warnings + 2)
+    host.conf.write_text(good, encoding="ascii")
+    reload(warnings + 2)
+    ok(host, "release", "games")
+    kept.unlink()
+    true(not (host.dir / "other").exists(), "a run directory was made")
+
+
 def test_broken_file_keeps_the_old_settings(host):
     whole = host.conf.read_text(encoding="ascii")
     lines = len(whole.splitlines())

@@ -26,6 +26,33 @@ static void warn_if_later(const char *what, bool differs)
 		log_warning("the new %s is taken up by a restart", what);
 }
 
+/* What a restart takes up stays as it was at the start for whoever looks later, a child that is
+ * started again or the file `suspended`, and the next reload compares with it. */
+static void keep_until_restart(struct config *fresh, const struct config *in_force)
+{
+	memcpy(fresh->cgroup, in_force->cgroup, sizeof(fresh->cgroup));
+	fresh->ring_bytes = in_force->ring_bytes;
+	fresh->tls = in_force->tls;
+	memcpy(fresh->owners_command, in_force->owners_command, sizeof(fresh->owners_command));
+	fresh->feed_exim = in_force->feed_exim;
+	memcpy(fresh->feed_postfix, in_force->feed_postfix, sizeof(fresh->feed_postfix));
+	memcpy(fresh->state, in_force->state, sizeof(fresh->state));
+	memcpy(fresh->run, in_force->run, sizeof(fresh->run));
+	memcpy(fresh->bpffs, in_force->bpffs, sizeof(fresh->bpffs));
+}
+
+static void warn_of_restart(const struct config *fresh, const struct config *in_force)
+{
+	warn_if_later("cgroup", strcmp(fresh->cgroup, in_force->cgroup) != 0);
+	warn_if_later("ring size", fresh->ring_bytes != in_force->ring_bytes);
+	warn_if_later("way of looking into TLS", fresh->tls != in_force->tls);
+	warn_if_later("setting of Exim's reports", fresh->feed_exim != in_force->feed_exim);
+	warn_if_later("log of Postfix", strcmp(fresh->feed_postfix, in_force->feed_postfix) != 0);
+	warn_if_later("[paths]", strcmp(fresh->state, in_force->state) != 0 ||
+					 strcmp(fresh->run, in_force->run) != 0 ||
+					 strcmp(fresh->bpffs, in_force->bpffs) != 0);
+}
+
 /* Read the file again and apply what differs; on an error everything stays as it is. */
 static void reload(struct daemon *d)
 {
@@ -38,17 +65,12 @@ static void reload(struct daemon *d)
 		sd_notify(0, "READY=1");
 		return;
 	}
-	warn_if_later("cgroup", strcmp(fresh.cgroup, d->config.cgroup) != 0);
-	warn_if_later("ring size", fresh.ring_bytes != d->config.ring_bytes);
-	warn_if_later("way of looking into TLS", fresh.tls != d->config.tls);
-	warn_if_later("log of Postfix", strcmp(fresh.feed_postfix, d->config.feed_postfix) != 0);
-	warn_if_later("[paths]", strcmp(fresh.state, d->config.state) != 0 ||
-					 strcmp(fresh.run, d->config.run) != 0 ||
-					 strcmp(fresh.bpffs, d->config.bpffs) != 0);
+	warn_of_restart(&fresh, &d->config);
 	config_warnings_log(&fresh);
 	before = d->config;
 	d->config = fresh;
 	daemon_owners_reload(d, &before);
+	keep_until_restart(&d->config, &before);
 	daemon_notify_reload(d);
 	if (memcmp(&before.relays, &d->config.relays, sizeof(before.relays))) {
 		daemon_child_stop(d, DAEMON_POLICY);
