@@ -74,6 +74,12 @@ static void account_mark(struct judge *j, struct account *a, enum account_state 
 	check_at_end(j, a);
 }
 
+void judge_observe(struct judge *j, struct account *a, uint64_t since_ns, uint64_t until_ns)
+{
+	a->mode = VERDICT_OBSERVE;
+	account_mark(j, a, ACCOUNT_OBSERVED, since_ns, until_ns);
+}
+
 void judge_suspend(struct judge *j, struct account *a, uint64_t since_ns, uint64_t until_ns)
 {
 	account_mark(j, a, ACCOUNT_SUSPENDED, since_ns, until_ns);

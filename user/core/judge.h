@@ -60,6 +60,7 @@ void judge_soon(struct judge *j, struct account *a);
 /* Judge all of them by another rule. One that was observed and no longer is, begins anew. */
 void judge_set_rule(struct judge *j, const struct verdict_rule *rule, uint64_t now_ns);
 
+void judge_observe(struct judge *j, struct account *a, uint64_t since_ns, uint64_t until_ns);
 void judge_suspend(struct judge *j, struct account *a, uint64_t since_ns, uint64_t until_ns);
 /* The window begins empty at end_ns. */
 void judge_release(struct judge *j, struct account *a, uint64_t end_ns);

@@ -3,33 +3,18 @@
  * pipeline.c - from what the kernel counts to a verdict: sessions know the mails of an outcome, the
  * ledger knows whether it is new, and the judge puts it into a window; outcomes of a relay pass its
  * feed first. Below, in this order: events, reports of mail servers, time and people, healing,
- * forgetting, saving.
+ * forgetting. What is saved: pipeline_save.c.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
 #include "event_check.h"
-#include "feeds.h"
-#include "judge.h"
-#include "ledger.h"
-#include "pipeline.h"
+#include "pipeline_parts.h"
 #include "remote.h"
-#include "sessions.h"
 
 #define SESSION_IDLE_NS (6 * 3600 * NS_PER_S)
 #define TICK_SESSIONS	1024 /* forgotten in one tick */
-
-struct pipeline {
-	struct judge judge;
-	struct sessions *sessions;
-	struct ledger *ledger;
-	struct feeds *feeds;
-	const struct reply_rows *replies;
-	uint64_t identity_seed;
-	uint64_t now_ns; /* the latest time seen */
-	bool snapshot;	 /* begun and not ended */
-};
 
 struct pipeline *pipeline_new(const struct pipeline_ops *ops, void *arg,
 			      const struct verdict_rule *rule)
@@ -161,13 +146,6 @@ static int event_outcome(struct pipeline *p, const struct smtpl_event_outcome *e
 	return taken < wanted ? -ENOMEM : 0;
 }
 
-static uint64_t time_seen(struct pipeline *p, uint64_t now_ns)
-{
-	if (now_ns > p->now_ns)
-		p->now_ns = now_ns;
-	return p->now_ns;
-}
-
 int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t now_ns)
 {
 	const struct smtpl_event *head = data;
@@ -263,6 +241,16 @@ int pipeline_suspend(struct pipeline *p, const struct account_id *id, uint64_t u
 	if (accounts_get(p->judge.accounts, id, &a))
 		return -ENOMEM;
 	judge_suspend(&p->judge, a, p->now_ns, until_ns);
+	return 0;
+}
+
+int pipeline_observe(struct pipeline *p, const struct account_id *id, uint64_t until_ns)
+{
+	struct account *a;
+
+	if (accounts_get(p->judge.accounts, id, &a))
+		return -ENOMEM;
+	judge_observe(&p->judge, a, p->now_ns, until_ns);
 	return 0;
 }
 
@@ -373,114 +361,7 @@ int pipeline_forget_key(struct pipeline *p, uint32_t uid, const char *domain)
 	return ledger_forget(p->ledger, uid, domain);
 }
 
-/* ---- saving ---- */
-
-int pipeline_restore_key(struct pipeline *p, uint32_t uid, const char *domain,
-			 const struct smtpl_totals *accounted)
-{
-	struct ledger_key *key;
-
-	if (ledger_get(p->ledger, uid, domain, &key))
-		return -ENOMEM;
-	ledger_restore(key, accounted);
-	return 0;
-}
-
-int pipeline_restore_window(struct pipeline *p, const struct account_id *id, const char *own_domain,
-			    enum verdict_mode mode, struct window *window)
-{
-	struct account *a;
-
-	if (accounts_get(p->judge.accounts, id, &a))
-		return -ENOMEM;
-	window_clear(&a->window);
-	a->window = *window;
-	*window = (struct window){0};
-	a->stored = true;
-	a->mode = mode;
-	accounts_set_own_domain(a, own_domain);
-	judge_soon(&p->judge, a);
-	return 0;
-}
-
-int pipeline_restore_superseded(struct pipeline *p, uint32_t uid, const char *domain,
-				const struct smtpl_totals *superseded)
-{
-	struct ledger_key *key = ledger_find(p->ledger, uid, domain);
-
-	if (key)
-		ledger_restore_superseded(key, superseded);
-	return 0;
-}
-
-int pipeline_restore_feed(struct pipeline *p, const struct pipeline_feed *feed, uint64_t now_ns)
-{
-	return feeds_restore(p->feeds, feed, time_seen(p, now_ns));
-}
-
-int pipeline_each_dirty_key(struct pipeline *p,
-			    int (*each)(void *arg, uint32_t uid, const char *domain,
-					const struct smtpl_totals *accounted),
-			    void *arg)
-{
-	for (struct ledger_key *k = ledger_dirty(p->ledger); k; k = k->dirty_next) {
-		struct smtpl_totals accounted = ledger_accounted(k);
-		int err = each(arg, k->uid, k->domain, &accounted);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-int pipeline_each_dirty_account(struct pipeline *p,
-				int (*each)(void *arg, const struct account *account), void *arg)
-{
-	for (struct account *a = accounts_dirty(p->judge.accounts); a; a = a->dirty_next) {
-		int err = each(arg, a);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-int pipeline_each_dirty_superseded(struct pipeline *p,
-				   int (*each)(void *arg, uint32_t uid, const char *domain,
-					       const struct smtpl_totals *superseded),
-				   void *arg)
-{
-	for (struct ledger_key *k = ledger_dirty(p->ledger); k; k = k->dirty_next) {
-		struct smtpl_totals superseded = ledger_superseded(k);
-		int err = k->superseded ? each(arg, k->uid, k->domain, &superseded) : 0;
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-int pipeline_each_dirty_feed(struct pipeline *p,
-			     int (*each)(void *arg, const struct pipeline_feed *feed), void *arg)
-{
-	return feeds_each_dirty(p->feeds, each, arg);
-}
-
-int pipeline_each_relay_count(struct pipeline *p,
-			      int (*each)(void *arg, const struct account_id *account,
-					  const char *domain, const struct relay_count *counts),
-			      void *arg)
-{
-	return relay_counts_each(p->judge.relay_counts, each, arg);
-}
-
-void pipeline_saved(struct pipeline *p)
-{
-	feeds_saved(p->feeds);
-	relay_counts_clear(p->judge.relay_counts);
-	ledger_saved(p->ledger);
-	accounts_saved(p->judge.accounts);
-}
+/* ---- reading ---- */
 
 struct accounts *pipeline_accounts(struct pipeline *p)
 {

@@ -137,6 +137,9 @@ void pipeline_tick(struct pipeline *p, uint64_t now_ns);
 /* Suspended by hand, or before a restart: until then outcomes stay out of the window. An end in the
  * past is carried out by the next event or tick. 0 or -ENOMEM. */
 int pipeline_suspend(struct pipeline *p, const struct account_id *id, uint64_t until_ns);
+/* Over the line in observe mode, before a restart: until then it is not said again. 0 or
+ * -ENOMEM. */
+int pipeline_observe(struct pipeline *p, const struct account_id *id, uint64_t until_ns);
 /* No longer suspended, and its window begins empty. */
 void pipeline_release(struct pipeline *p, const struct account_id *id);
 

@@ -149,9 +149,11 @@ int daemon_watch(struct daemon *d, struct daemon_source *source);
 /* Until a signal ends it. */
 void daemon_loop(struct daemon *d);
 
-/* daemon_state.c - what was saved, and saving. 0 or -errno, having logged why. */
-int daemon_state_open(struct daemon *d);
+/* daemon_restore.c - what was saved. 0 or -errno, having logged why. */
 int daemon_restore(struct daemon *d);
+
+/* daemon_state.c - saving. 0 or -errno, having logged why. */
+int daemon_state_open(struct daemon *d);
 /* On failure everything stays to be saved by the next one. */
 int daemon_save(struct daemon *d);
 /* Leave a suspension to the next save, which comes with the next tick, or take it back. 0 or
