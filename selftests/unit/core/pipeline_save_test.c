@@ -92,6 +92,28 @@ static void test_dirty(void **state)
 	assert_int_equal(saved.accounts, 1);
 }
 
+/* One that was observed to be over it is not said to be so again, until its time is over. */
+static void test_restored_observation(void **state)
+{
+	struct fixture *f = *state;
+	struct account_id alice = {.kind = ACCOUNT_UID, .uid = ALICE};
+	struct verdict_rule observe = fixture_rule;
+	struct window_slot slot = {f->now - 10, 0, 0, 5};
+	struct window w = {0};
+
+	observe.mode = VERDICT_OBSERVE;
+	assert_int_equal(window_restore_slot(&w, &slot), 0);
+	assert_int_equal(pipeline_restore_window(f->p, &alice, "", VERDICT_OBSERVE, &w), 0);
+	assert_int_equal(pipeline_observe(f->p, &alice, (f->now + 100) * NS_PER_S), 0);
+	set_rule(f, &observe);
+	f->now += 99;
+	tick(f);
+	assert_int_equal(f->suspended, 0);
+	f->now += 1;
+	tick(f);
+	assert_int_equal(f->suspended, 1);
+}
+
 /* A restored account over the line is suspended by the next tick; one whose suspension ended while
  * nobody ran begins empty. */
 static void test_restored_verdicts(void **state)
@@ -209,8 +231,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_save_and_restore), TEST(test_dirty),	 TEST(test_restored_verdicts),
-		TEST(test_accounts_go),	     TEST(test_keys_go), TEST(test_no_memory),
+		TEST(test_save_and_restore),  TEST(test_dirty),
+		TEST(test_restored_verdicts), TEST(test_restored_observation),
+		TEST(test_accounts_go),	      TEST(test_keys_go),
+		TEST(test_no_memory),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
