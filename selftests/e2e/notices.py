@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Suspensions and releases reach the administrator's command, mailbox and signed webhook, and the customer's
-mailbox, by Postfix's sendmail with a null sender and as root, whom nobody charges."""
+"""Suspensions and releases reach the administrator's command, mailbox and signed webhook, and the
+customer's mailbox. The mail goes out by Postfix's sendmail with a null sender and as root, whom nobody
+charges."""
 # SECONDS: 60
 import contextlib
 import email

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """An account is found by its user, uid, domain or an address, alike by status, suspend, release and
-history; status shows it alone, with the rule of its own section, and leaves out those that matter to nobody."""
+history. Status shows it alone, with the rule of its own section, and leaves out those that matter to
+nobody."""
 # SECONDS: 20
 import json
 import re

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`smtplimit history` has every suspension after its end, and each that was only observed, whoever
-ended it and whatever was killed in between; and the journal has their events with fields."""
+ended it and whatever was killed in between. The journal has their events with fields."""
 # SECONDS: 70
 import contextlib
 import json
