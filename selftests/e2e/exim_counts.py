@@ -10,6 +10,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import exim_scenes  # noqa: E402
 import ktap  # noqa: E402
+import tally  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from mta import ALICE, BOB, CAROL, DAVE  # noqa: E402
 from system import wait_for  # noqa: E402
@@ -110,6 +111,6 @@ def test_no_panic(host):
 
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()),
-              exim_scenes.running({"limit": {"min_failures": 1000000}}, plain_to_far, tell_s=60,
+              exim_scenes.running({"limit": {"min_failures": 1000000, **tally.ALONE}}, plain_to_far, tell_s=60,
                                   server={"tls": True,
                                           "special": {"198.51.100.5": {"greeting": "421"}}}))

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
 import exim_scenes  # noqa: E402
 import ktap  # noqa: E402
 import scenes  # noqa: E402
+import tally  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from mta import ALICE, BOB, CAROL, DAVE  # noqa: E402
 from system import wait_for  # noqa: E402
@@ -172,4 +173,4 @@ def test_nobody_is_suspended(host):
 
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()),
-              exim_scenes.running({"limit": {"min_failures": 1000000}}, prepare))
+              exim_scenes.running({"limit": {"min_failures": 1000000, **tally.ALONE}}, prepare))
