@@ -35,7 +35,9 @@
 	X(events_late, "attempts whose events came when they had been counted already")            \
 	X(counts_fell, "times that counts in smtpl_counts fell below what was known of them")      \
 	X(sessions_evicted, "sessions forgotten at a bound: their mails lose their names")         \
-	X(relay_counts_lost, "counts of mail servers' mail lost at a bound or without memory")
+	X(relay_counts_lost, "counts of mail servers' mail lost at a bound or without memory")     \
+	X(meetings_lost,                                                                           \
+	  "outcomes at remotes that there was no room for: a remote's trouble may go unseen")
 
 /* smtpl_losses: one entry. Written by the daemon, about once a second, when it has changed. */
 struct smtpl_losses {

@@ -377,5 +377,6 @@ struct pipeline_stats pipeline_stats(const struct pipeline *p)
 	stats.accounts = accounts_count(p->judge.accounts);
 	stats.keys = ledger_count(p->ledger);
 	stats.relay_counts_lost = relay_counts_lost(p->judge.relay_counts);
+	stats.meetings_lost = remotes_lost(p->judge.remotes);
 	return stats;
 }

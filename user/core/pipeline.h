@@ -223,6 +223,7 @@ struct accounts *pipeline_accounts(struct pipeline *p);
 	X(reports, "outcomes that mail servers reported")                                          \
 	X(superseded, "attempts of mail servers, charged by their reports instead")                \
 	X(relay_counts_lost, "counts of mail servers' mail lost at a bound or without memory")     \
+	X(meetings_lost, "outcomes at remotes that found no room among the remotes")               \
 	X(suspensions, "times that an account crossed the line")                                   \
 	X(collected, "accounts forgotten because nothing was left of them")                        \
 	X(evicted, "sessions forgotten at a bound: their mails lose their names")                  \

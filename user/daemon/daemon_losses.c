@@ -36,7 +36,7 @@ void daemon_losses_maillog_begins(struct daemon_losses *l)
 _Static_assert(sizeof(struct policy_stats) == 5 * sizeof(uint64_t), "each counter is looked at");
 _Static_assert(sizeof(struct maillog_stats) == 6 * sizeof(uint64_t), "each counter is looked at");
 _Static_assert(sizeof(struct notify_stats) == 4 * sizeof(uint64_t), "each counter is looked at");
-_Static_assert(sizeof(struct pipeline_stats) == 19 * sizeof(uint64_t), "each counter is looked at");
+_Static_assert(sizeof(struct pipeline_stats) == 20 * sizeof(uint64_t), "each counter is looked at");
 
 /* A child reads what strangers write: it is not believed to count upwards. */
 static uint64_t more(uint64_t now, uint64_t before)
@@ -99,6 +99,7 @@ static void look_at_pipeline(struct daemon_losses *l, const struct pipeline_stat
 	t->nomem += more(now->nomem, before->nomem);
 	t->relay_counts_lost += more(now->relay_counts_lost, before->relay_counts_lost);
 	t->sessions_evicted += more(now->evicted, before->evicted);
+	t->meetings_lost += more(now->meetings_lost, before->meetings_lost);
 	l->pipeline = *now;
 }
 
