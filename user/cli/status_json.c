@@ -107,15 +107,16 @@ static json_t *json_account(const struct status_account *a)
 	bool uid = a->id.kind == ACCOUNT_UID;
 
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o}", "account",
-		json_string(a->name), "uid", uid ? json_integer(a->id.uid) : json_null(), "role",
-		json_role(a), "domains", json_domains(a), "window", json_window(&a->window),
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:b, s:o}",
+		"account", json_string(a->name), "uid", uid ? json_integer(a->id.uid) : json_null(),
+		"role", json_role(a), "domains", json_domains(a), "window", json_window(&a->window),
 		"headroom", a->headroom == UINT64_MAX ? json_null() : json_count(a->headroom),
 		"total", json_total(&a->total), "bypass", json_count(a->reported.bypass),
 		"suspended", a->suspended, "observed", status_observes(a), "since",
 		json_time(a->suspended ? a->since_wall_s : 0), "until",
 		json_time(a->suspended ? a->until_wall_s : 0), "reason",
-		a->suspended ? json_escaped(a->reason) : json_null(), "rule", json_rule(a));
+		a->suspended ? json_escaped(a->reason) : json_null(), "told",
+		a->suspended && (a->suspension.by_hand & SMTPL_BY_HAND_TOLD), "rule", json_rule(a));
 }
 
 static json_t *json_outcomes(uint64_t delivered, uint64_t deferred, uint64_t failed)

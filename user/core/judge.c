@@ -385,6 +385,25 @@ static int take_counted(struct judge *j, struct account *a, const struct outcome
 	return 0;
 }
 
+/* A domain that the sender only wrote is not the account's. One that nobody is known to own is,
+ * until there is a better one. */
+static void note_own_domain(const struct judge *j, struct account *a, const char *domain)
+{
+	const char *now = accounts_own_domain(a);
+	const struct account_id id = accounts_id(a);
+	struct account_id owner, owner_now;
+
+	if (!domain[0] || !strcmp(domain, now) ||
+	    payer_of_domain(&j->ops.payer, j->arg, domain, &owner) == PAYER_NOBODY)
+		return;
+	if (!account_equal(&owner, &id) &&
+	    (owner.kind == ACCOUNT_UID ||
+	     (payer_of_domain(&j->ops.payer, j->arg, now, &owner_now) != PAYER_NOBODY &&
+	      account_equal(&owner_now, &id))))
+		return;
+	accounts_set_own_domain(a, domain);
+}
+
 static int take_charged(struct judge *j, struct account *a, const struct outcome *o,
 			uint64_t now_ns, enum outcome_counted *counted)
 {
@@ -392,7 +411,7 @@ static int take_charged(struct judge *j, struct account *a, const struct outcome
 
 	account_expire(j, a, now_ns);
 	account_set_mode(j, a, rule->mode, o->time_ns);
-	accounts_set_own_domain(a, o->domain);
+	note_own_domain(j, a, o->domain);
 	/* The latter: its event came late, and is of a time before the suspension's end. */
 	if (a->state != ACCOUNT_SUSPENDED && is_after_begin(a, o))
 		return take_counted(j, a, o, rule, now_ns, counted);

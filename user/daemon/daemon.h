@@ -125,8 +125,9 @@ struct daemon {
 	struct state_suspension *unsaved;
 	size_t unsaved_count;
 	size_t unsaved_room;
-	int64_t order_done; /* the newest order carried out: never twice */
-	bool list_stale;    /* the file `suspended` is to be written anew */
+	struct daemon_told *told; /* a list */
+	int64_t order_done;	  /* the newest order carried out: never twice */
+	bool list_stale;	  /* the file `suspended` is to be written anew */
 	struct owners_watch owners;
 	/* logged, and nothing was read since; "": none */
 	char owners_error[OWNERS_WATCH_ERROR_SIZE];
@@ -203,6 +204,8 @@ enum payer_kind daemon_payer(struct daemon *d, const struct submission *o, struc
 			     enum payer_why *why);
 /* At submission: it comes from outside, unauthenticated. */
 bool daemon_is_inbound(struct daemon *d, const struct submission *o);
+/* Is the domain (key form) this host's own name? */
+bool daemon_own_name(void *arg, const char *domain);
 /* Who on this host had the connection of the submission's client at that time. */
 bool daemon_caller_then(struct daemon *d, const struct submission *o, int64_t wall_ns,
 			uint32_t *uid);
@@ -249,6 +252,13 @@ void daemon_notice_suspended(struct daemon *d, const struct state_suspension *s,
 void daemon_notice_ended(struct daemon *d, const struct account_id *id, bool by_itself,
 			 const char *why);
 
+/* daemon_told.c - the reasons of suspensions by hand that the senders are told. note: of one that
+ * begins, or was in force when the daemon started; forget: of one that ends. told: "" without one.
+ */
+void daemon_told_note(struct daemon *d, const struct state_suspension *s);
+void daemon_told_forget(struct daemon *d, const struct account_id *id);
+void daemon_told(const struct daemon *d, const struct account_id *id, char reason[SMTPL_TOLD_SIZE]);
+
 /* daemon_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are
  * hidden; 0, also where it can't be done. attach: before the programs on sockets. */
 int daemon_tls_start(struct daemon *d);
@@ -261,6 +271,9 @@ void daemon_prune(struct daemon *d);
 /* daemon_responder.c - is the account suspended? Then the figures of the text, and its own domain.
  * arg: the daemon. */
 bool daemon_refusal(void *arg, const struct account_id *id, struct responder_answer *answer);
+/* The same, for a mail of this sender domain. */
+bool daemon_refusal_of_mail(struct daemon *d, const struct account_id *id, const char *domain,
+			    struct responder_answer *answer);
 /* Write for the kernel side that the daemon is alive, and where the responder is. */
 void daemon_heartbeat(struct daemon *d);
 

@@ -14,6 +14,7 @@
 #include "daemon.h"
 #include "kernel/enforce.h"
 #include "base/log.h"
+#include "refuse/refusal_domain.h"
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 #include "refuse/suspension.h"
@@ -94,8 +95,23 @@ static int judge_suspend(struct daemon *d, const struct state_suspension *s)
 	say_domains(&s->account, r.domains);
 	if (r.saved)
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
+	daemon_told_note(d, s);
 	suspension_log_begin(s, daemon_login(d, &s->account));
 	return 0;
+}
+
+/* The domain that stands for it in the text, for as long as it is suspended. */
+static void name_account(const struct daemon *d, struct account *account,
+			 char domain[SMTPL_DOMAIN_SIZE])
+{
+	const struct account_id id = accounts_id(account);
+	const char *newest = accounts_own_domain(account);
+	uint32_t owner;
+
+	if (!daemon_owner((void *)(uintptr_t)d, newest, &owner) && daemon_own_name(NULL, newest))
+		newest = "";
+	refusal_own_domain(d->owners.owners, &id, newest, domain);
+	accounts_set_own_domain(account, domain);
 }
 
 void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns)
@@ -112,7 +128,7 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 		.observed = rule->mode == VERDICT_OBSERVE,
 	};
 
-	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
+	name_account(d, account, s.domain);
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
 		 (unsigned long long)v->bad, rule->min_failures, v->percent);
 	if (s.observed) {
@@ -134,11 +150,17 @@ static void order_suspend(struct daemon *d, const struct state_order *order)
 	struct account *account = accounts_find(pipeline_accounts(d->pipeline), &order->account);
 
 	if (account)
-		suspension_figures(&s, &account->window, rule, clock_boot_ns() / NS_PER_S,
-				   accounts_own_domain(account));
+		suspension_figures(&s, &account->window, rule, clock_boot_ns() / NS_PER_S);
+	if (account)
+		name_account(d, account, s.domain);
+	else
+		refusal_own_domain(d->owners.owners, &s.account, "", s.domain);
 	if (judge_suspend(d, &s))
 		return;
 	pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
+	account = accounts_find(pipeline_accounts(d->pipeline), &order->account);
+	if (account)
+		accounts_set_own_domain(account, s.domain);
 	daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_BY_HAND);
 }
 
@@ -188,6 +210,7 @@ static void judge_release(struct daemon *d, const struct account_id *id, const c
 		log_error("%s cannot be released: %s", name, strerror(-r.maps));
 		return;
 	}
+	daemon_told_forget(d, id);
 	suspension_log_end(forget ? LOG_EVENT_RELEASED : LOG_EVENT_OVER, id,
 			   account ? accounts_own_domain(account) : "", why);
 	daemon_notice_ended(d, id, forget == NULL, why);

@@ -154,11 +154,12 @@ static bool is_at_home(const uint8_t addr[16])
 
 bool maillog_is_refusal(struct maillog_span text)
 {
-	static const char words[] = " has exceeded the max defers and failures per hour (";
-
 	maillog_skip(&text, "5.7.1 ");
-	return maillog_skip(&text, "Domain ") && take_word(&text).size > 0 &&
-	       maillog_skip(&text, words) && maillog_last(text, ")) allowed.");
+	if (!maillog_skip(&text, "Domain ") || take_word(&text).size == 0)
+		return false;
+	return maillog_skip(&text, " is not allowed to send mail at present.") ||
+	       (maillog_skip(&text, " has exceeded the max defers and failures per hour (") &&
+		maillog_last(text, ")) allowed."));
 }
 
 /* Postfix decided without asking a host: the domain cannot be delivered to, or its hosts failed a

@@ -45,6 +45,7 @@ struct state_order {
 	int64_t id;
 	struct account_id account;
 	bool suspend;	/* else release */
+	bool tell;	/* the sender hears the reason */
 	uint64_t for_s; /* suspend */
 	char reason[256];
 	int64_t created_wall_s; /* Unix time at which it was given */

@@ -13,7 +13,7 @@ int state_put_order(struct state *state, const struct state_order *order, int64_
 	if (r)
 		return r;
 	state_row_account(&row, &order->account);
-	state_row_int(&row, order->suspend);
+	state_row_int(&row, order->suspend | order->tell << 1);
 	state_row_int(&row, order->for_s);
 	state_row_text(&row, order->reason, sizeof(order->reason));
 	state_row_int(&row, order->created_wall_s);
@@ -32,11 +32,12 @@ static bool get_order(struct state_row *row, struct state_order *order)
 	account = state_get_account(row, &order->account);
 	suspend = state_get_int(row);
 	for_s = state_get_int(row);
-	order->suspend = suspend != 0;
+	order->suspend = suspend & 1;
+	order->tell = suspend & 2;
 	order->for_s = for_s;
 	reason = state_get_text(row, order->reason, sizeof(order->reason));
 	order->created_wall_s = state_get_int(row);
-	return account && (suspend == 0 || suspend == 1) && for_s >= 0 && reason;
+	return account && suspend >= 0 && suspend <= 3 && for_s >= 0 && reason;
 }
 
 /* Each order is looked up by itself, so that no statement is open while the callback writes. */

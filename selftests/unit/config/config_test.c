@@ -100,6 +100,7 @@ static void test_every_key(void **state)
 				    "postfix = /var/log/mail.log\n"
 				    "[refuse]\n"
 				    "relay = reset\n"
+				    "contact = Ask support@host.example\n"
 				    "[limit]\n"
 				    "[paths]\n"
 				    "run = /run/x\n"
@@ -132,6 +133,7 @@ static void test_every_key(void **state)
 	assert_false(c.feed_exim);
 	assert_string_equal(c.feed_postfix, "/var/log/mail.log");
 	assert_int_equal(c.relay, CONFIG_RELAY_RESET);
+	assert_string_equal(c.contact, "Ask support@host.example");
 	assert_string_equal(c.state, "/srv/a b");
 	assert_string_equal(c.run, "/run/x");
 	assert_string_equal(c.bpffs, "/sys/fs/bpf/x");
@@ -356,6 +358,7 @@ static void test_print(void **state)
 				  "[feed] exim = yes                            # default\n"
 				  "[feed] postfix = auto                        # default\n"
 				  "[refuse] relay = hook                        # default\n"
+				  "[refuse] contact =                           # default\n"
 				  "[notify] command =                           # default\n"
 				  "[notify] admin =                             # default\n"
 				  "[notify] customer = off                      # default\n"
@@ -420,7 +423,7 @@ static void test_print_json(void **state)
 		    "{'source': ['auto'], 'file': ['/etc/smtplimit/domains'], 'command': [''],"
 		    " 'refresh': [300], 'count_forwards': [false]}");
 	expect_json("", "feed", "{'exim': [true], 'postfix': ['auto']}");
-	expect_json("", "refuse", "{'relay': ['hook']}");
+	expect_json("", "refuse", "{'relay': ['hook'], 'contact': ['']}");
 	expect_json("[notify]\nadmin = a@example.com\n", "notify",
 		    "{'command': [''], 'admin': ['a@example.com', 't.conf:2'],"
 		    " 'customer': ['off'], 'customer_file': [''], 'customer_command': [''],"
