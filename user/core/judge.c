@@ -272,6 +272,17 @@ static void remote_alarm(struct judge *j, enum pipeline_alarm kind, uint32_t rem
 		     figures.tried);
 }
 
+/* By reports alone: who opens his connections himself could show us anything. */
+static void meet_name(struct judge *j, const struct outcome *o, int64_t now_s)
+{
+	if (o->source != OUTCOME_REPORT)
+		return;
+	if (o->fault == OWN_FAULT_RESOLVER)
+		remotes_unresolved(j->remotes, o->remote, now_s);
+	else if (o->class != REPLY_OWN)
+		remotes_resolved(j->remotes, now_s);
+}
+
 static void meet(struct judge *j, const struct account *a, const struct outcome *o,
 		 const struct verdict_rule *rule, int64_t now_s)
 {
@@ -280,6 +291,7 @@ static void meet(struct judge *j, const struct account *a, const struct outcome 
 	/* A log that is read late says nothing of how a remote feels now. */
 	if ((int64_t)(o->time_ns / NS_PER_S) <= now_s - REMOTES_BACK_S)
 		return;
+	meet_name(j, o, now_s);
 	if (o->outcome == SMTP_DELIVERED)
 		met = REMOTES_DELIVERED;
 	else if (rule->set_aside & 1u << o->class)

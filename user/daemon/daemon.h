@@ -25,6 +25,7 @@
 #include "core/prune.h"
 #include "refuse/responder.h"
 #include "state/state.h"
+#include "state/state_faults.h"
 #include "state/state_remotes.h"
 #include "who/users.h"
 #include "daemon_children.h"
@@ -92,6 +93,12 @@ struct daemon_alarms {
 	size_t count;
 };
 
+/* Of this host, by enum own_fault: what is not in the database yet. */
+struct daemon_faults {
+	struct state_fault fault[OWN_FAULTS];
+	int64_t said_s[OWN_FAULTS];
+};
+
 struct daemon {
 	const char *config_file;
 	struct config config;
@@ -119,6 +126,7 @@ struct daemon {
 	struct daemon_save save;
 	struct daemon_losses losses;
 	struct daemon_alarms alarms;
+	struct daemon_faults faults;
 	struct prune prune; /* as of the last reading of the map */
 	uint64_t prune_ns;
 	/* suspensions in force that are not in the database yet */
@@ -251,6 +259,12 @@ void daemon_notice_suspended(struct daemon *d, const struct state_suspension *s,
 /* by_itself: because its time was over. */
 void daemon_notice_ended(struct daemon *d, const struct account_id *id, bool by_itself,
 			 const char *why);
+
+/* daemon_faults.c - a fault of this host kept a mail back; the text is a server's. save: within a
+ * transaction; saved: it is on the disk. */
+void daemon_fault(struct daemon *d, enum own_fault fault, const char *text, size_t text_size);
+int daemon_faults_save(struct daemon *d);
+void daemon_faults_saved(struct daemon *d);
 
 /* daemon_told.c - the reasons of suspensions by hand that the senders are told. note: of one that
  * begins, or was in force when the daemon started; forget: of one that ends. told: "" without one.

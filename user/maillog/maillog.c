@@ -297,6 +297,7 @@ static void fill_reply(struct delivery_report *r, const struct maillog_event *e)
 static void report(const struct step *s, const struct maillog_message *m, enum maillog_fate fate)
 {
 	static const uint8_t outcomes[] = {
+		[MAILLOG_AT_HOME] = SMTP_DEFERRED,
 		[MAILLOG_DELIVERED] = SMTP_DELIVERED,
 		[MAILLOG_DEFERRED] = SMTP_DEFERRED,
 		[MAILLOG_FAILED] = SMTP_FAILED,
@@ -306,7 +307,9 @@ static void report(const struct step *s, const struct maillog_message *m, enum m
 
 	if (!s->report)
 		return;
-	r.kind = fate == MAILLOG_REFUSED ? REPORT_REFUSED : REPORT_OUTCOME;
+	r.kind = fate == MAILLOG_REFUSED ? REPORT_REFUSED :
+		 fate == MAILLOG_AT_HOME ? REPORT_HOME :
+					   REPORT_OUTCOME;
 	r.mta = FEED_POSTFIX;
 	r.relay_uid = s->p->ops.relay_uid;
 	r.count = 1;
@@ -317,6 +320,7 @@ static void report(const struct step *s, const struct maillog_message *m, enum m
 	copy(r.rcpt, sizeof(r.rcpt), e->rcpt);
 	copy(r.id, sizeof(r.id), e->id);
 	r.outcome = outcomes[fate];
+	r.fault = fate == MAILLOG_AT_HOME && !e->fault ? OWN_FAULT_SERVER : e->fault;
 	r.port = (uint16_t)e->host_port;
 	memcpy(r.dest, e->dest, sizeof(r.dest));
 	delivery_report_host(&r, e->host.at, e->host.size);

@@ -162,6 +162,28 @@ bool maillog_is_refusal(struct maillog_span text)
 		maillog_last(text, ")) allowed."));
 }
 
+/* What Postfix says itself, without a host's reply. */
+static enum own_fault fault_of(const struct reading *r)
+{
+	struct maillog_span text = r->text;
+
+	if (maillog_is(r->status, "sent"))
+		return OWN_FAULT_NONE;
+	maillog_skip(&text, "delivery temporarily suspended: ");
+	return own_fault_of_words(text.at, text.size);
+}
+
+/* A server of this host, or a filter, that did not answer: what it answered is its business. */
+static enum maillog_fate at_home(struct maillog_span text, enum maillog_fate fate)
+{
+	maillog_skip(&text, "delivery temporarily suspended: ");
+	return fate == MAILLOG_DEFERRED && (maillog_skip(&text, "connect to ") ||
+					    maillog_skip(&text, "lost connection with ") ||
+					    maillog_skip(&text, "conversation with ")) ?
+		       MAILLOG_AT_HOME :
+		       MAILLOG_NO_OUTCOME;
+}
+
 /* Postfix decided without asking a host: the domain cannot be delivered to, or its hosts failed a
  * short time ago. What this host itself lacks is no failure of the sender. */
 static enum maillog_fate without_relay(const struct reading *r, enum maillog_fate fate)
@@ -172,12 +194,12 @@ static enum maillog_fate without_relay(const struct reading *r, enum maillog_fat
 	if (maillog_is_refusal(text))
 		return MAILLOG_REFUSED;
 	if (take_named_peer(&text, &peer))
-		return is_at_home(peer.addr) ? MAILLOG_NO_OUTCOME : fate;
-	if (maillog_skip(&text, "User unknown in ") ||
-	    maillog_skip(&text, "mail transport unavailable") ||
-	    maillog_skip(&text, "unknown mail transport error"))
-		return MAILLOG_NO_OUTCOME;
-	return fate;
+		return is_at_home(peer.addr) ? at_home(r->text, fate) : fate;
+	/* Whose mail the transport would have taken, is not told. */
+	if (maillog_is(text, "mail transport unavailable") ||
+	    maillog_is(text, "unknown mail transport error"))
+		return MAILLOG_AT_HOME;
+	return maillog_skip(&text, "User unknown in ") ? MAILLOG_NO_OUTCOME : fate;
 }
 
 static enum maillog_fate fate_of(struct maillog_span program, const struct reading *r)
@@ -194,12 +216,14 @@ static enum maillog_fate fate_of(struct maillog_span program, const struct readi
 		return fate;
 	if (maillog_is(program, "cleanup"))
 		return maillog_is_refusal(r->text) ? MAILLOG_REFUSED : MAILLOG_NO_OUTCOME;
+	if (maillog_is(program, "lmtp"))
+		return at_home(r->text, fate);
 	if (!maillog_is(program, "smtp") && !maillog_is(program, "error") &&
 	    !maillog_is(program, "qmgr"))
 		return MAILLOG_NO_OUTCOME;
 	if (r->none)
 		return without_relay(r, fate);
-	return r->peer && !is_at_home(r->relay.addr) ? fate : MAILLOG_NO_OUTCOME;
+	return r->peer && !is_at_home(r->relay.addr) ? fate : at_home(r->text, fate);
 }
 
 /* "550 no (in reply to RCPT TO command)": the end is Postfix's. */
@@ -223,8 +247,10 @@ static void take_host(const struct maillog_peer *peer, struct maillog_event *e)
  * at a place of its own, whatever the rest of the text is. */
 static void take_text(const struct reading *r, struct maillog_event *e)
 {
+	static const char no_code[] = "a reply without a code";
 	struct maillog_span text = r->text;
 	struct maillog_peer peer;
+	bool said = false;
 
 	e->text = r->text;
 	if (r->peer)
@@ -235,10 +261,14 @@ static void take_text(const struct reading *r, struct maillog_event *e)
 		if (!maillog_skip(&text, " said: ") &&
 		    !maillog_skip(&text, " refused to talk to me: "))
 			return;
+		said = true;
 	} else if (!r->peer) {
 		return;
 	}
 	e->replied = delivery_report_is_code(text.at, text.size);
+	/* Words without a code must not be taken for Postfix's own. */
+	if (!e->replied && said)
+		e->text = (struct maillog_span){no_code, sizeof(no_code) - 1};
 	if (!e->replied)
 		return;
 	cut_command(&text);
@@ -250,6 +280,7 @@ static void take_details(const struct reading *r, struct maillog_event *e)
 {
 	e->age_s = r->age_s;
 	memcpy(e->enhanced, r->enhanced, sizeof(e->enhanced));
+	e->fault = fault_of(r);
 	take_text(r, e);
 }
 

@@ -45,7 +45,7 @@ static void whole_object(void **unused)
 		root,
 		"{\"mode\": \"enforce\","
 		" \"window_s\": 3600, \"percent\": 50, \"min_failures\": 5, \"suspend_s\": 1800,"
-		" \"loaded\": true, \"problems\": [\"row 5\"], \"feeds\": [],"
+		" \"loaded\": true, \"problems\": [\"row 5\"], \"faults\": [], \"feeds\": [],"
 		" \"remotes\": [], \"daemon\": {\"running\": true,"
 		" \"pid\": 77, \"started\": \"2026-11-21T13:55:00Z\","
 		" \"heartbeat\": \"2026-11-21T14:05:00Z\"}, \"accounts\": [{"

@@ -116,11 +116,12 @@ static void test_at_its_longest(void **state)
 	/* In the file there was no contact to leave room for. */
 	a.contact[0] = '\0';
 	a.now_wall_s = 0;
-	assert_int_equal(refusal_text(&a, "long.example.com", text, sizeof(text)), 273);
 	memset(a.contact, 'c', sizeof(a.contact) - 1);
-	memset(text + 17, 'd', 100);
+	strcpy(text, "550 5.7.1 Domain ");
+	memset(text + strlen(text), 'd', 400);
+	strcpy(text + 417, " ... again at 2026-11-21T14:05:00Z.");
 	refusal_text_complete(text, sizeof(text), END_S, END_S - 60, a.contact);
-	assert_string_equal(text + strlen(text) - 15, "(in 1 minute). c");
+	assert_string_equal(text + strlen(text) - 15, " (in 1 minute).");
 	refusal_text_complete(text, 3, END_S, END_S - 60, "");
 	refusal_text_complete((char[]){""}, 1, END_S, END_S - 60, "x");
 }
