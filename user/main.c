@@ -115,7 +115,8 @@ int main(int argc, char **argv)
 		printf("smtplimit %s\n", SMTPLIMIT_VERSION);
 	else if (result == CMD_DONE)
 		result = run_command(&cli, argc ? argc : 1, argc ? argv : status);
-	if ((fflush(stdout) || ferror(stdout)) && result == CMD_DONE) {
+	if ((fflush(stdout) || ferror(stdout)) &&
+	    (result == CMD_DONE || result == CMD_NOT_JUDGED)) {
 		log_error("cannot write the output: %m");
 		result = CMD_FAILED;
 	}

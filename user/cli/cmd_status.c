@@ -254,12 +254,17 @@ static int gather(struct status *s)
 static void gather_daemon(struct status *s)
 {
 	pid_t pid = daemon_lock_pid(s->config->run);
+	char why[CONFIG_ERROR_SIZE];
 
-	if (pid > 0)
+	if (pid > 0) {
 		s->daemon_lock_pid = pid;
-	else if (pid != -ESRCH)
+	} else if (pid != -ESRCH) {
 		status_problem(s, "cannot tell whether a daemon runs: %s/lock: %s", s->config->run,
 			       strerror(-pid));
+	} else if (daemon_elsewhere(s->meta.pid, s->config, why, sizeof(why))) {
+		s->daemon_lock_pid = s->meta.pid;
+		status_problem(s, "%s", why);
+	}
 }
 
 /* What is to be shown. */
@@ -323,7 +328,9 @@ static int status_show(struct status *s, const struct arguments *a, bool json)
 		status_print_text(s, stdout);
 	if (r)
 		log_error("status: %s", strerror(-r));
-	return r ? CMD_FAILED : CMD_DONE;
+	if (r)
+		return CMD_FAILED;
+	return status_is_judged(s) ? CMD_DONE : CMD_NOT_JUDGED;
 }
 
 int cmd_status(struct cli *cli, int argc, char **argv)

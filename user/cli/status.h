@@ -151,6 +151,8 @@ int status_finish(struct status *s);
  * the one that a person means (account_find.h). 0; -ENOMEM; another -errno: it is not known, `why`
  * has one line. */
 int status_pick(struct status *s, const char *text, char *why, size_t why_size);
+/* Does a daemon judge now? Not one that is dead, starting or stuck. */
+bool status_is_judged(const struct status *s);
 /* Is it to be printed? */
 bool status_shows(const struct status *s, const struct status_account *a);
 

@@ -24,6 +24,7 @@
 #include "tls/prober.h"
 #include "core/prune.h"
 #include "refuse/responder.h"
+#include "refuse/suspension.h"
 #include "state/state.h"
 #include "state/state_remotes.h"
 #include "who/users.h"
@@ -35,6 +36,7 @@ struct daemon_loop {
 	struct daemon_source timer;
 	struct daemon_source ring;
 	struct daemon_source addresses;
+	struct daemon_source orders;
 	sigset_t signals;
 	bool stop;
 	uint64_t ticks;	       /* that were served */
@@ -55,6 +57,7 @@ struct daemon_save {
 	size_t bytes;	    /* of windows, in the last save */
 	uint64_t failed_ns; /* when a failed save was last logged */
 	bool failed;	    /* logged, and none was good since */
+	bool failed_before; /* none was good since the last that failed */
 };
 
 struct daemon_policy {
@@ -125,8 +128,7 @@ struct daemon {
 	struct state_suspension *unsaved;
 	size_t unsaved_count;
 	size_t unsaved_room;
-	int64_t order_done; /* the newest order carried out: never twice */
-	bool list_stale;    /* the file `suspended` is to be written anew */
+	bool list_stale; /* the file `suspended` is to be written anew */
 	struct owners_watch owners;
 	/* logged, and nothing was read since; "": none */
 	char owners_error[OWNERS_WATCH_ERROR_SIZE];
@@ -172,10 +174,14 @@ int daemon_apply_addresses(struct daemon *d);
 /* Loopback, or an address of this host. */
 bool daemon_is_local(void *arg, const uint8_t addr[16]);
 
-/* daemon_judge.c - carrying out verdicts and orders, and their end. */
+/* daemon_orders.c - what `suspend` and `release` ask for, from now on. 0 or -errno, logged. */
+int daemon_orders_start(struct daemon *d);
+
+/* daemon_judge.c - carrying out suspensions, and their end. */
 void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v,
 		       uint64_t now_ns);
-void daemon_orders(struct daemon *d);
+/* 0 or -errno, logged */
+int daemon_suspend(struct daemon *d, const struct state_suspension *s);
 /* [refuse] relay has changed: for the suspensions in force as well. */
 void daemon_apply_relay(struct daemon *d);
 /* Note what ended by itself. */
@@ -183,7 +189,8 @@ void daemon_expire(struct daemon *d);
 /* Clear ended suspensions out of the kernel's maps that the database does not know. */
 void daemon_sweep(struct daemon *d);
 /* End a suspension before its time; the account's window begins empty. */
-void daemon_lift(struct daemon *d, const struct account_id *id, const char *why);
+struct suspension_result daemon_lift(struct daemon *d, const struct account_id *id,
+				     const char *why);
 /* Write the file `suspended` as the maps are now. */
 void daemon_list_suspended(struct daemon *d);
 
