@@ -192,6 +192,7 @@ static void sender(const struct step *s)
 		return;
 	maillog_table_touch(s->p->table, m);
 	keep(s, &m->sender, s->e->sender, SMTPL_ADDR_SIZE);
+	s->p->stats.nomem += !maillog_passes_queued(s->p->passes, m, s->wall_ns);
 }
 
 /* A bounce is in the queue before the line about it is written; but since Postfix 3.11 that may
@@ -305,6 +306,12 @@ static void rejected(const struct step *s)
 		report(s, m, MAILLOG_REFUSED);
 }
 
+static void removed(const struct step *s, struct maillog_message *m)
+{
+	maillog_passes_removed(s->p->passes, m);
+	maillog_table_remove(s->p->table, m, s->wall_ns);
+}
+
 static void take(const struct step *s)
 {
 	struct maillog_message *m;
@@ -335,7 +342,7 @@ static void take(const struct step *s)
 	case MAILLOG_REMOVED:
 		m = known(s, s->e->id);
 		if (m && !m->removed)
-			maillog_table_remove(s->p->table, m, s->wall_ns);
+			removed(s, m);
 		return;
 	}
 }

@@ -22,6 +22,7 @@
 
 struct maillog_passes {
 	struct maillog_table *shares[SHARES];
+	bool used; /* pipe(8) delivers on this host */
 	uint64_t seed;
 };
 
@@ -97,17 +98,17 @@ static struct maillog_table *share_of(const struct maillog_passes *p,
 }
 
 static const struct maillog_span nameless = {"", 0};
+/* In place of a recipient: of a message in the queue. */
+static const struct maillog_span nobody = {"", 0};
 
-bool maillog_passes_note(struct maillog_passes *p, const struct maillog_message *m,
-			 struct maillog_span rcpt, int64_t wall_ns)
+static bool note(struct maillog_passes *p, const struct maillog_message *m,
+		 struct maillog_span rcpt, int64_t wall_ns)
 {
 	struct maillog_table *share = share_of(p, m);
 	struct maillog_message *pass;
 	char id[ID_SIZE];
 	bool whole;
 
-	if (!m->sender)
-		return true;
 	make_id(p, m, rcpt, id);
 	maillog_table_forget(share, wall_ns - KEEP_NS);
 	pass = maillog_table_begin(share, nameless, (struct maillog_span){id, ID_SIZE - 1});
@@ -116,16 +117,55 @@ bool maillog_passes_note(struct maillog_passes *p, const struct maillog_message 
 	return whole;
 }
 
+bool maillog_passes_note(struct maillog_passes *p, const struct maillog_message *m,
+			 struct maillog_span rcpt, int64_t wall_ns)
+{
+	p->used = true;
+	return !m->sender || note(p, m, rcpt, wall_ns);
+}
+
+bool maillog_passes_queued(struct maillog_passes *p, const struct maillog_message *m,
+			   int64_t wall_ns)
+{
+	return !p->used || !m->sender || note(p, m, nobody, wall_ns);
+}
+
+void maillog_passes_removed(struct maillog_passes *p, const struct maillog_message *m)
+{
+	struct maillog_message *pass;
+	char id[ID_SIZE];
+
+	if (!p->used || !m->sender)
+		return;
+	make_id(p, m, nobody, id);
+	pass = maillog_table_find(share_of(p, m), nameless, (struct maillog_span){id, ID_SIZE - 1});
+	if (pass)
+		maillog_table_drop(share_of(p, m), pass);
+}
+
+static struct maillog_message *find_in(struct maillog_table *share, const struct maillog_message *m,
+				       const char *id)
+{
+	struct maillog_message *pass =
+		maillog_table_find(share, nameless, (struct maillog_span){id, ID_SIZE - 1});
+	bool own = pass && pass->known & SUBMISSION_HAS_UID && !(pass->known & SUBMISSION_AGAIN) &&
+		   pass->uid == m->uid;
+
+	return own ? NULL : pass;
+}
+
 /* The latest, whoever submitted it. */
-static struct maillog_message *find(const struct maillog_passes *p, const struct maillog_message *m,
-				    const char *id, struct maillog_table **share)
+static struct maillog_message *find_done(const struct maillog_passes *p,
+					 const struct maillog_message *m, struct maillog_span rcpt,
+					 struct maillog_table **share)
 {
 	struct maillog_message *pass, *latest = NULL;
+	char id[ID_SIZE];
 	size_t i;
 
+	make_id(p, m, rcpt, id);
 	for (i = 0; i < SHARES; i++) {
-		pass = maillog_table_find(p->shares[i], nameless,
-					  (struct maillog_span){id, ID_SIZE - 1});
+		pass = find_in(p->shares[i], m, id);
 		if (!pass || m->begun_ns > pass->removed_ns + MAILLOG_PASS_NS)
 			continue;
 		if (latest && latest->removed_ns >= pass->removed_ns)
@@ -134,6 +174,24 @@ static struct maillog_message *find(const struct maillog_passes *p, const struct
 		*share = p->shares[i];
 	}
 	return latest;
+}
+
+/* Of those in the queue the only one that is alike. */
+static const struct maillog_message *find_queued(const struct maillog_passes *p,
+						 const struct maillog_message *m)
+{
+	const struct maillog_message *pass, *found = NULL;
+	char id[ID_SIZE];
+	size_t i;
+
+	make_id(p, m, nobody, id);
+	for (i = 0; i < SHARES; i++) {
+		pass = find_in(p->shares[i], m, id);
+		if (pass && found)
+			return NULL;
+		found = pass ? pass : found;
+	}
+	return found;
 }
 
 static bool become_second(struct maillog_message *m, const struct maillog_message *first)
@@ -153,19 +211,18 @@ static bool become_second(struct maillog_message *m, const struct maillog_messag
 bool maillog_passes_join(struct maillog_passes *p, struct maillog_message *m,
 			 struct maillog_span rcpt)
 {
-	struct maillog_message *first;
+	const struct maillog_message *first;
+	struct maillog_message *done;
 	struct maillog_table *share;
 	bool whole = true;
-	char id[ID_SIZE];
 
-	if (!m->sender)
+	if (!m->sender || !p->used)
 		return true;
-	make_id(p, m, rcpt, id);
-	first = find(p, m, id, &share);
-	if (!first)
-		return true;
-	if (!(m->known & SUBMISSION_AGAIN))
+	done = find_done(p, m, rcpt, &share);
+	first = done ? done : find_queued(p, m);
+	if (first && !(m->known & SUBMISSION_AGAIN))
 		whole = become_second(m, first);
-	maillog_table_drop(share, first);
+	if (done)
+		maillog_table_drop(share, done);
 	return whole;
 }

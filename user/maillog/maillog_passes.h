@@ -11,6 +11,9 @@
  * two messages that are alike, or one like a neighbour's, pays for his share of what comes back.
  * Of several the latest is taken: one whose mail the filter has kept is not charged with another's.
  *
+ * What comes back may be delivered before pipe(8) says that it is done. Then the first pass is the
+ * only message in the queue with this Message-ID and sender.
+ *
  * Bounded, with a share for each who submitted messages.
  */
 #ifndef SMTPL_MAILLOG_PASSES_H
@@ -30,6 +33,11 @@ void maillog_passes_free(struct maillog_passes *p);
 /* pipe(8) was done with this recipient of the message. False: memory is missing. */
 bool maillog_passes_note(struct maillog_passes *p, const struct maillog_message *m,
 			 struct maillog_span rcpt, int64_t wall_ns);
+/* The message is in the queue, with all that is known of its submission. False: as above. */
+bool maillog_passes_queued(struct maillog_passes *p, const struct maillog_message *m,
+			   int64_t wall_ns);
+/* It leaves the queue. */
+void maillog_passes_removed(struct maillog_passes *p, const struct maillog_message *m);
 /* m was handed in by sendmail(1), and has this recipient. If it is a second pass, it has the
  * submission of the first one from then on, beside its own uid, and no other message has. False:
  * memory is missing. */

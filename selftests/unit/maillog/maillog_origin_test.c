@@ -77,6 +77,31 @@ static void test_second_pass(void **state)
 	assert_int_equal(o->first_uid, 1001);
 }
 
+/* It is delivered before pipe(8) has said anything of the first pass. */
+static void test_second_pass_is_faster(void **state)
+{
+	(void)state;
+	begins("A00000", ALICE, "<0@x>", "bob@bob.test");
+	piped("A00000", "r@far.test");
+	begins("A00001", ALICE, "<1@x>", "bob@bob.test");
+	begins("B00001", AGAIN, "<1@x>", "bob@bob.test");
+	assert_string_equal(leaves("B00001", "r@far.test")->auth, "alice");
+	piped("A00001", "r@far.test");
+	/* Of two that are alike it could be either. */
+	begins("A00002", ALICE, "<2@x>", "bob@bob.test");
+	begins("A00003", MALLORY, "<2@x>", "bob@bob.test");
+	begins("B00002", AGAIN, "<2@x>", "bob@bob.test");
+	assert_false(leaves("B00002", "r@far.test")->known & SUBMISSION_AGAIN);
+	piped("A00002", "r@far.test");
+	assert_string_equal(leaves("B00002", "r@far.test")->auth, "alice");
+	/* Another sender's, and one that is not in the queue any more. */
+	begins("B00003", AGAIN, "<2@x>", "carol@bob.test");
+	assert_false(leaves("B00003", "r@far.test")->known & SUBMISSION_AGAIN);
+	says("postfix/qmgr", "A00003: removed");
+	begins("B00004", AGAIN, "<2@x>", "bob@bob.test");
+	assert_false(leaves("B00004", "r@far.test")->known & SUBMISSION_AGAIN);
+}
+
 /* Without a Message-ID cleanup(8) makes one for the second pass, or for both. */
 static void test_no_message_id(void **state)
 {
@@ -104,6 +129,7 @@ static void test_no_second_pass(void **state)
 	assert_false(leaves("B00003", "s@far.test")->known & SUBMISSION_AGAIN);
 	begins("B00004", "client=localhost[127.0.0.1]:4000", "<1@x>", "bob@bob.test");
 	assert_false(leaves("B00004", "r@far.test")->known & SUBMISSION_AGAIN);
+	says("postfix/qmgr", "B00004: removed");
 	current.wall_ns += MAILLOG_PASS_NS + 1;
 	begins("B00005", AGAIN, "<1@x>", "bob@bob.test");
 	assert_false(leaves("B00005", "r@far.test")->known & SUBMISSION_AGAIN);
@@ -352,6 +378,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_second_pass),
+		TEST(test_second_pass_is_faster),
 		TEST(test_no_message_id),
 		TEST(test_no_second_pass),
 		TEST(test_alike),
