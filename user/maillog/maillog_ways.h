@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * maillog_ways.h - servers on loopback to which smtp(8) hands mail. Most are filters: what they
- * take they hand in again, as another message in the queue. One that takes mail and has never handed
- * anything in again is the way to another host, as a tunnel (stunnel, ssh) to a relayhost is: what
- * it answers is what became of mail that leaves. Pure.
+ * take they hand in again, as another message in the queue. One that takes mail and has never
+ * handed anything in again is the way to another host, as a tunnel (stunnel, ssh) to a relayhost
+ * is: what it answers is what became of mail that leaves. Pure.
  */
 #ifndef SMTPL_MAILLOG_WAYS_H
 #define SMTPL_MAILLOG_WAYS_H

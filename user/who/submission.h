@@ -13,8 +13,9 @@
  * A mail server's own uid, and root's, say nothing: the next one is asked. A message that a filter
  * has handed in again by sendmail(1) has what is known of its first pass; but its own uid is asked
  * before all that, as it tells a customer who makes his message look like another one.
- * Mail that is only passed on (a forward) is nobody's, unless forwards count, then the forwarder's; but what somebody sends
- * to a list of his own is his. What a uid or a domain comes to is payer.h's.
+ *
+ * Mail that is only passed on (a forward) is nobody's, unless forwards count, then the forwarder's;
+ * but what somebody sends to a list of his own is his. What a uid or a domain comes to is payer.h's.
  */
 #ifndef SMTPL_SUBMISSION_H
 #define SMTPL_SUBMISSION_H

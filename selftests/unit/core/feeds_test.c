@@ -445,39 +445,6 @@ static void test_restart(void **state)
 	}
 }
 
-static void test_why_it_stopped(void **state)
-{
-	struct fixture *f = *state;
-
-	pipeline_feed_begin(f->p, RELAY, FEED_POSTFIX, f->now * NS_PER_S);
-	pipeline_feed_end(f->p, RELAY, PIPELINE_FEED_BLIND, f->now * NS_PER_S);
-	assert_false(feed_of(f).running);
-	assert_int_equal(feed_of(f).stop, PIPELINE_FEED_BLIND);
-	pipeline_feed_begin(f->p, RELAY, FEED_POSTFIX, f->now * NS_PER_S);
-	assert_true(feed_of(f).running);
-	assert_int_equal(feed_of(f).stop, PIPELINE_FEED_UNTOLD);
-	f->now++;
-	wire(f, 1, SMTP_FAILED);
-	seconds(f, 31);
-	assert_int_equal(feed_of(f).stop, PIPELINE_FEED_SILENT);
-	/* It turns out why. */
-	pipeline_feed_end(f->p, RELAY, PIPELINE_FEED_BLIND, f->now * NS_PER_S);
-	assert_int_equal(feed_of(f).stop, PIPELINE_FEED_BLIND);
-	report(f, 2, SMTP_DELIVERED); /* of Exim's */
-	assert_true(feed_of(f).running);
-	pipeline_feed_reader_gone(f->p, FEED_POSTFIX);
-	f->now++;
-	wire(f, 3, SMTP_FAILED);
-	seconds(f, 31);
-	assert_int_equal(feed_of(f).stop, PIPELINE_FEED_SILENT);
-	report(f, 4, SMTP_DELIVERED);
-	pipeline_feed_reader_gone(f->p, FEED_EXIM);
-	f->now++;
-	wire(f, 5, SMTP_FAILED);
-	seconds(f, 31);
-	assert_int_equal(feed_of(f).stop, PIPELINE_FEED_GONE);
-}
-
 /* ---- bounds ---- */
 
 static void test_bounds(void **state)
@@ -524,7 +491,6 @@ int main(void)
 		FEED_TEST(test_bypass),
 		FEED_TEST(test_saved),
 		cmocka_unit_test(test_restart),
-		FEED_TEST(test_why_it_stopped),
 		FEED_TEST(test_bounds),
 	};
 

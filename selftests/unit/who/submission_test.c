@@ -485,49 +485,14 @@ static void test_host(void **state)
 	assert_false(submission_is_host("web1", ""));
 }
 
-/* A filter, a relay's user, has handed it in again by sendmail(1); a customer cannot. */
-static void test_second_pass(void **state)
-{
-	struct row {
-		uint32_t uid;
-		uint32_t more;
-		uint32_t first_uid;
-		const char *auth;
-		uint32_t payer; /* 0: the sender's domain's owner, bob */
-	} rows[] = {
-		{POSTFIX, 0, 0, "alice", ALICE},
-		{POSTFIX, SUBMISSION_HAS_FIRST_UID, ALICE, "", ALICE},
-		{POSTFIX, SUBMISSION_HAS_FIRST_UID, POSTFIX, "", BOB},
-		{POSTFIX, 0, ALICE, "", BOB},
-		{BOB, 0, 0, "alice", BOB},
-		{BOB, SUBMISSION_HAS_FIRST_UID, ALICE, "", BOB},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct submission o = {.known = UID | SUBMISSION_AGAIN | rows[i].more,
-				       .uid = rows[i].uid,
-				       .first_uid = rows[i].first_uid,
-				       .sender = "x@b.example"};
-		struct account_id id;
-		enum payer_why why;
-
-		snprintf(o.auth, sizeof(o.auth), "%s", rows[i].auth);
-		assert_int_equal(submission_payer(&o, &plain, NULL, &id, &why), PAYER_ACCOUNT);
-		assert_int_equal(id.kind, ACCOUNT_UID);
-		assert_int_equal(id.uid, rows[i].payer);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_second_pass), cmocka_unit_test(test_account),
-		cmocka_unit_test(test_auth),	    cmocka_unit_test(test_uid),
-		cmocka_unit_test(test_client),	    cmocka_unit_test(test_why),
-		cmocka_unit_test(test_sender),	    cmocka_unit_test(test_forward),
-		cmocka_unit_test(test_internal),    cmocka_unit_test(test_host),
-		cmocka_unit_test(test_both_ends),
+		cmocka_unit_test(test_account), cmocka_unit_test(test_auth),
+		cmocka_unit_test(test_uid),	cmocka_unit_test(test_client),
+		cmocka_unit_test(test_why),	cmocka_unit_test(test_sender),
+		cmocka_unit_test(test_forward), cmocka_unit_test(test_internal),
+		cmocka_unit_test(test_host),	cmocka_unit_test(test_both_ends),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
