@@ -155,7 +155,9 @@ def make(host):
 
 
 def prepare(server):
-    server.host.write_conf({"watch": {"relay_users": "postfix mail spamd stunnel4"}})
+    """Who connects to a port that is not watched is not known."""
+    server.host.write_conf({"watch": {"relay_users": "postfix mail spamd", "exempt_users": "stunnel4",
+                                      "ports": f"25,465,587,{PROXIED}"}})
 
 
 if __name__ == "__main__":
