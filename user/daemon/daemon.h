@@ -71,6 +71,7 @@ struct daemon_maillog {
 	bool restored;		    /* `at` is what was saved, or newer */
 	struct maillog_position at; /* read up to here */
 	bool unsaved;
+	bool blind; /* it is read and not understood */
 };
 
 struct daemon_notify {
