@@ -134,7 +134,7 @@ static void print_suspension(const struct status *s, const struct status_account
 		a->suspension.by_hand & SMTPL_BY_HAND_TOLD ? " (told to the sender)" : "");
 }
 
-/* As `config` does it: "  percent = 70        # /etc/smtplimit.d/plan.conf:3" */
+/* "  percent = 70        # /etc/smtplimit.d/plan.conf:3" */
 static void print_value(const struct status_account *a, const char *key, const char *value,
 			FILE *out)
 {
