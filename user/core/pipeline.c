@@ -207,6 +207,11 @@ int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *repo
 	return feeds_report(p->feeds, mta, &known, now_ns);
 }
 
+int pipeline_refusal(struct pipeline *p, const struct outcome *refusal, uint64_t now_ns)
+{
+	return judge_report(&p->judge, refusal, time_seen(p, now_ns));
+}
+
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns)
 {
 	feeds_begin(p->feeds, relay_uid, mta, time_seen(p, now_ns));
