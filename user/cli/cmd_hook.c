@@ -127,6 +127,8 @@ static int change(const struct request *r)
 	int err = plan_it(&r->context, &plan, error, sizeof(error));
 	bool nothing = !plan.count;
 
+	if (!err && r->install && plan.count)
+		err = hook_check_before(r->mta, &r->context, error, sizeof(error));
 	err = err ? err : hook_plan_carry_out(r->mta, &r->context, &plan, error, sizeof(error));
 	if (!err)
 		tell_edits(r, &plan);

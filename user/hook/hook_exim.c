@@ -387,10 +387,7 @@ static int hook_exim_syntax(const struct hook_context *context, char *error, siz
 		err = hook_run_check(context, argv, said, sizeof(said));
 	}
 	if (err)
-		snprintf(error, error_size, "%s: %s",
-			 err == -EINVAL ? "Exim does not take the changed configuration" :
-					  "the syntax of Exim's configuration cannot be checked",
-			 said);
+		snprintf(error, error_size, "%s", said);
 	return err;
 }
 

@@ -209,7 +209,6 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 	if (r)
 		return r;
 	r = hook_run_check(context, argv, said, sizeof(said));
-	said[strcspn(said, "\n")] = '\0';
 	if (r)
 		snprintf(error, error_size, "smtpd -n -f %s: %s", path, said);
 	return r;

@@ -20,6 +20,9 @@
 /* Postfix puts in its name, which pickup(8) writes into the Received: line, too. */
 #define POSTFIX_PICKUP_MAP POSTFIX_MAP "pickup/$myhostname"
 #define POSTFIX_CLEANUP	   "smtplimit-cleanup"
+/* What pickup's entry gets. The comma, which Postfix steps over, tells ours from those of others. */
+#define POSTFIX_PICKUP_CLEANUP	"-o cleanup_service_name=" POSTFIX_CLEANUP
+#define POSTFIX_PICKUP_OVERRIDE "-o receive_override_options=,"
 
 /* A setting of main.cf. */
 struct postfix_setting {

@@ -219,7 +219,6 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 	if (r)
 		return r;
 	r = hook_run_check(context, argv, said, sizeof(said));
-	said[strcspn(said, "\n")] = '\0';
 	if (r)
 		snprintf(error, error_size, "%s -bt: %s", argv[0], said);
 	return r;

@@ -171,6 +171,83 @@ void postfix_service_free(struct postfix_service *service)
 	*service = (struct postfix_service){0};
 }
 
+/* The next word of a command, which may hold blanks in braces. *length 0: there is none. */
+static const char *next_word(const char *at, size_t *length)
+{
+	const char *word = at + strspn(at, " "), *end;
+	int depth = 0;
+
+	for (end = word; *end && (depth > 0 || *end != ' '); end++)
+		depth += (*end == '{') - (*end == '}');
+	*length = (size_t)(end - word);
+	return word;
+}
+
+static void trim(const char **text, size_t *length)
+{
+	while (*length && **text == ' ') {
+		++*text;
+		--*length;
+	}
+	while (*length && (*text)[*length - 1] == ' ')
+		--*length;
+}
+
+/* Is it "name=value" or "{ name = value }"? Then *word and *length become the value's. */
+static bool is_option(const char **word, size_t *length, const char *name)
+{
+	const char *equals;
+	size_t name_length;
+
+	if (*length > 1 && **word == '{' && (*word)[*length - 1] == '}') {
+		++*word;
+		*length -= 2;
+	}
+	trim(word, length);
+	equals = memchr(*word, '=', *length);
+	if (!equals)
+		return false;
+	name_length = (size_t)(equals - *word);
+	while (name_length && (*word)[name_length - 1] == ' ')
+		name_length--;
+	if (name_length != strlen(name) || memcmp(*word, name, name_length))
+		return false;
+	*length -= (size_t)(equals + 1 - *word);
+	*word = equals + 1;
+	trim(word, length);
+	return true;
+}
+
+int postfix_service_option(const struct postfix_service *service, const char *name, char **value)
+{
+	const char *word = service->field[POSTFIX_COMMAND];
+	size_t length;
+
+	*value = NULL;
+	for (word = next_word(word, &length); length; word = next_word(word + length, &length)) {
+		const char *option;
+		size_t option_length;
+
+		if (length < 2 || strncmp(word, "-o", 2))
+			continue;
+		if (length == 2) {
+			word = next_word(word + length, &length);
+		} else {
+			word += 2;
+			length -= 2;
+		}
+		option = word;
+		option_length = length;
+		if (!is_option(&option, &option_length, name))
+			continue;
+		free(*value);
+		*value = strndup(option, option_length);
+		if (!*value)
+			return -ENOMEM;
+	}
+	return *value != NULL;
+}
+
 int postfix_option_remove(struct hook_text *text, const struct postfix_line *line,
 			  const char *option)
 {

@@ -49,6 +49,9 @@ struct postfix_service {
 int postfix_master_find(const struct hook_text *text, const char *name,
 			struct postfix_service *service);
 void postfix_service_free(struct postfix_service *service);
+/* Find the last `-o name=value` of a service, also as `-o { name = value }`, which counts. 1:
+ * *value is malloc'ed; 0: there is none, *value is NULL; -ENOMEM. */
+int postfix_service_option(const struct postfix_service *service, const char *name, char **value);
 
 /* Take an option, as `-o name=value`, out of a logical line if it is there, and with it the
  * physical line if nothing else is on that. 0 or -ENOMEM. */
