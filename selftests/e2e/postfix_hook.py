@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """`smtplimit hook postfix` takes what real Postfix takes: parameters that it only warns of, and pickups
-and cleanups whose checks are off. A broken configuration stays as it is, and Postfix' words are said."""
+and cleanups whose checks are off. What is broken stays as it is, and is said."""
 # SECONDS: 40
 import contextlib
+import re
 import sys
 from pathlib import Path
 
@@ -26,7 +27,7 @@ OWN_CHECKS = "  -o mime_header_checks=\n  -o nested_header_checks=\n  -o body_ch
 @contextlib.contextmanager
 def postfix():
     """One that does not run."""
-    with Host() as host:
+    with Host({"watch": {"relay_users": "postfix mail"}}) as host:
         server = mta.Postfix(host)
         server.configure()
         yield server
@@ -83,6 +84,16 @@ def test_what_is_broken_before_is_left_alone(server):
     server.tree.write(MAIN, main)
 
 
+def check_line(server):
+    done = server.tree.run(["smtplimit", "-c", server.host.conf, "check"])
+    return next(r for r in done.stdout.splitlines() if "hook of postfix" in r)
+
+
+def unchrooted(line):
+    """A service of master.cf that runs outside."""
+    return re.sub(r"^(\S+\s+\S+\s+\S+\s+\S+\s+)y(\s)", r"\1n\2", line)
+
+
 def with_pickup(server, options, cleanup=""):
     """The entries of pickup and cleanup of Debian's master.cf, with options."""
     text = server.tree.read(MASTER)
@@ -97,6 +108,32 @@ def test_without_pickup(server):
     line = next(r for r in text.splitlines() if r.startswith("pickup "))
     server.tree.write(MASTER, text.replace(line, "#" + line))
     round_trip(server)
+
+
+def test_a_hook_that_cannot_reach_its_socket(server):
+    """A socket outside of the queue directory, a directory's mode, a program that its user cannot run."""
+    host = server.host
+    main = server.tree.read(MAIN)
+    server.install_hook()
+    true(check_line(server).startswith("yes "), check_line(server))
+    policy = f"check_policy_service unix:{host.dir}/run/policy"
+    server.tree.write(MAIN, server.tree.read(MAIN) + f"smtpd_end_of_data_restrictions = {policy}\n")
+    true('"smtp" runs in Postfix\'s queue directory and cannot reach unix:' in check_line(server),
+         check_line(server))
+    master = server.tree.read(MASTER)
+    server.tree.write(MASTER, "".join(f"{unchrooted(line)}\n" for line in master.splitlines()))
+    true("queue directory" not in check_line(server), check_line(server))
+    server.tree.write(MASTER, master)
+    server.hook("--remove")
+    server.tree.write(MAIN, main)
+    server.install_hook()
+    (host.dir / "run").mkdir(mode=0o700)
+    equal(check_line(server), f'lower    hook of postfix: cannot ask: the user "mail" cannot reach the socket '
+          f"{host.dir}/run/policy: {host.dir}/run: Permission denied", "a directory that mail cannot pass")
+    (host.dir / "run").chmod(0o755)
+    true(check_line(server).startswith("yes "), check_line(server))
+    server.tree.path("usr/sbin/smtplimit").chmod(0o700)
+    true('"mail" cannot run /usr/sbin/smtplimit: ' in check_line(server), check_line(server))
 
 
 def refuses_and_does_not_check(server):
@@ -147,5 +184,5 @@ def test_cleanup_with_checks_of_its_own():
 
 if __name__ == "__main__":
     ktap.main([test_parameters_that_it_only_warns_of, test_what_is_broken_before_is_left_alone,
-               test_without_pickup], postfix(),
+               test_without_pickup, test_a_hook_that_cannot_reach_its_socket], postfix(),
               [test_pickup_whose_headers_are_not_checked, test_cleanup_with_checks_of_its_own])

@@ -118,6 +118,14 @@ static void tell_edits(const struct request *r, const struct hook_plan *plan)
 	}
 }
 
+static void warn_of_root(const struct request *r)
+{
+	char why[2 * PATH_MAX];
+
+	if (hook_reach_root(&r->context, why, sizeof(why)))
+		log_warning("%s", why);
+}
+
 static int change(const struct request *r)
 {
 	int (*plan_it)(const struct hook_context *, struct hook_plan *, char *, size_t) =
@@ -138,6 +146,8 @@ static int change(const struct request *r)
 			  error[0] ? error : strerror(-err));
 		return CMD_FAILED;
 	}
+	if (r->install)
+		warn_of_root(r);
 	if (nothing)
 		printf("%s: %s\n", r->mta->name,
 		       r->install ? "already installed" : "not installed");

@@ -96,6 +96,12 @@ void hook_block_cut(struct hook_text *text, struct hook_block block);
  * is none. `comment` is what begins a comment: "#" or "dnl". 0 or -ENOMEM. */
 int hook_block_put(struct hook_text *text, const char *name, const char *mta, const char *comment,
 		   const char *lines, size_t at);
+/* Put a block with these lines in place of the lines from begin to end, and keep those in the block
+ * as comments. 0 or -ENOMEM. */
+int hook_block_replace(struct hook_text *text, const char *name, const char *mta,
+		       const char *comment, size_t begin, size_t end, const char *lines);
+/* Take out all blocks, and put back what they replaced. 0 or -ENOMEM. */
+int hook_restore(struct hook_text *text, const char *comment);
 /* Find the block of this name and cut it. True: there was one. */
 bool hook_block_remove(struct hook_text *text, const char *name, const char *comment);
 bool hook_block_present(const struct hook_text *text, const char *name, const char *comment);
@@ -141,6 +147,14 @@ int hook_ask(const struct hook_context *context, const char *const *argv, char *
  * postfix(1) complains into the log otherwise. */
 int hook_run_check(const struct hook_context *context, const char *const *argv, char *words,
 		   size_t size);
+
+/* Can a server's user ask at the socket `name` of the run directory, and, if `binary` is not NULL,
+ * run that, with the configuration? What is not known, in a root of its own or to somebody else
+ * than root, is taken for a yes. 0, or -errno with what is in the way in `why`. */
+int hook_reach(const struct hook_context *context, const char *user, const char *name,
+	       const char *binary, char *why, size_t size);
+/* Is the run directory in the root, too? 0, or -EXDEV with `why`. */
+int hook_reach_root(const struct hook_context *context, char *why, size_t size);
 
 /* All of them, NULL at the end. */
 extern const struct hook_mta *const hook_mtas[];

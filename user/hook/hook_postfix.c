@@ -118,7 +118,14 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	return hook_client_check(&hook_postfix, context, line, line_size);
+	char why[512];
+	int result = hook_client_check(&hook_postfix, context, POSTFIX_USER, line, line_size);
+
+	if (result != 1 && postfix_check_chroot(context, why, sizeof(why)) == -ENOTDIR) {
+		snprintf(line, line_size, "postfix: cannot ask: %s", why);
+		result = -ENOTDIR;
+	}
+	return result;
 }
 
 const struct hook_mta hook_postfix = {

@@ -14,8 +14,6 @@
 #include "postfix_cf.h"
 
 #define DIRECTORY "/etc/postfix"
-/* spawn(8) refuses root and Postfix's own user. The policy server lets only relay users in. */
-#define USER "mail"
 
 const struct postfix_setting postfix_settings[] = {
 	{"smtpd_data_restrictions",
@@ -65,7 +63,7 @@ static int read_file(const struct hook_context *context, const char *name,
 	if (!err && memchr(file->old.text, '\0', file->old.size))
 		return say(error, error_size, -EINVAL, file->path, "holds a NUL byte");
 	err = err ? err : hook_text_copy(&file->text, &file->old);
-	err = err ? err : postfix_restore(&file->text);
+	err = err ? err : hook_restore(&file->text, "#");
 	return say_errno(error, error_size, err, file);
 }
 
@@ -375,8 +373,8 @@ int postfix_write_spawns(const struct hook_context *context, FILE *out, char *er
 
 		if (err)
 			return err;
-		fprintf(out, "%s unix - n n - 0 spawn user=%s\n  argv=%s\n", services[i][0], USER,
-			command);
+		fprintf(out, "%s unix - n n - 0 spawn user=%s\n  argv=%s\n", services[i][0],
+			POSTFIX_USER, command);
 	}
 	return 0;
 }
@@ -456,10 +454,11 @@ static int check_user(const struct hook_context *context, char *error, size_t er
 {
 	uint32_t uid;
 
-	if (account_uid(USER, &uid) || config_uids_has(&context->config->relays, uid))
+	if (account_uid(POSTFIX_USER, &uid) || config_uids_has(&context->config->relays, uid))
 		return 0;
 	snprintf(error, error_size,
-		 "[watch] relay_users lacks \"" USER "\", as whom Postfix will ask: want it there");
+		 "[watch] relay_users lacks \"" POSTFIX_USER
+		 "\", as whom Postfix will ask: want it there");
 	return -EINVAL;
 }
 

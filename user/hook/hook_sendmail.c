@@ -226,7 +226,8 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	return hook_client_check(&hook_sendmail, context, line, line_size);
+	/* Debian's DefaultUser. */
+	return hook_client_check(&hook_sendmail, context, "mail", line, line_size);
 }
 
 const struct hook_mta hook_sendmail = {

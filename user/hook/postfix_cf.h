@@ -45,6 +45,8 @@ struct postfix_service {
 	struct postfix_line line;
 };
 
+/* The first service at or behind *at, and *at behind it. 1; 0: there is none; -ENOMEM. */
+int postfix_master_next(const struct hook_text *text, size_t *at, struct postfix_service *service);
 /* Find a service of local sockets. 1; 0: there is none; -ENOMEM. */
 int postfix_master_find(const struct hook_text *text, const char *name,
 			struct postfix_service *service);
@@ -62,7 +64,5 @@ int postfix_option_remove(struct hook_text *text, const struct postfix_line *lin
  * comments. 0 or -ENOMEM. */
 int postfix_replace(struct hook_text *text, const struct postfix_line *line, const char *name,
 		    const char *lines);
-/* Take out all blocks, and put back what they replaced. 0 or -ENOMEM. */
-int postfix_restore(struct hook_text *text);
 
 #endif

@@ -271,6 +271,7 @@ static void test_header_checks_are_kept(void **state)
 	     "smtplimit hook postfix --install", -ESRCH);
 }
 
+#define MASTER_OF(options) "pickup unix n - y 60 1 pickup" options "\ncleanup unix n - y - 0 cleanup\n"
 /* As with content filters: pickup gets headers checked, by our table alone. */
 #define UNCHECKED(pickup_options, others, pickup_block)                                            \
 	"pickup unix n - y 60 1 pickup" pickup_options "\n"                                        \
@@ -285,27 +286,22 @@ static void test_pickup_whose_headers_are_not_checked(void **state)
 {
 	static const char amavis[] = " -o content_filter="
 				     " -o receive_override_options=no_header_body_checks";
-	static const char braces[] = " -o { receive_override_options ="
-				     " no_address_mappings, no_header_body_checks }";
+	static const char braces[] = " -o { receive_override_options = no_address_mappings, no_header_body_checks }";
 	char old[512];
 
 	(void)state;
-	snprintf(old, sizeof(old), "pickup unix n - y 60 1 pickup%s\n"
-		 "cleanup unix n - y - 0 cleanup\n", amavis);
+	snprintf(old, sizeof(old), MASTER_OF("%s"), amavis);
 	becomes("header_checks = regexp:/etc/h\n", "header_checks = regexp:/etc/h\n" SETTINGS, old,
 		UNCHECKED(" -o content_filter= -o receive_override_options=no_header_body_checks",
 			  "  -o { body_checks = }\n", "  -o receive_override_options=,\n"));
-	snprintf(old, sizeof(old), "pickup unix n - y 60 1 pickup%s\n"
-		 "cleanup unix n - y - 0 cleanup\n", braces);
+	snprintf(old, sizeof(old), MASTER_OF("%s"), braces);
 	becomes("", SETTINGS, old,
-		UNCHECKED(" -o { receive_override_options ="
-			  " no_address_mappings, no_header_body_checks }",
+		UNCHECKED(" -o { receive_override_options = no_address_mappings, no_header_body_checks }",
 			  "  -o { body_checks = }\n",
 			  "  -o receive_override_options=,no_address_mappings\n"));
 	becomes("receive_override_options = no_header_body_checks\n",
 		"receive_override_options = no_header_body_checks\n" SETTINGS,
-		"pickup unix n - y 60 1 pickup\ncleanup unix n - y - 0 cleanup\n",
-		UNCHECKED("", "  -o { body_checks = }\n", "  -o receive_override_options=,\n"));
+		MASTER_OF(""), UNCHECKED("", "  -o { body_checks = }\n", "  -o receive_override_options=,\n"));
 }
 
 /* As with content filters, too: the options of the service count, not main.cf. */
@@ -331,14 +327,11 @@ static void test_cleanup_with_checks_of_its_own(void **state)
 	assert_string_equal(get("master.cf"), master);
 }
 
-/* A server that takes nothing from sendmail(1). */
+/* It takes nothing from sendmail(1). */
 static void test_without_pickup(void **state)
 {
-	static const char master[] = "#pickup unix n - y 60 1 pickup\n"
-				     "cleanup unix n - y - 0 cleanup\n";
-
 	(void)state;
-	becomes("", SETTINGS, master,
+	becomes("", SETTINGS, "#pickup unix n - y 60 1 pickup\ncleanup unix n - y - 0 cleanup\n",
 		"#pickup unix n - y 60 1 pickup\ncleanup unix n - y - 0 cleanup\n"
 		BEGIN("services") SPAWNS END("services"));
 }
@@ -456,7 +449,7 @@ static void test_a_block_without_its_end(void **state)
 	strncat(bytes, END("x"), 63);
 	bytes[strlen(bytes) - 1] = '\0';
 	text = (struct hook_text){bytes, strlen(bytes)};
-	assert_int_equal(postfix_restore(&text), 0);
+	assert_int_equal(hook_restore(&text, "#"), 0);
 	assert_string_equal(text.text, "a = b\nk = v\n");
 	assert_int_equal(text.size, strlen("a = b\nk = v\n"));
 	assert_int_equal(hook_text_splice(&text, text.size + 1, text.size + 1, "", 0), -EINVAL);
