@@ -215,10 +215,14 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 	char path[PATH_MAX], said[1024];
 	const char *const argv[] = {find_program(context), "-bt", "-C", path, NULL};
 	int r = file_path(context, "sendmail.cf", path);
+	char *greeting;
 
 	if (r)
 		return r;
 	r = hook_run_check(context, argv, said, sizeof(said));
+	greeting = strstr(said, " ADDRESS TEST MODE");
+	if (greeting)
+		*greeting = '\0';
 	if (r)
 		snprintf(error, error_size, "%s -bt: %s", argv[0], said);
 	return r;
