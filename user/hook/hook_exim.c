@@ -15,20 +15,6 @@
 	"the transport %s, which is not ours to change: what the kernel sees of its mail counts. " \
 	"Add event_action there by hand (`smtplimit hook exim` prints it)"
 
-static void warn_of_panels(const struct hook_context *context, const char *path)
-{
-	if (hook_exists(context, "/usr/local/cpanel"))
-		log_warning(
-			"cPanel makes %s anew at each update: install the hook again then, or put it "
-			"into the Advanced Editor of WHM's Exim Configuration Manager",
-			path);
-	if (hook_exists(context, "/usr/local/directadmin"))
-		log_warning(
-			"DirectAdmin makes %s anew at each rebuild of Exim: install the hook again "
-			"then",
-			path);
-}
-
 static int hook_exim_install(const struct hook_context *context, struct hook_plan *plan,
 			     char *error, size_t error_size)
 {
@@ -39,8 +25,6 @@ static int hook_exim_install(const struct hook_context *context, struct hook_pla
 	err = err ? err :
 		    exim_plan_install(context, &layout, plan, unhooked, sizeof(unhooked), error,
 				      error_size);
-	if (!err && plan->count && layout.kind == EXIM_LAYOUT_FILE)
-		warn_of_panels(context, layout.path);
 	if (!err && unhooked[0])
 		log_warning("no report will come of " UNHOOKED, unhooked);
 	return err;
@@ -202,4 +186,5 @@ const struct hook_mta hook_exim = {
 	.syntax = hook_exim_syntax,
 	.check = hook_exim_check,
 	.reload = "systemctl reload exim4 (Debian) or systemctl reload exim",
+	.apply = hook_exim_apply,
 };

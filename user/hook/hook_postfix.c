@@ -136,4 +136,5 @@ const struct hook_mta hook_postfix = {
 	.syntax = syntax,
 	.check = check,
 	.reload = "postfix reload",
+	.apply = hook_postfix_apply,
 };

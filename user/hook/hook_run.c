@@ -10,27 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 #include "base/program.h"
 
 /* A name server that does not answer holds them up. */
 #define TIME_MS	     150000
 #define OUTPUT_BYTES (16u << 20)
 #define WORDS_SIZE   16384
-#define HOST_NAME    "localhost.localdomain"
-
-/* Sendmail waits for a minute where the host's name has no domain: it gets one that has. */
-static const char *host_name(void)
-{
-	char name[256] = "";
-
-	gethostname(name, sizeof(name) - 1);
-	return strchr(name, '.') ? NULL : HOST_NAME;
-}
 
 /* Its exit status, or -errno. */
 static int run(const struct hook_context *context, const char *const *argv, bool terminal,
-	       struct program_result *result)
+	       const char *host_name, struct program_result *result)
 {
 	static const char *const env[] = {
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", "LC_ALL=C",
@@ -38,7 +27,7 @@ static int run(const struct hook_context *context, const char *const *argv, bool
 	const struct program program = {.argv = argv,
 					.env = env,
 					.root = context->root,
-					.host_name = host_name(),
+					.host_name = host_name,
 					.terminal = terminal,
 					.time_ms = TIME_MS,
 					.output_bytes = OUTPUT_BYTES};
@@ -99,16 +88,22 @@ int hook_ask(const struct hook_context *context, const char *const *argv, char *
 	struct program_result result = {.out = {.text = answer, .room = size},
 					.err = {.text = words, .room = sizeof(words)}};
 
-	return ending(run(context, argv, false, &result), &result, answer, size);
+	return ending(run(context, argv, false, NULL, &result), &result, answer, size);
 }
 
-int hook_run_check(const struct hook_context *context, const char *const *argv, char *words,
-		   size_t size)
+int hook_run_check_named(const struct hook_context *context, const char *const *argv,
+			 const char *host_name, char *words, size_t size)
 {
 	char out[WORDS_SIZE], err[WORDS_SIZE];
 	struct program_result result = {.out = {.text = out, .room = sizeof(out)},
 					.err = {.text = err, .room = sizeof(err)}};
 
 	words[0] = '\0';
-	return ending(run(context, argv, true, &result), &result, words, size);
+	return ending(run(context, argv, true, host_name, &result), &result, words, size);
+}
+
+int hook_run_check(const struct hook_context *context, const char *const *argv, char *words,
+		   size_t size)
+{
+	return hook_run_check_named(context, argv, NULL, words, size);
 }

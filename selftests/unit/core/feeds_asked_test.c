@@ -40,7 +40,7 @@ static void test_who_was_asked_about_pays_without_a_feed(void **state)
 	pipeline_asked(f->p, SENDER, &alice, f->now * NS_PER_S);
 	pipeline_asked(f->p, SENDER + 1, NULL, f->now * NS_PER_S);
 	wire(f, 2, SMTP_FAILED);
-	pipeline_feed_end(f->p, RELAY, f->now * NS_PER_S);
+	pipeline_feed_end(f->p, RELAY, PIPELINE_FEED_BLIND, f->now * NS_PER_S);
 	assert_alice(f, 1, 0, 1);
 	wire(f, 3, SMTP_FAILED);
 	wire_named(f, SENDER + 1, 4, SMTP_FAILED, f->now * NS_PER_S, f->now * NS_PER_S);
