@@ -28,7 +28,7 @@ const struct owners *order_owners(struct order *o)
 }
 
 struct figures {
-	const struct order *order;
+	const struct verdict_rule *rule;
 	struct state_suspension *suspension;
 	int64_t now_s;
 };
@@ -40,7 +40,7 @@ static int find_window(void *arg, const struct account_id *account, const char *
 	bool found = account_equal(account, &f->suspension->account);
 
 	if (found)
-		suspension_figures(f->suspension, window, &f->order->rule, f->now_s, own_domain);
+		suspension_figures(f->suspension, window, f->rule, f->now_s, own_domain);
 	window_clear(window);
 	return found;
 }
@@ -131,8 +131,9 @@ static int forget(void *arg, const struct account_id *id)
 static struct suspension_result suspend(const struct order *o, const struct suspension_place *here)
 {
 	uint64_t now_ns = clock_boot_ns();
-	struct state_suspension s = suspension_by_hand(&o->what, &o->rule, now_ns);
-	struct figures figures = {.order = o, .suspension = &s, .now_s = now_ns / NS_PER_S};
+	const struct verdict_rule rule = order_rule(o);
+	struct state_suspension s = suspension_by_hand(&o->what, &rule, now_ns);
+	struct figures figures = {.rule = &rule, .suspension = &s, .now_s = now_ns / NS_PER_S};
 
 	if (o->state)
 		state_each_window(o->state, find_window, &figures);
