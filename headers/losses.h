@@ -29,6 +29,7 @@
 	X(policy_malformed, "questions and event lines of mail servers that made no sense")        \
 	X(policy_crowded, "connections of mail servers closed because there were too many")        \
 	X(policy_strangers, "connections of other users to mail servers' sockets, closed unread")  \
+	X(maillog_unread, "lines of Postfix's log about mail to other hosts, not understood")      \
 	X(maillog_unknown, "reports out of Postfix's log of messages whose beginning it lacks")    \
 	X(maillog_evicted, "messages in Postfix's queue forgotten for want of room")               \
 	X(events_malformed,                                                                        \

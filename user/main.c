@@ -25,7 +25,7 @@ static const struct command {
 	{"check", cmd_check, "", "can this host run smtplimit, and why not"},
 	{"config", cmd_config, "", "the effective settings, and where each came from"},
 	{"answer", cmd_answer, " policy|socketmap|opensmtpd|sendmail KEY", NULL},
-	{"hook", cmd_hook, " MTA [--install|--remove] [--root DIR] [--dir DIR]",
+	{"hook", cmd_hook, " MTA [--install|--remove] [--root DIR] [--dir DIR] | --repair",
 	 "what makes a mail server ask and report: exim, postfix, opensmtpd, sendmail"},
 	{"unload", cmd_unload, "", "remove every program, link, map and pin"},
 };

@@ -432,6 +432,7 @@ int status_finish(struct status *s)
 	if (s->accounts_count)
 		qsort(s->accounts, s->accounts_count, sizeof(*s->accounts), nearest_first);
 	losses_finish(s);
+	status_feeds_finish(s);
 	status_tls_finish(s);
 	return 0;
 }

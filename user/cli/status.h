@@ -167,6 +167,12 @@ int64_t status_wall_s(const struct status *s, uint64_t boot_ns);
 #define STATUS_TIME_SIZE CLOCK_TEXT_SIZE
 char *status_time(int64_t wall_s, char text[STATUS_TIME_SIZE]);
 
+/* status_feeds.c - Why a feed does not run, in one word for programs and in words for people; NULL:
+ * it runs, or nobody knows. */
+const char *status_feed_stop(const struct pipeline_feed *feed);
+const char *status_feed_why(const struct pipeline_feed *feed);
+/* Those that do not run are problems. */
+void status_feeds_finish(struct status *s);
 /* "exim", "postfix" */
 const char *status_feed_name(const struct state_feed *feed);
 

@@ -216,14 +216,16 @@ static void print_feed(const struct status *s, const struct state_feed *feed, FI
 	const struct pipeline_feed_stats *n = &feed->known.stats;
 	char user[ACCOUNT_NAME_SIZE], since[STATUS_TIME_SIZE];
 	int64_t ago_s = s->wall_ns / NS_PER_S - feed->reported_wall_s;
+	const char *why = status_feed_why(&feed->known);
 
 	account_name(&id, user, sizeof(user));
 	fprintf(out, "feed %s (%s): ", status_feed_name(feed), user);
 	if (s->daemon_lock_pid <= 0)
 		fprintf(out, "nobody listens, no daemon runs");
 	else if (!feed->known.running)
-		fprintf(out, "STOPPED since %s: the wire is counted",
-			status_time(feed->changed_wall_s, since));
+		fprintf(out, "STOPPED since %s: the wire is counted%s%s",
+			status_time(feed->changed_wall_s, since), why ? ", since " : "",
+			why ? why : "");
 	else if (!feed->reported_wall_s)
 		fprintf(out, "running, nothing told yet");
 	else

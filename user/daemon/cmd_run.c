@@ -242,6 +242,7 @@ static void finish(struct daemon *d)
 	daemon_children_stop(d);
 	daemon_notify_stop(d);
 	daemon_owners_stop(d);
+	daemon_hooks_stop(d);
 	daemon_tls_stop(d);
 	if (d->pipeline && d->state && d->bpf && d->meta.schema) {
 		daemon_losses_show(d);

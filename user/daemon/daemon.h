@@ -9,6 +9,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+#include "base/hooked_files.h"
 #include "kernel/bpf.h"
 #include "kernel/bpf_tls.h"
 #include "config/config.h"
@@ -71,6 +74,7 @@ struct daemon_maillog {
 	bool restored;		    /* `at` is what was saved, or newer */
 	struct maillog_position at; /* read up to here */
 	bool unsaved;
+	bool blind; /* it is read and not understood */
 };
 
 struct daemon_notify {
@@ -80,6 +84,30 @@ struct daemon_notify {
 	pid_t mailer; /* smtpl-mailer */
 	int mailer_fd;
 	bool contacts_failed; /* the file of addresses could not be read, which is logged */
+};
+
+/* What stat(2) says of a file; all zero: it is not there. */
+struct hook_stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+
+struct hook_seen {
+	struct hook_stamp stamp;
+	bool looked;	 /* when the stamp was this */
+	uint8_t lacking; /* so many looks in a row found that it lacks the hook */
+	bool said;	 /* of the first file of a hook: that the hook is missing */
+};
+
+struct daemon_hooks {
+	struct hook_stamp note; /* as read */
+	struct hooked_files files;
+	struct hook_seen seen[HOOKED_FILES_MAX]; /* by their places in files */
+	uint64_t asked_ns;			 /* 0: never */
+	bool asking;				 /* the file that asks may be there */
+	bool unasked;				 /* a hook is missing that was not asked for */
 };
 
 /* This host's, but for loopback, as of the last reading. */
@@ -113,6 +141,8 @@ struct daemon {
 	struct daemon_policy policy;
 	struct daemon_maillog maillog;
 	struct daemon_notify notify;
+	struct daemon_hooks hooks;
+	uint64_t bypass_said_ns; /* in the log; 0: never */
 	struct notice_facts *facts;
 	/* SMTP AUTH of the latest failed mail, and who pays for it; "": none */
 	struct account_id login_account;
@@ -257,6 +287,10 @@ void daemon_notice_suspended(struct daemon *d, const struct state_suspension *s,
 /* by_itself: because its time was over. */
 void daemon_notice_ended(struct daemon *d, const struct account_id *id, bool by_itself,
 			 const char *why);
+
+/* daemon_hooks.c - are the hooks still in the mail servers' files? poll: about once a second. */
+void daemon_hooks_poll(struct daemon *d);
+void daemon_hooks_stop(struct daemon *d);
 
 /* daemon_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are
  * hidden; 0, also where it can't be done. attach: before the programs on sockets. */

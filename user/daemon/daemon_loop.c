@@ -107,6 +107,7 @@ static void on_second(struct daemon *d)
 	daemon_owners_poll(d);
 	daemon_children_tend(d);
 	daemon_losses_show(d);
+	daemon_hooks_poll(d);
 	pipeline_tick(d->pipeline, clock_boot_ns());
 	daemon_expire(d);
 	if (daemon_snapshot(d, false)) {
