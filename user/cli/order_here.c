@@ -11,6 +11,7 @@
 #include "kernel/enforce.h"
 #include "order.h"
 #include "state/state_owners.h"
+#include "refuse/refusal_domain.h"
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 #include "refuse/suspension.h"
@@ -39,8 +40,10 @@ static int find_window(void *arg, const struct account_id *account, const char *
 	const struct figures *f = arg;
 	bool found = account_equal(account, &f->suspension->account);
 
-	if (found)
-		suspension_figures(f->suspension, window, &f->order->rule, f->now_s, own_domain);
+	if (found) {
+		suspension_figures(f->suspension, window, &f->order->rule, f->now_s);
+		snprintf(f->suspension->domain, sizeof(f->suspension->domain), "%s", own_domain);
+	}
 	window_clear(window);
 	return found;
 }
@@ -54,7 +57,10 @@ static bool refusal(void *arg, const struct account_id *id, struct responder_ans
 	if (enforce_lookup(o->maps, id, clock_boot_ns(), &s.kernel))
 		return false;
 	suspended_figures(id, &s.kernel, s.domain, clock_wall_of(s.kernel.until_ns) / NS_PER_S,
-			  answer);
+			  clock_wall_ns() / NS_PER_S, answer);
+	if (s.kernel.by_hand & SMTPL_BY_HAND_TOLD)
+		snprintf(answer->reason, sizeof(answer->reason), "%.*s", SMTPL_TOLD_SIZE - 1,
+			 s.reason);
 	return true;
 }
 
@@ -72,10 +78,10 @@ static int write_list(void *arg)
 	return suspended_list_write(&list);
 }
 
-/* The text is of this failure: other steps ask the database, too. */
+/* The text is of the first failure: other steps ask the database, too. */
 static int saved(struct order *o, int err)
 {
-	if (err)
+	if (err && !o->why[0])
 		snprintf(o->why, sizeof(o->why), "%s", state_error(o->state));
 	return err;
 }
@@ -128,14 +134,18 @@ static int forget(void *arg, const struct account_id *id)
 	return saved(o, state_commit(o->state));
 }
 
-static struct suspension_result suspend(const struct order *o, const struct suspension_place *here)
+static struct suspension_result suspend(struct order *o, const struct suspension_place *here)
 {
 	uint64_t now_ns = clock_boot_ns();
 	struct state_suspension s = suspension_by_hand(&o->what, &o->rule, now_ns);
 	struct figures figures = {.order = o, .suspension = &s, .now_s = now_ns / NS_PER_S};
 
+	char newest[SMTPL_DOMAIN_SIZE];
+
 	if (o->state)
 		state_each_window(o->state, find_window, &figures);
+	memcpy(newest, s.domain, sizeof(newest));
+	refusal_own_domain(order_owners(o), &s.account, newest, s.domain);
 	return suspension_begin(here, &s);
 }
 
@@ -150,7 +160,8 @@ static void say_failure(const struct order *o, const struct suspension_result *r
 			  o->name, o->why);
 	else if (r->saved)
 		log_error(
-			"%s is released, but that is not saved and may come back at the next start: "
+			"%s is released, but that is not saved, and its suspension comes back with "
+			"the next boot: "
 			"%s",
 			o->name, o->why);
 	else if (r->listed)
@@ -163,20 +174,37 @@ static void say_failure(const struct order *o, const struct suspension_result *r
 			  o->name, strerror(-r->domains));
 }
 
+/* On a full or read-only disk it can still be read, for owners and windows. */
+static int open_for_writing(struct order *o)
+{
+	int err = order_open_state(o, STATE_WRITE);
+
+	if (!err)
+		return 0;
+	snprintf(o->why, sizeof(o->why), "%s", state_error(NULL));
+	if (!o->maps)
+		log_error("%s: %s", o->name, o->why);
+	else
+		order_open_state(o, STATE_READ);
+	return o->maps ? 0 : err;
+}
+
 int order_here(struct order *o)
 {
-	const struct suspension_place here = {
+	struct suspension_place here = {
 		.maps = o->maps,
-		.owners = o->maps ? order_owners(o) : NULL,
 		.reset_relays = o->config.relay == CONFIG_RELAY_RESET,
 		.save = save,
 		.forget = forget,
 		.list = write_list,
 		.arg = o,
 	};
-	const struct suspension_result r =
-		o->what.suspend ? suspend(o, &here) : suspension_end(&here, &o->what.account);
+	struct suspension_result r;
 
+	if (open_for_writing(o))
+		return CMD_FAILED;
+	here.owners = o->maps ? order_owners(o) : NULL;
+	r = o->what.suspend ? suspend(o, &here) : suspension_end(&here, &o->what.account);
 	o->by_itself = true;
 	if (!r.maps && !r.saved && !r.listed && !r.domains)
 		return CMD_DONE;

@@ -186,11 +186,6 @@ static void print_rule(const struct status *s, FILE *out)
 			s->daemon_lock_pid > 0 ? "reload" : "the next start takes it up");
 }
 
-static int64_t heartbeat_late_s(const struct status *s)
-{
-	return s->wall_ns / NS_PER_S - status_wall_s(s, s->meta.heartbeat_ns);
-}
-
 static void print_daemon(const struct status *s, FILE *out)
 {
 	char started[STATUS_TIME_SIZE], beat[STATUS_TIME_SIZE];
@@ -199,8 +194,7 @@ static void print_daemon(const struct status *s, FILE *out)
 	status_time(status_wall_s(s, s->meta.heartbeat_ns), beat);
 	if (s->daemon_lock_pid > 0 && !s->loaded)
 		fprintf(out, "daemon: starting, pid %d\n", (int)s->daemon_lock_pid);
-	else if (s->daemon_lock_pid > 0 && s->meta.heartbeat_ns &&
-		 heartbeat_late_s(s) > STATUS_LATE_S)
+	else if (s->daemon_lock_pid > 0 && s->meta.heartbeat_ns && !status_is_judged(s))
 		fprintf(out, "daemon: pid %d is stuck, no sign of life since %s\n",
 			(int)s->daemon_lock_pid, beat);
 	else if (s->daemon_lock_pid > 0)
@@ -310,12 +304,6 @@ static void print_view(const struct status *s, FILE *out)
 	print_bypass(s, out);
 }
 
-/* Is there a daemon that judges? */
-static bool is_judged(const struct status *s)
-{
-	return s->loaded && s->daemon_lock_pid > 0 && heartbeat_late_s(s) <= STATUS_LATE_S;
-}
-
 static void print_loaded(const struct status *s, FILE *out)
 {
 	if (s->loaded || s->daemon_lock_pid > 0)
@@ -337,7 +325,7 @@ static void print_problems(const struct status *s, FILE *out)
 void status_print_text(const struct status *s, FILE *out)
 {
 	if (s->picked) {
-		if (!is_judged(s))
+		if (!status_is_judged(s))
 			print_loaded(s, out);
 		print_problems(s, out);
 		status_print_account(s, s->picked, out);
@@ -353,6 +341,7 @@ void status_print_text(const struct status *s, FILE *out)
 			s->relay_sessions);
 	for (size_t i = 0; i < s->feeds_count; i++)
 		print_feed(s, &s->feeds[i], out);
+	status_faults_print(s, out);
 	status_remotes_print(s, out);
 	status_tls_print(s, out);
 	print_view(s, out);

@@ -9,6 +9,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+#include "base/hooked_files.h"
 #include "kernel/bpf.h"
 #include "kernel/bpf_tls.h"
 #include "config/config.h"
@@ -24,7 +27,9 @@
 #include "tls/prober.h"
 #include "core/prune.h"
 #include "refuse/responder.h"
+#include "refuse/suspension.h"
 #include "state/state.h"
+#include "state/state_faults.h"
 #include "state/state_remotes.h"
 #include "who/users.h"
 #include "daemon_children.h"
@@ -35,6 +40,7 @@ struct daemon_loop {
 	struct daemon_source timer;
 	struct daemon_source ring;
 	struct daemon_source addresses;
+	struct daemon_source orders;
 	sigset_t signals;
 	bool stop;
 	uint64_t ticks;	       /* that were served */
@@ -55,6 +61,7 @@ struct daemon_save {
 	size_t bytes;	    /* of windows, in the last save */
 	uint64_t failed_ns; /* when a failed save was last logged */
 	bool failed;	    /* logged, and none was good since */
+	bool failed_before; /* none was good since the last that failed */
 };
 
 struct daemon_policy {
@@ -80,6 +87,30 @@ struct daemon_notify {
 	bool contacts_failed; /* the file of addresses could not be read, which is logged */
 };
 
+/* What stat(2) says of a file; all zero: it is not there. */
+struct hook_stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+
+struct hook_seen {
+	struct hook_stamp stamp;
+	bool looked;	 /* when the stamp was this */
+	uint8_t lacking; /* so many looks in a row found that it lacks the hook */
+	bool said;	 /* of the first file of a hook: that the hook is missing */
+};
+
+struct daemon_hooks {
+	struct hook_stamp note; /* as read */
+	struct hooked_files files;
+	struct hook_seen seen[HOOKED_FILES_MAX]; /* by their places in files */
+	uint64_t asked_ns;			 /* 0: never */
+	bool asking;				 /* the file that asks may be there */
+	bool unasked;				 /* a hook is missing that was not asked for */
+};
+
 /* This host's, but for loopback, as of the last reading. */
 struct daemon_addresses {
 	struct smtpl_local_key key[SMTPL_LOCALS_MAX];
@@ -91,6 +122,12 @@ struct daemon_addresses {
 struct daemon_alarms {
 	struct state_remote alarm[STATE_REMOTES_MAX];
 	size_t count;
+};
+
+/* Of this host, by enum own_fault: what is not in the database yet. */
+struct daemon_faults {
+	struct state_fault fault[OWN_FAULTS];
+	int64_t said_s[OWN_FAULTS];
 };
 
 struct daemon {
@@ -111,6 +148,8 @@ struct daemon {
 	struct daemon_policy policy;
 	struct daemon_maillog maillog;
 	struct daemon_notify notify;
+	struct daemon_hooks hooks;
+	uint64_t bypass_said_ns; /* in the log; 0: never */
 	struct notice_facts *facts;
 	/* SMTP AUTH of the latest failed mail, and who pays for it; "": none */
 	struct account_id login_account;
@@ -120,14 +159,15 @@ struct daemon {
 	struct daemon_save save;
 	struct daemon_losses losses;
 	struct daemon_alarms alarms;
+	struct daemon_faults faults;
 	struct prune prune; /* as of the last reading of the map */
 	uint64_t prune_ns;
 	/* suspensions in force that are not in the database yet */
 	struct state_suspension *unsaved;
 	size_t unsaved_count;
 	size_t unsaved_room;
-	int64_t order_done; /* the newest order carried out: never twice */
-	bool list_stale;    /* the file `suspended` is to be written anew */
+	struct daemon_told *told; /* a list */
+	bool list_stale;	  /* the file `suspended` is to be written anew */
 	struct owners_watch owners;
 	/* logged, and nothing was read since; "": none */
 	char owners_error[OWNERS_WATCH_ERROR_SIZE];
@@ -173,10 +213,17 @@ int daemon_apply_addresses(struct daemon *d);
 /* Loopback, or an address of this host. */
 bool daemon_is_local(void *arg, const uint8_t addr[16]);
 
-/* daemon_judge.c - carrying out verdicts and orders, and their end. */
+/* daemon_orders.c - what `suspend` and `release` ask for, from now on. 0 or -errno, logged. */
+int daemon_orders_start(struct daemon *d);
+
+/* daemon_judge.c - carrying out suspensions, and their end. */
 void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v,
 		       uint64_t now_ns);
-void daemon_orders(struct daemon *d);
+/* 0 or -errno, logged */
+int daemon_suspend(struct daemon *d, const struct state_suspension *s);
+/* The domain that stands for the account in the text, for as long as it is suspended. */
+void daemon_name_account(struct daemon *d, const struct account_id *id,
+			 char domain[SMTPL_DOMAIN_SIZE]);
 /* [refuse] relay has changed: for the suspensions in force as well. */
 void daemon_apply_relay(struct daemon *d);
 /* Note what ended by itself. */
@@ -184,7 +231,8 @@ void daemon_expire(struct daemon *d);
 /* Clear ended suspensions out of the kernel's maps that the database does not know. */
 void daemon_sweep(struct daemon *d);
 /* End a suspension before its time; the account's window begins empty. */
-void daemon_lift(struct daemon *d, const struct account_id *id, const char *why);
+struct suspension_result daemon_lift(struct daemon *d, const struct account_id *id,
+				     const char *why);
 /* Write the file `suspended` as the maps are now. */
 void daemon_list_suspended(struct daemon *d);
 
@@ -204,6 +252,8 @@ enum payer_kind daemon_payer(struct daemon *d, const struct submission *o, struc
 			     enum payer_why *why);
 /* At submission: it comes from outside, unauthenticated. */
 bool daemon_is_inbound(struct daemon *d, const struct submission *o);
+/* Is the domain (key form) this host's own name? */
+bool daemon_own_name(void *arg, const char *domain);
 /* Who on this host had the connection of the submission's client at that time. */
 bool daemon_caller_then(struct daemon *d, const struct submission *o, int64_t wall_ns,
 			uint32_t *uid);
@@ -250,6 +300,23 @@ void daemon_notice_suspended(struct daemon *d, const struct state_suspension *s,
 void daemon_notice_ended(struct daemon *d, const struct account_id *id, bool by_itself,
 			 const char *why);
 
+/* daemon_faults.c - a fault of this host kept a mail back; the text is a server's. save: within a
+ * transaction; saved: it is on the disk. */
+void daemon_fault(struct daemon *d, enum own_fault fault, const char *text, size_t text_size);
+int daemon_faults_save(struct daemon *d);
+void daemon_faults_saved(struct daemon *d);
+
+/* daemon_told.c - the reasons of suspensions by hand that the senders are told. note: of one that
+ * begins, or was in force when the daemon started; forget: of one that ends. told: "" without one.
+ */
+void daemon_told_note(struct daemon *d, const struct state_suspension *s);
+void daemon_told_forget(struct daemon *d, const struct account_id *id);
+void daemon_told(const struct daemon *d, const struct account_id *id, char reason[SMTPL_TOLD_SIZE]);
+
+/* daemon_hooks.c - are the hooks still in the mail servers' files? poll: about once a second. */
+void daemon_hooks_poll(struct daemon *d);
+void daemon_hooks_stop(struct daemon *d);
+
 /* daemon_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are
  * hidden; 0, also where it can't be done. attach: before the programs on sockets. */
 int daemon_tls_start(struct daemon *d);
@@ -262,6 +329,9 @@ void daemon_prune(struct daemon *d);
 /* daemon_responder.c - is the account suspended? Then the figures of the text, and its own domain.
  * arg: the daemon. */
 bool daemon_refusal(void *arg, const struct account_id *id, struct responder_answer *answer);
+/* The same, for a mail of this sender domain. */
+bool daemon_refusal_of_mail(struct daemon *d, const struct account_id *id, const char *domain,
+			    struct responder_answer *answer);
 /* Write for the kernel side that the daemon is alive, and where the responder is. */
 void daemon_heartbeat(struct daemon *d);
 

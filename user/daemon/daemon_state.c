@@ -154,16 +154,21 @@ static int save_all(struct daemon *d)
 	if (!err)
 		err = daemon_alarms_save(d);
 	if (!err)
+		err = daemon_faults_save(d);
+	if (!err)
 		return state_commit(d->state);
 	state_rollback(d->state);
 	return err;
 }
 
-/* A full disk is not helped by a log that fills it, nor one that is full every other second. */
+/* A full disk is not helped by a log that fills it, nor one that is full every other second. A save
+ * that works a second later is no loss. */
 static void save_failed(struct daemon *d)
 {
 	uint64_t now = clock_boot_ns();
 
+	d->losses.total.saves_failed += d->save.failed_before;
+	d->save.failed_before = true;
 	d->save.tick = d->loop.ticks + SAVE_TICKS_FAILED;
 	if (d->save.failed_ns && now - d->save.failed_ns < SAVE_LOG_NS)
 		return;
@@ -187,9 +192,10 @@ int daemon_save(struct daemon *d)
 	d->unsaved_count = 0;
 	d->maillog.unsaved = false;
 	d->alarms.count = 0;
+	daemon_faults_saved(d);
 	if (d->save.failed)
 		log_notice("saving works again");
-	d->save.failed = false;
+	d->save.failed = d->save.failed_before = false;
 	ticks = d->save.bytes / SAVE_BYTES_PER_TICK;
 	d->save.tick = d->loop.ticks + SAVE_TICKS_MIN +
 		       (ticks < SAVE_TICKS_MORE ? ticks : SAVE_TICKS_MORE);

@@ -20,6 +20,7 @@
 	    " reason"
 #define OF_ACCOUNT "(" KEY ") = (?1, ?2, ?3)"
 
+#define FAULT  "fault, attempts, text, first_s, last_s"
 #define REMOTE "kind, remote, accounts, tried, text, first_s, last_s"
 
 #define NAME_OF(name, text) ", " #name
@@ -61,12 +62,6 @@ static const char *const statement_sql[] = {
 	[STATE_SQL_DELETE_SUSPENSION] = "DELETE FROM suspensions WHERE (" KEY ") = (?, ?, ?)",
 	[STATE_SQL_EACH_SUSPENSION] = "SELECT " KEY ", " STAMP ", since_ns, until_ns, bad, min,"
 				      " percent, by_hand, own_domain, reason FROM suspensions",
-	[STATE_SQL_PUT_ORDER] = "INSERT INTO orders (" KEY ", suspend, for_s, reason,"
-				" created_wall_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
-	[STATE_SQL_NEXT_ORDER] = "SELECT id, " KEY ", suspend, for_s, reason, created_wall_s"
-				 " FROM orders WHERE id > ? ORDER BY id LIMIT 1",
-	[STATE_SQL_DELETE_ORDER] = "DELETE FROM orders WHERE id = ?",
-	[STATE_SQL_ORDER_PENDING] = "SELECT 1 FROM orders WHERE id = ?",
 	[STATE_SQL_PUT_OWNER] = ("INSERT INTO owners (domain, uid) VALUES (?, ?)"
 				 " ON CONFLICT (domain) DO UPDATE SET uid = excluded.uid"
 				 " WHERE uid IS NOT excluded.uid"),
@@ -130,6 +125,15 @@ static const char *const statement_sql[] = {
 		" (SELECT kind, remote FROM remotes ORDER BY last_s DESC LIMIT -1 OFFSET ?3)",
 	[STATE_SQL_EACH_REMOTE] = "SELECT " REMOTE " FROM remotes WHERE last_s BETWEEN ?1 AND ?2"
 				  " ORDER BY last_s DESC, kind DESC, remote",
+	[STATE_SQL_PUT_FAULT] =
+		"INSERT INTO faults (" FAULT ") VALUES (?1, ?2, ?3, ?4, ?4)"
+		" ON CONFLICT DO UPDATE SET attempts = CASE WHEN excluded.last_s - last_s"
+		" BETWEEN 0 AND ?5 THEN attempts ELSE 0 END + excluded.attempts,"
+		" first_s = CASE WHEN excluded.last_s - last_s"
+		" BETWEEN 0 AND ?5 THEN first_s ELSE excluded.first_s END,"
+		" text = excluded.text, last_s = excluded.last_s",
+	[STATE_SQL_EACH_FAULT] = "SELECT " FAULT " FROM faults WHERE last_s BETWEEN ?1 AND ?2"
+				 " ORDER BY last_s DESC, fault",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(*statement_sql) == STATE_STATEMENTS,
 	       "a statement without its SQL");

@@ -101,22 +101,23 @@ static void test_json(void **state)
 	struct state_history h = sample();
 
 	(void)state;
-	expect_json(&h,
-		    "{\"account\": \"uid:4000001\", \"bad\": 7, \"by_hand\": false, "
-		    "\"domain\": \"example.com\", \"end\": \"over\", "
-		    "\"ended\": \"2026-12-01T15:05:00Z\", \"min\": 5, \"observed\": false, "
-		    "\"percent\": 58, \"reason\": \"deferred and failed mails 7/5 (58%)\", "
-		    "\"since\": \"2026-12-01T14:05:00Z\", \"until\": \"2026-12-01T15:05:00Z\"}");
+	expect_json(&h, "{\"account\": \"uid:4000001\", \"bad\": 7, \"by_hand\": false, "
+			"\"domain\": \"example.com\", \"end\": \"over\", "
+			"\"ended\": \"2026-12-01T15:05:00Z\", \"min\": 5, \"observed\": false, "
+			"\"percent\": 58, \"reason\": \"deferred and failed mails 7/5 (58%)\", "
+			"\"since\": \"2026-12-01T14:05:00Z\", \"told\": false, "
+			"\"until\": \"2026-12-01T15:05:00Z\"}");
 	h.domain[0] = '\0';
 	h.ended_wall_s = 0;
 	h.end = STATE_HISTORY_RUNNING;
-	h.by_hand = h.observed = 1;
+	h.by_hand = SMTPL_BY_HAND | SMTPL_BY_HAND_TOLD;
+	h.observed = 1;
 	strcpy(h.reason, "a\xff");
-	expect_json(&h,
-		    "{\"account\": \"uid:4000001\", \"bad\": 7, \"by_hand\": true, "
-		    "\"domain\": null, \"end\": \"running\", \"ended\": null, \"min\": 5, "
-		    "\"observed\": true, \"percent\": 58, \"reason\": \"a\\\\xff\", "
-		    "\"since\": \"2026-12-01T14:05:00Z\", \"until\": \"2026-12-01T15:05:00Z\"}");
+	expect_json(&h, "{\"account\": \"uid:4000001\", \"bad\": 7, \"by_hand\": true, "
+			"\"domain\": null, \"end\": \"running\", \"ended\": null, \"min\": 5, "
+			"\"observed\": true, \"percent\": 58, \"reason\": \"a\\\\xff\", "
+			"\"since\": \"2026-12-01T14:05:00Z\", \"told\": true, "
+			"\"until\": \"2026-12-01T15:05:00Z\"}");
 }
 
 static void test_since(void **state)
@@ -129,6 +130,7 @@ static void test_since(void **state)
 		{"30m", TUESDAY - 1800},
 		{"36h", TUESDAY - 36 * HOUR_S},
 		{"7d", TUESDAY - 7 * 24 * HOUR_S},
+		{"1d12h", TUESDAY - 36 * HOUR_S},
 		{"2w", TUESDAY - 14 * 24 * HOUR_S},
 		{"2026-12-01T14:05:00Z", TUESDAY},
 		{"2026-12-01 14:05Z", TUESDAY},

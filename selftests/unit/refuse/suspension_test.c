@@ -201,7 +201,8 @@ static void test_by_hand(void **state)
 {
 	const struct verdict_rule rule = {
 		.window_s = 3600, .suspend_s = 60, .percent = 50, .min_failures = 5};
-	struct state_order order = {.account = suspension.account, .suspend = true, .for_s = 600};
+	struct suspension_order order = {
+		.account = suspension.account, .suspend = true, .for_s = 600};
 	struct state_suspension s = suspension_by_hand(&order, &rule, 7 * NS_PER_S);
 
 	(void)state;
@@ -241,10 +242,9 @@ static void test_figures(void **state)
 	assert_int_equal(window_restore_mail(&w, &listed), 0);
 	listed.mail = 2;
 	assert_int_equal(window_restore_mail(&w, &listed), 0);
-	suspension_figures(&s, &w, &rule, 5000, "a.example");
+	suspension_figures(&s, &w, &rule, 5000);
 	assert_int_equal(s.kernel.bad, 7);
 	assert_int_equal(s.kernel.percent, 58);
-	assert_string_equal(s.domain, "a.example");
 	window_clear(&w);
 }
 
