@@ -208,6 +208,11 @@ int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *repo
 	return feeds_report(p->feeds, mta, &known, now_ns);
 }
 
+int pipeline_refusal(struct pipeline *p, const struct outcome *refusal, uint64_t now_ns)
+{
+	return judge_report(&p->judge, refusal, time_seen(p, now_ns));
+}
+
 void pipeline_asked(struct pipeline *p, uint64_t sender, const struct account_id *id,
 		    uint64_t now_ns)
 {
