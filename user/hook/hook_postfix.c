@@ -81,7 +81,8 @@ static int print(const struct hook_context *context, FILE *out)
 		"# with what main.cf has for header_checks behind a comma in the first of them,\n"
 		"# and in the other two what it has for these or else for header_checks. The\n"
 		"# columns as those of \"cleanup\". And to the entry of pickup, as one more line:\n"
-		"  -o cleanup_service_name=" POSTFIX_CLEANUP "\n");
+		"  -o cleanup_service_name=" POSTFIX_CLEANUP "\n"
+		"# And an smtpd with smtpd_data_restrictions of its own gets ours before them, too.\n");
 	return 0;
 }
 

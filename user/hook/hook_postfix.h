@@ -37,6 +37,10 @@ struct postfix_setting {
 
 /* The last one has no name. */
 extern const struct postfix_setting postfix_settings[];
+#define POSTFIX_DATA 0 /* the one that has messages asked for */
+
+/* Have services ask whose own options in master.cf would keep them from it. 0 or -ENOMEM. */
+int postfix_services_ask(struct hook_text *master);
 
 struct postfix_file {
 	char path[PATH_MAX];

@@ -16,9 +16,10 @@
 #define DIRECTORY "/etc/postfix"
 
 const struct postfix_setting postfix_settings[] = {
-	{"smtpd_data_restrictions",
-	 "check_policy_service { unix:private/smtplimit-policy, timeout=2s, default_action=DUNNO }",
-	 true},
+	[POSTFIX_DATA] =
+		{"smtpd_data_restrictions",
+		 "check_policy_service { unix:private/smtplimit-policy, timeout=2s, default_action=DUNNO }",
+		 true},
 	{"sender_dependent_default_transport_maps", POSTFIX_MAP "transport", true},
 	/* By the port the policy server finds the user on this host who connected. */
 	{"smtpd_client_port_logging", "yes", false},
@@ -447,7 +448,8 @@ static int edit_master(const struct hook_context *context, struct postfix_files 
 					master);
 	}
 	pickup_free(&pickup);
-	return err;
+	return err ? err :
+		     say_errno(error, error_size, postfix_services_ask(&master->text), master);
 }
 
 static int check_user(const struct hook_context *context, char *error, size_t error_size)

@@ -159,15 +159,22 @@ int postfix_master_next(const struct hook_text *text, size_t *at, struct postfix
 int postfix_master_find(const struct hook_text *text, const char *name,
 			struct postfix_service *service)
 {
+	struct postfix_service each;
 	size_t at = 0;
 	int there;
 
-	while ((there = postfix_master_next(text, &at, service)) == 1) {
-		if (is_local(service) && !strcmp(service->field[POSTFIX_NAME], name))
-			return 1;
-		postfix_service_free(service);
+	*service = (struct postfix_service){0};
+	while ((there = postfix_master_next(text, &at, &each)) == 1) {
+		if (is_local(&each) && !strcmp(each.field[POSTFIX_NAME], name)) {
+			postfix_service_free(service);
+			*service = each;
+		} else {
+			postfix_service_free(&each);
+		}
 	}
-	return there;
+	if (there < 0)
+		postfix_service_free(service);
+	return there < 0 ? there : service->joined != NULL;
 }
 
 void postfix_service_free(struct postfix_service *service)

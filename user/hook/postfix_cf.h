@@ -47,7 +47,8 @@ struct postfix_service {
 
 /* The first service at or behind *at, and *at behind it. 1; 0: there is none; -ENOMEM. */
 int postfix_master_next(const struct hook_text *text, size_t *at, struct postfix_service *service);
-/* Find a service of local sockets. 1; 0: there is none; -ENOMEM. */
+/* Find the last service of local sockets that has this name, which counts. 1; 0: there is none;
+ * -ENOMEM. */
 int postfix_master_find(const struct hook_text *text, const char *name,
 			struct postfix_service *service);
 void postfix_service_free(struct postfix_service *service);
