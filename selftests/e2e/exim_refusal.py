@@ -152,6 +152,29 @@ def test_bs_is_refused(host):
     equal(smtp_text(done.stdout), refusal_of(host, ALICE), "what sendmail -bs says")
 
 
+def refused(host):
+    """Of alice, as it is saved and as status has it."""
+    return exim_scenes.told(host)["alice"]["refused"], host.account("alice")["total"]["refused"]
+
+
+def test_each_recipient_is_counted(host):
+    """What is turned away at the door is counted once for each recipient, retries too, and not for local ones."""
+    scenes.looked(host, 2)
+    before, shown = refused(host)
+    swaks = host.exim.swaks(ALICE, address(ALICE), scenes.fresh(count=3), auth="alice")
+    turned = len(re.findall(r"^<\*\* 550 ", swaks.text, re.MULTILINE))
+    equal(turned, 3, f"replies to RCPT:\n{swaks.text}")
+    again = scenes.fresh(count=1)
+    for _ in range(2):
+        host.exim.swaks(ALICE, address(ALICE), again)
+    host.exim.sendmail(ALICE, address(ALICE), scenes.fresh(count=4))
+    host.exim.sendmail(ALICE, address(ALICE), ["carol@carol.test"])
+    host.exim.swaks(ALICE, address(ALICE), ["dave@dave.test"], auth="alice")
+    wait_for(lambda: refused(host) >= (before + 9, shown + 9), 10, f"9 more than {before}, {shown}: {refused(host)}")
+    scenes.looked(host, 2)
+    equal(refused(host), (before + 9, shown + 9), "refused")
+
+
 def test_local_mail_is_not(host):
     host.exim.sendmail(ALICE, address(ALICE), ["carol@carol.test"])
     wait_for(lambda: address(ALICE) in host.exim.mailbox("carol"), 15, "alice's mail in carol's mailbox")

@@ -96,6 +96,18 @@ def test_who_calls_is_refused(host):
     scenes.sends(host, CAROL, sender=address(ALICE))
 
 
+def test_each_refusal_is_counted(host):
+    """A message that is turned away at MAIL is one attempt, and a further try a further one."""
+    def act():
+        for _ in range(2):
+            host.mta.sendmail(ALICE, address(ALICE), [fresh()])
+        for _ in range(3):
+            host.mta.swaks(ALICE, address(ALICE), [fresh(), fresh()])
+        host.mta.sendmail(BOB, address(BOB), [fresh()])
+    scenes.counts_refused(host, ALICE, 5, act)
+    equal(scenes.refused(host, BOB), 0, "refused of bob")
+
+
 def test_neighbours_mail_flows(host):
     scenes.sends(host, BOB)
     scenes.remote_mail(host, address(ALICE), f"bob@{mta.HOSTNAME}")

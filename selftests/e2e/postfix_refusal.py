@@ -161,6 +161,21 @@ def test_whom_she_says_she_is_does_not_matter(server):
     never_came(server, *rcpts)
 
 
+def test_each_recipient_is_counted(server):
+    """By each way that turns her away: at RCPT, at DATA, and behind sendmail(1)."""
+    def refused():
+        scenes.looked(server.host, 2)
+        return server.host.account("alice")["total"]["refused"]
+    before = refused()
+    server.swaks(ALICE, "alice@alice.test", [fresh() for _ in range(3)])
+    for _ in range(2):
+        server.swaks(BOB, "bob@bob.test", [fresh(), fresh()], auth="alice")
+    server.sendmail(ALICE, "alice@alice.test", [fresh(), fresh()])
+    server.wait_queue_empty()
+    wait_for(lambda: refused() >= before + 9, 15, f"9 more than {before} refused")
+    equal(refused(), before + 9, "refused")
+
+
 RECEIVED = "Received: by {} (Postfix, from userid {})\n\tid 1; Mon, 1 Jan 2024 00:00:00 +0000 (UTC)\n"
 
 

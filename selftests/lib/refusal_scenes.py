@@ -153,6 +153,21 @@ def is_refused(host, uid, sender=None):
     return rcpts
 
 
+def refused(host, uid):
+    """Attempts that status says were turned away, once all of them are saved."""
+    scenes.looked(host, 2)
+    account = host.account(NAMES[uid])
+    return account["total"]["refused"] if account else 0
+
+
+def counts_refused(host, uid, more, act):
+    """So many more after act(), to the one."""
+    before = refused(host, uid)
+    act()
+    wait_for(lambda: refused(host, uid) >= before + more, 15, f"{more} more than {before} refused")
+    equal(refused(host, uid), before + more, f"refused of {NAMES[uid]}")
+
+
 def smtp_refusal(sent):
     """The line that turned it down."""
     true(not sent.ok, f"taken:\n{sent.text}")

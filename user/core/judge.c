@@ -461,7 +461,7 @@ static void note_report(struct judge *j, const struct outcome *o)
 		.deferred = !refused && o->outcome == SMTP_DEFERRED,
 		.failed = !refused && o->outcome == SMTP_FAILED,
 		.unknown = !refused && o->outcome == SMTP_UNKNOWN,
-		.refused = refused,
+		.refused = refused ? o->count : 0,
 	};
 
 	relay_counts_add(j->relay_counts, &o->payer->id, o->domain, &one);

@@ -37,6 +37,7 @@ enum maillog_kind {
 	MAILLOG_SENDER,	   /* sender, each time that it becomes active */
 	MAILLOG_RECIPIENT, /* what became of it for one recipient */
 	MAILLOG_REJECTED,  /* smtplimit's own refusal, for all its recipients */
+	MAILLOG_TURNED,	   /* the same of smtpd(8), for one recipient: sender, rcpt */
 	MAILLOG_NOTICE,	   /* `other` is a bounce made for it */
 	MAILLOG_REMOVED,
 };
