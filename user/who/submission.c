@@ -113,11 +113,17 @@ static bool take_client(const struct asked *a, struct account_id *id)
 /* Who handed the message in, an exempt user included. */
 static enum payer_why take_submitter(const struct asked *a, struct account_id *id)
 {
+	uint32_t known = a->o->known;
+
+	if ((known & SUBMISSION_AGAIN) && take_uid(a, a->o->uid, id))
+		return PAYER_WHY_CALLER;
 	if (take_account(a, id))
 		return PAYER_WHY_ASKED;
 	if (take_auth(a, id))
 		return PAYER_WHY_AUTH;
-	if ((a->o->known & SUBMISSION_HAS_UID) && take_uid(a, a->o->uid, id))
+	if ((known & SUBMISSION_HAS_UID) && take_uid(a, a->o->uid, id))
+		return PAYER_WHY_CALLER;
+	if ((known & SUBMISSION_HAS_FIRST_UID) && take_uid(a, a->o->first_uid, id))
 		return PAYER_WHY_CALLER;
 	return take_client(a, id) ? PAYER_WHY_CLIENT : PAYER_WHY_NOTHING;
 }
