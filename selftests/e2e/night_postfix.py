@@ -3,7 +3,6 @@
 tunnel: the three bad ones are suspended. Nobody else is, each account is charged as the remote hosts
 tell it, and all inbound mail is in its mailbox."""
 # SECONDS: 120
-import contextlib
 import re
 import sys
 from pathlib import Path
@@ -44,13 +43,5 @@ def make(host):
     return server
 
 
-@contextlib.contextmanager
-def running():
-    with mta.hooked(make, night.MX, server=night.REMOTE) as server:
-        made = night.Night(server, *server.parts)
-        made.start()
-        yield made
-
-
 if __name__ == "__main__":
-    ktap.main(night.TESTS, running())
+    ktap.main(night.TESTS, night.running(make))

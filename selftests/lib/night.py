@@ -4,11 +4,10 @@ mailboxes whose sieve scripts redirect, and a smart host behind a tunnel (night_
 are bad. What each account has to have, and what has to arrive, is what this scene knows by itself: each
 recipient belongs to one payer, and the remote hosts say what became of it.
 
-    night = Night(server, spamd, dovecot, mailman, tunnel)
-
-e2e/night_postfix.py and e2e/night_exim.py put the parts into their server, and run the tests of this file
+e2e/night_postfix.py and e2e/night_exim.py make a server that uses the parts, and run the tests of this file
 (TESTS) in their order. Each test function takes the Night.
 """
+import contextlib
 import re
 
 import compare
@@ -50,10 +49,11 @@ def address(name):
 
 
 class Night:
-    def __init__(self, server, spamd, dovecot, mailman, tunnel):
-        self.server, self.host = server, server.host
-        self.dovecot, self.mailman = dovecot, mailman
-        self.parts = (spamd, dovecot, tunnel, mailman)
+    """server.parts: Spamd, Dovecot, Mailman, Tunnel."""
+
+    def __init__(self, server):
+        self.server, self.host, self.parts = server, server.host, server.parts
+        _, self.dovecot, self.mailman, _ = self.parts
         self.payers = {}    # recipient: the customer who has to pay for it, or None
         self.wanted = set()     # recipients that have to have their mail
         self.refused = []       # that must not be asked at all
@@ -61,19 +61,18 @@ class Night:
         self.inbound = {}       # mailbox: subjects
         self.numbers = iter(range(1, 10**6))
         self.members = self.new(LIST_OWNER, ["", FAILS] * DEAD_MEMBERS + ["", ""])
-
-    def start(self):
         for name in REDIRECTORS:
             self.dovecot.redirect_spam(name, self.new(None, [FULL])[0])
+        # It takes the longest of all to start, and needs no mail server for that.
         self.mailman.make_list(LIST, self.members)
+        self.mailman.start()
+
+    def start(self):
         for part in self.parts:
-            part.start()
+            if part != self.mailman:
+                part.start()
         for part in self.parts:
             part.wait_ready()
-
-    def stop(self):
-        for part in self.parts:
-            part.stop()
 
     # mail
 
@@ -171,6 +170,15 @@ class Night:
 
     def suspended(self):
         return sorted(a["account"] for a in self.host.status()["accounts"] if a["suspended"])
+
+
+@contextlib.contextmanager
+def running(make):
+    """make(host): a server with its parts, not configured."""
+    made = []
+    with mta.hooked(make, MX, prepare=lambda server: made.append(Night(server)), server=REMOTE):
+        made[0].start()
+        yield made[0]
 
 
 def test_everybody_sends_and_is_written_to(night):

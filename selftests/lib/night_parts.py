@@ -33,7 +33,7 @@ class Part:
         with open(self.out, "w", encoding="utf-8") as out:
             self.process = self.tree.popen(self.command, stdout=out, stderr=out)
 
-    def wait_ready(self, timeout=60):
+    def wait_ready(self, timeout=120):
         try:
             wait_for(self.ready, timeout)
         except TimeoutError:
@@ -45,9 +45,6 @@ class Part:
             raise RuntimeError(f"{self.name} has ended:\n{self.log()}")
         rows = host_.sh("nsenter", "--net=/run/netns/sender", "cat", "/proc/net/tcp")
         return f":{self.port:04X} 00000000:0000 0A " in rows
-
-    def stop(self):
-        self.tree.terminate(self.process)
 
     def log(self):
         return self.out.read_text("utf-8", "backslashreplace")[-4000:]
