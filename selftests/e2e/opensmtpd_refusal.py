@@ -72,11 +72,11 @@ def test_sendmail_is_refused(host):
     rcpt = fresh()
     done = host.mta.sendmail(ALICE, address(ALICE), [rcpt])
     true(done.returncode, "sendmail's exit status is 0")
-    equal(done.stderr.strip(), f"sendmail: command failed: {text_of(host.alice, 'alice.test')}",
+    equal(scenes.scenes.timeless(done.stderr.strip()), f"sendmail: command failed: {text_of(host.alice, 'alice.test')}",
           "what sendmail says")
     done = host.mta.php_mail(ALICE, address(ALICE), rcpt)
     equal(done.returncode, 1, "PHP's mail() gives true")
-    true(text_of(host.alice, "alice.test") in done.stderr, f"PHP says {done.stderr}")
+    true(text_of(host.alice, "alice.test") in scenes.scenes.timeless(done.stderr), f"PHP says {done.stderr}")
     scenes.never_came(host, [rcpt])
 
 
@@ -87,9 +87,9 @@ def test_smtp_is_refused(host):
 
 def test_who_calls_is_refused(host):
     """Whatever name alice writes; and her name in another's mail is that one's business."""
-    rcpt, text = fresh(), text_of(host.alice, "bob.test")
+    rcpt, text = fresh(), text_of(host.alice, "alice.test")
     done = host.mta.sendmail(ALICE, address(BOB), [rcpt])
-    true(done.returncode and text in done.stderr, f"in bob's name by sendmail: {done.stderr}")
+    true(done.returncode and text in scenes.scenes.timeless(done.stderr), f"in bob's name by sendmail: {done.stderr}")
     sent = host.mta.swaks(ALICE, address(BOB), [rcpt])
     equal(scenes.smtp_refusal(sent), [text], "in bob's name by SMTP")
     scenes.never_came(host, [rcpt])
@@ -139,7 +139,7 @@ def test_caller_beside_a_long_submission(host):
     try:
         true(any(incoming.iterdir()), "bob's message was taken too soon for this test")
         done = host.mta.sendmail(ALICE, address(BOB), rcpts[1:])
-        true(done.returncode and text_of(host.alice, "bob.test") in done.stderr, f"taken: {done.stderr}")
+        true(done.returncode and text_of(host.alice, "alice.test") in scenes.scenes.timeless(done.stderr), f"taken: {done.stderr}")
     finally:
         wait_for(lambda: goes_on(pid, child), 30, "the end of bob's sendmail")
     equal(child.returncode, 0, "exit of bob's sendmail")
@@ -159,7 +159,7 @@ def test_filter_answers_whatever_comes(host):
     done = host.mta.tree.run(["smtplimit", "-c", host.conf, "answer", "opensmtpd"], uid=host.mta.uid,
                              stdin="\n".join(lines) + "\n")
     equal(done.returncode, 0, f"exit ({done.stderr})")
-    answers = [line for line in done.stdout.splitlines() if not line.startswith("register|")]
+    answers = [scenes.scenes.timeless(line) for line in done.stdout.splitlines() if not line.startswith("register|")]
     head = f"filter-result|{session}|{token}|"
     equal(answers, [f"{head}reject|{text_of(host.alice, 'alice.test')}", f"{head}proceed",
                     f"{head}proceed", f"{head}proceed", f"filter-result|{token}|{token}|proceed"],

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "headers/smtp_types.h"
 #include "who/payer.h"
+#include "own_fault.h"
 #include "reply_class.h"
 
 enum outcome_source {
@@ -63,7 +64,8 @@ struct outcome {
 	enum smtp_outcome outcome;
 	enum outcome_source source;
 	enum reply_class class;
-	uint32_t uid; /* that the kernel saw sending */
+	enum own_fault fault; /* by a report */
+	uint32_t uid;	      /* that the kernel saw sending */
 	const struct payer *payer;
 	const char *domain; /* the sender's, key form; "": none */
 	bool null_sender;

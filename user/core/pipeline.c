@@ -61,8 +61,16 @@ static void outcome_read(const struct pipeline *p, struct outcome *o)
 				    .text = d->text,
 				    .size = d->text_size};
 
-	if (o->outcome == SMTP_DEFERRED || o->outcome == SMTP_FAILED)
-		o->class = reply_class(&reply, p->replies);
+	if (o->outcome != SMTP_DEFERRED && o->outcome != SMTP_FAILED)
+		return;
+	o->class = reply_class(&reply, p->replies);
+	/* Whether it is this host that finds no names, others' mail has to show. */
+	if (o->fault == OWN_FAULT_RESOLVER)
+		o->class = REPLY_NO_ANSWER;
+	else if (o->fault)
+		o->class = REPLY_OWN;
+	else if (o->class == REPLY_OWN)
+		o->fault = OWN_FAULT_SAID;
 }
 
 /* ---- events ---- */

@@ -14,6 +14,7 @@
 static void policy_ask(void *arg, const struct policy_question *question,
 		       struct policy_answer *answer)
 {
+	const char *at = strrchr(question->submission.sender, '@');
 	struct daemon *d = arg;
 	enum payer_why why;
 
@@ -22,7 +23,7 @@ static void policy_ask(void *arg, const struct policy_question *question,
 		return;
 	answer->charge = daemon_payer(d, &question->submission, &answer->account, &why);
 	if (answer->charge == PAYER_ACCOUNT)
-		daemon_refusal(d, &answer->account, &answer->refusal);
+		daemon_refusal_of_mail(d, &answer->account, at ? at + 1 : "", &answer->refusal);
 }
 
 /* A mail server that is kept out refuses nobody, and says nothing about it. */

@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/own_fault.h"
 #include "maillog_line.h"
 #include "maillog_ways.h"
 
@@ -43,6 +44,7 @@ enum maillog_kind {
 /* What is known of one recipient, from the best to the worst for the sender. */
 enum maillog_fate {
 	MAILLOG_NO_OUTCOME = 0, /* local delivery, probe, filter */
+	MAILLOG_AT_HOME,	/* a fault of this host in it */
 	MAILLOG_REFUSED,	/* smtplimit's own */
 	MAILLOG_DELIVERED,
 	MAILLOG_DEFERRED,
@@ -77,6 +79,7 @@ struct maillog_event {
 	struct maillog_span host; /* that answered, or did not: its name; empty: none */
 	uint8_t dest[16];
 	uint32_t host_port;
+	enum own_fault fault; /* of this host, by Postfix's own words */
 	uint16_t enhanced[3]; /* Postfix's own, or that of the reply */
 	bool replied;	      /* the text is a reply, from its code on */
 	struct maillog_span text;
