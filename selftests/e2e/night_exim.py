@@ -36,6 +36,7 @@ mailbox_router:
   domains = %(mailboxes)s
   transport = mailbox_lmtp
 """
+# stunnel ends both directions when one is ended, as Exim does behind the last command that it pipelines.
 SMART_HOST = r"""
 smart_host_router:
   driver = manualroute
@@ -76,7 +77,7 @@ smart_host_smtp:
   driver = smtp
   port = %(port)s
   allow_localhost
-  hosts_try_fastopen =
+  hosts_avoid_pipelining = *
   helo_data = REMOTE_SMTP_HELO_DATA
 """
 
