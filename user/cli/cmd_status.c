@@ -87,6 +87,11 @@ static int each_feed(void *arg, const struct state_feed *feed)
 	return status_feed(arg, feed);
 }
 
+static int each_fault(void *arg, const struct state_fault *fault)
+{
+	return status_fault(arg, fault);
+}
+
 static int each_remote(void *arg, const struct state_remote *remote)
 {
 	return status_remote(arg, remote);
@@ -191,6 +196,8 @@ static int read_state(struct status *s, struct state *state)
 		r = state_each_feed(state, each_feed, s);
 	if (!r)
 		r = state_each_remote(state, each_remote, s);
+	if (!r)
+		r = state_each_fault(state, each_fault, s);
 	if (!r)
 		r = state_each_window(state, each_window, s);
 	if (!r)

@@ -129,8 +129,9 @@ static void print_suspension(const struct status *s, const struct status_account
 	fprintf(out, ", for %s more\n", length(rest_s > 0 ? rest_s : 0, text));
 	if (a->since_wall_s)
 		fprintf(out, "since:      %s\n", local_time(a->since_wall_s, when));
-	fprintf(out, "reason:     %s\n",
-		log_escape(a->reason, strlen(a->reason), 1, text, sizeof(text)));
+	fprintf(out, "reason:     %s%s\n",
+		log_escape(a->reason, strlen(a->reason), 1, text, sizeof(text)),
+		a->suspension.by_hand & SMTPL_BY_HAND_TOLD ? " (told to the sender)" : "");
 }
 
 /* "  percent = 70        # /etc/smtplimit.d/plan.conf:3" */

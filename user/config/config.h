@@ -102,6 +102,7 @@ struct config {
 	bool feed_exim;
 	char feed_postfix[PATH_MAX];
 	enum config_relay relay; /* [refuse] */
+	char contact[SMTPL_TOLD_SIZE];
 	/* [notify]: who hears of an event. A text that is "" is not set. */
 	char notify_command[PATH_MAX]; /* run by /bin/sh */
 	char notify_admin[CONFIG_ADDRESS_SIZE];

@@ -57,6 +57,7 @@ const struct config_key config_keys[ALL_KEYS] = {
 	{ "feed", "exim", &config_type_bool, AT(feed_exim), 0, 0 },
 	{ "feed", "postfix", &config_type_log, AT(feed_postfix), 0, PATH_LENGTH_MAX },
 	{ "refuse", "relay", &config_type_relay, AT(relay), 0, 0 },
+	{ "refuse", "contact", &config_type_told, AT(contact), 0, SMTPL_TOLD_SIZE - 1 },
 	{ "notify", "command", &config_type_command, AT(notify_command), 0, PATH_LENGTH_MAX },
 	{ "notify", "admin", &config_type_address, AT(notify_admin), 1, CONFIG_ADDRESS_SIZE - 1 },
 	{ "notify", "customer", &config_type_customer, AT(notify_customer), 0, 0 },

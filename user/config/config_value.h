@@ -52,6 +52,7 @@ extern const struct config_type config_type_address;
 extern const struct config_type config_type_url;
 extern const struct config_type config_type_secret;
 extern const struct config_type config_type_note;
+extern const struct config_type config_type_told;
 extern const struct config_type config_type_date;
 extern const struct config_type config_type_ports;
 extern const struct config_type config_type_users;
@@ -63,6 +64,9 @@ int config_word_index(const char *const *words, const char *text);
 
 /* Reads the digits at the start of *text and moves *text behind them. -1: none, or too large. */
 int config_digits(const char **text, int64_t *number);
+
+/* Can the text be a part of an SMTP reply? */
+bool config_told_valid(const char *text);
 
 /* Longer than any user name that Linux knows (32) and than any line of the file has room for. */
 #define CONFIG_ITEM_SIZE 256

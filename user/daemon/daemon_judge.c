@@ -14,6 +14,7 @@
 #include "daemon.h"
 #include "kernel/enforce.h"
 #include "base/log.h"
+#include "refuse/refusal_domain.h"
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 #include "refuse/suspension.h"
@@ -96,8 +97,23 @@ int daemon_suspend(struct daemon *d, const struct state_suspension *s)
 	say_domains(&s->account, r.domains);
 	if (r.saved)
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
+	daemon_told_note(d, s);
 	suspension_log_begin(s, daemon_login(d, &s->account));
 	return 0;
+}
+
+void daemon_name_account(struct daemon *d, const struct account_id *id,
+			 char domain[SMTPL_DOMAIN_SIZE])
+{
+	struct account *account = accounts_find(pipeline_accounts(d->pipeline), id);
+	const char *newest = account ? accounts_own_domain(account) : "";
+	uint32_t owner;
+
+	if (!daemon_owner(d, newest, &owner) && daemon_own_name(d, newest))
+		newest = "";
+	refusal_own_domain(d->owners.owners, id, newest, domain);
+	if (account)
+		accounts_set_own_domain(account, domain);
 }
 
 void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns)
@@ -114,7 +130,7 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 		.observed = rule->mode == VERDICT_OBSERVE,
 	};
 
-	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
+	daemon_name_account(d, &s.account, s.domain);
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
 		 (unsigned long long)v->bad, rule->min_failures, v->percent);
 	if (s.observed) {
@@ -175,6 +191,7 @@ static struct suspension_result judge_release(struct daemon *d, const struct acc
 		log_error("%s cannot be released: %s", name, strerror(-r.maps));
 		return r;
 	}
+	daemon_told_forget(d, id);
 	suspension_log_end(forget ? LOG_EVENT_RELEASED : LOG_EVENT_OVER, id,
 			   account ? accounts_own_domain(account) : "", why);
 	daemon_notice_ended(d, id, forget == NULL, why);

@@ -69,6 +69,9 @@ void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted 
 	struct daemon *d = arg;
 
 	(void)now_ns;
+	if (o->fault && (o->fault != OWN_FAULT_RESOLVER || counted == COUNTED_SET_ASIDE))
+		daemon_fault(d, o->fault, detail ? detail->text : NULL,
+			     detail ? detail->text_size : 0);
 	if (!detail || (o->outcome != SMTP_DEFERRED && o->outcome != SMTP_FAILED) ||
 	    (counted != COUNTED_MAIL && counted != COUNTED_RETRY &&
 	     counted != COUNTED_SAME_RECIPIENT))

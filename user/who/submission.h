@@ -15,7 +15,8 @@
  * before all that, as it tells a customer who makes his message look like another one.
  *
  * Mail that is only passed on (a forward) is nobody's, unless forwards count, then the forwarder's;
- * but what somebody sends to a list of his own is his. What a uid or a domain comes to is payer.h's.
+ * but what somebody sends to a list of his own is his. What a uid or a domain comes to says
+ * payer.h.
  */
 #ifndef SMTPL_SUBMISSION_H
 #define SMTPL_SUBMISSION_H
@@ -47,6 +48,8 @@ struct submission {
 	uint8_t client[16];   /* v4-mapped for IPv4, network order */
 	uint8_t server[16];   /* the other end of that connection, likewise */
 	uint32_t server_port; /* 0: that end is not known */
+	/* At the door: how many recipients a refusal turns away; 0: it is told in another way. */
+	uint32_t rcpts;
 	struct account_id account;
 	char auth[SMTPL_ADDR_SIZE];	   /* "": none */
 	char sender[SMTPL_ADDR_SIZE];	   /* "": the null sender; without brackets */

@@ -100,6 +100,7 @@ static void test_every_key(void **state)
 				    "postfix = /var/log/mail.log\n"
 				    "[refuse]\n"
 				    "relay = reset\n"
+				    "contact = a\n"
 				    "[limit]\n"
 				    "[paths]\n"
 				    "run = /run/x\n"
@@ -431,7 +432,7 @@ static void test_print_json(void **state)
 		    "{'source': ['auto'], 'file': ['/etc/smtplimit/domains'], 'command': [''],"
 		    " 'refresh': [300], 'count_forwards': [false]}");
 	expect_json("", "feed", "{'exim': [true], 'postfix': ['auto']}");
-	expect_json("", "refuse", "{'relay': ['hook']}");
+	expect_json("", "refuse", "{'relay': ['hook'], 'contact': ['']}");
 	expect_json("[notify]\nadmin = a@example.com\n", "notify",
 		    "{'command': [''], 'admin': ['a@example.com', 't.conf:2'],"
 		    " 'customer': ['off'], 'customer_file': [''], 'customer_command': [''],"
