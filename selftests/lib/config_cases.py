@@ -34,12 +34,22 @@ FORGED = "bob@bob.test"
 ETC = {"exim": ["etc/exim4", "etc/exim.conf", "etc/valiases", "etc/virtual"],
        "postfix": ["etc/postfix", "etc/postfix-out"]}
 
-# Takes mail by SMTP and hands it on, as a filter does that has nothing against it.
+# Takes mail by SMTP and hands it on, as a filter does that has nothing against it; as amavisd's its reply has
+# what it was answered.
 FILTER = """
 import warnings
 warnings.simplefilter("ignore")
-import asyncore, smtpd
-smtpd.PureProxy(("127.0.0.1", 10024), ("127.0.0.1", 10025), decode_data=True)
+import asyncore, smtpd, smtplib
+class Filter(smtpd.SMTPServer):
+    def process_message(self, peer, sender, rcpts, data):
+        with smtplib.SMTP("127.0.0.1", 10025) as s:
+            s.ehlo()
+            s.mail(sender)
+            for rcpt in rcpts:
+                s.rcpt(rcpt)
+            code, text = s.data(data)
+            return f"250 2.0.0 from MTA(smtp:[127.0.0.1]:10025): {code} {text.decode()}" if code == 250 else f"{code} {text.decode()}"
+Filter(("127.0.0.1", 10024), None, decode_data=True)
 print("ready", flush=True)
 asyncore.loop(timeout=0.2)
 """
@@ -142,6 +152,9 @@ class Place:
 
     def put(self, case):
         clean(self.server)
+        # Not each delivers as the mailbox's user, and none into one of another's.
+        for mailbox in self.tree.path("var/mail").iterdir():
+            mailbox.unlink()
         for number, top in enumerate(ETC[self.server.name]):
             if case.debian and (self.kept / str(number)).exists():
                 shutil.copytree(self.kept / str(number), self.tree.path(top), symlinks=True)
@@ -169,7 +182,7 @@ def running(make):
         server = make(host)
         (host.dir / "owners").write_text("".join(f"{d}: {user}\n" for d, user in DOMAINS.items()), "ascii")
         feed = server.tree.path(server.log_path) if server.name == "postfix" else "off"
-        host.write_conf({"watch": {"relay_users": f"{server.user} mail"},
+        host.write_conf({"watch": {"relay_users": f"{server.user} mail", "ports": "25,465,587,2525"},
                          "accounts": {"source": "file", "file": host.dir / "owners"},
                          "feed": {"postfix": feed}})
         server.place = Place(server)

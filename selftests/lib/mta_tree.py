@@ -33,6 +33,9 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LC_ALL": "
 SERVER_USERS = {"Debian-exim": 30101, "opensmtpd": 30102, "opensmtpq": 30103, "smmta": 30104,
                 "smmsp": 30105, "postfix": 30106, "spamd": 30108, "stunnel4": 30109}
 SERVER_GROUPS = {"postdrop": 30107}
+# Whom services run as that hand in or send what is others' (night_parts.py), with numbers as on real hosts.
+SERVICE_USERS = {"list": 38, "debian-spamd": 781, "stunnel4": 782, "dovecot": 783, "dovenull": 784,
+                 "vmail": 5000}
 # The customers.
 USERS = {"alice": 20001, "bob": 20002, "carol": 20003, "dave": 20004}
 DOMAINS = {f"{name}.test": name for name in USERS}
@@ -57,6 +60,13 @@ with open(sys.argv[2], "ab", buffering=0) as out:
 """
 
 
+def add_customers(names):
+    """More of them, before the Host is made; each has a domain NAME.test."""
+    for uid, name in enumerate(names, max(USERS.values()) + 1):
+        USERS[name] = uid
+        DOMAINS[f"{name}.test"] = name
+
+
 def _missing(names, present):
     return {name: number for name, number in names.items() if name not in present}
 
@@ -72,7 +82,7 @@ def add_users(host):
     customers. Before host.start(). Nobody else sees it."""
     if hasattr(host, "passwd"):
         return
-    users = {**SERVER_USERS, **USERS}
+    users = {**SERVER_USERS, **SERVICE_USERS, **USERS}
     host.passwd = {
         "passwd": _extended("/etc/passwd", users,
                             lambda n, i: f"{n}:x:{i}:{i}::/home/{n}:/bin/sh\n"),
@@ -123,14 +133,13 @@ class Tree:
     """See the top of this file. `removed`: directories of the machine that are not seen in it."""
 
     def __init__(self, host, name, removed=()):
-        if not (PACKAGES / name / ".complete").exists():
-            raise Skip(f"{name} is not unpacked (scripts/install-deps mta)")
         self.host, self.name = host, name
         self.base = host.dir / f"tree-{name}"
         self.root = self.base / "root"
         self.base.mkdir()
         add_users(host)
-        self._mount_root(PACKAGES / name, removed)
+        self._mount_root(removed)
+        self.unpack(name)
         self._mount_rest()
         self._write_etc()
         self._start_init()
@@ -141,7 +150,7 @@ class Tree:
         system.mount(str(source), str(target), kind, flags, data)
         self.host.cleanups.append(lambda: system.umount(str(target)))
 
-    def _mount_root(self, packages, removed):
+    def _mount_root(self, removed):
         top = self.base / "rw"
         self._mount("tmpfs", top, "tmpfs", data="mode=0755")
         (top / "upper").mkdir()
@@ -151,8 +160,13 @@ class Tree:
         self.root.chmod(0o755)
         for path in removed:
             shutil.rmtree(self.path(path), ignore_errors=True)
-        # Not as a layer of its own: a layer may not lie inside another one.
-        host_.sh("cp", "-a", "--remove-destination", f"{packages}/.", self.root)
+
+    def unpack(self, name):
+        """The unpacked packages of this name, too. Not as a layer of its own: a layer may not lie inside
+        another one."""
+        if not (PACKAGES / name / ".complete").exists():
+            raise Skip(f"{name} is not unpacked (scripts/install-deps mta)")
+        host_.sh("cp", "-a", "--remove-destination", f"{PACKAGES / name}/.", self.root)
 
     def add(self, name):
         """One more of the unpacked packages."""

@@ -101,7 +101,7 @@ int cmd_suspend(struct cli *cli, int argc, char **argv)
 	if (r == CMD_DONE) {
 		order.what.suspend = true;
 		order.what.tell = arguments.tell;
-		order.what.for_s = arguments.for_s ? arguments.for_s : order.rule.suspend_s;
+		order.what.for_s = arguments.for_s ? arguments.for_s : order_rule(&order).suspend_s;
 		snprintf(order.what.reason, sizeof(order.what.reason), "%s", arguments.reason);
 		r = order_run(&order);
 	}

@@ -29,7 +29,7 @@ const struct owners *order_owners(struct order *o)
 }
 
 struct figures {
-	const struct order *order;
+	const struct verdict_rule *rule;
 	struct state_suspension *suspension;
 	int64_t now_s;
 };
@@ -41,7 +41,7 @@ static int find_window(void *arg, const struct account_id *account, const char *
 	bool found = account_equal(account, &f->suspension->account);
 
 	if (found) {
-		suspension_figures(f->suspension, window, &f->order->rule, f->now_s);
+		suspension_figures(f->suspension, window, f->rule, f->now_s);
 		snprintf(f->suspension->domain, sizeof(f->suspension->domain), "%s", own_domain);
 	}
 	window_clear(window);
@@ -137,9 +137,9 @@ static int forget(void *arg, const struct account_id *id)
 static struct suspension_result suspend(struct order *o, const struct suspension_place *here)
 {
 	uint64_t now_ns = clock_boot_ns();
-	struct state_suspension s = suspension_by_hand(&o->what, &o->rule, now_ns);
-	struct figures figures = {.order = o, .suspension = &s, .now_s = now_ns / NS_PER_S};
-
+	const struct verdict_rule rule = order_rule(o);
+	struct state_suspension s = suspension_by_hand(&o->what, &rule, now_ns);
+	struct figures figures = {.rule = &rule, .suspension = &s, .now_s = now_ns / NS_PER_S};
 	char newest[SMTPL_DOMAIN_SIZE];
 
 	if (o->state)

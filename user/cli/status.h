@@ -59,7 +59,7 @@ struct status_uncounted {
 
 struct status_account {
 	struct account_id id;
-	enum smtpl_role role;		      /* of a uid */
+	enum smtpl_role role;		      /* a domain is direct or exempt */
 	struct verdict_rule rule;	      /* by which it is judged */
 	const struct config_section *section; /* of the configuration, in force; NULL: none */
 	struct tally window;

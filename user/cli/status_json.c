@@ -57,7 +57,8 @@ static json_t *json_role(const struct status_account *a)
 		[SMTPL_ROLE_EXEMPT] = "exempt",
 	};
 
-	if (a->id.kind == ACCOUNT_DOMAIN || a->role >= sizeof(names) / sizeof(*names))
+	if ((a->id.kind == ACCOUNT_DOMAIN && a->role == SMTPL_ROLE_DIRECT) ||
+	    a->role >= sizeof(names) / sizeof(*names))
 		return json_null();
 	return json_string(names[a->role]);
 }

@@ -5,8 +5,8 @@
  */
 #include "config_key.h"
 
-#include <ctype.h>
 #include <string.h>
+#include "base/word_distance.h"
 #include "config_account.h"
 #include "core/remotes.h"
 #include "core/reply_class.h"
@@ -107,7 +107,7 @@ void config_defaults(struct config *c)
 	c->ring_bytes = SMTPL_RING_BYTES_DEFAULT;
 	c->tls = SMTPL_TLS_PROCESS;
 	snprintf(c->cgroup, sizeof(c->cgroup), "auto");
-	snprintf(c->owners_file, sizeof(c->owners_file), "/etc/smtplimit/domains");
+	snprintf(c->owners_file, sizeof(c->owners_file), CONFIG_OWNERS_DEFAULT);
 	c->owners_refresh_s = 300;
 	c->feed_exim = true;
 	snprintf(c->feed_postfix, sizeof(c->feed_postfix), "auto");
@@ -124,35 +124,10 @@ const struct config_key *config_key_find(const char *section, const char *name)
 	return NULL;
 }
 
-/* Edits (insert, delete, replace) between two short words, upper and lower case alike. */
-static size_t word_distance(const char *a, const char *b)
-{
-	size_t row[32], length = strlen(b), corner, above;
-
-	if (length >= sizeof(row) / sizeof(row[0]))
-		return SIZE_MAX;
-	for (size_t j = 0; j <= length; j++)
-		row[j] = j;
-	for (size_t i = 1; *a; a++, i++) {
-		corner = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			above = row[j];
-			row[j] = corner + (tolower((unsigned char)*a) != b[j - 1]);
-			if (above + 1 < row[j])
-				row[j] = above + 1;
-			if (row[j - 1] + 1 < row[j])
-				row[j] = row[j - 1] + 1;
-			corner = above;
-		}
-	}
-	return row[length];
-}
-
 const struct config_key *config_key_nearest(const char *section, const char *name)
 {
 	const struct config_key *best = NULL;
-	size_t least = 3, distance;
+	size_t least = WORD_NEAR, distance;
 
 	for (size_t i = 0; i < ALL_KEYS; i++) {
 		distance = word_distance(name, config_keys[i].name);
@@ -168,7 +143,7 @@ const struct config_key *config_key_nearest(const char *section, const char *nam
 const char *config_section_nearest(const char *section)
 {
 	const char *best = NULL;
-	size_t least = 3, distance;
+	size_t least = WORD_NEAR, distance;
 
 	for (size_t i = 0; i < ALL_KEYS; i++) {
 		distance = word_distance(section, config_keys[i].section);

@@ -14,8 +14,8 @@
 struct config_key;
 
 struct config_type {
-	/* Read `text` into the key's field of the structure at `base`. Returns 0, or -1 with what
-	 * is wrong and what would be right in `why`. */
+	/* Read `text` into the key's field of the structure at `base`. Returns 0; 1 with a warning
+	 * in `why`; or -1 with what is wrong and what would be right in it. */
 	int (*read)(const struct config_key *key, const char *text, void *base, char *why,
 		    size_t why_size);
 	/* Write the field as read() takes it. */
@@ -78,7 +78,11 @@ int config_list_item(const char **text, char item[CONFIG_ITEM_SIZE]);
 
 /* The default relay users: the mail servers that the host has. */
 void config_uids_default(struct config_uids *uids);
+/* Add them to a list of the administrator's own, but for those that are in `others`. */
+void config_uids_add_default(struct config_uids *uids, const struct config_uids *others);
 bool config_uids_has(const struct config_uids *uids, uint32_t uid);
+/* domain: key form. */
+bool config_domains_has(const struct config_domains *domains, const char *domain);
 /* A uid is added once. Returns -1 when the list is full. */
 int config_uids_add(struct config_uids *uids, uint32_t uid);
 

@@ -72,6 +72,7 @@ struct outcome {
 	uint64_t count;	  /* attempts; 1 where `mail` is known */
 	uint64_t mail;	  /* identity of (sender, recipient); 0: each one is a mail of its own */
 	uint64_t rcpt;	  /* identity of the recipient; `mail` where there is none */
+	uint64_t sender;  /* hash of the sender's address; 0: not known */
 	uint32_t remote;  /* identity of who answered (remote.h); 0: not known */
 	bool excused;	  /* the judge's own: its class, or the remote's trouble, is not charged */
 	uint64_t time_ns; /* boot time */

@@ -146,6 +146,7 @@ static int event_outcome(struct pipeline *p, const struct smtpl_event_outcome *e
 	outcome_read(p, &common);
 	payer = judge_payer(&p->judge, e->head.uid, e->domain);
 	common.payer = &payer;
+	common.sender = decision.sender_hash;
 	taken = take(p, key, &common, &decision, names_mails(e), wanted, now_ns);
 	ledger_take(p->ledger, key, common.outcome, total, taken);
 	stats->attempts += taken;
@@ -210,6 +211,12 @@ int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *repo
 int pipeline_refusal(struct pipeline *p, const struct outcome *refusal, uint64_t now_ns)
 {
 	return judge_report(&p->judge, refusal, time_seen(p, now_ns));
+}
+
+void pipeline_asked(struct pipeline *p, uint64_t sender, const struct account_id *id,
+		    uint64_t now_ns)
+{
+	feeds_asked(p->feeds, sender, id, time_seen(p, now_ns));
 }
 
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns)

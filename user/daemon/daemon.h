@@ -209,6 +209,8 @@ void daemon_snapshot_finish(struct daemon *d);
 /* daemon_hosts.c - who is a relay or exempt, and which addresses are this host's. */
 int daemon_apply_roles(struct daemon *d);
 enum smtpl_role daemon_role(void *arg, uint32_t uid);
+/* Is the domain in exempt_users? */
+bool daemon_exempts(void *arg, const char *domain);
 int daemon_apply_addresses(struct daemon *d);
 /* Loopback, or an address of this host. */
 bool daemon_is_local(void *arg, const uint8_t addr[16]);

@@ -80,12 +80,15 @@ static void cut_sessions(struct daemon *d, const struct account_id *id, const ch
 int daemon_suspend(struct daemon *d, const struct state_suspension *s)
 {
 	const struct suspension_place place = here(d, NULL);
-	const struct suspension_result r = suspension_begin(&place, s);
+	bool exempt = s->account.kind == ACCOUNT_DOMAIN && daemon_exempts(d, s->account.domain);
+	struct suspension_result r = {.maps = -EPERM};
 	char name[ACCOUNT_NAME_SIZE];
 
+	if (!exempt)
+		r = suspension_begin(&place, s);
 	account_name(&s->account, name, sizeof(name));
 	if (r.maps == -EPERM)
-		log_warning("%s is not suspended: it is root, a relay or an exempt user", name);
+		log_warning("%s is not suspended: it is root, a relay or exempt", name);
 	else if (r.maps)
 		log_error("%s cannot be suspended: %s", name, strerror(-r.maps));
 	if (r.maps)

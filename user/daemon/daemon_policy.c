@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "daemon.h"
 #include "base/log.h"
+#include "core/sessions.h"
 
 #define POLICY_LOG_NS (60 * NS_PER_S)
 
@@ -37,6 +38,21 @@ static void count_refused(struct daemon *d, const struct submission *o,
 		d->losses.total.reports_lost++;
 }
 
+/* For what the kernel sees of the message, if no report of it comes. A look-up of a sender alone
+ * says nothing of who sends. */
+static void note_asked(struct daemon *d, const struct submission *o,
+		       const struct policy_answer *answer)
+{
+	uint32_t origin = SUBMISSION_HAS_ACCOUNT | SUBMISSION_HAS_UID | SUBMISSION_HAS_CLIENT |
+			  SUBMISSION_HAS_CALLER;
+
+	if ((o->known & SUBMISSION_NO_SENDER) || !o->sender[0] ||
+	    (!(o->known & origin) && !o->auth[0]))
+		return;
+	pipeline_asked(d->pipeline, sessions_address_hash(o->sender),
+		       answer->charge == PAYER_ACCOUNT ? &answer->account : NULL, clock_boot_ns());
+}
+
 static void policy_ask(void *arg, const struct policy_question *question,
 		       struct policy_answer *answer)
 {
@@ -45,9 +61,9 @@ static void policy_ask(void *arg, const struct policy_question *question,
 	enum payer_why why;
 
 	answer->charge = PAYER_NOBODY;
-	if (daemon_is_inbound(d, &question->submission))
-		return;
-	answer->charge = daemon_payer(d, &question->submission, &answer->account, &why);
+	if (!daemon_is_inbound(d, &question->submission))
+		answer->charge = daemon_payer(d, &question->submission, &answer->account, &why);
+	note_asked(d, &question->submission, answer);
 	if (answer->charge == PAYER_ACCOUNT &&
 	    daemon_refusal_of_mail(d, &answer->account, at ? at + 1 : "", &answer->refusal) &&
 	    question->submission.rcpts)

@@ -10,7 +10,6 @@
 #include "daemon.h"
 #include "policy/exim_event.h"
 #include "base/log.h"
-#include "maillog/maillog_event.h"
 #include "core/sessions.h"
 #include "maillog/maillog_event.h"
 

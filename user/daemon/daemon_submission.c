@@ -14,7 +14,11 @@
  * */
 #define CALLER_LATER_NS 1500000000ull
 
-const struct payer_ops daemon_payer_ops = {.role = daemon_role, .owner = daemon_owner};
+const struct payer_ops daemon_payer_ops = {
+	.role = daemon_role,
+	.owner = daemon_owner,
+	.exempt = daemon_exempts,
+};
 
 static bool submission_user(void *arg, const char *name, uint32_t *uid)
 {

@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "hook_client.h"
-#include "base/log.h"
 
 #define OUTPUT_SIZE 4096
 
@@ -67,7 +66,8 @@ static int print(const struct hook_context *context, FILE *out)
 
 	fprintf(out,
 		"# %s/main.cf. Where a setting is there already, put these before its value,\n"
-		"# separated by a comma:\n",
+		"# separated by a comma; likewise where a service of master.cf has smtpd_data_restrictions\n"
+		"# of its own:\n",
 		directory);
 	for (size_t i = 0; postfix_settings[i].name; i++)
 		fprintf(out, "%s = %s\n", postfix_settings[i].name, postfix_settings[i].value);
@@ -82,19 +82,9 @@ static int print(const struct hook_context *context, FILE *out)
 		"# with what main.cf has for header_checks behind a comma in the first of them,\n"
 		"# and in the other two what it has for these or else for header_checks. The\n"
 		"# columns as those of \"cleanup\". And to the entry of pickup, as one more line:\n"
-		"  -o cleanup_service_name=" POSTFIX_CLEANUP "\n");
+		"  -o cleanup_service_name=" POSTFIX_CLEANUP "\n"
+		"# And an smtpd with smtpd_data_restrictions of its own gets ours before them, too.\n");
 	return 0;
-}
-
-static int run(const struct hook_context *context, const char *const *argv, char *error,
-	       size_t error_size)
-{
-	char said[OUTPUT_SIZE];
-	int err = hook_run_check(context, argv, said, sizeof(said));
-
-	if (err)
-		log_escape(said, strlen(said), 1, error, error_size);
-	return err;
 }
 
 static int check_version(const struct hook_context *context, char *error, size_t error_size)
@@ -102,9 +92,13 @@ static int check_version(const struct hook_context *context, char *error, size_t
 	const char *directory = postfix_directory(context);
 	const char *const argv[] = {"postconf", "-c", directory, "-h", "mail_version", NULL};
 	char version[OUTPUT_SIZE] = "";
-	int status = hook_run(context, argv, version, sizeof(version));
+	int err = hook_ask(context, argv, version, sizeof(version));
 
-	if (status || version[0] < '0' || version[0] > '9')
+	if (err) {
+		snprintf(error, error_size, "%s", version);
+		return err;
+	}
+	if (version[0] < '0' || version[0] > '9')
 		return say(error, error_size, -EINVAL, "postconf does not tell the version");
 	if (version[1] == '.' && version[0] < '3')
 		return say(error, error_size, -EINVAL, "too old: want 3.0 or later");
@@ -119,14 +113,21 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 	const char *const check_argv[] = {"postfix", "-c", directory, "check", NULL};
 	int err = check_version(context, error, error_size);
 
-	err = err ? err : run(context, settings_argv, error, error_size);
-	err = err ? err : run(context, services_argv, error, error_size);
-	return err ? err : run(context, check_argv, error, error_size);
+	err = err ? err : hook_run_check(context, settings_argv, error, error_size);
+	err = err ? err : hook_run_check(context, services_argv, error, error_size);
+	return err ? err : hook_run_check(context, check_argv, error, error_size);
 }
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	return hook_client_check(&hook_postfix, context, line, line_size);
+	char why[512];
+	int result = hook_client_check(&hook_postfix, context, POSTFIX_USER, line, line_size);
+
+	if (result != 1 && postfix_check_chroot(context, why, sizeof(why)) == -ENOTDIR) {
+		snprintf(line, line_size, "postfix: cannot ask: %s", why);
+		result = -ENOTDIR;
+	}
+	return result;
 }
 
 const struct hook_mta hook_postfix = {

@@ -20,6 +20,13 @@
 /* Postfix puts in its name, which pickup(8) writes into the Received: line, too. */
 #define POSTFIX_PICKUP_MAP POSTFIX_MAP "pickup/$myhostname"
 #define POSTFIX_CLEANUP	   "smtplimit-cleanup"
+/* What pickup's entry gets. By the comma, which Postfix steps over, ours are known. */
+#define POSTFIX_PICKUP_CLEANUP	"-o cleanup_service_name=" POSTFIX_CLEANUP
+#define POSTFIX_PICKUP_OVERRIDE "-o receive_override_options=,"
+
+/* Who asks. spawn(8) refuses root and Postfix's own user; the policy server lets only relay users
+ * in. */
+#define POSTFIX_USER "mail"
 
 /* A setting of main.cf. */
 struct postfix_setting {
@@ -30,6 +37,10 @@ struct postfix_setting {
 
 /* The last one has no name. */
 extern const struct postfix_setting postfix_settings[];
+#define POSTFIX_DATA 0 /* the one that has messages asked for */
+
+/* Have services ask whose own options in master.cf would keep them from it. 0 or -ENOMEM. */
+int postfix_services_ask(struct hook_text *master);
 
 struct postfix_file {
 	char path[PATH_MAX];
@@ -41,6 +52,10 @@ struct postfix_files {
 	struct postfix_file main, master;
 };
 
+/* Does a service that is chrooted ask, by hand, at a socket of the run directory, which it cannot
+ * reach? 0; -ENOTDIR with `why`; another -errno. */
+int postfix_check_chroot(const struct hook_context *context, char *why, size_t size);
+
 const char *postfix_directory(const struct hook_context *context);
 /* Read them, and take our parts out of `text`. 0 or -errno with one line in `error`. */
 int postfix_files_read(const struct hook_context *context, struct postfix_files *files, char *error,
@@ -49,6 +64,8 @@ void postfix_files_free(struct postfix_files *files);
 /* The same, and put our parts into `text`. */
 int postfix_files_edit(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size);
+/* Put our question before the restrictions that single services have. 0 or -ENOMEM. */
+int postfix_services_edit(struct hook_text *master);
 /* Write the two services that ask. 0 or -errno with `error`. */
 int postfix_write_spawns(const struct hook_context *context, FILE *out, char *error,
 			 size_t error_size);

@@ -15,7 +15,8 @@
  * before all that, as it tells a customer who makes his message look like another one.
  *
  * Mail that is only passed on (a forward) is nobody's, unless forwards count, then the forwarder's;
- * but what somebody sends to a list of his own is his. What a uid or a domain comes to is payer.h's.
+ * but what somebody sends to a list of his own is his. What a uid or a domain comes to says
+ * payer.h.
  */
 #ifndef SMTPL_SUBMISSION_H
 #define SMTPL_SUBMISSION_H

@@ -346,12 +346,6 @@ static void round_trip(const char *config)
 	free(second);
 }
 
-static void expect_printed(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("is\n%swant\n%s", text, part);
-}
-
 static void test_print(void **state)
 {
 	static const char config[] = "[limit]\npercent = 55\nwindow = 2h\n[watch]\n"
@@ -361,14 +355,12 @@ static void test_print(void **state)
 	(void)state;
 	write_bytes(config, strlen(config));
 	text = printed(false);
-	expect_printed(text, "[limit]\n# default\nmode = enforce\n# t.conf:3\nwindow = 2h\n"
-			     "# t.conf:2\npercent = 55\n# default\nmin_failures = 5\n");
-	expect_printed(text, "\n\n[watch]\n# t.conf:7\nports = 25\n"
-			     "# default\nrelay_users = root,mail,postfix\n"
-			     "# t.conf:5\nexempt_users = alice,uid:70\n");
-	expect_printed(text, "# default\ncommand = \n");
+	assert_non_null(strstr(text, "[limit]\n# default\nmode = enforce\n# t.conf:3\nwindow = 2h\n"
+				     "# t.conf:2\npercent = 55\n# default\nmin_failures = 5\n"));
+	assert_non_null(strstr(text, "\n\n[watch]\n# t.conf:7\nports = 25\n"
+				     "# default\nrelay_users = root,mail,postfix\n"
+				     "# t.conf:5\nexempt_users = alice,uid:70\n"));
 	free(text);
-	round_trip("");
 	round_trip(config);
 }
 

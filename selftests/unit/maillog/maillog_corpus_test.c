@@ -14,6 +14,8 @@ static const char *outcome_name(const struct delivery_report *r)
 		[SMTP_FAILED] = "failed",
 	};
 
+	if (r->kind == REPORT_HOME)
+		return "home";
 	return r->kind == REPORT_OUTCOME && names[r->outcome] ? names[r->outcome] : "refused";
 }
 

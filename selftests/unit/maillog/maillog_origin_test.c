@@ -321,10 +321,12 @@ static void test_a_tunnel(void **state)
 	     BY_TUNNEL("4.4.2, status=deferred",
 		       "lost connection with 127.0.0.1[127.0.0.1] while receiving the "
 		       "initial server greeting"));
+	reported(REPORT_HOME, SMTP_DEFERRED);
 	says("postfix/smtp",
 	     "A00001: to=<x@far.test>, " NONE("4.4.1", "deferred",
 					      "connect to 127.0.0.1[127.0.0.1]:2465: Connection "
 					      "refused"));
+	reported(REPORT_HOME, SMTP_DEFERRED);
 	says("postfix/smtp", BY_TUNNEL("4.7.8, status=deferred",
 				       "SASL authentication failed; server 127.0.0.1[127.0.0.1] "
 				       "said: 535 5.7.8 Error"));
