@@ -220,7 +220,7 @@ static void test_unknown_names(void **state)
 		"[paths] has state, run, bpffs");
 	expect_error("[watch]\nx\x1b]0;y = 25",
 		     "t.conf:2: unknown key \"x\\x1b]0;y\" in [watch]: want one of ports, "
-		     "relay_users, exempt_users, local, cgroup, ring, tls");
+		     "relay_users, exempt_users, direct_users, local, cgroup, ring, tls");
 	expect_error("[limits]\n", "t.conf:1: unknown section \"limits\": did you mean [limit]?");
 	expect_error(
 		"[limit]\n[x\xe2\x80\xae]\n",
@@ -344,6 +344,7 @@ static void test_print(void **state)
 				  "[watch] ports = 25                           # t.conf:7\n"
 				  "[watch] relay_users = root,mail,postfix      # default\n"
 				  "[watch] exempt_users = alice,uid:70          # t.conf:5\n"
+				  "[watch] direct_users =                       # default\n"
 				  "[watch] local = no                           # default\n"
 				  "[watch] cgroup = auto                        # default\n"
 				  "[watch] ring = 4m                            # default\n"
@@ -353,6 +354,7 @@ static void test_print(void **state)
 				  "[accounts] command =                         # default\n"
 				  "[accounts] refresh = 5m                      # default\n"
 				  "[accounts] count_forwards = no               # default\n"
+				  "[accounts] trusted_hosts =                   # default\n"
 				  "[feed] exim = yes                            # default\n"
 				  "[feed] postfix = auto                        # default\n"
 				  "[refuse] relay = hook                        # default\n"
@@ -412,13 +414,14 @@ static void test_print_json(void **state)
 		    "'trouble_accounts': [4], 'trouble_share': [50], 'defer_grace': [0],"
 		    "'hard_recipients': [0], 'hard_percent': [25], "
 		    "'rare_remote': [0], 'lead': [0], 'warn': [80], 'replies': ['']}");
-	expect_json("", "watch",
-		    "{'ports': [[25, 465, 587]], 'relay_users': [['root', 'mail', 'postfix']],"
-		    " 'exempt_users': [[]], 'local': [false], 'cgroup': ['auto'],"
-		    " 'ring': [4194304], 'tls': ['process']}");
+	expect_json(
+		"", "watch",
+		"{'ports': [[25, 465, 587]], 'relay_users': [['root', 'mail', 'postfix']],"
+		" 'exempt_users': [[]], 'direct_users': [[]], 'local': [false], 'cgroup': ['auto'],"
+		" 'ring': [4194304], 'tls': ['process']}");
 	expect_json("", "accounts",
 		    "{'source': ['auto'], 'file': ['/etc/smtplimit/domains'], 'command': [''],"
-		    " 'refresh': [300], 'count_forwards': [false]}");
+		    " 'refresh': [300], 'count_forwards': [false], 'trusted_hosts': [[]]}");
 	expect_json("", "feed", "{'exim': [true], 'postfix': ['auto']}");
 	expect_json("", "refuse", "{'relay': ['hook']}");
 	expect_json("[notify]\nadmin = a@example.com\n", "notify",
