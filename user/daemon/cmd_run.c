@@ -209,9 +209,9 @@ static int drop_privileges(void)
 static int start(struct daemon *d)
 {
 	int (*const steps[])(struct daemon *) = {
-		daemon_loop_start,  start_pipeline,	    start_kernel,	 daemon_tls_start,
-		start_destroyer,    daemon_state_open,	    daemon_owners_start, daemon_restore,
-		daemon_apply_roles, daemon_apply_addresses,
+		daemon_loop_start,     start_pipeline,	   start_kernel,	   daemon_tls_start,
+		start_destroyer,       daemon_state_open,  daemon_owners_start,	   daemon_restore,
+		daemon_services_start, daemon_apply_roles, daemon_apply_addresses,
 	};
 	int err = 0;
 
@@ -244,6 +244,7 @@ static void finish(struct daemon *d)
 	daemon_children_stop(d);
 	daemon_notify_stop(d);
 	daemon_owners_stop(d);
+	daemon_services_stop(d);
 	daemon_tls_stop(d);
 	if (d->pipeline && d->state && d->bpf && d->meta.schema) {
 		daemon_losses_show(d);

@@ -16,6 +16,7 @@
 #include "kernel/sock_destroyer.h"
 #include "policy/policy_server.h"
 #include "owners/owners_watch.h"
+#include "owners/services.h"
 #include "core/pipeline.h"
 #include "maillog/maillog_reader.h"
 #include "notify/contacts.h"
@@ -26,6 +27,7 @@
 #include "refuse/responder.h"
 #include "state/state.h"
 #include "state/state_remotes.h"
+#include "who/carried.h"
 #include "who/users.h"
 #include "daemon_children.h"
 
@@ -92,6 +94,13 @@ struct daemon_alarms {
 	size_t count;
 };
 
+struct daemon_services {
+	struct services known;
+	struct carried carried;
+	uint64_t look_ns; /* when to look for them again */
+	int pipes_error;  /* logged */
+};
+
 struct daemon {
 	const char *config_file;
 	struct config config;
@@ -128,6 +137,7 @@ struct daemon {
 	int64_t order_done; /* the newest order carried out: never twice */
 	bool list_stale;    /* the file `suspended` is to be written anew */
 	struct owners_watch owners;
+	struct daemon_services services;
 	/* logged, and nothing was read since; "": none */
 	char owners_error[OWNERS_WATCH_ERROR_SIZE];
 	bool owners_unsaved;
@@ -196,6 +206,16 @@ void daemon_owners_reload(struct daemon *d, const struct config *before);
 void daemon_owners_stop(struct daemon *d);
 /* arg: the daemon. domain: key form. */
 bool daemon_owner(void *arg, const char *domain, uint32_t *uid);
+
+/* daemon_services.c - who are service users. start: when owners and saved state are known; 0 or
+ * -errno. look: now, and write their roles; poll: once a minute, or when one was found. sent: an
+ * outcome of mail. excuse: somebody is to be suspended; true: it is a service user instead. */
+int daemon_services_start(struct daemon *d);
+int daemon_services_look(struct daemon *d);
+void daemon_services_poll(struct daemon *d);
+void daemon_services_sent(struct daemon *d, const struct outcome *o);
+bool daemon_services_excuse(struct daemon *d, const struct account_id *id);
+void daemon_services_stop(struct daemon *d);
 
 /* daemon_submission.c - who pays for a mail, and for a message of a relay. arg: the daemon. */
 extern const struct payer_ops daemon_payer_ops;

@@ -112,6 +112,8 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 		.observed = rule->mode == VERDICT_OBSERVE,
 	};
 
+	if (daemon_services_excuse(d, &s.account))
+		return;
 	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
 		 (unsigned long long)v->bad, rule->min_failures, v->percent);

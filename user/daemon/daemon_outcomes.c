@@ -58,6 +58,7 @@ void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted 
 	struct daemon *d = arg;
 
 	(void)now_ns;
+	daemon_services_sent(d, o);
 	if (!detail || (o->outcome != SMTP_DEFERRED && o->outcome != SMTP_FAILED) ||
 	    (counted != COUNTED_MAIL && counted != COUNTED_RETRY &&
 	     counted != COUNTED_SAME_RECIPIENT))

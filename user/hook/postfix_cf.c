@@ -147,22 +147,32 @@ static bool is_local(const struct postfix_service *service)
 	return false;
 }
 
-int postfix_master_find(const struct hook_text *text, const char *name,
-			struct postfix_service *service)
+int postfix_master_next(const struct hook_text *text, size_t *at, struct postfix_service *service)
 {
-	size_t at = 0;
-
 	*service = (struct postfix_service){0};
-	while (postfix_line_next(text, &at, &service->line)) {
+	while (postfix_line_next(text, at, &service->line)) {
 		service->joined = postfix_line_joined(text, &service->line);
 		if (!service->joined)
 			return -ENOMEM;
-		if (cut_fields(service) && is_local(service) &&
-		    !strcmp(service->field[POSTFIX_NAME], name))
+		if (cut_fields(service) && is_local(service))
 			return 1;
 		postfix_service_free(service);
 	}
 	return 0;
+}
+
+int postfix_master_find(const struct hook_text *text, const char *name,
+			struct postfix_service *service)
+{
+	size_t at = 0;
+	int there;
+
+	while ((there = postfix_master_next(text, &at, service)) == 1) {
+		if (!strcmp(service->field[POSTFIX_NAME], name))
+			return 1;
+		postfix_service_free(service);
+	}
+	return there;
 }
 
 void postfix_service_free(struct postfix_service *service)

@@ -45,7 +45,9 @@ struct postfix_service {
 	struct postfix_line line;
 };
 
-/* Find a service of local sockets. 1; 0: there is none; -ENOMEM. */
+/* Find the first service of local sockets at or behind *at, and set *at to its end; or one by its
+ * name. 1; 0: there is none; -ENOMEM. */
+int postfix_master_next(const struct hook_text *text, size_t *at, struct postfix_service *service);
 int postfix_master_find(const struct hook_text *text, const char *name,
 			struct postfix_service *service);
 void postfix_service_free(struct postfix_service *service);
