@@ -81,13 +81,16 @@ check: all
 .PHONY: check
 
 MANPAGES := $(notdir $(wildcard scripts/*.[1-9]))
+UNITDIR := $(PREFIX)/lib/systemd/system
+UNITS := $(notdir $(wildcard scripts/*.service scripts/*.path))
 install: all
 	$(INSTALL) -D -m 0755 $(O)/smtplimit $(DESTDIR)$(SBINDIR)/smtplimit
 	for page in $(MANPAGES); do \
 		$(INSTALL) -D -m 0644 scripts/$$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page || exit 1; done
-	$(INSTALL) -D -m 0644 scripts/smtplimit.service $(DESTDIR)$(PREFIX)/lib/systemd/system/smtplimit.service
+	for unit in $(UNITS); do \
+		$(INSTALL) -D -m 0644 scripts/$$unit $(DESTDIR)$(UNITDIR)/$$unit || exit 1; done
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/smtplimit $(DESTDIR)$(PREFIX)/lib/systemd/system/smtplimit.service
+	rm -f $(DESTDIR)$(SBINDIR)/smtplimit $(addprefix $(DESTDIR)$(UNITDIR)/,$(UNITS))
 	for page in $(MANPAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 clean:
 	rm -rf $(O)

@@ -18,6 +18,8 @@
 	X(reports_lost, "delivery reports of mail servers lost on their way to the daemon")        \
 	X(maillog_gaps, "times that lines of Postfix's log were lost")                             \
 	X(maillog_nomem, "times that the reader of Postfix's log had no memory")                   \
+	X(saves_failed, "times that the state database could not be written: what is not saved "   \
+			"is lost with a reboot")                                                   \
 	X(nomem, "times that the daemon had no memory")                                            \
 	X(notices_failed, "notices of events that could not be sent, after five tries")            \
 	X(notices_dropped, "notices of events lost for want of room, or with their process")
@@ -27,6 +29,7 @@
 	X(policy_malformed, "questions and event lines of mail servers that made no sense")        \
 	X(policy_crowded, "connections of mail servers closed because there were too many")        \
 	X(policy_strangers, "connections of other users to mail servers' sockets, closed unread")  \
+	X(maillog_unread, "lines of Postfix's log about mail to other hosts, not understood")      \
 	X(maillog_unknown, "reports out of Postfix's log of messages whose beginning it lacks")    \
 	X(maillog_evicted, "messages in Postfix's queue forgotten for want of room")               \
 	X(events_malformed,                                                                        \

@@ -24,7 +24,7 @@ static const struct command {
 	{"check", cmd_check, "", "can this host run smtplimit, and why not"},
 	{"config", cmd_config, "", "the effective settings, and where each came from"},
 	{"answer", cmd_answer, " policy|socketmap|opensmtpd|sendmail KEY", NULL},
-	{"hook", cmd_hook, " MTA [--install|--remove] [--root DIR] [--dir DIR]",
+	{"hook", cmd_hook, " MTA [--install|--remove] [--root DIR] [--dir DIR] | --repair",
 	 "what makes a mail server ask and report: exim, postfix, opensmtpd, sendmail"},
 	{"unload", cmd_unload, "", "remove every program, link, map and pin"},
 };
@@ -115,7 +115,8 @@ int main(int argc, char **argv)
 		printf("smtplimit %s\n", SMTPLIMIT_VERSION);
 	else if (result == CMD_DONE)
 		result = run_command(&cli, argc ? argc : 1, argc ? argv : status);
-	if ((fflush(stdout) || ferror(stdout)) && result == CMD_DONE) {
+	if ((fflush(stdout) || ferror(stdout)) &&
+	    (result == CMD_DONE || result == CMD_NOT_JUDGED)) {
 		log_error("cannot write the output: %m");
 		result = CMD_FAILED;
 	}

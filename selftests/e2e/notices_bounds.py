@@ -4,9 +4,9 @@ again, and a storm of 1,000 suspensions gives one digest."""
 # SECONDS: 200
 import contextlib
 import json
-import sqlite3
+import socket
+import struct
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lib"))
@@ -89,12 +89,12 @@ def test_and_arrives_in_the_end(host):
 
 
 def order_storm(host):
-    """So many orders at once, as the command line leaves them for the daemon."""
-    with contextlib.closing(sqlite3.connect(host.dir / "state" / "state.db", timeout=30)) as db:
-        with db:
-            db.executemany("INSERT INTO orders (kind, uid, domain, suspend, for_s, reason, created_wall_s)"
-                           " VALUES (1, ?, '', 1, 600, 'a storm', ?)",
-                           [(uid, int(time.time())) for uid in range(FIRST, FIRST + STORM)])
+    """So many orders at once, as the command line gives them to the daemon (refuse/order_socket.h)."""
+    for uid in range(FIRST, FIRST + STORM):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as order:
+            order.connect(str(host.dir / "run" / "order"))
+            order.send(struct.pack("=II128s?7xQ256s", 1, uid, b"", True, 600, b"a storm"))
+            equal(struct.unpack_from("=ii", order.recv(4096)), (0, 0), f"answer for {uid}")
 
 
 def test_a_storm_is_one_digest(host):

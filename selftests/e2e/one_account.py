@@ -161,7 +161,9 @@ def test_rule_of_its_own(host):
 def test_without_a_daemon():
     with scenes.running(OPTIONS, prepare) as host:
         host.kill()
-        true(run(host, 0, "status", "info@shop.test").startswith("daemon: dead since "), "status")
+        done = host.cli("status", "info@shop.test")
+        equal((done.returncode, done.stderr), (3, ""), "status without a daemon")
+        true(done.stdout.startswith("daemon: dead since "), done.stdout)
         text = run(host, 0, "suspend", "info@shop.test", "--for", "10m")
         true(text.startswith("games is suspended until "), text)
         true(run(host, 0, "release", "shop.test").startswith("games may send again\n"), "release")

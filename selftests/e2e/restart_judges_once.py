@@ -193,7 +193,7 @@ def holds_the_lock(host):
 
 
 def test_order_while_the_daemon_starts():
-    """Whoever finds the lock held sends SIGUSR1, which must not end a daemon that has just begun."""
+    """Whoever finds the lock held waits until the daemon that has just begun takes orders."""
     with running() as host:
         host.stop()
         # The first thing that is done with the lock: writing the pid into its file.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The limit holds while the state database cannot be written: somebody has locked it, its disk is
-full, or an order in it cannot be deleted."""
-# SECONDS: 80
+"""The limit holds, and suspend and release work, while the state database cannot be written: somebody
+has locked it, or its disk is full or read-only."""
+# SECONDS: 90
 import contextlib
 import itertools
 import signal
@@ -14,7 +14,7 @@ import compare  # noqa: E402
 import ktap  # noqa: E402
 import scenes  # noqa: E402
 import system  # noqa: E402
-from host import Host  # noqa: E402
+from host import Host, sh  # noqa: E402
 from ktap import equal, true  # noqa: E402
 from scenes import running  # noqa: E402
 from system import wait_for  # noqa: E402
@@ -26,7 +26,6 @@ STALE_S = 3         # of a heartbeat that is renewed every second
 STATE_BYTES = 400 << 10
 CANNOT_SAVE = "cannot save"
 CANNOT_WRITE = "cannot write to the state database"
-ORDERED = f"{compare.account_name(GAMES)} is suspended"
 
 
 @contextlib.contextmanager
@@ -188,25 +187,107 @@ def test_start_on_a_full_disk():
         wait_for(lambda: scenes.suspension_saved(host, CAROL), 10, "the suspension to be saved")
 
 
-def test_order_that_cannot_be_deleted_is_carried_out_once():
-    with running() as host:
-        with scenes.database(host, write=True) as db:
-            db.execute("CREATE TRIGGER stuck BEFORE DELETE ON orders BEGIN"
-                       " SELECT raise(abort, 'stuck'); END")
-            child = host.popen_as(0, [host.binary, "-c", host.conf, "suspend", "games"], cgroup=False,
-                                  stdout=-1, stderr=-1)
-            scenes.is_suspended(host, GAMES)
-            first = scenes.kernel_suspension(host, GAMES)
-            scenes.looked(host, 3)
-            equal(scenes.kernel_suspension(host, GAMES), first, "suspension")
-            equal(host.log().count(ORDERED), 1, f"carried out in\n{host.log()}")
-            equal(len(scenes.saved(host, "SELECT * FROM orders")), 1, "orders left")
-            db.execute("DROP TRIGGER stuck")
-        wait_for(lambda: not scenes.saved(host, "SELECT * FROM orders"), 10, "the order to be gone")
-        equal(child.wait(10), 0, "exit of suspend")
-        equal(host.cli("release", "games").returncode, 0, "exit of release")
-        scenes.is_not_suspended(host, GAMES)
-        equal(host.log().count(ORDERED), 1, f"carried out in\n{host.log()}")
+def listed(host):
+    """The names in the file that mail servers go by."""
+    file = host.dir / "run" / "suspended"
+    return {line.partition(":")[0] for line in file.read_text(encoding="ascii").splitlines()}
+
+
+def saving_problem(host):
+    return [p for p in host.status()["problems"] if p.startswith("saves_failed is ")]
+
+
+def by_hand_refuses(host, uid):
+    scenes.is_suspended(host, uid)
+    equal([code for code, _ in scenes.good(host, uid, 1)["replies"] if code >= 500], [550], "refusals")
+
+
+def holds(host, command, uid):
+    """What was ordered is so in the kernel, and in the file that mail servers go by."""
+    in_force, name = command == "suspend", compare.account_name(uid)
+    equal(bool(scenes.kernel_suspension(host, uid)), in_force, f"in force after {command}")
+    wait_for(lambda: (name in listed(host)) == in_force, 10, f"the file after {command}")
+
+
+def ordered(host, command, uid):
+    """An order that cannot be saved is carried out, and the command says what it is worth."""
+    done = host.cli(command, compare.account_name(uid))
+    equal((done.returncode, len(done.stderr.splitlines())), (0, 1), f"{command}: {done}")
+    true("it holds, but is not saved" in done.stderr, f"{command}: {done.stderr}")
+    holds(host, command, uid)
+
+
+def ordered_without_a_daemon(host, command, uid, room=True):
+    """Nobody tries on to save it: that is a failure, unless the daemon's end left room for it."""
+    done = host.cli(command, compare.account_name(uid))
+    if not room or done.returncode:
+        equal((done.returncode, len(done.stderr.splitlines())), (1, 1), f"{command}: {done}")
+        true("but that is not saved" in done.stderr, f"{command}: {done.stderr}")
+    holds(host, command, uid)
+
+
+def test_orders_on_a_full_disk():
+    with with_small_disk() as (host, disk):
+        equal(saving_problem(host), [], "problems at first")
+        saving_fails(host, disk)
+        ordered(host, "suspend", GAMES)
+        by_hand_refuses(host, GAMES)
+        ordered(host, "release", BOB)
+        scenes.is_delivered(scenes.good(host, BOB, 1))
+        wait_for(lambda: saving_problem(host), 10, "status to show it")
+        true("problem: saves_failed is " in host.cli("status").stdout, "the text of status")
+        host.kill()
+        disk.fill()
+        ordered_without_a_daemon(host, "release", GAMES)
+        disk.fill()
+        ordered_without_a_daemon(host, "suspend", GAMES)
+        starts_and_refuses_not(host, BOB)
+        by_hand_refuses(host, GAMES)
+        disk.empty()
+        wait_for(lambda: not scenes.suspension_saved(host, BOB), 10, "the row to be gone")
+        wait_for(lambda: not saving_problem(host), 30, "the end of the problem")
+
+
+def starts_and_refuses_not(host, uid):
+    """A release that could not be saved outlives a restart of the daemon."""
+    host.start()
+    scenes.looked(host)
+    scenes.is_not_suspended(host, uid)
+
+
+class FailingDisk:
+    """The state directory of a host on a real file system, which an error makes read-only."""
+
+    def __init__(self, host):
+        self.state = host.dir / "state"
+        self.state.mkdir(mode=0o700)
+        image = host.dir / "disk"
+        with open(image, "wb") as out:
+            out.truncate(8 << 20)
+        sh("mkfs.ext4", "-q", image)
+        sh("mount", "-o", "loop", image, self.state)
+        host.cleanups.append(lambda: sh("umount", self.state))
+
+    def fail(self):
+        sh("mount", "-o", "remount,abort", self.state)
+
+
+def test_orders_on_a_disk_that_fails():
+    with Host() as host:
+        disk = FailingDisk(host)
+        host.start()
+        scenes.suspend(host, BOB)
+        wait_for(lambda: scenes.suspension_saved(host, BOB), 10, "the suspension to be saved")
+        disk.fail()
+        ordered(host, "suspend", GAMES)
+        by_hand_refuses(host, GAMES)
+        ordered(host, "release", BOB)
+        scenes.is_delivered(scenes.good(host, BOB, 1))
+        scenes.suspend(host, ALICE)
+        wait_for(lambda: saving_problem(host), 10, "status to show it")
+        host.kill()
+        ordered_without_a_daemon(host, "release", GAMES, room=False)
+        equal(host.cli("status", "games").returncode, 3, "exit of status")
 
 
 if __name__ == "__main__":

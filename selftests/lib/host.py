@@ -312,7 +312,7 @@ class Host:
 
     def status(self):
         done = self.cli("-j", "status")
-        if done.returncode:
+        if done.returncode not in (0, 3):     # 3: nobody judges now
             raise RuntimeError(f"status: exit {done.returncode}: {done.stderr.strip()}")
         return json.loads(done.stdout)
 

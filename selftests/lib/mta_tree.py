@@ -31,7 +31,7 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LC_ALL": "
 
 # Names that the packages' scripts would have made, where the machine has none of that name: uid and gid.
 SERVER_USERS = {"Debian-exim": 30101, "opensmtpd": 30102, "opensmtpq": 30103, "smmta": 30104,
-                "smmsp": 30105, "postfix": 30106}
+                "smmsp": 30105, "postfix": 30106, "spamd": 30108, "stunnel4": 30109}
 SERVER_GROUPS = {"postdrop": 30107}
 # The customers.
 USERS = {"alice": 20001, "bob": 20002, "carol": 20003, "dave": 20004}
@@ -153,6 +153,12 @@ class Tree:
             shutil.rmtree(self.path(path), ignore_errors=True)
         # Not as a layer of its own: a layer may not lie inside another one.
         host_.sh("cp", "-a", "--remove-destination", f"{packages}/.", self.root)
+
+    def add(self, name):
+        """One more of the unpacked packages."""
+        if not (PACKAGES / name / ".complete").exists():
+            raise Skip(f"{name} is not unpacked (scripts/install-deps mta)")
+        host_.sh("cp", "-a", "--remove-destination", f"{PACKAGES / name}/.", self.root)
 
     def _mount_rest(self):
         self._mount("/proc", self.path("proc"), None, MS_BIND | system.MS_REC)

@@ -2,15 +2,18 @@
 /*
  * daemon_lock.c - the lock that says whether a daemon runs, and the way to signal it.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "clock.h"
 #include "daemon_lock.h"
 
 #define LOCK_WAIT_MS 10000
@@ -59,10 +62,10 @@ static pid_t holder(int fd)
 static int wait_for_lock(int fd)
 {
 	const struct timespec poll = {.tv_nsec = LOCK_POLL_MS * 1000000L};
+	int64_t until_ms = clock_mono_ms() + LOCK_WAIT_MS;
 	int r = take(fd, F_WRLCK);
 
-	for (int ms = 0; r == -EBUSY && holder(fd) == -ESRCH && ms < LOCK_WAIT_MS;
-	     ms += LOCK_POLL_MS) {
+	while (r == -EBUSY && holder(fd) == -ESRCH && clock_mono_ms() < until_ms) {
 		nanosleep(&poll, NULL);
 		r = take(fd, F_WRLCK);
 	}
@@ -121,6 +124,40 @@ pid_t daemon_lock_pid(const char *run_dir)
 	pid = holder(fd);
 	close(fd);
 	return pid;
+}
+
+/* Does a link of /proc/PID/fd lead to a lock? */
+static bool is_lock(int dir_fd, const char *name, char *target, size_t size)
+{
+	ssize_t length = readlinkat(dir_fd, name, target, size - 1);
+	char *last;
+
+	if (length <= 0)
+		return false;
+	target[length] = '\0';
+	last = strrchr(target, '/');
+	if (!last || last == target || strcmp(last, "/lock"))
+		return false;
+	*last = '\0';
+	return true;
+}
+
+int daemon_lock_directory(pid_t pid, char *run_dir, size_t size)
+{
+	const struct dirent *entry;
+	char path[64];
+	DIR *dir;
+	int r = -ESRCH;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (r && (entry = readdir(dir)))
+		if (is_lock(dirfd(dir), entry->d_name, run_dir, size))
+			r = 0;
+	closedir(dir);
+	return r;
 }
 
 /* Another process may have got the pid before pidfd_open(), but not if its process still holds the

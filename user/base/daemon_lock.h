@@ -25,6 +25,10 @@ int daemon_lock_hold(const char *run_dir, int *fd);
 /* The pid of the daemon; -ESRCH: none runs; other -errno. */
 pid_t daemon_lock_pid(const char *run_dir);
 
+/* The run directory of a process that has a lock open: a daemon with other settings than ours.
+ * -ESRCH: it has none, or there is no such process; other -errno. */
+int daemon_lock_directory(pid_t pid, char *run_dir, size_t size);
+
 /* Send the daemon a signal, and nobody else. 0; -ESRCH: none runs; other -errno. */
 int daemon_lock_signal(const char *run_dir, int signal);
 

@@ -14,6 +14,7 @@
 #include "kernel/bpf_maps.h"
 #include "owners/services.h"
 #include "base/log.h"
+#include "status.h"
 
 struct check_output {
 	json_t *list; /* NULL: text */
@@ -117,6 +118,31 @@ static void check_services(const struct config *config, struct check_output *out
 	owners_free(owners);
 }
 
+static int check_feed(void *arg, const struct state_feed *feed)
+{
+	const char *why = status_feed_why(&feed->known);
+	char name[64];
+
+	if (!why)
+		return 0;
+	snprintf(name, sizeof(name), "reports of %s", status_feed_name(feed));
+	check_line(arg, name, false, false, why);
+	return 0;
+}
+
+/* As the daemon has last saved it: what a server was to report and did not. */
+static void check_feeds(const struct config *config, struct check_output *out)
+{
+	char path[PATH_MAX + sizeof("/" STATE_FILE)];
+	struct state *state;
+
+	snprintf(path, sizeof(path), "%s/%s", config->state, STATE_FILE);
+	if (state_open(path, STATE_READ, &state))
+		return;
+	state_each_feed(state, check_feed, out);
+	state_close(state);
+}
+
 /* What is no error and still not in force. */
 static void check_warnings(const struct config *config, struct check_output *out)
 {
@@ -154,6 +180,7 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 	bpf_check(&config, check_line, &out);
 	check_hooks(cli, &config, &out);
 	check_services(&config, &out);
+	check_feeds(&config, &out);
 	check_warnings(&config, &out);
 	config_free(&config);
 	if (cli->json)

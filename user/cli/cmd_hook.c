@@ -13,29 +13,23 @@
 
 #include "cmd.h"
 #include "config/config.h"
+#include "hook_change.h"
 #include "hook/hook.h"
 #include "base/log.h"
 
 #define WANTED                                                                                     \
 	"want smtplimit hook exim|postfix|opensmtpd|sendmail [--install|--remove] "                \
-	"[--root DIR] [--dir DIR]"
+	"[--root DIR] [--dir DIR], or smtplimit hook --repair"
 
 struct request {
 	const struct hook_mta *mta;
 	struct hook_context context;
 	bool install;
 	bool remove;
+	bool repair;
 	char root[PATH_MAX];
 	char binary[PATH_MAX];
 };
-
-static const struct hook_mta *find_mta(const char *name)
-{
-	for (size_t i = 0; hook_mtas[i]; i++)
-		if (strcmp(hook_mtas[i]->name, name) == 0)
-			return hook_mtas[i];
-	return NULL;
-}
 
 static int usage_error(const char *word)
 {
@@ -52,11 +46,9 @@ static int usage_error(const char *word)
 static int parse_options(struct request *r, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"install", no_argument, NULL, 'i'},
-		{"remove", no_argument, NULL, 'r'},
-		{"root", required_argument, NULL, 'R'},
-		{"dir", required_argument, NULL, 'd'},
-		{0},
+		{"install", no_argument, NULL, 'i'},   {"remove", no_argument, NULL, 'r'},
+		{"repair", no_argument, NULL, 'a'},    {"root", required_argument, NULL, 'R'},
+		{"dir", required_argument, NULL, 'd'}, {0},
 	};
 	int option;
 
@@ -67,6 +59,8 @@ static int parse_options(struct request *r, int argc, char **argv)
 			r->install = true;
 		else if (option == 'r')
 			r->remove = true;
+		else if (option == 'a')
+			r->repair = true;
 		else if (option == 'R')
 			r->context.root = optarg;
 		else if (option == 'd')
@@ -74,9 +68,11 @@ static int parse_options(struct request *r, int argc, char **argv)
 		else
 			return usage_error(argv[optind - 1]);
 	}
-	if (optind != argc - 1 || (r->install && r->remove))
+	if (r->repair && argc == 2)
+		return CMD_DONE;
+	if (r->repair || optind != argc - 1 || (r->install && r->remove))
 		return usage_error(optind < argc - 1 ? argv[optind + 1] : NULL);
-	r->mta = find_mta(argv[optind]);
+	r->mta = hook_mta_find(argv[optind]);
 	return r->mta ? CMD_DONE : usage_error(argv[optind]);
 }
 
@@ -106,45 +102,6 @@ static int print(const struct request *r)
 	return err ? CMD_FAILED : CMD_DONE;
 }
 
-static void tell_edits(const struct request *r, const struct hook_plan *plan)
-{
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct hook_edit *edit = &plan->edit[i];
-
-		printf("%s%s: %s\n", r->context.root, edit->path,
-		       !edit->old.text ? "made" :
-		       !edit->new.text ? "removed" :
-					 "changed");
-	}
-}
-
-static int change(const struct request *r)
-{
-	int (*plan_it)(const struct hook_context *, struct hook_plan *, char *, size_t) =
-		r->install ? r->mta->install : r->mta->remove;
-	static struct hook_plan plan;
-	char error[4096] = "";
-	int err = plan_it(&r->context, &plan, error, sizeof(error));
-	bool nothing = !plan.count;
-
-	err = err ? err : hook_plan_carry_out(r->mta, &r->context, &plan, error, sizeof(error));
-	if (!err)
-		tell_edits(r, &plan);
-	hook_plan_free(&plan);
-	if (err) {
-		log_error("hook %s: nothing is changed: %s", r->mta->name,
-			  error[0] ? error : strerror(-err));
-		return CMD_FAILED;
-	}
-	if (nothing)
-		printf("%s: %s\n", r->mta->name,
-		       r->install ? "already installed" : "not installed");
-	else
-		printf("%s: %s; now run: %s\n", r->mta->name, r->install ? "installed" : "removed",
-		       r->mta->reload);
-	return CMD_DONE;
-}
-
 int cmd_hook(struct cli *cli, int argc, char **argv)
 {
 	static struct config config;
@@ -163,12 +120,11 @@ int cmd_hook(struct cli *cli, int argc, char **argv)
 	if (strcmp(cli->config_file, CONFIG_FILE_DEFAULT))
 		r.context.config_file = cli->config_file;
 	hook_find_binary(&r.context, r.binary);
-	if (!r.install && !r.remove)
+	if (!r.install && !r.remove && !r.repair)
 		return print(&r);
 	if (geteuid() != 0) {
-		log_error("hook %s: want root, to change the mail server's configuration",
-			  r.mta->name);
+		log_error("hook: want root, to change the mail server's configuration");
 		return CMD_FAILED;
 	}
-	return change(&r);
+	return r.repair ? hook_repair(&r.context) : hook_change(r.mta, &r.context, r.install);
 }

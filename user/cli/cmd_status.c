@@ -7,11 +7,13 @@
 #include <getopt.h>
 #include <linux/limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "kernel/bpf.h"
 #include "cmd.h"
 #include "config/config.h"
 #include "base/daemon_lock.h"
+#include "base/hooked_files.h"
 #include "base/log.h"
 #include "state/state.h"
 #include "state/state_feeds.h"
@@ -251,15 +253,41 @@ static int gather(struct status *s)
 	return r;
 }
 
+/* With the daemon or without: what was installed should be there. */
+static void gather_hooks(struct status *s)
+{
+	static struct hooked_files files;
+	int err = hooked_files_read(s->config->state, &files);
+
+	if (err)
+		status_problem(
+			s, "which mail servers have a hook cannot be read: %s/" HOOKED_FILES ": %s",
+			s->config->state, strerror(-err));
+	for (size_t i = 0; i < files.count; i++) {
+		char *why = NULL;
+
+		if (hooked_file_lacks(&files.file[i], &why))
+			status_problem(s, "%s: the hook is missing: %s: smtplimit hook --repair",
+				       files.file[i].mta, why ? why : files.file[i].path);
+		free(why);
+	}
+	hooked_files_free(&files);
+}
+
 static void gather_daemon(struct status *s)
 {
 	pid_t pid = daemon_lock_pid(s->config->run);
+	char why[CONFIG_ERROR_SIZE];
 
-	if (pid > 0)
+	if (pid > 0) {
 		s->daemon_lock_pid = pid;
-	else if (pid != -ESRCH)
+	} else if (pid != -ESRCH) {
 		status_problem(s, "cannot tell whether a daemon runs: %s/lock: %s", s->config->run,
 			       strerror(-pid));
+	} else if (daemon_elsewhere(s->meta.pid, s->config, why, sizeof(why))) {
+		s->daemon_lock_pid = s->meta.pid;
+		status_problem(s, "%s", why);
+	}
 }
 
 /* What is to be shown. */
@@ -310,6 +338,7 @@ static int status_show(struct status *s, const struct arguments *a, bool json)
 	if (r)
 		return r;
 	gather_daemon(s);
+	gather_hooks(s);
 	r = a->account ? status_pick(s, a->account, why, sizeof(why)) : 0;
 	if (r && r != -ENOMEM) {
 		log_error("%s", why);
@@ -323,7 +352,9 @@ static int status_show(struct status *s, const struct arguments *a, bool json)
 		status_print_text(s, stdout);
 	if (r)
 		log_error("status: %s", strerror(-r));
-	return r ? CMD_FAILED : CMD_DONE;
+	if (r)
+		return CMD_FAILED;
+	return status_is_judged(s) ? CMD_DONE : CMD_NOT_JUDGED;
 }
 
 int cmd_status(struct cli *cli, int argc, char **argv)

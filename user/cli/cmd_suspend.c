@@ -37,7 +37,7 @@ static int take_for(const char *text, struct arguments *a)
 
 static int take_reason(const char *text, struct arguments *a)
 {
-	if (strlen(text) >= sizeof(((struct state_order *)NULL)->reason))
+	if (strlen(text) >= ORDER_REASON_SIZE)
 		return usage(text, "the reason has more than 255 bytes");
 	a->reason = text;
 	return CMD_DONE;

@@ -12,6 +12,8 @@
 #include "kernel/bpf.h"
 #include "kernel/bpf_tls.h"
 #include "cmd.h"
+#include "config/config.h"
+#include "base/clock.h"
 #include "base/daemon_lock.h"
 #include "tls/guard.h"
 #include "base/log.h"
@@ -24,11 +26,12 @@
 static int daemon_end(const char *run, int *lock_fd)
 {
 	const struct timespec step = {.tv_nsec = UNLOAD_STEP_MS * 1000000};
+	int64_t until_ms = clock_mono_ms() + UNLOAD_WAIT_MS;
 	int err = daemon_lock_take(run, lock_fd);
 
-	for (int ms = 0; err == -EBUSY && ms < UNLOAD_WAIT_MS; ms += UNLOAD_STEP_MS) {
-		if (ms == 0)
-			daemon_lock_signal(run, SIGTERM);
+	if (err == -EBUSY)
+		daemon_lock_signal(run, SIGTERM);
+	while (err == -EBUSY && clock_mono_ms() < until_ms) {
 		nanosleep(&step, NULL);
 		err = daemon_lock_take(run, lock_fd);
 	}
@@ -49,6 +52,23 @@ static int say_not_ended(const char *run, int err)
 	return CMD_FAILED;
 }
 
+/* It would go on without what it has attached. */
+static bool another_runs(const struct config *config)
+{
+	struct smtpl_meta meta = {0};
+	char why[CONFIG_ERROR_SIZE];
+	struct bpf_maps *maps;
+
+	if (bpf_maps_open(config->bpffs, &maps))
+		return false;
+	bpf_maps_meta(maps, &meta);
+	bpf_maps_close(maps);
+	if (!daemon_elsewhere(meta.pid, config, why, sizeof(why)))
+		return false;
+	log_error("%s", why);
+	return true;
+}
+
 int cmd_unload(struct cli *cli, int argc, char **argv)
 {
 	static struct config config;
@@ -64,6 +84,8 @@ int cmd_unload(struct cli *cli, int argc, char **argv)
 	err = cmd_begin(cli, argv[0], &config);
 	if (err)
 		return err;
+	if (another_runs(&config))
+		return CMD_FAILED;
 	err = daemon_end(config.run, &lock_fd);
 	if (err)
 		return say_not_ended(config.run, err);

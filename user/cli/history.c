@@ -10,7 +10,7 @@
 #include <time.h>
 #include "base/clock_text.h"
 #include "base/log.h"
-#include "config/config_value.h"
+#include "config/config.h"
 #include "history.h"
 
 static void append(char text[HISTORY_LINE_SIZE], const char *format, ...)
@@ -97,15 +97,9 @@ json_t *history_json(const struct state_history *h)
 
 static int since_before(const char *text, int64_t now_s, int64_t *since_s)
 {
-	static const char units[] = "smhdw";
-	static const int64_t seconds[] = {1, 60, 3600, 24 * 3600, 7 * 24 * 3600};
-	const char *unit;
 	int64_t n;
 
-	if (config_digits(&text, &n) || !*text || text[1])
-		return -EINVAL;
-	unit = strchr(units, *text);
-	if (!unit || __builtin_mul_overflow(n, seconds[unit - units], &n) || n > now_s)
+	if (config_seconds(text, &n) || n > now_s)
 		return -EINVAL;
 	*since_s = now_s - n;
 	return 0;

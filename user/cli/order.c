@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <jansson.h>
 #include <linux/limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -28,13 +27,15 @@ static int fail(const char *what, const char *why)
 	return CMD_FAILED;
 }
 
-static int open_state(struct order *o)
+int order_open_state(struct order *o, enum state_open how)
 {
 	char path[PATH_MAX + sizeof("/" STATE_FILE)];
 	int r;
 
+	state_close(o->state);
+	o->state = NULL;
 	snprintf(path, sizeof(path), "%s/%s", o->config.state, STATE_FILE);
-	r = state_open(path, STATE_WRITE, &o->state);
+	r = state_open(path, how, &o->state);
 	if (!r && state_error(o->state)[0])
 		log_warning("%s", state_error(o->state));
 	return r;
@@ -51,6 +52,7 @@ static int open_maps(struct order *o)
 		r = bpf_maps_meta(o->maps, &meta);
 	o->loaded = !r && meta.schema;
 	o->rule = status_rule(&meta, &o->config);
+	o->elsewhere = daemon_elsewhere(meta.pid, &o->config, o->why, sizeof(o->why));
 	return r;
 }
 
@@ -95,7 +97,7 @@ int order_begin(struct order *o, const struct cli *cli, const char *command, con
 {
 	int r;
 
-	*o = (struct order){.cli = cli, .what.created_wall_s = time(NULL)};
+	*o = (struct order){.cli = cli};
 	r = cmd_begin(cli, command, &o->config);
 	if (r)
 		return r;
@@ -106,8 +108,10 @@ int order_begin(struct order *o, const struct cli *cli, const char *command, con
 			    "that version");
 	if (r && r != -ENOENT)
 		return fail(o->config.bpffs, strerror(-r));
-	r = open_state(o);
-	if (r && !o->maps)
+	if (o->elsewhere)
+		return fail(command, o->why);
+	r = order_open_state(o, STATE_READ);
+	if (r && r != -ENOENT && !o->maps)
 		return fail(o->config.state, state_error(NULL));
 	return find_account(o, account);
 }
@@ -185,70 +189,56 @@ bool order_suspended(struct order *o, struct state_suspension *suspension)
 	return saved && suspension->kernel.until_ns > (uint64_t)now.boot_ns;
 }
 
-/* 0: carried out, -ETIME: not within the time, -ESRCH: the daemon is gone; another of state_*() */
-static int wait_for_daemon(struct order *o, int64_t id)
-{
-	const struct timespec poll = {.tv_nsec = POLL_MS * 1000000L};
-	int r = daemon_lock_signal(o->config.run, SIGUSR1);
-
-	for (int ms = 0; !r && ms < ORDER_WAIT_S * 1000; ms += POLL_MS) {
-		r = state_order_pending(o->state, id);
-		if (r <= 0)
-			return r;
-		nanosleep(&poll, NULL);
-		r = daemon_lock_pid(o->config.run) == -ESRCH ? -ESRCH : 0;
-	}
-	return r ? r : -ETIME;
-}
-
 /* The daemon may be at it in this moment, so that not even an order taken back means that nothing
  * has changed. */
-static int not_confirmed(const struct order *o, int waited, bool taken_back)
+static int not_confirmed(const struct order *o, int error)
 {
-	const char *left = taken_back ? "the order is taken back" :
-					"the order stays for the daemon, for a minute";
 	pid_t pid = daemon_lock_pid(o->config.run);
 
-	if (waited == -ETIME && pid > 0)
-		log_error(
-			"%s: not confirmed: the daemon (pid %d) has not answered for %d s; %s: see "
-			"`smtplimit status` and its log",
-			o->name, (int)pid, ORDER_WAIT_S, left);
+	if (error == -ETIMEDOUT && pid > 0)
+		log_error("%s: not confirmed: the daemon (pid %d) has not answered for %d s; the "
+			  "order is taken back: see `smtplimit status` and its log",
+			  o->name, (int)pid, ORDER_WAIT_S);
 	else
-		log_error("%s: not confirmed: cannot wait for the daemon: %s; %s: see `smtplimit "
-			  "status`",
-			  o->name, strerror(-waited), left);
+		log_error("%s: not confirmed: cannot ask the daemon: \"%s/" ORDER_SOCKET
+			  "\": %s: see `smtplimit status`",
+			  o->name, o->config.run, strerror(-error));
 	return CMD_FAILED;
+}
+
+/* One that has just begun holds the lock and may not listen yet. */
+static int ask_daemon(struct order *o, struct order_answer *answer)
+{
+	const struct timespec poll = {.tv_nsec = POLL_MS * 1000000L};
+	int64_t left_ms, until_ms = clock_mono_ms() + ORDER_WAIT_S * 1000;
+	int r;
+
+	while ((left_ms = until_ms - clock_mono_ms()) > 0) {
+		r = order_socket_ask(o->config.run, &o->what, left_ms, answer);
+		if (r != -ECONNREFUSED && r != -ENOENT)
+			return r;
+		if (daemon_lock_pid(o->config.run) == -ESRCH)
+			return -ECONNRESET;
+		nanosleep(&poll, NULL);
+	}
+	return -ETIMEDOUT;
 }
 
 /* -ESRCH: the daemon is gone, and the order to be carried out here. */
 static int run_by_daemon(struct order *o)
 {
-	int64_t id = 0;
-	int r, taken_back;
+	struct order_answer answer = {0};
+	int r = ask_daemon(o, &answer);
 
-	if (!o->state || state_put_order(o->state, &o->what, &id)) {
-		log_error(
-			"%s: cannot leave the order for the daemon: %s: stop the daemon (systemctl "
-			"stop smtplimit), then this command works on the maps",
-			o->name, state_error(o->state));
-		return CMD_FAILED;
-	}
-	r = wait_for_daemon(o, id);
-	if (!r)
-		return CMD_DONE;
-	taken_back = state_delete_order(o->state, id);
-	/* Gone already: it was carried out after all. */
-	if (taken_back == -ENOENT)
-		return CMD_DONE;
-	return r == -ESRCH ? r : not_confirmed(o, r, !taken_back);
-}
-
-static int run_here(struct order *o)
-{
-	if (state_order_stale(&o->what, time(NULL)))
-		return fail(o->name, "this was asked for more than a minute ago: ask again");
-	return order_here(o);
+	if (r)
+		return r == -ECONNRESET ? -ESRCH : not_confirmed(o, r);
+	if (answer.done)
+		log_error("%s: the daemon could not do it: %s", o->name, strerror(-answer.done));
+	else if (answer.saved)
+		log_warning("%s: it holds, but is not saved, which the daemon tries on; until then "
+			    "it ends with this boot: %s",
+			    o->name, answer.why);
+	return answer.done ? CMD_FAILED : CMD_DONE;
 }
 
 static int run_here_or_there(struct order *o)
@@ -261,7 +251,7 @@ static int run_here_or_there(struct order *o)
 		log_error("%s/lock: %s", o->config.run, strerror(-r));
 		return CMD_FAILED;
 	}
-	r = run_here(o);
+	r = order_here(o);
 	close(fd);
 	return r;
 }
@@ -269,7 +259,6 @@ static int run_here_or_there(struct order *o)
 int order_run(struct order *o)
 {
 	const char *why = o->what.suspend ? never_refused(o) : NULL;
-	struct state_suspension s;
 	int r;
 
 	if (why)
@@ -279,8 +268,6 @@ int order_run(struct order *o)
 		r = run_here_or_there(o);
 	if (r == -ESRCH)
 		return fail(o->name, "the daemon starts and dies: see its log");
-	if (r == CMD_DONE && order_suspended(o, &s) != o->what.suspend)
-		return fail(o->name, "the daemon could not do it: see its log");
 	return r;
 }
 

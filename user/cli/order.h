@@ -10,24 +10,26 @@
 #include "cmd.h"
 #include "config/config.h"
 #include "owners/owners.h"
+#include "refuse/order_socket.h"
 #include "state/state.h"
 #include "who/payer.h"
 
-/* Longest wait for the daemon. */
+/* Longest wait for the daemon, by the clock. */
 #define ORDER_WAIT_S 10
 
 struct order {
 	const struct cli *cli;
 	struct config config;
-	struct state_order what;
+	struct suspension_order what;
 	char name[ACCOUNT_NAME_SIZE];
 	struct bpf_maps *maps; /* NULL: there are none */
 	struct state *state;   /* NULL: it cannot be opened, which is said only where it matters */
 	struct owners *owners; /* of order_owners() */
-	struct verdict_rule rule;	  /* in force */
-	bool loaded;			  /* maps and hooks: what is in the maps is in force */
-	char why[ACCOUNT_NAME_SIZE + 64]; /* it is not carried out, or not saved */
-	bool by_itself;			  /* carried out by the command: no daemon runs */
+	struct verdict_rule rule;    /* in force */
+	bool elsewhere;		     /* a daemon runs with another run directory: `why` */
+	bool loaded;		     /* maps and hooks: what is in the maps is in force */
+	char why[CONFIG_ERROR_SIZE]; /* it is not carried out, or not saved */
+	bool by_itself;		     /* carried out by the command: no daemon runs */
 };
 
 /* The paths, who is meant, the maps and the state. CMD_DONE, or what to exit with, said on
@@ -45,6 +47,9 @@ bool order_saved(struct order *o, struct state_suspension *suspension);
 
 /* Roles by the maps and the configuration, owners as saved. arg: the order. */
 extern const struct payer_ops order_payer_ops;
+
+/* Open the state database, or open it otherwise. 0, or -errno, o->state is then NULL. */
+int order_open_state(struct order *o, enum state_open how);
 
 /* order_here.c - without a daemon. Carry it out: CMD_DONE, or what to exit with, said on stderr. */
 int order_here(struct order *o);

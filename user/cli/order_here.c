@@ -72,10 +72,10 @@ static int write_list(void *arg)
 	return suspended_list_write(&list);
 }
 
-/* The text is of this failure: other steps ask the database, too. */
+/* The text is of the first failure: other steps ask the database, too. */
 static int saved(struct order *o, int err)
 {
-	if (err)
+	if (err && !o->why[0])
 		snprintf(o->why, sizeof(o->why), "%s", state_error(o->state));
 	return err;
 }
@@ -150,7 +150,8 @@ static void say_failure(const struct order *o, const struct suspension_result *r
 			  o->name, o->why);
 	else if (r->saved)
 		log_error(
-			"%s is released, but that is not saved and may come back at the next start: "
+			"%s is released, but that is not saved, and its suspension comes back with "
+			"the next boot: "
 			"%s",
 			o->name, o->why);
 	else if (r->listed)
@@ -163,20 +164,37 @@ static void say_failure(const struct order *o, const struct suspension_result *r
 			  o->name, strerror(-r->domains));
 }
 
+/* On a full or read-only disk it can still be read, for owners and windows. */
+static int open_for_writing(struct order *o)
+{
+	int err = order_open_state(o, STATE_WRITE);
+
+	if (!err)
+		return 0;
+	snprintf(o->why, sizeof(o->why), "%s", state_error(NULL));
+	if (!o->maps)
+		log_error("%s: %s", o->name, o->why);
+	else
+		order_open_state(o, STATE_READ);
+	return o->maps ? 0 : err;
+}
+
 int order_here(struct order *o)
 {
-	const struct suspension_place here = {
+	struct suspension_place here = {
 		.maps = o->maps,
-		.owners = o->maps ? order_owners(o) : NULL,
 		.reset_relays = o->config.relay == CONFIG_RELAY_RESET,
 		.save = save,
 		.forget = forget,
 		.list = write_list,
 		.arg = o,
 	};
-	const struct suspension_result r =
-		o->what.suspend ? suspend(o, &here) : suspension_end(&here, &o->what.account);
+	struct suspension_result r;
 
+	if (open_for_writing(o))
+		return CMD_FAILED;
+	here.owners = o->maps ? order_owners(o) : NULL;
+	r = o->what.suspend ? suspend(o, &here) : suspension_end(&here, &o->what.account);
 	o->by_itself = true;
 	if (!r.maps && !r.saved && !r.listed && !r.domains)
 		return CMD_DONE;

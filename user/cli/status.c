@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <search.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #include "base/clock_text.h"
 #include "status_tls.h"
 #include "core/verdict.h"
+#include "who/users.h"
 
 void status_begin(struct status *s, const struct config *config, int64_t boot_ns, int64_t wall_ns)
 {
@@ -345,8 +347,10 @@ static int finish_account(struct status_account *a)
 	int length = 0;
 
 	a->headroom = headroom(a);
-	account_name(&a->id, name, sizeof(name));
-	a->name = strdup(name);
+	if (!a->name) {
+		account_name(&a->id, name, sizeof(name));
+		a->name = strdup(name);
+	}
 	if (!a->name)
 		return -ENOMEM;
 	if (a->id.kind == ACCOUNT_DOMAIN &&
@@ -385,9 +389,11 @@ static int nearest_first(const void *left, const void *right)
 static void loss_problem(struct status *s, const char *name, uint64_t count, uint64_t last_ns,
 			 const char *text)
 {
+	/* Nothing is lost yet once saving works again. */
+	int64_t shown_s = !strcmp(name, "saves_failed") ? STATUS_LATE_S : STATUS_LOSS_S;
 	char last[STATUS_TIME_SIZE];
 
-	if (last_ns && (int64_t)last_ns > s->boot_ns - STATUS_LOSS_S * NS_PER_S)
+	if (last_ns && (int64_t)last_ns > s->boot_ns - shown_s * NS_PER_S)
 		status_problem(s, "%s is %" PRIu64 ", and last grew at %s: %s", name, count,
 			       status_time(status_wall_s(s, last_ns), last), text);
 }
@@ -399,8 +405,34 @@ static void losses_finish(struct status *s)
 #undef LOSS_PROBLEM
 }
 
+/* getpwuid(3) reads the file from its beginning for each uid. The first entry of a uid counts. */
+static int name_users(struct status *s, const char *file)
+{
+	FILE *f = fopen(file, "re");
+	const struct passwd *entry;
+	char name[ACCOUNT_NAME_SIZE];
+	struct status_account *a;
+	int r = 0;
+
+	while (f && !r && (entry = fgetpwent(f))) {
+		const struct account_id id = uid_id(entry->pw_uid);
+
+		a = status_known(s, &id);
+		if (!a || a->name)
+			continue;
+		account_user_name(id.uid, entry->pw_name, name, sizeof(name));
+		a->name = strdup(name);
+		r = a->name ? 0 : -ENOMEM;
+	}
+	if (f)
+		fclose(f);
+	return r;
+}
+
 int status_finish(struct status *s)
 {
+	if (name_users(s, USERS_FILE))
+		return -ENOMEM;
 	for (size_t i = 0; i < s->accounts_count; i++)
 		if (finish_account(s->accounts[i]))
 			return -ENOMEM;
@@ -409,6 +441,7 @@ int status_finish(struct status *s)
 	if (s->accounts_count)
 		qsort(s->accounts, s->accounts_count, sizeof(*s->accounts), nearest_first);
 	losses_finish(s);
+	status_feeds_finish(s);
 	status_tls_finish(s);
 	return 0;
 }

@@ -155,6 +155,8 @@ int status_finish(struct status *s);
  * the one that a person means (account_find.h). 0; -ENOMEM; another -errno: it is not known, `why`
  * has one line. */
 int status_pick(struct status *s, const char *text, char *why, size_t why_size);
+/* Does a daemon judge now? Not one that is dead, starting or stuck. */
+bool status_is_judged(const struct status *s);
 /* Is it to be printed? */
 bool status_shows(const struct status *s, const struct status_account *a);
 
@@ -169,6 +171,12 @@ int64_t status_wall_s(const struct status *s, uint64_t boot_ns);
 #define STATUS_TIME_SIZE CLOCK_TEXT_SIZE
 char *status_time(int64_t wall_s, char text[STATUS_TIME_SIZE]);
 
+/* status_feeds.c - Why a feed does not run, in one word for programs and in words for people; NULL:
+ * it runs, or nobody knows. */
+const char *status_feed_stop(const struct pipeline_feed *feed);
+const char *status_feed_why(const struct pipeline_feed *feed);
+/* Those that do not run are problems. */
+void status_feeds_finish(struct status *s);
 /* "exim", "postfix" */
 const char *status_feed_name(const struct state_feed *feed);
 

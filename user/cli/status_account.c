@@ -136,7 +136,7 @@ static void print_suspension(const struct status *s, const struct status_account
 		log_escape(a->reason, strlen(a->reason), 1, text, sizeof(text)));
 }
 
-/* As `config` does it: "  percent = 70        # /etc/smtplimit.d/plan.conf:3" */
+/* "  percent = 70        # /etc/smtplimit.d/plan.conf:3" */
 static void print_value(const struct status_account *a, const char *key, const char *value,
 			FILE *out)
 {

@@ -115,3 +115,54 @@ const char *status_feed_name(const struct state_feed *feed)
 	}
 	return "unknown";
 }
+
+struct stop_words {
+	const char *word;
+	const char *text;
+};
+
+static const struct stop_words *stop_of(const struct pipeline_feed *feed)
+{
+	static const struct stop_words silent[] = {
+		[FEED_EXIM] = {"silent", "mail left and Exim said nothing of it: see its hook"},
+		[FEED_POSTFIX] = {"silent", "mail left and Postfix's log said nothing of it"},
+	};
+	static const struct stop_words stops[PIPELINE_FEED_STOPS] = {
+		[PIPELINE_FEED_UNREADABLE] = {"unreadable", "the log cannot be read"},
+		[PIPELINE_FEED_BLIND] = {"blind", "the log is read, but its lines about mail to "
+						  "other hosts are not understood"},
+		[PIPELINE_FEED_GONE] = {"gone", "the process that takes the reports has ended"},
+	};
+
+	if (feed->running || feed->stop >= PIPELINE_FEED_STOPS)
+		return NULL;
+	if (feed->stop == PIPELINE_FEED_SILENT)
+		return feed->mta == FEED_EXIM || feed->mta == FEED_POSTFIX ? &silent[feed->mta] :
+									     NULL;
+	return stops[feed->stop].word ? &stops[feed->stop] : NULL;
+}
+
+const char *status_feed_stop(const struct pipeline_feed *feed)
+{
+	const struct stop_words *words = stop_of(feed);
+
+	return words ? words->word : NULL;
+}
+
+const char *status_feed_why(const struct pipeline_feed *feed)
+{
+	const struct stop_words *words = stop_of(feed);
+
+	return words ? words->text : NULL;
+}
+
+void status_feeds_finish(struct status *s)
+{
+	for (size_t i = 0; i < s->feeds_count && s->daemon_lock_pid > 0; i++) {
+		const char *why = status_feed_why(&s->feeds[i].known);
+
+		if (why)
+			status_problem(s, "%s's reports are not used, the wire is counted: %s",
+				       status_feed_name(&s->feeds[i]), why);
+	}
+}

@@ -150,10 +150,11 @@ static json_t *json_feed(const struct status *s, const struct state_feed *feed)
 
 	account_name(&id, user, sizeof(user));
 	return json_pack(
-		"{s:s, s:s, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:s, s:I, s:b, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"mta", status_feed_name(feed), "user", user, "uid", (json_int_t)id.uid, "running",
-		feed->known.running && s->daemon_lock_pid > 0, "since",
-		json_time(feed->changed_wall_s), "last", json_time(feed->reported_wall_s), "told",
+		feed->known.running && s->daemon_lock_pid > 0, "stopped",
+		status_feed_stop(&feed->known), "since", json_time(feed->changed_wall_s), "last",
+		json_time(feed->reported_wall_s), "told",
 		json_outcomes(n->told_delivered, n->told_deferred, n->told_failed), "wire",
 		json_outcomes(n->wire_delivered, n->wire_deferred, n->wire_failed), "agreed",
 		json_count(n->agreed), "differed", json_count(n->differed), "retried",

@@ -186,11 +186,6 @@ static void print_rule(const struct status *s, FILE *out)
 			s->daemon_lock_pid > 0 ? "reload" : "the next start takes it up");
 }
 
-static int64_t heartbeat_late_s(const struct status *s)
-{
-	return s->wall_ns / NS_PER_S - status_wall_s(s, s->meta.heartbeat_ns);
-}
-
 static void print_daemon(const struct status *s, FILE *out)
 {
 	char started[STATUS_TIME_SIZE], beat[STATUS_TIME_SIZE];
@@ -199,8 +194,7 @@ static void print_daemon(const struct status *s, FILE *out)
 	status_time(status_wall_s(s, s->meta.heartbeat_ns), beat);
 	if (s->daemon_lock_pid > 0 && !s->loaded)
 		fprintf(out, "daemon: starting, pid %d\n", (int)s->daemon_lock_pid);
-	else if (s->daemon_lock_pid > 0 && s->meta.heartbeat_ns &&
-		 heartbeat_late_s(s) > STATUS_LATE_S)
+	else if (s->daemon_lock_pid > 0 && s->meta.heartbeat_ns && !status_is_judged(s))
 		fprintf(out, "daemon: pid %d is stuck, no sign of life since %s\n",
 			(int)s->daemon_lock_pid, beat);
 	else if (s->daemon_lock_pid > 0)
@@ -222,14 +216,16 @@ static void print_feed(const struct status *s, const struct state_feed *feed, FI
 	const struct pipeline_feed_stats *n = &feed->known.stats;
 	char user[ACCOUNT_NAME_SIZE], since[STATUS_TIME_SIZE];
 	int64_t ago_s = s->wall_ns / NS_PER_S - feed->reported_wall_s;
+	const char *why = status_feed_why(&feed->known);
 
 	account_name(&id, user, sizeof(user));
 	fprintf(out, "feed %s (%s): ", status_feed_name(feed), user);
 	if (s->daemon_lock_pid <= 0)
 		fprintf(out, "nobody listens, no daemon runs");
 	else if (!feed->known.running)
-		fprintf(out, "STOPPED since %s: the wire is counted",
-			status_time(feed->changed_wall_s, since));
+		fprintf(out, "STOPPED since %s: the wire is counted%s%s",
+			status_time(feed->changed_wall_s, since), why ? ", since " : "",
+			why ? why : "");
 	else if (!feed->reported_wall_s)
 		fprintf(out, "running, nothing told yet");
 	else
@@ -308,12 +304,6 @@ static void print_view(const struct status *s, FILE *out)
 	print_bypass(s, out);
 }
 
-/* Is there a daemon that judges? */
-static bool is_judged(const struct status *s)
-{
-	return s->loaded && s->daemon_lock_pid > 0 && heartbeat_late_s(s) <= STATUS_LATE_S;
-}
-
 static void print_loaded(const struct status *s, FILE *out)
 {
 	if (s->loaded || s->daemon_lock_pid > 0)
@@ -335,7 +325,7 @@ static void print_problems(const struct status *s, FILE *out)
 void status_print_text(const struct status *s, FILE *out)
 {
 	if (s->picked) {
-		if (!is_judged(s))
+		if (!status_is_judged(s))
 			print_loaded(s, out);
 		print_problems(s, out);
 		status_print_account(s, s->picked, out);

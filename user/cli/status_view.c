@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * status_view.c - which accounts `smtplimit status` prints.
+ * status_view.c - which accounts `smtplimit status` prints, and whether they are judged now.
  */
 #include <errno.h>
 #include <pwd.h>
 #include <search.h>
 #include "account_find.h"
+#include "base/clock.h"
 #include "status.h"
+
+bool status_is_judged(const struct status *s)
+{
+	int64_t beat_s = status_wall_s(s, s->meta.heartbeat_ns);
+
+	return s->loaded && s->daemon_lock_pid > 0 && s->meta.heartbeat_ns &&
+	       s->wall_ns / NS_PER_S - beat_s <= STATUS_LATE_S;
+}
 
 bool status_shows(const struct status *s, const struct status_account *a)
 {

@@ -147,13 +147,17 @@ void config_free(struct config *c);
  * Errors as config_read(), with nothing printed. */
 int config_print(const char *file, bool json, FILE *out, char *error, size_t error_size);
 
-/* Read a duration, a whole number with s, m or h, like "60m". Returns 0, or -1 with what would be
- * right in `want`: "want ... from 1s to 24h". */
+/* Read a duration: whole numbers with w, d, h, m or s, each unit once, the larger one first, like
+ * "60m" or "1h30m". Returns 0, or -1: it is none. */
+int config_seconds(const char *text, int64_t *seconds);
+
+/* The same within bounds. Returns 0, or -1 with what would be right in `want`: "want ... from 1s to
+ * 24h". */
 int config_duration(const char *text, int64_t min_s, int64_t max_s, int64_t *seconds, char *want,
 		    size_t want_size);
 
 /* Write a duration as config_duration() reads it, in the largest unit that keeps it exact, but an
- * hour as 60m. */
+ * hour as 60m and a day as 24h. */
 void config_duration_text(int64_t seconds, char *text, size_t text_size);
 
 #endif

@@ -157,32 +157,59 @@ const struct config_type config_type_customer = {
 	.words = customer_words,
 };
 
+static const struct {
+	char name;
+	int64_t s;
+} units[] = {{'w', 7 * 24 * 3600}, {'d', 24 * 3600}, {'h', 3600}, {'m', 60}, {'s', 1}};
+#define UNITS_END (sizeof(units) / sizeof(units[0]))
+
+int config_seconds(const char *text, int64_t *seconds)
+{
+	int64_t n, sum = 0;
+	size_t unit = 0;
+
+	/* Nothing is nothing in any unit. */
+	if (!strcmp(text, "0")) {
+		*seconds = 0;
+		return 0;
+	}
+	do {
+		if (config_digits(&text, &n))
+			return -1;
+		while (unit < UNITS_END && units[unit].name != *text)
+			unit++;
+		if (unit == UNITS_END || __builtin_mul_overflow(n, units[unit].s, &n) ||
+		    __builtin_add_overflow(sum, n, &sum))
+			return -1;
+		unit++;
+	} while (*++text);
+	*seconds = sum;
+	return 0;
+}
+
 int config_duration(const char *text, int64_t min_s, int64_t max_s, int64_t *seconds, char *want,
 		    size_t want_size)
 {
 	char from[32], to[32];
-	int64_t n, unit = 0;
+	int64_t n;
 
-	if (config_digits(&text, &n))
-		unit = 0;
-	else if (!*text && !n)
-		unit = 1; /* nothing is nothing in any unit */
-	else if (*text && !text[1])
-		unit = *text == 's' ? 1 : *text == 'm' ? 60 : *text == 'h' ? 3600 : 0;
-	if (unit && !__builtin_mul_overflow(n, unit, &n) && n >= min_s && n <= max_s) {
+	if (!config_seconds(text, &n) && n >= min_s && n <= max_s) {
 		*seconds = n;
 		return 0;
 	}
 	config_duration_text(min_s, from, sizeof(from));
 	config_duration_text(max_s, to, sizeof(to));
-	snprintf(want, want_size, "want a whole number with s, m or h, like 60m, from %s to %s",
-		 from, to);
+	snprintf(want, want_size,
+		 "want whole numbers with s, m, h, d or w, like 60m or 1h30m, from %s to %s", from,
+		 to);
 	return -1;
 }
 
 void config_duration_text(int64_t seconds, char *text, size_t text_size)
 {
-	if (seconds > 3600 && seconds % 3600 == 0)
+	if (seconds > 24 * 3600 && seconds % (24 * 3600) == 0)
+		snprintf(text, text_size, "%" PRId64 "d", seconds / (24 * 3600));
+	else if (seconds > 3600 && seconds % 3600 == 0)
 		snprintf(text, text_size, "%" PRId64 "h", seconds / 3600);
 	else if (seconds && seconds % 60 == 0)
 		snprintf(text, text_size, "%" PRId64 "m", seconds / 60);

@@ -24,6 +24,7 @@ enum report_kind {
 	REPORT_REFUSED = 2, /* smtplimit's own refusal at the server: never an outcome */
 	REPORT_ALIVE = 3, /* the source is read, up to now; nothing else is set but mta and time */
 	REPORT_LOST = 4,  /* the log is gone, or `count` times something of it was lost */
+	REPORT_BLIND = 5, /* the log is not understood any more, as the line that is `text` */
 };
 
 /* A message's age at its outcome, counted from when the server took it in: what is older is

@@ -17,7 +17,8 @@ struct feed {
 	uint64_t saved_ns;	    /* cover_ns as it was saved: nothing of before waits */
 	uint64_t begin_ns;	    /* reports of what happened before it may have been lost */
 	uint64_t heard_ns;	    /* since when every report was heard, in this process */
-	bool silenced; /* it was silent for too long: only a report makes it run again */
+	bool reader_gone; /* who takes its reports has ended, and nothing was heard since */
+	bool silenced;	  /* it was silent for too long: only a report makes it run again */
 	bool dirty;
 	struct recent waiting;	 /* outcomes on the wire, without a report so far */
 	struct recent unmatched; /* outcomes on the wire, without a mail that a report could name */

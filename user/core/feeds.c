@@ -164,7 +164,8 @@ static void feed_start(struct feed *f, uint64_t begin_ns, uint64_t now_ns)
 		f->heard_ns = now_ns;
 	}
 	f->known.running = true;
-	f->silenced = false;
+	f->known.stop = PIPELINE_FEED_UNTOLD;
+	f->silenced = f->reader_gone = false;
 	f->dirty = true;
 }
 
@@ -241,13 +242,15 @@ void feeds_begin(struct feeds *fs, uint32_t relay_uid, uint32_t mta, uint64_t no
 		return;
 	f->dirty |= f->known.mta != mta;
 	f->known.mta = mta;
+	f->reader_gone = false;
 	if (!f->known.running && !f->silenced)
 		feed_start(f, begin_of(f, now_ns), now_ns);
 }
 
-static void feed_stop(struct feed *f, uint64_t now_ns)
+static void feed_stop(struct feed *f, enum pipeline_feed_stop why, uint64_t now_ns)
 {
 	f->known.running = false;
+	f->known.stop = why;
 	f->known.changed_ns = now_ns;
 	f->silent_ns = 0;
 	f->dirty = true;
@@ -294,14 +297,26 @@ static void charge_all(struct feeds *fs, struct feed *f, uint64_t now_ns)
 		;
 }
 
-void feeds_end(struct feeds *fs, uint32_t relay_uid, uint64_t now_ns)
+void feeds_end(struct feeds *fs, uint32_t relay_uid, enum pipeline_feed_stop why, uint64_t now_ns)
 {
 	struct feed *f = feed_find(fs, relay_uid);
 
-	if (!f || !f->known.running)
+	if (!f)
 		return;
-	feed_stop(f, now_ns);
-	charge_all(fs, f, now_ns);
+	if (f->known.running) {
+		feed_stop(f, why, now_ns);
+		charge_all(fs, f, now_ns);
+	} else if (f->known.mta && f->known.stop != why) {
+		/* It was silent for this reason. */
+		f->known.stop = why;
+		f->dirty = true;
+	}
+}
+
+void feeds_reader_gone(struct feeds *fs, uint32_t mta)
+{
+	for (struct feed *f = fs->first; f; f = f->next)
+		f->reader_gone |= f->known.mta == mta;
 }
 
 /* ---- time ---- */
@@ -324,7 +339,7 @@ static void feed_tick(struct feeds *fs, struct feed *f, uint64_t now_ns)
 	while ((e = oldest_aged(&f->charged, keep_ns, now_ns)))
 		recent_remove(&f->charged, e);
 	if (f->known.running && f->silent_ns && f->silent_ns + PIPELINE_FEED_GRACE_NS <= now_ns) {
-		feed_stop(f, now_ns);
+		feed_stop(f, f->reader_gone ? PIPELINE_FEED_GONE : PIPELINE_FEED_SILENT, now_ns);
 		f->silenced = true;
 	}
 	if (!f->known.running)

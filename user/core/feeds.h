@@ -43,10 +43,12 @@ void feeds_free(struct feeds *fs);
 int feeds_take(struct feeds *fs, struct ledger_key *key, const struct outcome *o, bool named,
 	       uint64_t now_ns);
 
-/* As pipeline_report(), pipeline_feed_begin(), pipeline_feed_end(), pipeline_restore_feed(). */
+/* As pipeline_report(), pipeline_feed_begin(), pipeline_feed_end(), pipeline_feed_reader_gone(),
+ * pipeline_restore_feed(). */
 int feeds_report(struct feeds *fs, uint32_t mta, const struct outcome *report, uint64_t now_ns);
 void feeds_begin(struct feeds *fs, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
-void feeds_end(struct feeds *fs, uint32_t relay_uid, uint64_t now_ns);
+void feeds_end(struct feeds *fs, uint32_t relay_uid, enum pipeline_feed_stop why, uint64_t now_ns);
+void feeds_reader_gone(struct feeds *fs, uint32_t mta);
 int feeds_restore(struct feeds *fs, const struct pipeline_feed *feed, uint64_t now_ns);
 
 void feeds_tick(struct feeds *fs, uint64_t now_ns);

@@ -204,9 +204,15 @@ void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, u
 	feeds_begin(p->feeds, relay_uid, mta, time_seen(p, now_ns));
 }
 
-void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns)
+void pipeline_feed_reader_gone(struct pipeline *p, uint32_t mta)
 {
-	feeds_end(p->feeds, relay_uid, time_seen(p, now_ns));
+	feeds_reader_gone(p->feeds, mta);
+}
+
+void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, enum pipeline_feed_stop why,
+		       uint64_t now_ns)
+{
+	feeds_end(p->feeds, relay_uid, why, time_seen(p, now_ns));
 }
 
 /* ---- time and people ---- */

@@ -95,8 +95,22 @@ int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *repo
 /* The feed of this relay runs, from now on, and a log (mta: Postfix) from where it was left.
  * Changes nothing for one that runs, or that was silent for too long: only a report starts that. */
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
+/* Why a feed does not run. Their numbers are in the state database. */
+enum pipeline_feed_stop {
+	PIPELINE_FEED_UNTOLD = 0, /* it runs, or an earlier version did not note why not */
+	PIPELINE_FEED_SILENT,	  /* mail left and nothing was reported */
+	PIPELINE_FEED_UNREADABLE, /* there is no log that can be read */
+	PIPELINE_FEED_BLIND,	  /* the log is read and its lines are not understood */
+	PIPELINE_FEED_GONE,	  /* as SILENT, and the process that takes its reports had ended */
+	PIPELINE_FEED_STOPS,
+};
+
 /* Its source is known to be gone: the wire takes over at once. */
-void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns);
+void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, enum pipeline_feed_stop why,
+		       uint64_t now_ns);
+/* The process that takes the reports of these servers (enum feed_mta) has ended, and may be started
+ * again before anything is missed: if they fall silent, it is for this. */
+void pipeline_feed_reader_gone(struct pipeline *p, uint32_t mta);
 
 /* X(field, what it counts of one feed, over restarts) */
 #define PIPELINE_FEED_STATS(X)                                                                     \
@@ -124,6 +138,7 @@ struct pipeline_feed {
 	uint32_t relay_uid;
 	uint32_t mta; /* enum feed_mta */
 	bool running;
+	uint32_t stop;	     /* enum pipeline_feed_stop */
 	uint64_t told_ns;    /* of its last report; 0: never, or before this boot */
 	uint64_t changed_ns; /* when it began or stopped; 0 as well */
 	struct pipeline_feed_stats stats;

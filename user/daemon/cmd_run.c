@@ -95,7 +95,6 @@ static void block_signals(sigset_t *set)
 	sigaddset(set, SIGTERM);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGHUP);
-	sigaddset(set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -209,9 +208,10 @@ static int drop_privileges(void)
 static int start(struct daemon *d)
 {
 	int (*const steps[])(struct daemon *) = {
-		daemon_loop_start,     start_pipeline,	   start_kernel,	   daemon_tls_start,
-		start_destroyer,       daemon_state_open,  daemon_owners_start,	   daemon_restore,
-		daemon_services_start, daemon_apply_roles, daemon_apply_addresses,
+		daemon_loop_start,     daemon_orders_start, start_pipeline,
+		start_kernel,	       daemon_tls_start,    start_destroyer,
+		daemon_state_open,     daemon_owners_start, daemon_restore,
+		daemon_services_start, daemon_apply_roles,  daemon_apply_addresses,
 	};
 	int err = 0;
 
@@ -234,7 +234,6 @@ static int start(struct daemon *d)
 	daemon_snapshot(d, true);
 	bpf_ring_read(d->bpf);
 	daemon_snapshot_finish(d);
-	daemon_orders(d);
 	daemon_list_suspended(d);
 	return 0;
 }
@@ -245,6 +244,7 @@ static void finish(struct daemon *d)
 	daemon_notify_stop(d);
 	daemon_owners_stop(d);
 	daemon_services_stop(d);
+	daemon_hooks_stop(d);
 	daemon_tls_stop(d);
 	if (d->pipeline && d->state && d->bpf && d->meta.schema) {
 		daemon_losses_show(d);

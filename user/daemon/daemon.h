@@ -9,6 +9,9 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+#include "base/hooked_files.h"
 #include "kernel/bpf.h"
 #include "kernel/bpf_tls.h"
 #include "config/config.h"
@@ -25,6 +28,7 @@
 #include "tls/prober.h"
 #include "core/prune.h"
 #include "refuse/responder.h"
+#include "refuse/suspension.h"
 #include "state/state.h"
 #include "state/state_remotes.h"
 #include "who/carried.h"
@@ -37,6 +41,7 @@ struct daemon_loop {
 	struct daemon_source timer;
 	struct daemon_source ring;
 	struct daemon_source addresses;
+	struct daemon_source orders;
 	sigset_t signals;
 	bool stop;
 	uint64_t ticks;	       /* that were served */
@@ -57,6 +62,7 @@ struct daemon_save {
 	size_t bytes;	    /* of windows, in the last save */
 	uint64_t failed_ns; /* when a failed save was last logged */
 	bool failed;	    /* logged, and none was good since */
+	bool failed_before; /* none was good since the last that failed */
 };
 
 struct daemon_policy {
@@ -70,6 +76,7 @@ struct daemon_maillog {
 	bool restored;		    /* `at` is what was saved, or newer */
 	struct maillog_position at; /* read up to here */
 	bool unsaved;
+	bool blind; /* it is read and not understood */
 };
 
 struct daemon_notify {
@@ -79,6 +86,30 @@ struct daemon_notify {
 	pid_t mailer; /* smtpl-mailer */
 	int mailer_fd;
 	bool contacts_failed; /* the file of addresses could not be read, which is logged */
+};
+
+/* What stat(2) says of a file; all zero: it is not there. */
+struct hook_stamp {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+
+struct hook_seen {
+	struct hook_stamp stamp;
+	bool looked;	 /* when the stamp was this */
+	uint8_t lacking; /* so many looks in a row found that it lacks the hook */
+	bool said;	 /* of the first file of a hook: that the hook is missing */
+};
+
+struct daemon_hooks {
+	struct hook_stamp note; /* as read */
+	struct hooked_files files;
+	struct hook_seen seen[HOOKED_FILES_MAX]; /* by their places in files */
+	uint64_t asked_ns;			 /* 0: never */
+	bool asking;				 /* the file that asks may be there */
+	bool unasked;				 /* a hook is missing that was not asked for */
 };
 
 /* This host's, but for loopback, as of the last reading. */
@@ -119,6 +150,8 @@ struct daemon {
 	struct daemon_policy policy;
 	struct daemon_maillog maillog;
 	struct daemon_notify notify;
+	struct daemon_hooks hooks;
+	uint64_t bypass_said_ns; /* in the log; 0: never */
 	struct notice_facts *facts;
 	/* SMTP AUTH of the latest failed mail, and who pays for it; "": none */
 	struct account_id login_account;
@@ -134,8 +167,7 @@ struct daemon {
 	struct state_suspension *unsaved;
 	size_t unsaved_count;
 	size_t unsaved_room;
-	int64_t order_done; /* the newest order carried out: never twice */
-	bool list_stale;    /* the file `suspended` is to be written anew */
+	bool list_stale; /* the file `suspended` is to be written anew */
 	struct owners_watch owners;
 	struct daemon_services services;
 	/* logged, and nothing was read since; "": none */
@@ -182,10 +214,14 @@ int daemon_apply_addresses(struct daemon *d);
 /* Loopback, or an address of this host. */
 bool daemon_is_local(void *arg, const uint8_t addr[16]);
 
-/* daemon_judge.c - carrying out verdicts and orders, and their end. */
+/* daemon_orders.c - what `suspend` and `release` ask for, from now on. 0 or -errno, logged. */
+int daemon_orders_start(struct daemon *d);
+
+/* daemon_judge.c - carrying out suspensions, and their end. */
 void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v,
 		       uint64_t now_ns);
-void daemon_orders(struct daemon *d);
+/* 0 or -errno, logged */
+int daemon_suspend(struct daemon *d, const struct state_suspension *s);
 /* [refuse] relay has changed: for the suspensions in force as well. */
 void daemon_apply_relay(struct daemon *d);
 /* Note what ended by itself. */
@@ -193,7 +229,8 @@ void daemon_expire(struct daemon *d);
 /* Clear ended suspensions out of the kernel's maps that the database does not know. */
 void daemon_sweep(struct daemon *d);
 /* End a suspension before its time; the account's window begins empty. */
-void daemon_lift(struct daemon *d, const struct account_id *id, const char *why);
+struct suspension_result daemon_lift(struct daemon *d, const struct account_id *id,
+				     const char *why);
 /* Write the file `suspended` as the maps are now. */
 void daemon_list_suspended(struct daemon *d);
 
@@ -268,6 +305,10 @@ void daemon_notice_suspended(struct daemon *d, const struct state_suspension *s,
 /* by_itself: because its time was over. */
 void daemon_notice_ended(struct daemon *d, const struct account_id *id, bool by_itself,
 			 const char *why);
+
+/* daemon_hooks.c - are the hooks still in the mail servers' files? poll: about once a second. */
+void daemon_hooks_poll(struct daemon *d);
+void daemon_hooks_stop(struct daemon *d);
 
 /* daemon_tls.c - seeing inside TLS. start: with the privileges of root, before the mappings are
  * hidden; 0, also where it can't be done. attach: before the programs on sockets. */

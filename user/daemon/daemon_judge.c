@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * daemon_judge.c - carries out what was decided: verdicts of the pipeline, orders of the command
- * line, and the end of suspensions. suspension.h has the order of steps; here the database's part
- * of a beginning is left to the next save, and the file's to the next tick.
+ * daemon_judge.c - carries out what was decided, by the pipeline or by an order (daemon_orders.c),
+ * and the end of suspensions. suspension.h has the order of steps; here the database's part of a
+ * beginning is left to the next save, and the file's to the next tick.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -76,8 +76,7 @@ static void cut_sessions(struct daemon *d, const struct account_id *id, const ch
 			    name, strerror(-err));
 }
 
-/* 0 or -errno, logged */
-static int judge_suspend(struct daemon *d, const struct state_suspension *s)
+int daemon_suspend(struct daemon *d, const struct state_suspension *s)
 {
 	const struct suspension_place place = here(d, NULL);
 	const struct suspension_result r = suspension_begin(&place, s);
@@ -120,28 +119,12 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 	if (s.observed) {
 		daemon_save_suspension(d, &s); /* without memory the history lacks it */
 		suspension_log_begin(&s, daemon_login(d, &s.account));
-	} else if (judge_suspend(d, &s)) {
+	} else if (daemon_suspend(d, &s)) {
 		pipeline_release(d->pipeline, &s.account);
 		return;
 	}
 	daemon_notice_suspended(d, &s,
 				s.observed ? DAEMON_SUSPENDED_OBSERVED : DAEMON_SUSPENDED_BY_RULE);
-}
-
-static void order_suspend(struct daemon *d, const struct state_order *order)
-{
-	const struct verdict_rule *rule =
-		config_account_rule(&d->config, &order->account, time(NULL));
-	struct state_suspension s = suspension_by_hand(order, rule, clock_boot_ns());
-	struct account *account = accounts_find(pipeline_accounts(d->pipeline), &order->account);
-
-	if (account)
-		suspension_figures(&s, &account->window, rule, clock_boot_ns() / NS_PER_S,
-				   accounts_own_domain(account));
-	if (judge_suspend(d, &s))
-		return;
-	pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
-	daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_BY_HAND);
 }
 
 /* Out of the database, once the window that begins empty is in it: a crash in between must not
@@ -176,8 +159,9 @@ static int forget_now(void *arg, const struct account_id *id)
 
 /* The account may send again, also when the database cannot be written: daemon_expire() finds the
  * row each second, and deletes it once that works. */
-static void judge_release(struct daemon *d, const struct account_id *id, const char *why,
-			  int (*forget)(void *arg, const struct account_id *id))
+static struct suspension_result judge_release(struct daemon *d, const struct account_id *id,
+					      const char *why,
+					      int (*forget)(void *arg, const struct account_id *id))
 {
 	const struct suspension_place place = here(d, forget);
 	const struct suspension_result r = suspension_end(&place, id);
@@ -188,42 +172,17 @@ static void judge_release(struct daemon *d, const struct account_id *id, const c
 	say_domains(id, r.domains);
 	if (r.maps) {
 		log_error("%s cannot be released: %s", name, strerror(-r.maps));
-		return;
+		return r;
 	}
 	suspension_log_end(forget ? LOG_EVENT_RELEASED : LOG_EVENT_OVER, id,
 			   account ? accounts_own_domain(account) : "", why);
 	daemon_notice_ended(d, id, forget == NULL, why);
+	return r;
 }
 
-void daemon_lift(struct daemon *d, const struct account_id *id, const char *why)
+struct suspension_result daemon_lift(struct daemon *d, const struct account_id *id, const char *why)
 {
-	judge_release(d, id, why, forget_now);
-}
-
-static int order_carry_out(void *arg, const struct state_order *order)
-{
-	struct daemon *d = arg;
-
-	if (state_order_stale(order, time(NULL))) {
-		log_warning("an order from before the daemon's time is not carried out");
-	} else if (order->id > d->order_done) {
-		d->order_done = order->id;
-		if (order->suspend)
-			order_suspend(d, order);
-		else
-			daemon_lift(d, &order->account, "released by hand");
-		daemon_save(d);
-	}
-	state_delete_order(d->state, order->id);
-	return 0;
-}
-
-void daemon_orders(struct daemon *d)
-{
-	int err = state_each_order(d->state, order_carry_out, d);
-
-	if (err && err != -EBUSY)
-		log_error("cannot read the orders: %s", state_error(d->state));
+	return judge_release(d, id, why, forget_now);
 }
 
 #define ENDED_MAX 256 /* handled at once; the rest in a second */

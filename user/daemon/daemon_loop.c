@@ -97,8 +97,6 @@ static void on_signal(struct daemon *d, struct daemon_source *source)
 	while (read(source->fd, &info, sizeof(info)) == sizeof(info)) {
 		if (info.ssi_signo == SIGHUP)
 			reload(d);
-		else if (info.ssi_signo == SIGUSR1)
-			daemon_orders(d);
 		else
 			d->loop.stop = true;
 	}
@@ -111,9 +109,9 @@ static void on_second(struct daemon *d)
 	daemon_services_poll(d);
 	daemon_children_tend(d);
 	daemon_losses_show(d);
+	daemon_hooks_poll(d);
 	pipeline_tick(d->pipeline, clock_boot_ns());
 	daemon_expire(d);
-	daemon_orders(d);
 	if (daemon_snapshot(d, false)) {
 		daemon_sweep(d);
 		daemon_prune(d);

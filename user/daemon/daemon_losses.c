@@ -34,7 +34,7 @@ void daemon_losses_maillog_begins(struct daemon_losses *l)
 
 /* A counter that is new there has to be shown here, or left out for a reason. */
 _Static_assert(sizeof(struct policy_stats) == 5 * sizeof(uint64_t), "each counter is looked at");
-_Static_assert(sizeof(struct maillog_stats) == 6 * sizeof(uint64_t), "each counter is looked at");
+_Static_assert(sizeof(struct maillog_stats) == 7 * sizeof(uint64_t), "each counter is looked at");
 _Static_assert(sizeof(struct notify_stats) == 4 * sizeof(uint64_t), "each counter is looked at");
 _Static_assert(sizeof(struct pipeline_stats) == 20 * sizeof(uint64_t), "each counter is looked at");
 
@@ -63,6 +63,7 @@ void daemon_losses_maillog(struct daemon_losses *l, const struct maillog_stats *
 	const struct maillog_stats *before = &l->maillog;
 	struct smtpl_losses *t = &l->total;
 
+	t->maillog_unread += more(now->unread, before->unread);
 	t->maillog_unknown += more(now->unknown, before->unknown);
 	t->maillog_evicted += more(now->evicted, before->evicted);
 	t->maillog_nomem += more(now->nomem, before->nomem);

@@ -95,9 +95,15 @@ static void maillog_stop(struct daemon *d)
 	maillog_reader_stop(&d->maillog.reader);
 }
 
+static void maillog_gone(struct daemon *d)
+{
+	pipeline_feed_reader_gone(d->pipeline, FEED_POSTFIX);
+}
+
 const struct daemon_child_kind daemon_maillog_kind = {
 	.what = "the child that reads Postfix's log",
 	.start = maillog_start,
 	.serve = maillog_serve,
 	.stop = maillog_stop,
+	.gone = maillog_gone,
 };

@@ -13,6 +13,8 @@
 #include "config/config_account.h"
 #include "daemon.h"
 
+#define BYPASS_SAY_NS (60 * NS_PER_S)
+
 const struct verdict_rule *daemon_rule(void *arg, const struct account *a)
 {
 	const struct daemon *d = arg;
@@ -33,13 +35,22 @@ static void enhanced_text(const struct outcome_detail *detail, char text[NOTICE_
 			 detail->enhanced[1] % 1000u, detail->enhanced[2] % 1000u);
 }
 
-/* The same account is not said to get past its suspension for each of its mails. */
+/* The same account is not said to get past its suspension for each of its mails: its notice is held
+ * back by those who send it, and the log has a line a minute, of any account. */
 void daemon_on_bypass(void *arg, const struct outcome *o)
 {
 	struct notice n = {.kind = NOTICE_BYPASS};
+	uint64_t now_ns = clock_boot_ns();
 	struct daemon *d = arg;
 
 	account_name(&o->payer->id, n.account, sizeof(n.account));
+	if (!d->bypass_said_ns || now_ns - d->bypass_said_ns >= BYPASS_SAY_NS) {
+		log_error("%s is suspended, and a mail server (uid %u) has sent mail for it: the "
+			  "server's hook is missing, or the mail was in its queue before "
+			  "(`smtplimit check` has a line for each hook)",
+			  n.account, o->uid);
+		d->bypass_said_ns = now_ns;
+	}
 	snprintf(n.domain, sizeof(n.domain), "%s", o->domain);
 	snprintf(n.text, sizeof(n.text), "a mail server (uid %u) sends on for it", o->uid);
 	daemon_notice(d, &n);

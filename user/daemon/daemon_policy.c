@@ -72,9 +72,15 @@ static void policy_stop(struct daemon *d)
 	policy_server_stop(&d->policy.server);
 }
 
+static void policy_gone(struct daemon *d)
+{
+	pipeline_feed_reader_gone(d->pipeline, FEED_EXIM);
+}
+
 const struct daemon_child_kind daemon_policy_kind = {
 	.what = "the child that mail servers ask",
 	.start = policy_start,
 	.serve = policy_serve,
 	.stop = policy_stop,
+	.gone = policy_gone,
 };

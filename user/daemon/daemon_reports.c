@@ -10,6 +10,7 @@
 #include "daemon.h"
 #include "policy/exim_event.h"
 #include "base/log.h"
+#include "maillog/maillog_event.h"
 #include "core/sessions.h"
 
 /* Key form of an address' domain; "" without one. */
@@ -85,6 +86,18 @@ static struct account_id nobodys(struct daemon *d, const struct submission *o, u
 	return id;
 }
 
+/* Given to a server on loopback, for a domain that a user of this host owns: a mail store, no
+ * tunnel to another host. */
+static bool is_kept_here(struct daemon *d, const struct delivery_report *r)
+{
+	char domain[SMTPL_DOMAIN_SIZE];
+	uint32_t uid;
+
+	address_domain(r->rcpt, domain);
+	return r->mta == FEED_POSTFIX && maillog_is_loopback(r->dest) &&
+	       daemon_owner(d, domain, &uid);
+}
+
 static void take_outcome(struct daemon *d, const struct delivery_report *r)
 {
 	uint64_t sender = sessions_address_hash(r->submission.sender);
@@ -108,6 +121,8 @@ static void take_outcome(struct daemon *d, const struct delivery_report *r)
 		.detail = &detail,
 	};
 
+	if (is_kept_here(d, r))
+		return;
 	address_domain(r->submission.sender, domain);
 	kind = daemon_payer(d, &submission, &payer.id, &payer.why);
 	payer.pays = kind == PAYER_ACCOUNT;
@@ -125,7 +140,28 @@ static void take_loss(struct daemon *d, const struct delivery_report *r)
 		return;
 	}
 	log_warning("Postfix's log cannot be read: what the kernel sees is charged instead");
-	pipeline_feed_end(d->pipeline, r->relay_uid, clock_boot_ns());
+	pipeline_feed_end(d->pipeline, r->relay_uid, PIPELINE_FEED_UNREADABLE, clock_boot_ns());
+}
+
+static void take_blindness(struct daemon *d, const struct delivery_report *r)
+{
+	char line[4 * SMTPL_TEXT_SIZE];
+
+	log_escape(r->text, strlen(r->text), 1, line, sizeof(line));
+	log_warning(
+		"Postfix's log is read but not understood, as this line is not: what the kernel "
+		"sees is charged instead: %s",
+		line);
+	pipeline_feed_end(d->pipeline, r->relay_uid, PIPELINE_FEED_BLIND, clock_boot_ns());
+	d->maillog.blind = true;
+}
+
+static void take_sign_of_life(struct daemon *d, const struct delivery_report *r)
+{
+	if (d->maillog.blind)
+		log_notice("Postfix's log is understood again");
+	d->maillog.blind = false;
+	pipeline_feed_begin(d->pipeline, r->relay_uid, r->mta, clock_boot_ns());
 }
 
 void daemon_on_record(void *arg, const struct delivery_report *r)
@@ -143,10 +179,13 @@ void daemon_on_record(void *arg, const struct delivery_report *r)
 	case REPORT_ALIVE:
 		/* A log that is read on from where reading stopped leaves nothing out. */
 		if (r->mta == FEED_POSTFIX)
-			pipeline_feed_begin(d->pipeline, r->relay_uid, r->mta, clock_boot_ns());
+			take_sign_of_life(d, r);
 		break;
 	case REPORT_LOST:
 		take_loss(d, r);
+		break;
+	case REPORT_BLIND:
+		take_blindness(d, r);
 		break;
 	}
 }

@@ -159,11 +159,14 @@ static int save_all(struct daemon *d)
 	return err;
 }
 
-/* A full disk is not helped by a log that fills it, nor one that is full every other second. */
+/* A full disk is not helped by a log that fills it, nor one that is full every other second. A save
+ * that works a second later is no loss. */
 static void save_failed(struct daemon *d)
 {
 	uint64_t now = clock_boot_ns();
 
+	d->losses.total.saves_failed += d->save.failed_before;
+	d->save.failed_before = true;
 	d->save.tick = d->loop.ticks + SAVE_TICKS_FAILED;
 	if (d->save.failed_ns && now - d->save.failed_ns < SAVE_LOG_NS)
 		return;
@@ -189,7 +192,7 @@ int daemon_save(struct daemon *d)
 	d->alarms.count = 0;
 	if (d->save.failed)
 		log_notice("saving works again");
-	d->save.failed = false;
+	d->save.failed = d->save.failed_before = false;
 	ticks = d->save.bytes / SAVE_BYTES_PER_TICK;
 	d->save.tick = d->loop.ticks + SAVE_TICKS_MIN +
 		       (ticks < SAVE_TICKS_MORE ? ticks : SAVE_TICKS_MORE);

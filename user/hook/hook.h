@@ -69,9 +69,17 @@ struct hook_mta {
 	int (*check)(const struct hook_context *context, char *line, size_t line_size);
 	/* What people have to run afterwards: "systemctl reload exim4". */
 	const char *reload;
+	/* Do that, if the server runs. 0 or -errno with `error`. */
+	int (*apply)(const struct hook_context *context, char *error, size_t error_size);
 };
 
 extern const struct hook_mta hook_exim, hook_postfix, hook_opensmtpd, hook_sendmail;
+
+/* hook_reload.c */
+int hook_exim_apply(const struct hook_context *context, char *error, size_t error_size);
+int hook_postfix_apply(const struct hook_context *context, char *error, size_t error_size);
+int hook_opensmtpd_apply(const struct hook_context *context, char *error, size_t error_size);
+int hook_sendmail_apply(const struct hook_context *context, char *error, size_t error_size);
 
 /* Where the line at `at` ends, behind its newline. */
 size_t hook_line_end(const struct hook_text *text, size_t at);
@@ -107,6 +115,9 @@ int hook_read(const struct hook_context *context, const char *path, struct hook_
 void hook_text_free(struct hook_text *text);
 /* *to is overwritten, not freed. 0 or -ENOMEM. */
 int hook_text_copy(struct hook_text *to, const struct hook_text *from);
+/* The path of a file with the root in it and, where there is a root, without links; malloc'ed. NULL
+ * with errno. */
+char *hook_real_path(const struct hook_context *context, const char *path);
 /* Is there such a file or directory below root? */
 bool hook_exists(const struct hook_context *context, const char *path);
 /* Add an edit, but none if both texts are equal. Both are taken over, also on an error. 0, -ENOMEM
@@ -134,5 +145,7 @@ int hook_run_check(const struct hook_context *context, const char *const *argv, 
 
 /* All of them, NULL at the end. */
 extern const struct hook_mta *const hook_mtas[];
+/* By its name; NULL: there is none. */
+const struct hook_mta *hook_mta_find(const char *name);
 
 #endif

@@ -254,20 +254,6 @@ static int plan_parts(struct planner *p, struct hook_plan *plan)
 	return err;
 }
 
-static void warn_of_panels(const struct hook_context *context, const char *path)
-{
-	if (hook_exists(context, "/usr/local/cpanel"))
-		log_warning(
-			"cPanel makes %s anew at each update: install the hook again then, or put it "
-			"into the Advanced Editor of WHM's Exim Configuration Manager",
-			path);
-	if (hook_exists(context, "/usr/local/directadmin"))
-		log_warning(
-			"DirectAdmin makes %s anew at each rebuild of Exim: install the hook again "
-			"then",
-			path);
-}
-
 /* *includes: as in struct exim_conf. */
 static int plan_install(const struct hook_context *context, const struct exim_layout *layout,
 			struct hook_plan *plan, bool *includes, char *error, size_t error_size)
@@ -307,8 +293,6 @@ static int hook_exim_install(const struct hook_context *context, struct hook_pla
 	int err = find_layout(context, &layout, error, error_size);
 
 	err = err ? err : plan_install(context, &layout, plan, &includes, error, error_size);
-	if (!err && plan->count && layout.kind == EXIM_LAYOUT_FILE)
-		warn_of_panels(context, layout.path);
 	if (!err && includes)
 		log_warning(
 			"%s includes files, which are not looked at: set event_action by hand in "
@@ -470,4 +454,5 @@ const struct hook_mta hook_exim = {
 	.syntax = hook_exim_syntax,
 	.check = hook_exim_check,
 	.reload = "systemctl reload exim4 (Debian) or systemctl reload exim",
+	.apply = hook_exim_apply,
 };

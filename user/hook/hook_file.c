@@ -105,7 +105,12 @@ static char *real_of(const struct hook_context *context, const char *path)
 	return strndup(real, n);
 }
 
-/* The same of a file that does not exist yet. */
+char *hook_real_path(const struct hook_context *context, const char *path)
+{
+	return context->root[0] ? real_of(context, path) : strdup(path);
+}
+
+/* As real_of(), of a file that does not exist yet. */
 static char *real_of_new(const struct hook_context *context, const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -228,4 +228,5 @@ const struct hook_mta hook_opensmtpd = {
 	.syntax = syntax,
 	.check = check,
 	.reload = "systemctl restart opensmtpd",
+	.apply = hook_opensmtpd_apply,
 };

@@ -137,4 +137,5 @@ const struct hook_mta hook_postfix = {
 	.syntax = syntax,
 	.check = check,
 	.reload = "postfix reload",
+	.apply = hook_postfix_apply,
 };

@@ -238,4 +238,5 @@ const struct hook_mta hook_sendmail = {
 	.syntax = syntax,
 	.check = check,
 	.reload = "systemctl reload sendmail",
+	.apply = hook_sendmail_apply,
 };

@@ -5,10 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
-#include "who/account.h"
+#include "base/hash.h"
 #include "maillog.h"
 #include "maillog_event.h"
+#include "maillog_passes.h"
+#include "maillog_record.h"
+#include "maillog_sight.h"
 #include "maillog_table.h"
+#include "maillog_ways.h"
+
+/* Of the messages remembered: so many processes of smtpd(8), and recipients that are with a filter,
+ * which is 4,096 and 65,536 of MAILLOG_MESSAGES_MAX. */
+#define SESSIONS_PART 64
+#define PASSES_PART   4
 
 /* Lines that were under way when "removed" was written. */
 #define LATE_NS (60 * NS_PER_S)
@@ -17,6 +26,10 @@ struct maillog {
 	struct maillog_ops ops;
 	void *arg;
 	struct maillog_table *table;
+	struct maillog_table *sessions; /* of smtpd(8), by its process' id */
+	struct maillog_passes *passes;
+	struct maillog_ways ways;
+	struct maillog_sight sight;
 	struct maillog_stats stats;
 	bool gap;	      /* messages may be on their way whose beginning was not seen */
 	int64_t gap_until_ns; /* 0: from the first line on */
@@ -26,6 +39,7 @@ struct maillog {
 struct step {
 	struct maillog *p;
 	const struct maillog_event *e;
+	struct maillog_span pid;
 	int64_t wall_ns;
 	bool report;
 };
@@ -40,11 +54,12 @@ struct maillog *maillog_new(const struct maillog_ops *ops, void *arg, size_t mes
 	p->arg = arg;
 	p->gap = true;
 	p->table = maillog_table_new(messages_max, ops->seed);
-	if (!p->table) {
-		free(p);
-		return NULL;
-	}
-	return p;
+	p->sessions = maillog_table_new(messages_max / SESSIONS_PART + 16, ops->seed);
+	p->passes = maillog_passes_new(messages_max / PASSES_PART, ops->seed);
+	if (p->table && p->sessions && p->passes)
+		return p;
+	maillog_free(p);
+	return NULL;
 }
 
 void maillog_free(struct maillog *p)
@@ -52,6 +67,8 @@ void maillog_free(struct maillog *p)
 	if (!p)
 		return;
 	maillog_table_free(p->table);
+	maillog_table_free(p->sessions);
+	maillog_passes_free(p->passes);
 	free(p);
 }
 
@@ -70,58 +87,34 @@ struct maillog_stats maillog_stats(const struct maillog *p)
 	return stats;
 }
 
-static void copy(char *to, size_t size, struct maillog_span from)
-{
-	size_t length = strnlen(from.at ? from.at : "", from.size);
-
-	if (length >= size)
-		length = size - 1;
-	if (length > 0)
-		memcpy(to, from.at, length);
-	memset(to + length, 0, size - length);
-}
-
-/* Replace *to by a copy, bounded. An empty one is kept as such: the null sender. */
-static void keep(struct maillog *p, char **to, struct maillog_span from, size_t size)
-{
-	char *made = strndup(from.at ? from.at : "", from.size < size ? from.size : size - 1);
-
-	if (!made) {
-		p->stats.nomem++;
-		return;
-	}
-	free(*to);
-	*to = made;
-}
-
-static void keep_string(struct maillog *p, char **to, const char *from, size_t size)
-{
-	if (from)
-		keep(p, to, (struct maillog_span){from, strlen(from)}, size);
-}
-
 static struct maillog_message *known(const struct step *s, struct maillog_span id)
 {
-	return maillog_table_find(s->p->table, s->e->instance, id);
+	return maillog_table_about(s->p->table, s->e->name, id);
 }
 
-/* Who submitted `from` has submitted `m`. */
-static void inherit(struct maillog *p, struct maillog_message *m,
+static struct maillog_message *begin(const struct step *s)
+{
+	struct maillog_message *m = maillog_table_begin(s->p->table, s->e->name, s->e->id);
+
+	if (m)
+		m->begun_ns = s->wall_ns;
+	return m;
+}
+
+static void inherit(const struct step *s, struct maillog_message *m,
 		    const struct maillog_message *from)
 {
-	m->known = from->known;
-	m->uid = from->uid;
-	m->caller = from->caller;
-	m->client_port = from->client_port;
-	memcpy(m->client, from->client, sizeof(m->client));
-	m->begun = from->begun;
-	keep_string(p, &m->auth, from->auth, SMTPL_ADDR_SIZE);
-	keep_string(p, &m->forwarder, from->forwarder, SMTPL_DOMAIN_SIZE);
+	s->p->stats.nomem += !maillog_message_inherit(m, from);
+}
+
+static void keep(const struct step *s, char **to, struct maillog_span from, size_t size)
+{
+	s->p->stats.nomem += !maillog_message_keep(to, from, size);
 }
 
 static void submitted(const struct step *s)
 {
-	struct maillog_message *m = maillog_table_begin(s->p->table, s->e->instance, s->e->id);
+	struct maillog_message *m = begin(s);
 	struct maillog_message *before = NULL;
 
 	if (!m)
@@ -132,21 +125,18 @@ static void submitted(const struct step *s)
 	if (s->e->other.size > 0)
 		before = known(s, s->e->other);
 	if (before && before != m) {
-		inherit(s->p, m, before);
+		inherit(s, m, before);
 		maillog_table_remove(s->p->table, before, s->wall_ns);
 	}
 }
 
-static void client(const struct step *s)
+static void came_from_client(const struct step *s, struct maillog_message *m)
 {
 	static const uint8_t none[16];
-	struct maillog_message *m = maillog_table_begin(s->p->table, s->e->instance, s->e->id);
 
-	if (!m)
-		return;
 	m->begun = true;
 	if (s->e->auth.size > 0)
-		keep(s->p, &m->auth, s->e->auth, SMTPL_ADDR_SIZE);
+		keep(s, &m->auth, s->e->auth, SMTPL_ADDR_SIZE);
 	if (memcmp(s->e->client, none, sizeof(none)) == 0)
 		return;
 	m->known = SUBMISSION_HAS_CLIENT;
@@ -158,18 +148,38 @@ static void client(const struct step *s)
 		m->known |= SUBMISSION_HAS_CALLER;
 }
 
+static void client(const struct step *s)
+{
+	struct maillog_message *m = begin(s);
+
+	if (m)
+		came_from_client(s, m);
+}
+
+/* A process of smtpd(8) has one client at a time. */
+static void session(const struct step *s)
+{
+	struct maillog_message *m = maillog_table_begin(s->p->sessions, s->e->name, s->pid);
+
+	if (m)
+		came_from_client(s, m);
+}
+
 /* Every message passes cleanup(8). One that nobody handed in was made by Postfix. */
 static void made(const struct step *s)
 {
 	struct maillog_message *m = known(s, s->e->id);
+	struct maillog_span message_id = s->e->message_id;
 
-	if (m && !m->removed)
-		return;
-	m = maillog_table_begin(s->p->table, s->e->instance, s->e->id);
-	if (!m || s->p->gap)
-		return;
-	m->begun = true;
-	m->known = SUBMISSION_INTERNAL;
+	if (!m || m->removed) {
+		m = begin(s);
+		if (!m)
+			return;
+		m->begun = !s->p->gap;
+		m->known = s->p->gap ? 0 : SUBMISSION_INTERNAL;
+	}
+	if (message_id.at)
+		m->message_id = hash_bytes(s->p->ops.seed, message_id.at, message_id.size);
 }
 
 static void sender(const struct step *s)
@@ -177,41 +187,26 @@ static void sender(const struct step *s)
 	struct maillog_message *m = known(s, s->e->id);
 
 	if (!m || m->removed)
-		m = maillog_table_begin(s->p->table, s->e->instance, s->e->id);
+		m = begin(s);
 	if (!m)
 		return;
 	maillog_table_touch(s->p->table, m);
-	keep(s->p, &m->sender, s->e->sender, SMTPL_ADDR_SIZE);
+	keep(s, &m->sender, s->e->sender, SMTPL_ADDR_SIZE);
+	s->p->stats.nomem += !maillog_passes_queued(s->p->passes, m, s->wall_ns);
 }
 
-/* A bounce is in the queue before the line about it is written. */
+/* A bounce is in the queue before the line about it is written; but since Postfix 3.11 that may
+ * come before the first line of the bounce itself. */
 static void notice(const struct step *s)
 {
 	struct maillog_message *m = known(s, s->e->other);
 
+	if (!m)
+		m = maillog_table_begin(s->p->table, s->e->name, s->e->other);
 	if (!m || (m->known & (SUBMISSION_HAS_UID | SUBMISSION_HAS_CLIENT)))
 		return;
 	m->begun = true;
 	m->known |= SUBMISSION_INTERNAL;
-}
-
-static struct maillog_span domain_of(struct maillog_span address)
-{
-	const char *at = memrchr(address.at, '@', address.size);
-
-	if (!at)
-		return (struct maillog_span){address.at, 0};
-	return (struct maillog_span){at + 1, address.at + address.size - at - 1};
-}
-
-/* Key form, or "". */
-static void domain_key(struct maillog_span domain, char key[SMTPL_DOMAIN_SIZE])
-{
-	char text[SMTPL_ADDR_SIZE];
-
-	copy(text, sizeof(text), domain);
-	if (account_domain_key(text, key))
-		key[0] = '\0';
 }
 
 /* local(8) has made a copy for another address: the submitter's, and passed on. */
@@ -223,115 +218,77 @@ static void forwarded(const struct step *s, const struct maillog_message *from)
 	if (!m || (m->known & (SUBMISSION_HAS_UID | SUBMISSION_HAS_CLIENT)))
 		return;
 	if (from && from != m)
-		inherit(s->p, m, from);
+		inherit(s, m, from);
 	m->begun = true;
 	m->known |= SUBMISSION_INTERNAL | SUBMISSION_REDIRECTED;
-	domain_key(domain_of(s->e->rcpt), forwarder);
-	keep_string(s->p, &m->forwarder, forwarder, sizeof(forwarder));
+	maillog_record_domain(s->e->rcpt, forwarder);
+	keep(s, &m->forwarder, (struct maillog_span){forwarder, strlen(forwarder)},
+	     sizeof(forwarder));
 }
 
-/* The message that came back from a filter on loopback, maybe to another instance. */
-static void filtered(const struct step *s, const struct maillog_message *from)
+/* `other` of any instance. */
+static struct maillog_message *other(const struct step *s)
 {
 	struct maillog_table *t = s->p->table;
 	struct maillog_message *m = known(s, s->e->other);
 	const char *name;
 	size_t i;
 
-	for (i = 0; !m && (name = maillog_table_instance(t, i)); i++)
+	for (i = 0; !m && (name = maillog_table_name(t, i)); i++)
 		m = maillog_table_find(t, (struct maillog_span){name, strlen(name)}, s->e->other);
+	return m;
+}
+
+/* The message that came back from a filter on loopback, maybe to another instance. */
+static void filtered(const struct step *s, const struct maillog_message *from)
+{
+	struct maillog_message *m = other(s);
+
 	if (!m || !from || m == from)
 		return;
 	if (!(m->known & SUBMISSION_HAS_CLIENT) || m->auth || !maillog_is_loopback(m->client))
 		return;
-	inherit(s->p, m, from);
-}
-
-static void fill_submission(struct submission *o, const struct maillog_message *m)
-{
-	if (!m || !m->sender)
-		o->known |= SUBMISSION_NO_SENDER;
-	if (!m)
-		return;
-	o->known |= m->known;
-	o->uid = m->uid;
-	o->caller = m->caller;
-	o->client_port = m->client_port;
-	memcpy(o->client, m->client, sizeof(o->client));
-	if (m->auth)
-		memcpy(o->auth, m->auth, strlen(m->auth));
-	if (m->sender)
-		memcpy(o->sender, m->sender, strlen(m->sender));
-	if (m->forwarder)
-		memcpy(o->forwarder, m->forwarder, strlen(m->forwarder));
-}
-
-/* Only the domain was added to what somebody wrote: "bob", now bob@example.com. */
-static bool is_completed(struct maillog_span orig, struct maillog_span rcpt)
-{
-	return orig.size < rcpt.size && rcpt.at[orig.size] == '@' &&
-	       strncasecmp(orig.at, rcpt.at, orig.size) == 0;
-}
-
-static void fill_redirect(struct submission *o, const struct maillog_event *e)
-{
-	char forwarder[SMTPL_DOMAIN_SIZE];
-
-	if (!e->orig.at || is_completed(e->orig, e->rcpt))
-		return;
-	o->known |= SUBMISSION_REDIRECTED;
-	domain_key(domain_of(e->orig), forwarder);
-	if (forwarder[0])
-		memcpy(o->forwarder, forwarder, sizeof(forwarder));
-}
-
-/* Of a reply without an enhanced code, Postfix logs one that it has made of the code: x.0.0. */
-static void fill_reply(struct delivery_report *r, const struct maillog_event *e)
-{
-	if (e->replied && delivery_report_reply(r, e->text.at, e->text.size))
-		return;
-	memcpy(r->enhanced, e->enhanced, sizeof(r->enhanced));
-	delivery_report_text(r, e->text.at, e->text.size);
+	inherit(s, m, from);
 }
 
 static void report(const struct step *s, const struct maillog_message *m, enum maillog_fate fate)
 {
-	static const uint8_t outcomes[] = {
-		[MAILLOG_DELIVERED] = SMTP_DELIVERED,
-		[MAILLOG_DEFERRED] = SMTP_DEFERRED,
-		[MAILLOG_FAILED] = SMTP_FAILED,
-	};
-	const struct maillog_event *e = s->e;
 	struct delivery_report r = {0};
 
-	if (!s->report)
+	if (!s->report || s->p->sight.blind)
 		return;
-	r.kind = fate == MAILLOG_REFUSED ? REPORT_REFUSED : REPORT_OUTCOME;
-	r.mta = FEED_POSTFIX;
+	maillog_record_fill(&r, m, s->e, fate);
 	r.relay_uid = s->p->ops.relay_uid;
-	r.count = 1;
 	r.wall_ns = s->wall_ns;
-	r.age_s = e->age_s < 0 ? REPORT_AGE_UNKNOWN : delivery_report_age(e->age_s);
-	fill_submission(&r.submission, m);
-	fill_redirect(&r.submission, e);
-	copy(r.rcpt, sizeof(r.rcpt), e->rcpt);
-	copy(r.id, sizeof(r.id), e->id);
-	r.outcome = outcomes[fate];
-	r.port = (uint16_t)e->host_port;
-	memcpy(r.dest, e->dest, sizeof(r.dest));
-	delivery_report_host(&r, e->host.at, e->host.size);
-	fill_reply(&r, e);
 	s->p->stats.reports++;
 	s->p->stats.unknown += !m || !m->begun;
 	s->p->ops.record(s->p->arg, &r);
+}
+
+/* What leads from a message to the one that it has become. */
+static void follow(const struct step *s, struct maillog_message *m)
+{
+	struct maillog_passes *passes = s->p->passes;
+	bool whole = true;
+
+	if (m->known & SUBMISSION_HAS_UID) {
+		whole = maillog_passes_join(passes, m, s->e->rcpt);
+		if (s->e->orig.at)
+			whole &= maillog_passes_join(passes, m, s->e->orig);
+	}
+	if (s->e->piped)
+		whole &= maillog_passes_note(passes, m, s->e->rcpt, s->wall_ns);
+	s->p->stats.nomem += !whole;
 }
 
 static void recipient(const struct step *s)
 {
 	struct maillog_message *m = known(s, s->e->id);
 
-	if (m)
+	if (m) {
 		maillog_table_touch(s->p->table, m);
+		follow(s, m);
+	}
 	if (s->e->forwarded)
 		forwarded(s, m);
 	else if (s->e->filtered)
@@ -349,6 +306,12 @@ static void rejected(const struct step *s)
 		report(s, m, MAILLOG_REFUSED);
 }
 
+static void removed(const struct step *s, struct maillog_message *m)
+{
+	maillog_passes_removed(s->p->passes, m);
+	maillog_table_remove(s->p->table, m, s->wall_ns);
+}
+
 static void take(const struct step *s)
 {
 	struct maillog_message *m;
@@ -356,6 +319,10 @@ static void take(const struct step *s)
 	switch (s->e->kind) {
 	case MAILLOG_NOTHING:
 		return;
+	case MAILLOG_SESSION:
+		return session(s);
+	case MAILLOG_PROXIED:
+		return filtered(s, maillog_table_find(s->p->sessions, s->e->name, s->pid));
 	case MAILLOG_BEGUN:
 		return maillog_begin(s->p, true);
 	case MAILLOG_SUBMITTED:
@@ -375,9 +342,15 @@ static void take(const struct step *s)
 	case MAILLOG_REMOVED:
 		m = known(s, s->e->id);
 		if (m && !m->removed)
-			maillog_table_remove(s->p->table, m, s->wall_ns);
+			removed(s, m);
 		return;
 	}
+}
+
+static void note_sight(struct maillog *p, const struct maillog_event *e, struct maillog_span text)
+{
+	p->stats.unread += e->unread;
+	maillog_sight_note(&p->sight, e->unread, text);
 }
 
 static void pass_gap(struct maillog *p, int64_t wall_ns)
@@ -388,16 +361,44 @@ static void pass_gap(struct maillog *p, int64_t wall_ns)
 		p->gap = false;
 }
 
-void maillog_take(struct maillog *p, int64_t wall_ns, struct maillog_span ident,
-		  struct maillog_span text, bool report)
+/* True: what is known of the servers on loopback has changed. */
+static bool learn_way(const struct step *s)
+{
+	bool left = maillog_ways_leaves(&s->p->ways, s->e->dest, s->e->host_port);
+	bool returns = s->e->filtered && other(s);
+
+	if (!s->e->looped)
+		return false;
+	maillog_ways_note(&s->p->ways, s->e->dest, s->e->host_port, returns);
+	return left != maillog_ways_leaves(&s->p->ways, s->e->dest, s->e->host_port);
+}
+
+void maillog_take(struct maillog *p, const struct maillog_line *line, bool report)
 {
 	struct maillog_event e;
-	const struct step s = {.p = p, .e = &e, .wall_ns = wall_ns, .report = report};
+	const struct step s = {
+		.p = p,
+		.e = &e,
+		.pid = line->pid,
+		.wall_ns = line->wall_ns,
+		.report = report,
+	};
 
-	maillog_event(ident, text, &e);
+	maillog_event(line, &p->ways, &e);
+	if (learn_way(&s))
+		maillog_event(line, &p->ways, &e);
 	if (p->gap)
-		pass_gap(p, wall_ns);
-	maillog_table_forget(p->table, wall_ns - LATE_NS);
+		pass_gap(p, line->wall_ns);
+	maillog_table_forget(p->table, line->wall_ns - LATE_NS);
 	p->stats.taken += e.kind != MAILLOG_NOTHING;
+	if (e.manager)
+		maillog_table_instance(p->table, e.name);
+	if (e.kind == MAILLOG_RECIPIENT && e.away)
+		note_sight(p, &e, line->text);
 	take(&s);
+}
+
+const char *maillog_blind(const struct maillog *p)
+{
+	return p->sight.blind ? p->sight.example : NULL;
 }

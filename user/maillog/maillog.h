@@ -8,7 +8,7 @@
  * unroutable, connection refused, suspended destination). It does not report local deliveries of
  * all kinds, content filters on loopback, address probes, and the expiry of a message, whose last
  * deferral stands. A message behind a content filter, or requeued, has the submission of the one
- * before.
+ * before. What another host answered through a tunnel that begins on loopback is reported.
  */
 #ifndef SMTPL_MAILLOG_H
 #define SMTPL_MAILLOG_H
@@ -42,8 +42,11 @@ void maillog_free(struct maillog *p);
  * One line. report: false for what was reported before, or is history: the line then only fills the
  * table, so that the message is known from then on.
  */
-void maillog_take(struct maillog *p, int64_t wall_ns, struct maillog_span ident,
-		  struct maillog_span text, bool report);
+void maillog_take(struct maillog *p, const struct maillog_line *line, bool report);
+
+/* A line that is not understood, one of so many of late that nothing is reported (maillog_sight.h).
+ * NULL: lines are understood. */
+const char *maillog_blind(const struct maillog *p);
 
 /*
  * The messages that come now follow a gap, or are the first: what was begun before was not seen.
@@ -57,6 +60,7 @@ void maillog_begin(struct maillog *p, bool whole);
 #define MAILLOG_STATS(X)                                                                           \
 	X(taken, "messages of Postfix's")                                                          \
 	X(reports, "delivery reports")                                                             \
+	X(unread, "lines about mail to other hosts that were not understood")                      \
 	X(unknown, "records of messages whose beginning was not seen")                             \
 	X(evicted, "messages forgotten while in the queue, for want of room")                      \
 	X(nomem, "times that memory was missing")                                                  \

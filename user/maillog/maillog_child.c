@@ -121,7 +121,7 @@ static void put_source(struct maillog_child *c, enum report_kind kind, uint32_t 
 static void report_losses(struct maillog_child *c)
 {
 	const struct maillog_stats stats = maillog_stats(c->log);
-	uint64_t losses = stats.unknown + stats.evicted + stats.nomem;
+	uint64_t losses = stats.unread + stats.unknown + stats.evicted + stats.nomem;
 	int64_t now_ms;
 
 	if (losses == c->losses)
@@ -143,7 +143,8 @@ void maillog_child_alive(struct maillog_child *c)
 		return;
 	c->alive_ms = now_ms;
 	c->lost = false;
-	put_source(c, REPORT_ALIVE, 0);
+	if (!c->blind)
+		put_source(c, REPORT_ALIVE, 0);
 }
 
 void maillog_child_lost(struct maillog_child *c, uint32_t count)
@@ -270,12 +271,27 @@ static void record(void *arg, const struct delivery_report *r)
 	put_report(arg, r);
 }
 
-void maillog_child_take(struct maillog_child *c, int64_t at_ns, struct maillog_span ident,
-			struct maillog_span text)
+/* Once, until lines are understood again: then the log is alive again. */
+static void report_blindness(struct maillog_child *c)
+{
+	const char *example = maillog_blind(c->log);
+	struct delivery_report record = {.kind = REPORT_BLIND, .mta = FEED_POSTFIX};
+
+	if (example && !c->blind) {
+		record.relay_uid = c->start->relay_uid;
+		record.wall_ns = clock_wall_ns();
+		delivery_report_text(&record, example, strlen(example));
+		put_report(c, &record);
+	}
+	c->blind = example != NULL;
+}
+
+void maillog_child_take(struct maillog_child *c, const struct maillog_line *line)
 {
 	if (c->reported_until_ns == INT64_MIN)
-		c->position.wall_ns = at_ns;
-	maillog_take(c->log, at_ns, ident, text, c->reporting && c->reported_until_ns == INT64_MIN);
+		c->position.wall_ns = line->wall_ns;
+	maillog_take(c->log, line, c->reporting && c->reported_until_ns == INT64_MIN);
+	report_blindness(c);
 	report_losses(c);
 }
 

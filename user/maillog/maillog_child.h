@@ -72,6 +72,7 @@ struct maillog_child {
 	uint32_t asked; /* id of the latest question */
 	int64_t alive_ms;
 	bool lost;
+	bool blind;	 /* told the parent */
 	uint64_t losses; /* as of the last MAILLOG_PUT_STATS */
 	int64_t counted_ms;
 };
@@ -84,8 +85,7 @@ void maillog_file_run(struct maillog_child *c);
 void maillog_journal_run(struct maillog_child *c);
 
 /* One message; c->position is already behind it. */
-void maillog_child_take(struct maillog_child *c, int64_t wall_ns, struct maillog_span ident,
-			struct maillog_span text);
+void maillog_child_take(struct maillog_child *c, const struct maillog_line *line);
 void maillog_child_put_position(struct maillog_child *c);
 /* The end is reached: report that once a second. */
 void maillog_child_alive(struct maillog_child *c);

@@ -12,6 +12,9 @@
 #include "core/delivery_report.h"
 #include "maillog_event.h"
 
+/* A line that is shorter is whole: no syslog(3) or syslogd(8) cuts it so early. */
+#define UNCUT_SIZE 900
+
 /* One way to read the line: Postfix's own words begin at ", relay=". */
 struct reading {
 	const char *begin; /* at the '>' before */
@@ -88,6 +91,21 @@ static bool take_relay(struct maillog_span *s, struct reading *r)
 	return r->none || r->peer || word.size > 0;
 }
 
+/* ", NAME=VALUE" up to ", dsn=": Postfix 3.11 has ", tls=dane/requiretls" there, which is the policy
+ * and not what was spoken, and later versions may have more. */
+static void skip_unknown(struct maillog_span *s)
+{
+	struct maillog_span at = *s;
+	struct maillog_span word;
+
+	while (maillog_skip(&at, ", ") && !maillog_skip(&at, "dsn=")) {
+		word = take_word(&at);
+		if (!memchr(word.at, '=', word.size))
+			return;
+		*s = at;
+	}
+}
+
 /* s: behind ", relay=" */
 static bool take_reading(struct maillog_span s, struct reading *r)
 {
@@ -100,9 +118,7 @@ static bool take_reading(struct maillog_span s, struct reading *r)
 	if (!maillog_skip(&s, ", delay=") || !take_delay(&s, &r->age_s) ||
 	    !maillog_skip(&s, ", delays=") || !skip_times(&s))
 		return false;
-	/* Postfix 3.11: the policy, not what was spoken. */
-	if (maillog_skip(&s, ", tls="))
-		take_word(&s);
+	skip_unknown(&s);
 	if (!maillog_skip(&s, ", dsn=") || !take_enhanced(&s, r->enhanced) ||
 	    !maillog_skip(&s, ", status="))
 		return false;
@@ -179,26 +195,58 @@ static enum maillog_fate without_relay(const struct reading *r, enum maillog_fat
 	return fate;
 }
 
-static enum maillog_fate fate_of(struct maillog_span program, const struct reading *r)
+/* Of a line about a delivery to another host, or one that was to be. */
+static bool is_away(struct maillog_span program)
 {
-	enum maillog_fate fate = MAILLOG_NO_OUTCOME;
+	return maillog_is(program, "smtp") || maillog_is(program, "error");
+}
 
-	if (maillog_is(r->status, "sent"))
-		fate = MAILLOG_DELIVERED;
-	else if (maillog_is(r->status, "deferred") || maillog_is(r->status, "SOFTBOUNCE"))
-		fate = MAILLOG_DEFERRED;
-	else if (maillog_is(r->status, "bounced"))
-		fate = MAILLOG_FAILED;
+/* False: not one of Postfix's words. */
+static bool take_status(struct maillog_span status, enum maillog_fate *fate)
+{
+	*fate = MAILLOG_NO_OUTCOME; /* of a probe */
+	if (maillog_is(status, "sent"))
+		*fate = MAILLOG_DELIVERED;
+	else if (maillog_is(status, "deferred") || maillog_is(status, "SOFTBOUNCE"))
+		*fate = MAILLOG_DEFERRED;
+	else if (maillog_is(status, "bounced"))
+		*fate = MAILLOG_FAILED;
+	else
+		return maillog_is(status, "deliverable") || maillog_is(status, "undeliverable");
+	return true;
+}
+
+/* Of a server on loopback that is the way to another host: what that host said. If none answered,
+ * it is the tunnel that fails. */
+static bool is_answer(const struct reading *r)
+{
+	struct maillog_span text = r->text;
+	struct maillog_peer peer;
+
+	return maillog_is(r->status, "sent") ||
+	       (take_named_peer(&text, &peer) && maillog_skip(&text, " said: "));
+}
+
+static enum maillog_fate fate_of(const struct maillog_agent *agent, const struct reading *r)
+{
+	struct maillog_span program = agent->program;
+	enum maillog_fate fate;
+
+	take_status(r->status, &fate);
 	if (fate == MAILLOG_NO_OUTCOME)
 		return fate;
 	if (maillog_is(program, "cleanup"))
 		return maillog_is_refusal(r->text) ? MAILLOG_REFUSED : MAILLOG_NO_OUTCOME;
-	if (!maillog_is(program, "smtp") && !maillog_is(program, "error") &&
-	    !maillog_is(program, "qmgr"))
+	if (!is_away(program) && !maillog_is(program, "qmgr"))
 		return MAILLOG_NO_OUTCOME;
 	if (r->none)
 		return without_relay(r, fate);
-	return r->peer && !is_at_home(r->relay.addr) ? fate : MAILLOG_NO_OUTCOME;
+	if (!r->peer)
+		return MAILLOG_NO_OUTCOME;
+	if (is_at_home(r->relay.addr) &&
+	    !(maillog_ways_leaves(agent->ways, r->relay.addr, r->relay.port) && is_answer(r)))
+		return MAILLOG_NO_OUTCOME;
+	return fate;
 }
 
 /* "550 no (in reply to RCPT TO command)": the end is Postfix's. */
@@ -299,14 +347,21 @@ static void take_successor(struct maillog_span program, const struct reading *r,
 
 	if (!maillog_is(r->status, "sent"))
 		return;
+	e->piped = maillog_is(program, "pipe");
 	if (maillog_is(program, "local") && maillog_skip(&text, "forwarded as ")) {
 		e->forwarded = maillog_take_id(&text, &e->other) && text.size == 0;
 		return;
 	}
 	at = maillog_last(text, queued);
-	if (!r->peer || !maillog_is_loopback(r->relay.addr) || !at)
+	if (!r->peer || !maillog_is_loopback(r->relay.addr))
 		return;
+	if (maillog_is(program, "smtp")) {
+		e->looped = true;
+		take_host(&r->relay, e);
+	}
 	if (!maillog_is(program, "smtp") && !maillog_is(program, "lmtp"))
+		return;
+	if (!at)
 		return;
 	text.size -= at + sizeof(queued) - 1 - text.at;
 	text.at = at + sizeof(queued) - 1;
@@ -328,26 +383,30 @@ static const char *behind_quotes(struct maillog_span s)
 
 /* The end of the line is missing. An address that nobody would take for its length may have pushed
  * it out: a delivery to another host of which the line does not show the outcome counts as bad. */
-static void not_good(struct maillog_span program, struct maillog_event *e)
+static void not_good(struct maillog_event *e)
 {
-	if (maillog_is(program, "smtp") || maillog_is(program, "error"))
+	if (e->away)
 		e->fate = MAILLOG_DEFERRED;
 }
 
-void maillog_delivery(struct maillog_span program, struct maillog_span s, bool cut,
+void maillog_delivery(const struct maillog_agent *agent, struct maillog_span s,
 		      struct maillog_event *e)
 {
 	struct reading r, worst;
 	const char *at, *quoted;
 	enum maillog_fate fate;
+	size_t size = s.size;
 	int readings = 0;
 
 	if (!maillog_skip(&s, "to=<"))
 		return;
+	e->away = is_away(agent->program);
 	quoted = behind_quotes(s);
 	at = s.at;
+	e->unread = size < UNCUT_SIZE || !agent->cut;
 	while (next_reading(s, &at, &r)) {
-		fate = fate_of(program, &r);
+		e->unread &= !take_status(r.status, &fate);
+		fate = fate_of(agent, &r);
 		if (readings++ == 0 || fate > e->fate ||
 		    (fate == e->fate && worst.begin < quoted && r.begin > quoted)) {
 			e->fate = fate;
@@ -359,11 +418,11 @@ void maillog_delivery(struct maillog_span program, struct maillog_span s, bool c
 		e->rcpt = s;
 	} else {
 		take_recipient((struct maillog_span){s.at, worst.begin - s.at}, &worst, e);
-		if (readings == 1 && !cut)
+		if (readings == 1 && !agent->cut)
 			take_details(&worst, e);
 		if (readings == 1)
-			take_successor(program, &worst, e);
+			take_successor(agent->program, &worst, e);
 	}
-	if (cut && (readings == 0 || e->fate == MAILLOG_DELIVERED))
-		not_good(program, e);
+	if (agent->cut && !e->unread && (readings == 0 || e->fate == MAILLOG_DELIVERED))
+		not_good(e);
 }

@@ -84,13 +84,13 @@ static void sasl(struct maillog_span s, struct maillog_event *e)
 }
 
 /* "client=mx.example.com[192.0.2.1]:46572, sasl_method=..." */
-static void client(struct maillog_span s, struct maillog_event *e)
+static void client(struct maillog_span s, enum maillog_kind kind, struct maillog_event *e)
 {
 	struct maillog_peer peer;
 
 	if (!maillog_skip(&s, "client="))
 		return;
-	e->kind = MAILLOG_CLIENT;
+	e->kind = kind;
 	if (!maillog_take_peer(&s, &peer))
 		return;
 	memcpy(e->client, peer.addr, sizeof(e->client));
@@ -98,19 +98,64 @@ static void client(struct maillog_span s, struct maillog_event *e)
 	sasl(s, e);
 }
 
+/*
+ * With smtpd_proxy_filter smtpd(8) makes no queue file. It logs "NOQUEUE: client=...", and at the end
+ *	proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as 9F5D65B; from=<S> to=<R> proto=ESMTP
+ *		helo=<H> sasl_username=<alice>
+ * Whatever a client chooses stands behind the filter's reply. The user at the end, which Postfix
+ * before 3.7 does not log, is not read: a name could be part of what stands before it.
+ */
+static void proxied(struct maillog_span s, struct maillog_event *e)
+{
+	static const char queued[] = " queued as ";
+	struct maillog_span id;
+	const char *at;
+
+	if (maillog_skip(&s, "NOQUEUE: ") && s.size > 0)
+		client(s, MAILLOG_SESSION, e);
+	if (!maillog_skip(&s, "proxy-accept: END-OF-MESSAGE"))
+		return;
+	at = memmem(s.at, s.size, "; from=<", 8);
+	if (!at)
+		return;
+	s.size = (size_t)(at - s.at);
+	at = maillog_last(s, queued);
+	if (!at)
+		return;
+	split(&s, at, queued, &id);
+	if (maillog_take_id(&id, &e->other) && id.size == 0)
+		e->kind = MAILLOG_PROXIED;
+}
+
+/* "<20261122022728.9F5D65B@host.test>" was made by cleanup(8) itself, for this message. */
+static bool is_made(struct maillog_span message_id, struct maillog_span queue_id)
+{
+	struct maillog_span id;
+	uint64_t time;
+
+	return maillog_skip(&message_id, "<") &&
+	       maillog_take_number(&message_id, INT64_MAX, &time) &&
+	       maillog_skip(&message_id, ".") && maillog_take_id(&message_id, &id) &&
+	       id.size == queue_id.size && memcmp(id.at, queue_id.at, id.size) == 0 &&
+	       maillog_skip(&message_id, "@");
+}
+
 /* "reject: header Subject: ... from local; from=<a@b> to=<c@d>: 5.7.1 Domain ...": the header and
  * the addresses are a customer's, the end is ours. */
-static void cleanup(struct maillog_span program, struct maillog_span s, struct maillog_event *e)
+static void cleanup(const struct maillog_agent *agent, struct maillog_span s,
+		    struct maillog_event *e)
 {
 	struct maillog_span behind;
 	const char *at;
 
 	if (maillog_skip(&s, "message-id=")) {
 		e->kind = MAILLOG_MADE;
+		if (s.size > 0 && !maillog_is(s, "<>") && !is_made(s, e->id))
+			e->message_id = s;
 		return;
 	}
 	if (!maillog_skip(&s, "reject: ")) {
-		maillog_delivery(program, s, false, e);
+		maillog_delivery(agent, s, e);
 		return;
 	}
 	at = maillog_last(s, ": 5.7.1 Domain ");
@@ -142,59 +187,98 @@ static bool sender(struct maillog_span s, struct maillog_event *e)
 	return true;
 }
 
-/* "sender non-delivery notification: AAABC74" and its like */
+/* "sender non-delivery notification: AAABC74". Postfix 3.11 also has "sender notification failed to
+ * ADDRESS: REASON", where a stranger may write the same. */
 static void bounce(struct maillog_span s, struct maillog_event *e)
 {
-	struct maillog_span behind;
-	const char *at = maillog_last(s, " notification: ");
-
-	if (!at)
+	if (!maillog_skip(&s, "sender ") && !maillog_skip(&s, "postmaster "))
 		return;
-	split(&s, at, " notification: ", &behind);
-	if (maillog_take_id(&behind, &e->other) && behind.size == 0)
+	if (!maillog_skip(&s, "non-delivery ") && !maillog_skip(&s, "delay ") &&
+	    !maillog_skip(&s, "delivery status "))
+		return;
+	if (maillog_skip(&s, "notification: ") && maillog_take_id(&s, &e->other) && s.size == 0)
 		e->kind = MAILLOG_NOTICE;
 }
 
-/* "postfix-out/submission/smtpd": instance "postfix-out", program "smtpd" */
-static bool take_ident(struct maillog_span ident, struct maillog_span *instance,
+static bool is_daemon(struct maillog_span program)
+{
+	static const char *const names[] = {
+		"bounce", "cleanup", "discard", "error", "lmtp", "local", "master",  "oqmgr",
+		"pickup", "pipe",    "qmgr",	"qmqpd", "smtp", "smtpd", "virtual",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (maillog_is(program, names[i]))
+			return true;
+	return false;
+}
+
+/* "postfix-out/submission/smtpd": name "postfix-out", program "smtpd" */
+static bool take_ident(struct maillog_span ident, struct maillog_span *name,
 		       struct maillog_span *program)
 {
 	const char *first = memchr(ident.at, '/', ident.size);
 	const char *last;
 
-	if (!first || ident.size < 7 || memcmp(ident.at, "postfix", 7) != 0)
+	if (!first)
 		return false;
 	last = memrchr(ident.at, '/', ident.size);
-	*instance = (struct maillog_span){ident.at, first - ident.at};
+	*name = (struct maillog_span){ident.at, first - ident.at};
 	*program = (struct maillog_span){last + 1, ident.at + ident.size - last - 1};
-	return true;
+	return name->size > 0 && is_daemon(*program);
 }
 
-void maillog_event(struct maillog_span ident, struct maillog_span text, struct maillog_event *e)
+bool maillog_is_postfix(struct maillog_span ident)
 {
-	bool cut = text.size >= CUT_SIZE || !maillog_ends(text, ")");
-	struct maillog_span program;
+	struct maillog_span name, program;
 
-	memset(e, 0, sizeof(*e));
-	e->age_s = REPORT_AGE_UNKNOWN;
-	if (!take_ident(ident, &e->instance, &program))
-		return;
-	if (maillog_is(program, "master") && maillog_skip(&text, "daemon started ")) {
-		e->kind = MAILLOG_BEGUN;
-		return;
-	}
-	if (!maillog_take_id(&text, &e->id) || !maillog_skip(&text, ": "))
-		return;
+	return take_ident(ident, &name, &program);
+}
+
+/* Behind "9F5D65B: ". */
+static void of_message(const struct maillog_agent *agent, struct maillog_span text,
+		       struct maillog_event *e)
+{
+	struct maillog_span program = agent->program;
+
 	if (maillog_is(program, "pickup"))
 		pickup(text, e);
 	else if (maillog_is(program, "smtpd") || maillog_is(program, "qmqpd"))
-		client(text, e);
+		client(text, MAILLOG_CLIENT, e);
 	else if (maillog_is(program, "cleanup"))
-		cleanup(program, text, e);
+		cleanup(agent, text, e);
 	else if (maillog_is(program, "bounce"))
 		bounce(text, e);
 	else if (maillog_is(program, "qmgr") && maillog_is(text, "removed"))
 		e->kind = MAILLOG_REMOVED;
 	else if (!maillog_is(program, "qmgr") || !sender(text, e))
-		maillog_delivery(program, text, cut, e);
+		maillog_delivery(agent, text, e);
+}
+
+void maillog_event(const struct maillog_line *line, const struct maillog_ways *ways,
+		   struct maillog_event *e)
+{
+	struct maillog_span program, text = line->text;
+	struct maillog_agent agent = {.ways = ways};
+
+	memset(e, 0, sizeof(*e));
+	e->age_s = REPORT_AGE_UNKNOWN;
+	if (!take_ident(line->ident, &e->name, &program))
+		return;
+	if (maillog_is(program, "oqmgr"))
+		program = (struct maillog_span){program.at + 1, program.size - 1};
+	e->manager = maillog_is(program, "qmgr") || maillog_is(program, "master");
+	if (maillog_is(program, "master") && maillog_skip(&text, "daemon started ")) {
+		e->kind = MAILLOG_BEGUN;
+		return;
+	}
+	if (!maillog_take_id(&text, &e->id) || !maillog_skip(&text, ": ")) {
+		if (maillog_is(program, "smtpd"))
+			proxied(text, e);
+		return;
+	}
+	agent.program = program;
+	agent.cut = line->text.size >= CUT_SIZE || !maillog_ends(text, ")");
+	of_message(&agent, text, e);
 }

@@ -23,12 +23,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "maillog_line.h"
+#include "maillog_ways.h"
 
 enum maillog_kind {
 	MAILLOG_NOTHING = 0,
 	MAILLOG_BEGUN,	   /* the master process starts: from here on all is seen */
 	MAILLOG_SUBMITTED, /* by sendmail(1): uid, sender; requeued: other */
 	MAILLOG_CLIENT,	   /* by SMTP: client, port, auth */
+	MAILLOG_SESSION,   /* by SMTP, to be passed on to a filter: client, port, auth */
+	MAILLOG_PROXIED,   /* the filter has taken that, and handed it in again as `other` */
 	MAILLOG_MADE,	   /* cleanup has it: after one of the above, or made by Postfix itself */
 	MAILLOG_SENDER,	   /* sender, each time that it becomes active */
 	MAILLOG_RECIPIENT, /* what became of it for one recipient */
@@ -48,18 +51,26 @@ enum maillog_fate {
 
 struct maillog_event {
 	enum maillog_kind kind;
-	struct maillog_span instance; /* "postfix", "postfix-out" */
-	struct maillog_span id;	      /* of the queue file */
-	uint32_t uid;		      /* SUBMITTED */
-	uint8_t client[16];	      /* CLIENT: v4-mapped; zeroes: not known */
-	uint32_t port;		      /* 0: not known */
+	/* What the instance of Postfix calls itself, "postfix", or one of its services does,
+	 * "postfix-submission". */
+	struct maillog_span name;
+	bool manager;		/* it is the instance: its queue manager or its master says so */
+	struct maillog_span id; /* of the queue file; SESSION, PROXIED: none */
+	struct maillog_span message_id; /* MADE; at NULL: the message came without one */
+	uint32_t uid;			/* SUBMITTED */
+	uint8_t client[16];		/* CLIENT: v4-mapped; zeroes: not known */
+	uint32_t port;			/* 0: not known */
 	struct maillog_span auth;
 	struct maillog_span sender; /* SENDER, SUBMITTED */
 	struct maillog_span other;  /* another message's id: what it came from, or became */
 	/* RECIPIENT */
 	enum maillog_fate fate;
+	bool away;	/* told of a delivery to another host, or of one that was to be */
+	bool unread;	/* not as it should be: nothing is known of the outcome */
 	bool forwarded; /* by local(8), as `other` */
 	bool filtered;	/* taken by a server on loopback, which sent `other` */
+	bool piped;	/* taken by the command of a pipe(8) service */
+	bool looped;	/* taken by a server on loopback: `dest`, `host_port` */
 	struct maillog_span rcpt;
 	struct maillog_span orig; /* the recipient before it was redirected; at NULL: the same */
 	int64_t age_s;		  /* REPORT_AGE_UNKNOWN: not known */
@@ -74,13 +85,22 @@ struct maillog_event {
 /* The text by which smtplimit's refusals are known, wherever a mail server repeats it. */
 bool maillog_is_refusal(struct maillog_span text);
 
+/* Is it the identifier of one of Postfix's daemons, "NAME/smtp" or "NAME/SERVICE/smtp", whatever the
+ * name is? */
+bool maillog_is_postfix(struct maillog_span ident);
+
 /* Take one message apart. event->kind NOTHING: of no meaning here. Spans point into the arguments.
  * */
-void maillog_event(struct maillog_span ident, struct maillog_span text,
+void maillog_event(const struct maillog_line *line, const struct maillog_ways *ways,
 		   struct maillog_event *event);
 
 /* maillog_delivery.c: "to=<...>, relay=..., status=... (...)", all that follows the id. */
-void maillog_delivery(struct maillog_span program, struct maillog_span text, bool cut,
+struct maillog_agent {
+	struct maillog_span program;
+	const struct maillog_ways *ways;
+	bool cut; /* the end of its line may be missing */
+};
+void maillog_delivery(const struct maillog_agent *agent, struct maillog_span text,
 		      struct maillog_event *event);
 
 /* Scanning: each takes from the front of a span what it names, or leaves it as it is. */

@@ -183,7 +183,7 @@ static void take_line(struct maillog_child *c, struct file *f, size_t size, cons
 		c->reported_until_ns = INT64_MIN;
 	note_position(c, f);
 	if (is_line && !c->gone)
-		maillog_child_take(c, parsed.wall_ns, parsed.ident, parsed.text);
+		maillog_child_take(c, &parsed);
 }
 
 /* All whole lines in the buffer, up to the limit. */

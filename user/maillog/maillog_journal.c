@@ -13,6 +13,7 @@
 #include <systemd/sd-journal.h>
 #include "base/clock.h"
 #include "maillog_child.h"
+#include "maillog_event.h"
 
 #define HISTORY_ENTRIES	 200000 /* about what HISTORY_BYTES of a file hold */
 #define MISSING_MS	 1000
@@ -83,29 +84,35 @@ static void note_position(struct maillog_child *c, sd_journal *j)
 	free(cursor);
 }
 
-static bool is_postfix(struct maillog_span ident)
+/* A field of the current entry, copied to `to`, since the next one may take its place in memory. */
+static bool copy_field(sd_journal *j, const char *name, char *to, size_t size,
+		       struct maillog_span *value)
 {
-	return ident.size > 7 && memcmp(ident.at, "postfix", 7) == 0;
+	if (!field(j, name, value) || value->size > size)
+		return false;
+	memcpy(to, value->at, value->size);
+	value->at = to;
+	return true;
 }
 
-/* The current entry. What is not Postfix's moves no position: it costs a cursor. The identifier is
- * copied, since the next field may take its place in memory. */
+/* The current entry. What is not Postfix's moves no position: it costs a cursor. */
 static void take_entry(struct maillog_child *c, sd_journal *j)
 {
-	struct maillog_span ident, text;
-	char name[128];
+	struct maillog_line line = {.pid = {"", 0}};
+	char ident[128], pid[16];
 	uint64_t usec;
 
-	if (!field(j, "SYSLOG_IDENTIFIER", &ident) || !is_postfix(ident) ||
-	    ident.size > sizeof(name) || sd_journal_get_realtime_usec(j, &usec) < 0)
+	if (!copy_field(j, "SYSLOG_IDENTIFIER", ident, sizeof(ident), &line.ident) ||
+	    !maillog_is_postfix(line.ident) || sd_journal_get_realtime_usec(j, &usec) < 0)
 		return;
-	memcpy(name, ident.at, ident.size);
-	ident.at = name;
-	if (c->reporting && (int64_t)usec * NS_PER_US > c->reported_until_ns)
+	line.wall_ns = (int64_t)usec * NS_PER_US;
+	if (c->reporting && line.wall_ns > c->reported_until_ns)
 		c->reported_until_ns = INT64_MIN;
 	note_position(c, j);
-	if (field(j, "MESSAGE", &text))
-		maillog_child_take(c, (int64_t)usec * NS_PER_US, ident, text);
+	if (!copy_field(j, "_PID", pid, sizeof(pid), &line.pid))
+		line.pid.size = 0;
+	if (field(j, "MESSAGE", &line.text))
+		maillog_child_take(c, &line);
 }
 
 /* Seek the entry that was reported last. False: it is not there. */

@@ -146,16 +146,19 @@ static bool take_time(struct maillog_clock *clock, const char **at, const char *
 }
 
 /* "postfix/smtp[123]: " or "postfix/smtp: " */
-static bool take_ident(const char **at, const char *end, struct maillog_span *ident)
+static bool take_ident(const char **at, const char *end, struct maillog_span *ident,
+		       struct maillog_span *pid)
 {
 	const char *p = *at;
 
 	while (p < end && *p != '[' && *p != ':' && *p != ' ')
 		p++;
 	*ident = (struct maillog_span){*at, p - *at};
+	*pid = (struct maillog_span){p, 0};
 	if (p < end && *p == '[') {
+		pid->at = p + 1;
 		for (p++; p < end && *p >= '0' && *p <= '9'; p++)
-			;
+			pid->size++;
 		if (p >= end || *p++ != ']')
 			return false;
 	}
@@ -177,7 +180,7 @@ bool maillog_line_parse(struct maillog_clock *clock, const char *line, size_t si
 	if (!at)
 		return false;
 	at++;
-	if (!take_ident(&at, end, &parsed->ident))
+	if (!take_ident(&at, end, &parsed->ident, &parsed->pid))
 		return false;
 	parsed->text = (struct maillog_span){at, end - at};
 	return true;

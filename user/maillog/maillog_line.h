@@ -22,6 +22,7 @@ struct maillog_span {
 struct maillog_line {
 	int64_t wall_ns;
 	struct maillog_span ident; /* "postfix/smtp" */
+	struct maillog_span pid;   /* "123"; empty: not known */
 	struct maillog_span text;  /* behind "[123]: " */
 };
 

@@ -7,13 +7,11 @@
 #include "policy_server.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include "base/child.h"
+#include "base/unix_listener.h"
 #include "policy_child.h"
 
 #define BACKLOG		 1024
@@ -36,46 +34,6 @@ struct setup {
 	const struct config_uids *peers;
 };
 
-/* Listen on a new name, then put it in place of what a dead daemon has left. */
-static int listen_at(int fd, const char *run, const char *name)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	char path[sizeof(addr.sun_path)];
-	struct stat st;
-	int err;
-
-	if (snprintf(path, sizeof(path), "%s/%s", run, name) >= (int)sizeof(path) ||
-	    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/.%s", run, name) >=
-		    (int)sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	unlink(addr.sun_path);
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		return -errno;
-	if (chmod(addr.sun_path, MODE) == 0 && listen(fd, BACKLOG) == 0 &&
-	    rename(addr.sun_path, path) == 0)
-		return 0;
-	err = -errno;
-	unlink(addr.sun_path);
-	return err;
-}
-
-/* A listening socket, or -errno. */
-static int open_listener(const char *run, const char *name)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int err;
-
-	if (fd < 0)
-		return -errno;
-	err = listen_at(fd, run, name);
-	if (!err)
-		return fd;
-	close(fd);
-	return err;
-}
-
 static void close_listeners(const struct policy_sockets *k)
 {
 	size_t i;
@@ -91,7 +49,8 @@ static int open_listeners(const char *run, struct policy_sockets *k)
 
 	memset(k, 0xff, sizeof(*k));
 	for (i = 0; i < POLICY_SOCKETS; i++) {
-		k->listen[i] = open_listener(run, policy_socket_names[i]);
+		k->listen[i] =
+			unix_listener(run, policy_socket_names[i], SOCK_STREAM, MODE, BACKLOG);
 		if (k->listen[i] < 0)
 			return k->listen[i];
 	}

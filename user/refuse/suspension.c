@@ -50,7 +50,7 @@ struct suspension_result suspension_end(const struct suspension_place *place,
 	return carry_out(place, id, NULL);
 }
 
-struct state_suspension suspension_by_hand(const struct state_order *order,
+struct state_suspension suspension_by_hand(const struct suspension_order *order,
 					   const struct verdict_rule *rule, uint64_t now_ns)
 {
 	struct state_suspension s = {

@@ -13,6 +13,7 @@
 #include "kernel/bpf.h"
 #include "core/verdict.h"
 #include "core/window.h"
+#include "order_socket.h"
 #include "owners/owners.h"
 #include "state/state.h"
 
@@ -51,7 +52,7 @@ int suspension_domains(const struct suspension_place *place, const struct accoun
 
 /* The suspension that an order asks for, from now_ns (boot time) on; then, where the account has
  * a window, its figures as they stand, and its own domain for the text. */
-struct state_suspension suspension_by_hand(const struct state_order *order,
+struct state_suspension suspension_by_hand(const struct suspension_order *order,
 					   const struct verdict_rule *rule, uint64_t now_ns);
 void suspension_figures(struct state_suspension *s, struct window *window,
 			const struct verdict_rule *rule, int64_t now_s, const char *own_domain);

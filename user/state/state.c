@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * state.c - the connection to the state database: open, schema, damage, transactions. Rows are read
- * and written in state_row.c; state_rows.c and state_orders.c give them their meaning.
+ * and written in state_row.c; state_rows.c gives them their meaning.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -43,8 +43,6 @@ static const char schema_sql[] =
 	" bad INTEGER, min INTEGER, percent INTEGER, by_hand INTEGER, own_domain TEXT, reason TEXT,"
 	" PRIMARY KEY (kind, uid, domain)) WITHOUT ROWID;"
 	"CREATE TABLE maps (id INTEGER PRIMARY KEY, generation INTEGER);"
-	"CREATE TABLE orders (id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER, uid INTEGER,"
-	" domain TEXT, suspend INTEGER, for_s INTEGER, reason TEXT, created_wall_s INTEGER);"
 	"PRAGMA application_id = " TEXT_OF(STATE_APPLICATION) ";"
 							      "PRAGMA user_version = " TEXT_OF(
 								      STATE_SCHEMA);

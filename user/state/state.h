@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * state.h - what must outlive a reboot, in SQLite (WAL): windows, suspensions, totals, and the
- * orders that the command line leaves for the daemon.
+ * state.h - what must outlive a reboot, in SQLite (WAL): windows, suspensions and totals.
  *
  * In memory every time is boot time. Each row also keeps the boot id and, for both clocks, the time
  * of its writing. In the same boot the boot time is taken as it is (a clock step moves nothing),
@@ -12,7 +11,7 @@
  * A put or a delete of a suspension is also noted in the history (state_history.h): put both into
  * one transaction.
  *
- * A suspension or an order is on the disk when its put, or the commit around it, has returned 0.
+ * A suspension is on the disk when its put, or the commit around it, has returned 0.
  * Anything else may lose the last seconds when the power fails, but never when the process crashes.
  * -ENOSPC: nothing of the transaction was kept, and the next one may work.
  */
@@ -37,17 +36,6 @@ struct state_count {
 	char domain[SMTPL_DOMAIN_SIZE];
 	struct smtpl_count kernel;     /* as read from smtpl_counts */
 	struct smtpl_totals accounted; /* attempts that went through the pipeline */
-};
-
-/* One order of the command line, carried out by the daemon or, without one, by the command
- * itself. */
-struct state_order {
-	int64_t id;
-	struct account_id account;
-	bool suspend;	/* else release */
-	uint64_t for_s; /* suspend */
-	char reason[256];
-	int64_t created_wall_s; /* Unix time at which it was given */
 };
 
 /* A suspension, with the texts that people are shown. */
@@ -114,18 +102,5 @@ int state_each_count(struct state *state, int (*each)(void *arg, const struct st
 int state_each_suspension(struct state *state,
 			  int (*each)(void *arg, const struct state_suspension *suspension),
 			  void *arg);
-
-/* Orders: put sets the id; each calls back in their order, and may delete and put; delete one when
- * it is carried out (-ENOENT: it is gone already); pending returns 1 or 0. */
-int state_put_order(struct state *state, const struct state_order *order, int64_t *id);
-int state_each_order(struct state *state, int (*each)(void *arg, const struct state_order *order),
-		     void *arg);
-int state_delete_order(struct state *state, int64_t id);
-int state_order_pending(struct state *state, int64_t id);
-
-/* A command waits for its order for seconds and then reports a failure: so an order that is older,
- * or that lies in the future because the clock was set back, must not be carried out any more. */
-#define STATE_ORDER_FRESH_S 60
-bool state_order_stale(const struct state_order *order, int64_t now_wall_s);
 
 #endif

@@ -80,7 +80,7 @@ int state_put_feed(struct state *state, const struct pipeline_feed *feed)
 	state_row_int(&row, feed->relay_uid);
 	state_row_stamp(&row, &now);
 	state_row_int(&row, feed->mta);
-	state_row_int(&row, feed->running);
+	state_row_int(&row, feed->running ? 1 : -(int64_t)feed->stop);
 	state_row_int(&row, feed->told_ns);
 	state_row_int(&row, feed->changed_ns);
 #define PUT_STAT(name, text) state_row_int(&row, feed->stats.name);
@@ -244,12 +244,14 @@ static bool get_feed(struct state_row *row, const struct state_clock *now, struc
 #define STAT_AT(name, text) &k->stats.name,
 	uint64_t *const values[] = {PIPELINE_FEED_STATS(STAT_AT)};
 #undef STAT_AT
-	int64_t shift_ns;
+	int64_t shift_ns, state;
 
 	if (!state_get_u32(row, &k->relay_uid) || !state_get_shift(row, now, &shift_ns) ||
 	    !state_get_u32(row, &k->mta))
 		return false;
-	k->running = state_get_int(row) != 0;
+	state = state_get_int(row);
+	k->running = state == 1;
+	k->stop = state < 0 && state > -PIPELINE_FEED_STOPS ? -state : PIPELINE_FEED_UNTOLD;
 	return get_time(row, now, shift_ns, &k->told_ns, &feed->reported_wall_s) &&
 	       get_time(row, now, shift_ns, &k->changed_ns, &feed->changed_wall_s) &&
 	       get_counts(row, values, sizeof(values) / sizeof(*values));

@@ -15,6 +15,7 @@
 /* Rows in all; past it those that changed longest ago are forgotten. */
 #define STATE_RELAY_COUNTS_MAX 262144
 
+/* In the column `running`: 1, or why not, negative. */
 struct state_feed {
 	struct pipeline_feed known; /* times in boot time of now, 0: before this boot */
 	int64_t reported_wall_s;    /* Unix time; 0: never */

@@ -61,12 +61,6 @@ static const char *const statement_sql[] = {
 	[STATE_SQL_DELETE_SUSPENSION] = "DELETE FROM suspensions WHERE (" KEY ") = (?, ?, ?)",
 	[STATE_SQL_EACH_SUSPENSION] = "SELECT " KEY ", " STAMP ", since_ns, until_ns, bad, min,"
 				      " percent, by_hand, own_domain, reason FROM suspensions",
-	[STATE_SQL_PUT_ORDER] = "INSERT INTO orders (" KEY ", suspend, for_s, reason,"
-				" created_wall_s) VALUES (?, ?, ?, ?, ?, ?, ?)",
-	[STATE_SQL_NEXT_ORDER] = "SELECT id, " KEY ", suspend, for_s, reason, created_wall_s"
-				 " FROM orders WHERE id > ? ORDER BY id LIMIT 1",
-	[STATE_SQL_DELETE_ORDER] = "DELETE FROM orders WHERE id = ?",
-	[STATE_SQL_ORDER_PENDING] = "SELECT 1 FROM orders WHERE id = ?",
 	[STATE_SQL_PUT_OWNER] = ("INSERT INTO owners (domain, uid) VALUES (?, ?)"
 				 " ON CONFLICT (domain) DO UPDATE SET uid = excluded.uid"
 				 " WHERE uid IS NOT excluded.uid"),

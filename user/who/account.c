@@ -168,6 +168,14 @@ static int name_is_clean(const char *name)
 	return 1;
 }
 
+void account_user_name(uint32_t uid, const char *user, char *name, size_t name_size)
+{
+	if (name_is_clean(user))
+		snprintf(name, name_size, "%s", user);
+	else
+		snprintf(name, name_size, "uid:%" PRIu32, uid);
+}
+
 void account_name(const struct account_id *id, char *name, size_t name_size)
 {
 	char printable[ACCOUNT_NAME_SIZE];
@@ -179,8 +187,5 @@ void account_name(const struct account_id *id, char *name, size_t name_size)
 		return;
 	}
 	entry = getpwuid(id->uid);
-	if (entry && name_is_clean(entry->pw_name))
-		snprintf(name, name_size, "%s", entry->pw_name);
-	else
-		snprintf(name, name_size, "uid:%" PRIu32, id->uid);
+	account_user_name(id->uid, entry ? entry->pw_name : "", name, name_size);
 }

@@ -40,6 +40,9 @@ int account_parse(const char *text, struct account_id *id, char *why, size_t why
  * control bytes, a colon or nothing in it is written uid:N. */
 void account_name(const struct account_id *id, char *name, size_t name_size);
 
+/* The same of a user whose passwd entry is known. */
+void account_user_name(uint32_t uid, const char *user, char *name, size_t name_size);
+
 /* The uid of a user name. Returns 0; -ENOENT: no such user; another -errno: the database failed. */
 int account_uid(const char *name, uint32_t *uid);
 

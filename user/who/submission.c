@@ -120,11 +120,17 @@ static bool take_client(const struct asked *a, struct account_id *id)
 /* Who handed the message in, an exempt user included. */
 static enum payer_why take_submitter(const struct asked *a, struct account_id *id)
 {
+	uint32_t known = a->o->known;
+
+	if ((known & SUBMISSION_AGAIN) && take_uid(a, a->o->uid, id))
+		return PAYER_WHY_CALLER;
 	if (take_account(a, id))
 		return PAYER_WHY_ASKED;
 	if (take_auth(a, id))
 		return PAYER_WHY_AUTH;
-	if ((a->o->known & SUBMISSION_HAS_UID) && take_uid(a, a->o->uid, id))
+	if ((known & SUBMISSION_HAS_UID) && take_uid(a, a->o->uid, id))
+		return PAYER_WHY_CALLER;
+	if ((known & SUBMISSION_HAS_FIRST_UID) && take_uid(a, a->o->first_uid, id))
 		return PAYER_WHY_CALLER;
 	return take_client(a, id) ? PAYER_WHY_CLIENT : PAYER_WHY_NOTHING;
 }
@@ -135,14 +141,29 @@ static bool is_service(const struct asked *a, uint32_t uid)
 	return payer_role(&a->ops->payer, a->arg, uid) == SMTPL_ROLE_SERVICE;
 }
 
+static bool is_trusted(const struct asked *a)
+{
+	return (a->o->known & SUBMISSION_HAS_CLIENT) && a->ops->trusted &&
+	       a->ops->trusted(a->arg, a->o->client);
+}
+
+/* What a trusted host brought in may have come through a filter. */
+static bool is_forgeable(const struct asked *a)
+{
+	uint32_t uid;
+
+	if (is_trusted(a))
+		return false;
+	return submission_is_inbound(a->o, a->ops, a->arg) ||
+	       ((a->o->known & SUBMISSION_HAS_UID) && is_service(a, a->o->uid)) ||
+	       (find_client(a, &uid) && is_service(a, uid));
+}
+
 static enum payer_why take_sender(const struct asked *a, struct account_id *id)
 {
 	const char *at = strrchr(a->o->sender, '@');
-	uint32_t uid;
 
-	if (submission_is_inbound(a->o, a->ops, a->arg) ||
-	    ((a->o->known & SUBMISSION_HAS_UID) && is_service(a, a->o->uid)) ||
-	    (find_client(a, &uid) && is_service(a, uid)))
+	if (is_forgeable(a))
 		return PAYER_WHY_NOTHING;
 	return at && take_domain(a, at + 1, id) ? payer_why_of_sender(id) : PAYER_WHY_NOTHING;
 }
@@ -219,7 +240,7 @@ bool submission_is_inbound(const struct submission *o, const struct submission_o
 	/* A server names its own uid with what it took in over the network. */
 	if ((o->known & SUBMISSION_HAS_UID) && take_uid(&a, o->uid, &id))
 		return false;
-	return !ops->local(arg, o->client) && !(ops->trusted && ops->trusted(arg, o->client));
+	return !ops->local(arg, o->client) && !is_trusted(&a);
 }
 
 bool submission_is_host(const char *domain, const char *host)

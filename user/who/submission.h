@@ -10,12 +10,16 @@
  *	uid	the caller of sendmail(1)
  *	client	a connection from this host: the uid that opened it
  *	sender	the envelope sender's domain: its owner, or the domain itself
- * A mail server's own uid, and root's, say nothing: the next one is asked. The sender, which
- * everybody can forge, is not asked of what another host brought in without AUTH, unless that host
- * is trusted, nor of what a service user handed in, unless that is a list manager, which writes its
- * lists' own domain there. Mail that is only passed
- * on (a forward) is nobody's, unless forwards count, then the forwarder's; but what somebody sends
- * to a list of his own is his. What a uid or a domain comes to is payer.h's.
+ * A mail server's own uid, and root's, say nothing: the next one is asked. A message that a filter
+ * has handed in again by sendmail(1) has what is known of its first pass; but its own uid is asked
+ * before all that, as it tells a customer who makes his message look like another one.
+ *
+ * The sender, which everybody can forge, is not asked of what another host brought in without AUTH,
+ * unless that host is trusted, nor of what a service user handed in, unless that is a list manager,
+ * which writes its lists' own domain there.
+ *
+ * Mail that is only passed on (a forward) is nobody's, or the forwarder's where forwards count; but
+ * what somebody sends to a list of his own is his. What a uid or a domain comes to is payer.h's.
  */
 #ifndef SMTPL_SUBMISSION_H
 #define SMTPL_SUBMISSION_H
@@ -32,6 +36,8 @@ enum submission_known {
 	SUBMISSION_REDIRECTED = 1 << 4, /* the recipient came out of a forward of `forwarder` */
 	SUBMISSION_INTERNAL = 1 << 5,	/* made by the server itself: a bounce, a forwarded copy */
 	SUBMISSION_NO_SENDER = 1 << 6,	/* no sender was named: "" is not the null sender */
+	SUBMISSION_AGAIN = 1 << 7, /* second pass: all but `uid`, the filter's, is of the first */
+	SUBMISSION_HAS_FIRST_UID = 1 << 8, /* of the first pass, in place of HAS_UID */
 };
 
 /* Fixed size: handed over by processes that parse what untrusted peers say. Strings end with a NUL
@@ -39,6 +45,7 @@ enum submission_known {
 struct submission {
 	uint32_t known; /* of enum submission_known */
 	uint32_t uid;
+	uint32_t first_uid;
 	uint32_t caller;
 	uint32_t client_port; /* host order; 0: not known */
 	uint8_t client[16];   /* v4-mapped for IPv4, network order */

@@ -129,6 +129,7 @@ static void test_since(void **state)
 		{"30m", TUESDAY - 1800},
 		{"36h", TUESDAY - 36 * HOUR_S},
 		{"7d", TUESDAY - 7 * 24 * HOUR_S},
+		{"1d12h", TUESDAY - 36 * HOUR_S},
 		{"2w", TUESDAY - 14 * 24 * HOUR_S},
 		{"2026-12-01T14:05:00Z", TUESDAY},
 		{"2026-12-01 14:05Z", TUESDAY},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * order_test.c - an order that the command carries out by itself, with nothing loaded: it is saved
- * for the next start, unless it was given too long ago or its account can never be refused.
+ * for the next start, unless its account can never be refused.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,27 +17,25 @@
 #define RELAY  4000010
 #define EXEMPT 4000020
 
-static struct order order_sample(bool suspend, time_t created_wall_s)
+static struct order order_sample(bool suspend)
 {
 	struct order o = {
-		.what = {.account = uid_account(ALICE),
-			 .suspend = suspend,
-			 .for_s = 600,
-			 .created_wall_s = created_wall_s},
+		.what = {.account = uid_account(ALICE), .suspend = suspend, .for_s = 600},
 		.name = "uid:4000001",
 	};
 
 	snprintf(o.config.run, sizeof(o.config.run), "%s/run", directory);
-	assert_int_equal(state_open(path, STATE_WRITE, &o.state), 0);
+	snprintf(o.config.state, sizeof(o.config.state), "%s/state", directory);
+	assert_int_equal(order_open_state(&o, STATE_WRITE), 0);
 	return o;
 }
 
-static void expect(bool suspend, time_t created_wall_s, enum cmd_exit exit, bool suspended)
+static void expect(bool suspend, enum cmd_exit exit, bool suspended)
 {
 	static struct order o;
 	struct state_suspension s;
 
-	o = order_sample(suspend, created_wall_s);
+	o = order_sample(suspend);
 	assert_int_equal(order_run(&o), exit);
 	assert_int_equal(order_suspended(&o, &s), suspended);
 	order_end(&o);
@@ -46,8 +44,8 @@ static void expect(bool suspend, time_t created_wall_s, enum cmd_exit exit, bool
 static void carried_out_without_a_daemon(void **unused)
 {
 	(void)unused;
-	expect(true, time(NULL), CMD_DONE, true);
-	expect(false, time(NULL), CMD_DONE, false);
+	expect(true, CMD_DONE, true);
+	expect(false, CMD_DONE, false);
 }
 
 static int look_at_window(void *arg, const struct account_id *account, const char *own_domain,
@@ -73,8 +71,8 @@ static void release_keeps_pending_mails(void **unused)
 	struct window w = {0};
 
 	(void)unused;
-	expect(true, time(NULL), CMD_DONE, true);
-	o = order_sample(false, time(NULL));
+	expect(true, CMD_DONE, true);
+	o = order_sample(false);
 	add(&w, now_s, 1, SMTP_DEFERRED);
 	add(&w, now_s, 2, SMTP_FAILED);
 	assert_int_equal(state_put_window(o.state, &o.what.account, "a.example", &w), 0);
@@ -82,14 +80,6 @@ static void release_keeps_pending_mails(void **unused)
 	assert_int_equal(order_run(&o), CMD_DONE);
 	assert_int_equal(state_each_window(o.state, look_at_window, NULL), 1);
 	order_end(&o);
-}
-
-static void not_when_it_is_old(void **unused)
-{
-	(void)unused;
-	expect(true, time(NULL) - 2 * STATE_ORDER_FRESH_S, CMD_FAILED, false);
-	expect(true, time(NULL), CMD_DONE, true);
-	expect(false, time(NULL) - 2 * STATE_ORDER_FRESH_S, CMD_FAILED, true);
 }
 
 /* The owners of the last time that they were saved; who is a relay or exempt is of now. */
@@ -112,7 +102,7 @@ static void expect_suspend(struct account_id account, enum cmd_exit exit, const 
 	static struct order o;
 	struct state_suspension s;
 
-	o = order_sample(true, time(NULL));
+	o = order_sample(true);
 	o.what.account = account;
 	o.config.relays = (struct config_uids){.uid = {RELAY}, .count = 1};
 	o.config.exempts = (struct config_uids){.uid = {EXEMPT}, .count = 1};
@@ -145,7 +135,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		STATE_TEST(carried_out_without_a_daemon),
 		STATE_TEST(release_keeps_pending_mails),
-		STATE_TEST(not_when_it_is_old),
 		STATE_TEST(domains_of_others),
 	};
 

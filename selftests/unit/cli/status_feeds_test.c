@@ -94,7 +94,8 @@ static const struct state_feed feed = {
 
 static void feeds_in_json(void **unused)
 {
-	struct state_feed never = {.known = {.relay_uid = OTHER, .mta = FEED_POSTFIX}};
+	struct state_feed never = {
+		.known = {.relay_uid = OTHER, .mta = FEED_POSTFIX, .stop = PIPELINE_FEED_BLIND}};
 	json_t *root;
 
 	(void)unused;
@@ -104,14 +105,14 @@ static void feeds_in_json(void **unused)
 	root = status_json();
 	expect_json(json_object_get(root, "feeds"),
 		    "[{\"mta\": \"exim\", \"user\": \"uid:4000010\", \"uid\": 4000010,"
-		    " \"running\": true, \"since\": \"2026-11-21T14:04:00Z\","
+		    " \"running\": true, \"stopped\": null, \"since\": \"2026-11-21T14:04:00Z\","
 		    " \"last\": \"2026-11-21T14:04:57Z\","
 		    " \"told\": {\"delivered\": 1, \"deferred\": 2, \"failed\": 3},"
 		    " \"wire\": {\"delivered\": 4, \"deferred\": 5, \"failed\": 6}, \"agreed\": 7,"
 		    " \"differed\": 8, \"retried\": 9, \"told_only\": 10, \"wire_only\": 11,"
 		    " \"late\": 12, \"forgotten\": 13},"
 		    " {\"mta\": \"postfix\", \"user\": \"uid:4000011\", \"uid\": 4000011,"
-		    " \"running\": false, \"since\": null, \"last\": null,"
+		    " \"running\": false, \"stopped\": \"blind\", \"since\": null, \"last\": null,"
 		    " \"told\": {\"delivered\": 0, \"deferred\": 0, \"failed\": 0},"
 		    " \"wire\": {\"delivered\": 0, \"deferred\": 0, \"failed\": 0}, \"agreed\": 0,"
 		    " \"differed\": 0, \"retried\": 0, \"told_only\": 0, \"wire_only\": 0,"
@@ -146,6 +147,40 @@ static void stopped_feed_in_text(void **unused)
 	stopped.known.running = false;
 	assert_int_equal(status_feed(&status, &stopped), 0);
 	says("\nfeed exim (uid:4000010): STOPPED since 2026-11-21T14:04:00Z: the wire is counted; 6 ");
+}
+
+static void why_in_text(void **unused)
+{
+	static const struct {
+		enum pipeline_feed_stop stop;
+		const char *text;
+	} rows[] = {
+		{PIPELINE_FEED_SILENT, "mail left and Exim said nothing of it: see its hook"},
+		{PIPELINE_FEED_UNREADABLE, "the log cannot be read"},
+		{PIPELINE_FEED_BLIND,
+		 "the log is read, but its lines about mail to other hosts are "
+		 "not understood"},
+		{PIPELINE_FEED_GONE, "the process that takes the reports has ended"},
+	};
+	struct state_feed stopped = feed;
+	char line[256];
+
+	stopped.known.running = false;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		end(unused);
+		begin(unused);
+		status.daemon_lock_pid = 77;
+		stopped.known.stop = rows[i].stop;
+		assert_int_equal(status_feed(&status, &stopped), 0);
+		assert_int_equal(status_finish(&status), 0);
+		snprintf(line, sizeof(line), ": the wire is counted, since %s; 6 ", rows[i].text);
+		says(line);
+		snprintf(line, sizeof(line),
+			 "\nproblem: exim's reports are not used, the wire is "
+			 "counted: %s\n",
+			 rows[i].text);
+		says(line);
+	}
 }
 
 /* The row says that it runs, as the daemon left it. */
@@ -183,6 +218,7 @@ int main(void)
 		STATUS_TEST(feeds_in_json),
 		STATUS_TEST(running_feed_in_text),
 		STATUS_TEST(stopped_feed_in_text),
+		STATUS_TEST(why_in_text),
 		STATUS_TEST(dead_daemon_listens_to_nobody),
 		STATUS_TEST(bypass_in_text),
 	};

@@ -89,6 +89,8 @@ static void problem_for_a_day(void **unused)
 	status.losses.reports_lost = 8;
 	status.losses.reports_lost_ns = status.boot_ns - STATUS_LOSS_S * NS_PER_S;
 	status.losses.policy_malformed = 5;
+	status.losses.saves_failed = 9; /* it works again */
+	status.losses.saves_failed_ns = status.boot_ns - STATUS_LATE_S * NS_PER_S;
 	root = status_json();
 	expect_json(
 		json_object_get(root, "problems"),
@@ -97,6 +99,19 @@ static void problem_for_a_day(void **unused)
 		" \"nomem is 1, and last grew at 2026-11-20T14:05:00Z: times that the daemon had "
 		"no memory\"]");
 	json_decref(root);
+}
+
+static void problem_while_saving_fails(void **unused)
+{
+	char *text;
+
+	(void)unused;
+	status.losses.saves_failed = 9;
+	status.losses.saves_failed_ns = status.boot_ns - NS_PER_S;
+	text = status_string();
+	assert_non_null(strstr(text, "\nproblem: saves_failed is 9, and last grew at "
+				     "2026-11-21T14:04:59Z: times that the state database"));
+	free(text);
 }
 
 /* Of a host that has been up for less. */
@@ -121,6 +136,7 @@ int main(void)
 		STATUS_TEST(text_has_those_that_are_not_zero),
 		STATUS_TEST(text_without_any),
 		STATUS_TEST(problem_for_a_day),
+		STATUS_TEST(problem_while_saving_fails),
 		STATUS_TEST(problem_since_the_boot),
 	};
 

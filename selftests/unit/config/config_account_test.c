@@ -304,12 +304,11 @@ static void test_print(void **state)
 	text = printed(false);
 	assert_string_equal(
 		strstr(text, "[account "),
-		"[account bob] percent = 70                   # t.conf:2\n"
-		"[account bob] note = big; list               # t.conf:3\n"
-		"[account ghost] percent = 70                 # t.conf:2, no such user\n"
-		"[account ghost] note = big; list             # t.conf:3, no such user\n"
-		"[account alice] suspend = 2h                 # t.conf:6, over\n"
-		"[account alice] until = 2026-01-01T00:00:00Z # t.conf:5, over\n");
+		"[account bob]\n# t.conf:2\npercent = 70\n# t.conf:3\nnote = big; list\n\n"
+		"[account ghost]\n# t.conf:2, no such user\npercent = 70\n"
+		"# t.conf:3, no such user\nnote = big; list\n\n"
+		"[account alice]\n# t.conf:6, over\nsuspend = 2h\n"
+		"# t.conf:5, over\nuntil = 2026-01-01T00:00:00Z\n");
 	free(text);
 	json = printed(true);
 	all = json_loads(json, 0, NULL);

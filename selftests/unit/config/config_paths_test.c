@@ -52,7 +52,7 @@ static void test_error_elsewhere(void **state)
 	(void)state;
 	expect_paths(
 		"[limit]\npercent = 60\nwindow = x\n" PATHS,
-		"t.conf:3: window = \"x\": want a whole number with s, m or h, like 60m, from 1s "
+		"t.conf:3: window = \"x\": want whole numbers with s, m, h, d or w, like 60m or 1h30m, from 1s "
 		"to 24h");
 	expect_paths(
 		PATHS "[limit]\nnonsense\npercent = 60\n",

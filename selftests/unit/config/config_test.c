@@ -316,6 +316,41 @@ static char *printed(bool json)
 	return text;
 }
 
+/* Without the comments, which tell the origin. */
+static char *settings_of(const char *text)
+{
+	char *kept = calloc(1, strlen(text) + 1);
+
+	for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+		if (*line != '#')
+			strncat(kept, line, (size_t)(strchr(line, '\n') + 1 - line));
+	return kept;
+}
+
+/* What is printed is a file that says the same. */
+static void round_trip(const char *config)
+{
+	char *text, *first, *second;
+
+	write_bytes(config, strlen(config));
+	text = printed(false);
+	first = settings_of(text);
+	write_bytes(text, strlen(text));
+	free(text);
+	text = printed(false);
+	second = settings_of(text);
+	assert_string_equal(second, first);
+	free(text);
+	free(first);
+	free(second);
+}
+
+static void expect_printed(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("is\n%swant\n%s", text, part);
+}
+
 static void test_print(void **state)
 {
 	static const char config[] = "[limit]\npercent = 55\nwindow = 2h\n[watch]\n"
@@ -325,51 +360,33 @@ static void test_print(void **state)
 	(void)state;
 	write_bytes(config, strlen(config));
 	text = printed(false);
-	assert_string_equal(text, "[limit] mode = enforce                       # default\n"
-				  "[limit] window = 2h                          # t.conf:3\n"
-				  "[limit] percent = 55                         # t.conf:2\n"
-				  "[limit] min_failures = 5                     # default\n"
-				  "[limit] suspend = 60m                        # default\n"
-				  "[limit] set_aside = listed,unauthenticated   # default\n"
-				  "[limit] one_remote = 50                      # default\n"
-				  "[limit] trouble_accounts = 4                 # default\n"
-				  "[limit] trouble_share = 50                   # default\n"
-				  "[limit] defer_grace = 0s                     # default\n"
-				  "[limit] hard_recipients = 0                  # default\n"
-				  "[limit] hard_percent = 25                    # default\n"
-				  "[limit] rare_remote = 0                      # default\n"
-				  "[limit] lead = 0                             # default\n"
-				  "[limit] warn = 80                            # default\n"
-				  "[limit] replies =                            # default\n"
-				  "[watch] ports = 25                           # t.conf:7\n"
-				  "[watch] relay_users = root,mail,postfix      # default\n"
-				  "[watch] exempt_users = alice,uid:70          # t.conf:5\n"
-				  "[watch] direct_users =                       # default\n"
-				  "[watch] local = no                           # default\n"
-				  "[watch] cgroup = auto                        # default\n"
-				  "[watch] ring = 4m                            # default\n"
-				  "[watch] tls = process                        # default\n"
-				  "[accounts] source = auto                     # default\n"
-				  "[accounts] file = /etc/smtplimit/domains     # default\n"
-				  "[accounts] command =                         # default\n"
-				  "[accounts] refresh = 5m                      # default\n"
-				  "[accounts] count_forwards = no               # default\n"
-				  "[accounts] trusted_hosts =                   # default\n"
-				  "[feed] exim = yes                            # default\n"
-				  "[feed] postfix = auto                        # default\n"
-				  "[refuse] relay = hook                        # default\n"
-				  "[notify] command =                           # default\n"
-				  "[notify] admin =                             # default\n"
-				  "[notify] customer = off                      # default\n"
-				  "[notify] customer_file =                     # default\n"
-				  "[notify] customer_command =                  # default\n"
-				  "[notify] from =                              # default\n"
-				  "[notify] webhook =                           # default\n"
-				  "[notify] webhook_secret_file =               # default\n"
-				  "[paths] state = /var/lib/smtplimit           # default\n"
-				  "[paths] run = /run/smtplimit                 # default\n"
-				  "[paths] bpffs = /sys/fs/bpf/smtplimit        # default\n");
+	expect_printed(text, "[limit]\n# default\nmode = enforce\n# t.conf:3\nwindow = 2h\n"
+			     "# t.conf:2\npercent = 55\n# default\nmin_failures = 5\n");
+	expect_printed(text, "\n\n[watch]\n# t.conf:7\nports = 25\n"
+			     "# default\nrelay_users = root,mail,postfix\n"
+			     "# t.conf:5\nexempt_users = alice,uid:70\n");
+	expect_printed(text, "# default\ncommand = \n");
 	free(text);
+	round_trip("");
+	round_trip(config);
+}
+
+/* Longer than a line of the file may be. */
+static void test_print_long(void **state)
+{
+	static char config[8192];
+	int used = sprintf(config, "[watch]\nexempt_users = 5000");
+
+	(void)state;
+	for (int uid = 5001; uid < 5200; uid++)
+		used += sprintf(config + used, "\n %d", uid);
+	used += sprintf(config + used, "\n[notify]\ncommand = one  two 'three  four'");
+	for (int word = 0; word < 100; word++)
+		used += sprintf(config + used, "\n word%d  x", word);
+	sprintf(config + used, "\n[limit]\nsuspend = 1w1d\nset_aside =\n"
+			       "[account alice, nosuch]\npercent = 70\nnote = a; b\n"
+			       "until = 2026-12-24\n");
+	round_trip(config);
 }
 
 /* JSON with ' for ", an origin that is left out is "default": {'percent': [50], ...}. */
@@ -414,11 +431,10 @@ static void test_print_json(void **state)
 		    "'trouble_accounts': [4], 'trouble_share': [50], 'defer_grace': [0],"
 		    "'hard_recipients': [0], 'hard_percent': [25], "
 		    "'rare_remote': [0], 'lead': [0], 'warn': [80], 'replies': ['']}");
-	expect_json(
-		"", "watch",
-		"{'ports': [[25, 465, 587]], 'relay_users': [['root', 'mail', 'postfix']],"
-		" 'exempt_users': [[]], 'direct_users': [[]], 'local': [false], 'cgroup': ['auto'],"
-		" 'ring': [4194304], 'tls': ['process']}");
+	expect_json("", "watch",
+		    "{'ports': [[25, 465, 587]], 'relay_users': [['root', 'mail', 'postfix']],"
+		    " 'exempt_users': [[]], 'direct_users': [[]], 'local': [false],"
+		    " 'cgroup': ['auto'], 'ring': [4194304], 'tls': ['process']}");
 	expect_json("", "accounts",
 		    "{'source': ['auto'], 'file': ['/etc/smtplimit/domains'], 'command': [''],"
 		    " 'refresh': [300], 'count_forwards': [false], 'trusted_hosts': [[]]}");
@@ -481,6 +497,7 @@ int main(void)
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_error_is_cut),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_print_long),
 		cmocka_unit_test(test_print_json),
 		cmocka_unit_test(test_print_error),
 		cmocka_unit_test(test_keys),

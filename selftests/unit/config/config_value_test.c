@@ -14,14 +14,19 @@ static void test_durations(void **state)
 		"1441m",
 		"86401s",
 		"60",
-		"1d",
+		"2d",
+		"1w",
+		"1d1s",
 		"1.5h",
 		"-60m",
 		"+60m",
 		"60M",
 		"m",
 		"60ms",
-		"1h30m",
+		"30m1h",
+		"1h1h",
+		"1h30",
+		"1h 30m",
 		"60 m",
 		"99999999999999999999s",
 		"9223372036854775807h",
@@ -31,19 +36,39 @@ static void test_durations(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		snprintf(text, sizeof(text), "[limit]\nwindow = %s\n", bad[i]);
-		snprintf(expected, sizeof(expected),
-			 "t.conf:2: window = \"%s\": want a whole number with s, m or h, like 60m, "
-			 "from 1s to 24h",
-			 bad[i]);
+		snprintf(
+			expected, sizeof(expected),
+			"t.conf:2: window = \"%s\": want whole numbers with s, m, h, d or w, like 60m or 1h30m, "
+			"from 1s to 24h",
+			bad[i]);
 		expect_error(text, expected);
 	}
-	expect_error("[limit]\nsuspend =\n",
-		     "t.conf:2: suspend = \"\": want a whole number with s, m or h, like 60m, "
-		     "from 1s to 720h");
+	expect_error(
+		"[limit]\nsuspend =\n",
+		"t.conf:2: suspend = \"\": want whole numbers with s, m, h, d or w, like 60m or 1h30m, "
+		"from 1s to 30d");
 	expect_error(
 		"[limit]\nsuspend = 43201m\n",
-		"t.conf:2: suspend = \"43201m\": want a whole number with s, m or h, like 60m, "
-		"from 1s to 720h");
+		"t.conf:2: suspend = \"43201m\": want whole numbers with s, m, h, d or w, like 60m or 1h30m, "
+		"from 1s to 30d");
+}
+
+static void test_units_together(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t seconds;
+	} cases[] = {
+		{"1h30m", 5400},   {"2d", 172800},	   {"1w", 604800},
+		{"1d12h", 129600}, {"1w2d3h4m5s", 788645}, {"0h90s", 90},
+	};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text), "[limit]\nsuspend = %s\n", cases[i].text);
+		assert_int_equal(read_good(text).rule.suspend_s, cases[i].seconds);
+	}
 }
 
 static void test_duration_text(void **state)
@@ -52,9 +77,9 @@ static void test_duration_text(void **state)
 		int64_t seconds;
 		const char *text;
 	} cases[] = {
-		{1, "1s"},	   {59, "59s"},	      {60, "1m"},   {90, "90s"},
-		{3600, "60m"},	   {5400, "90m"},     {7200, "2h"}, {86400, "24h"},
-		{86399, "86399s"}, {2592000, "720h"}, {0, "0s"},
+		{1, "1s"},     {59, "59s"},    {60, "1m"},     {90, "90s"},	  {3600, "60m"},
+		{5400, "90m"}, {7200, "2h"},   {86400, "24h"}, {86399, "86399s"}, {2592000, "30d"},
+		{0, "0s"},     {604800, "7d"}, {90000, "25h"},
 	};
 	char text[32], want[128];
 	int64_t seconds;
@@ -174,9 +199,10 @@ static void test_words(void **state)
 	expect_error("[accounts]\nfile = domains",
 		     "t.conf:2: file = \"domains\": want an absolute path of a file, not /, of "
 		     "printable characters");
-	expect_error("[accounts]\nrefresh = 25h",
-		     "t.conf:2: refresh = \"25h\": want a whole number with s, m or h, like 60m, "
-		     "from 1s to 24h");
+	expect_error(
+		"[accounts]\nrefresh = 25h",
+		"t.conf:2: refresh = \"25h\": want whole numbers with s, m, h, d or w, like 60m or 1h30m, "
+		"from 1s to 24h");
 }
 
 /* A command of `size` bytes, in lines of 101 but the last. */
@@ -221,10 +247,10 @@ static void test_command(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_durations), cmocka_unit_test(test_duration_text),
-		cmocka_unit_test(test_numbers),	  cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_paths),	  cmocka_unit_test(test_words),
-		cmocka_unit_test(test_command),
+		cmocka_unit_test(test_durations),      cmocka_unit_test(test_duration_text),
+		cmocka_unit_test(test_units_together), cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_sizes),	       cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_words),	       cmocka_unit_test(test_command),
 	};
 
 	return run_config_tests(tests, sizeof(tests) / sizeof(tests[0]));

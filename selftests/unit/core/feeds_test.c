@@ -208,7 +208,7 @@ static void test_stop_judges(void **state)
 	for (uint64_t rcpt = 2; rcpt < 7; rcpt++)
 		wire(f, rcpt, SMTP_FAILED);
 	seconds(f, 10);
-	pipeline_feed_end(f->p, RELAY, f->now * NS_PER_S);
+	pipeline_feed_end(f->p, RELAY, PIPELINE_FEED_UNREADABLE, f->now * NS_PER_S);
 	assert_alice(f, 1, 0, 5);
 	seconds(f, 2);
 	assert_int_equal(f->suspended, 1);
@@ -288,7 +288,7 @@ static void test_telling_of_the_next(void **state)
 	struct fixture *f = *state;
 
 	report(f, 9, SMTP_DELIVERED);
-	pipeline_feed_end(f->p, RELAY, f->now * NS_PER_S);
+	pipeline_feed_end(f->p, RELAY, PIPELINE_FEED_UNREADABLE, f->now * NS_PER_S);
 	wire(f, 1, SMTP_FAILED);
 	seconds(f, 60);
 	report(f, 1, SMTP_FAILED);
@@ -332,7 +332,7 @@ static void test_unmatched(void **state)
 	assert_int_equal(superseded_of(f).failed, 3);
 	f->now++;
 	anonymous(f, SMTP_FAILED, 4);
-	pipeline_feed_end(f->p, RELAY, f->now * NS_PER_S);
+	pipeline_feed_end(f->p, RELAY, PIPELINE_FEED_UNREADABLE, f->now * NS_PER_S);
 	assert_alice(f, 2, 0, 4);
 	assert_int_equal(superseded_of(f).failed, 3);
 	/* Lost while it runs: the reading finds it. */
@@ -457,7 +457,7 @@ static void test_bounds(void **state)
 	for (uint64_t rcpt = 2; rcpt < max + 12; rcpt++)
 		wire(f, rcpt, SMTP_DELIVERED);
 	assert_int_equal(feed_of(f).stats.forgotten, 10);
-	pipeline_feed_end(f->p, RELAY, f->now * NS_PER_S);
+	pipeline_feed_end(f->p, RELAY, PIPELINE_FEED_UNREADABLE, f->now * NS_PER_S);
 	assert_alice(f, 1 + max, 0, 0);
 	for (uint64_t rcpt = max + 12; rcpt < max + 22; rcpt++)
 		wire(f, rcpt, SMTP_DELIVERED);

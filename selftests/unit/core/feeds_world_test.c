@@ -159,7 +159,7 @@ static void go_down(struct world *w)
 	w->down = true;
 	w->dropped = false;
 	if (!w->silent)
-		pipeline_feed_end(w->f->p, RELAY, w->now_ns);
+		pipeline_feed_end(w->f->p, RELAY, PIPELINE_FEED_UNREADABLE, w->now_ns);
 	at(w, (struct event){EVENT_UP, w->now_ns + chance(w, 120 * NS_PER_S), 0, 0, 0});
 }
 

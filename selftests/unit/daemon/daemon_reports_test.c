@@ -73,10 +73,12 @@ void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, u
 	(void)now_ns;
 }
 
-void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, uint64_t now_ns)
+void pipeline_feed_end(struct pipeline *p, uint32_t relay_uid, enum pipeline_feed_stop why,
+		       uint64_t now_ns)
 {
 	(void)p;
 	(void)relay_uid;
+	(void)why;
 	(void)now_ns;
 }
 

@@ -17,6 +17,8 @@
 #include <cmocka.h>
 #include "base/clock.h"
 #include "maillog/maillog.h"
+#include "maillog/maillog_passes.h"
+#include "maillog/maillog_sight.h"
 
 #define RELAY	    102
 #define CALLER	    1007
@@ -91,10 +93,21 @@ static inline int tear_down(void **state)
 	return 0;
 }
 
+static inline void says_as(const char *ident, const char *pid, const char *text)
+{
+	const struct maillog_line line = {
+		.wall_ns = current.wall_ns,
+		.ident = {ident, strlen(ident)},
+		.pid = {pid, strlen(pid)},
+		.text = {text, strlen(text)},
+	};
+
+	maillog_take(current.p, &line, true);
+}
+
 static inline void says(const char *ident, const char *text)
 {
-	maillog_take(current.p, current.wall_ns, (struct maillog_span){ident, strlen(ident)},
-		     (struct maillog_span){text, strlen(text)}, true);
+	says_as(ident, "1", text);
 }
 
 /* The only record that there is; it is taken away. */

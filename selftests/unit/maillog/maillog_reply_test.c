@@ -266,9 +266,15 @@ static void test_cut_line(void **state)
 					     .text = "",
 					     .class = REPLY_NO_ANSWER};
 
+	char text[1024];
+
 	(void)state;
 	submit("9F5D65B", "alice@one.test");
-	says("postfix/smtp", TO "relay=mx[192.0.2.1]:25, delay=x, delays=0/0/0/0, dsn=4.7.5");
+	snprintf(text, sizeof(text),
+		 "9F5D65B: to=<%0900d@far.test>, relay=mx[192.0.2.1]:25, delay=x, delays=0/0/0/0, "
+		 "dsn=4.7.5",
+		 0);
+	says("postfix/smtp", text);
 	check_report(reported(REPORT_OUTCOME, SMTP_DEFERRED), &wanted);
 }
 

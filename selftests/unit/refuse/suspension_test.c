@@ -201,7 +201,8 @@ static void test_by_hand(void **state)
 {
 	const struct verdict_rule rule = {
 		.window_s = 3600, .suspend_s = 60, .percent = 50, .min_failures = 5};
-	struct state_order order = {.account = suspension.account, .suspend = true, .for_s = 600};
+	struct suspension_order order = {
+		.account = suspension.account, .suspend = true, .for_s = 600};
 	struct state_suspension s = suspension_by_hand(&order, &rule, 7 * NS_PER_S);
 
 	(void)state;

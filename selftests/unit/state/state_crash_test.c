@@ -62,7 +62,7 @@ static void write_until_killed(int ready)
 	if (state_open(path, STATE_WRITE, &state))
 		_exit(1);
 	for (uint32_t n = 1;; n++) {
-		struct state_order order = {.account = uid_account(n)};
+		struct state_count count = {.uid = 1, .kernel.failed = n};
 
 		if (state_begin(state))
 			_exit(2);
@@ -72,7 +72,7 @@ static void write_until_killed(int ready)
 			if (state_put_suspension(state, &s))
 				_exit(3);
 		}
-		if (state_put_order(state, &order, &order.id) || state_commit(state))
+		if (state_put_count(state, &count) || state_commit(state))
 			_exit(4);
 		if (n == 1 && write(ready, "", 1) != 1)
 			_exit(5);
@@ -94,9 +94,9 @@ static int check_equal(void *arg, const struct state_suspension *s)
 	return 0;
 }
 
-static int keep_last_order(void *arg, const struct state_order *order)
+static int keep_failed(void *arg, const struct state_count *count)
 {
-	*(struct state_order *)arg = *order;
+	*(struct state_count *)arg = *count;
 	return 0;
 }
 
@@ -108,7 +108,7 @@ static void killed_writer_leaves_whole_commits(void **unused)
 	srand(getpid());
 	for (int round = 0; round < 40; round++) {
 		struct all_equal all = {0};
-		struct state_order last;
+		struct state_count last;
 		struct state *state;
 		char byte;
 		pid_t pid;
@@ -128,8 +128,8 @@ static void killed_writer_leaves_whole_commits(void **unused)
 		assert_string_equal(state_error(state), "");
 		assert_int_equal(state_each_suspension(state, check_equal, &all), 0);
 		assert_int_equal(all.count, 8);
-		assert_int_equal(state_each_order(state, keep_last_order, &last), 0);
-		assert_int_equal(last.account.uid, all.n);
+		assert_int_equal(state_each_count(state, keep_failed, &last), 0);
+		assert_int_equal(last.kernel.failed, all.n);
 		state_close(state);
 	}
 }

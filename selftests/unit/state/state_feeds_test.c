@@ -222,6 +222,13 @@ static void feed_round_trip(void **unused)
 	assert_int_equal(state_put_feed(state, &feed), 0);
 	assert_int_equal(state_each_feed(state, see_feed, &seen), 0);
 	assert_int_equal(seen.feed.reported_wall_s, 0);
+	feed.running = false;
+	for (feed.stop = 0; feed.stop < PIPELINE_FEED_STOPS; feed.stop++) {
+		assert_int_equal(state_put_feed(state, &feed), 0);
+		assert_int_equal(state_each_feed(state, see_feed, &seen), 0);
+		assert_false(seen.feed.known.running);
+		assert_int_equal(seen.feed.known.stop, feed.stop);
+	}
 	state_close(state);
 }
 

@@ -292,78 +292,6 @@ static void suspension_moves_with_the_boot(void **unused)
 	state_close(state);
 }
 
-static int take_order(void *arg, const struct state_order *order)
-{
-	return state_delete_order(arg, order->id);
-}
-
-static int keep_orders(void *arg, const struct state_order *order)
-{
-	struct state_order **next = arg;
-
-	*(*next)++ = *order;
-	return 0;
-}
-
-static void expect_order(const struct state_order *is, const struct state_order *want)
-{
-	assert_int_equal(is->id, want->id);
-	assert_memory_equal(&is->account, &want->account, sizeof(want->account));
-	assert_int_equal(is->suspend, want->suspend);
-	assert_int_equal(is->for_s, want->for_s);
-	assert_string_equal(is->reason, want->reason);
-	assert_int_equal(is->created_wall_s, want->created_wall_s);
-}
-
-static void orders_queue(void **unused)
-{
-	struct state *cli = open_at(&first_boot, STATE_WRITE);
-	struct state *daemon = open_at(&first_boot, STATE_WRITE);
-	struct state_order one = {.account = uid_account(1000),
-				  .suspend = true,
-				  .for_s = 60,
-				  .reason = "phish",
-				  .created_wall_s = WALL_S};
-	struct state_order two = {.account = domain_account("b.example"),
-				  .created_wall_s = WALL_S + 1};
-	struct state_order got[3] = {0}, *next = got;
-
-	(void)unused;
-	assert_int_equal(state_put_order(cli, &one, &one.id), 0);
-	assert_int_equal(state_put_order(cli, &two, &two.id), 0);
-	assert_true(two.id > one.id);
-	assert_int_equal(state_each_order(daemon, keep_orders, &next), 0);
-	assert_ptr_equal(next, got + 2);
-	expect_order(&got[0], &one);
-	expect_order(&got[1], &two);
-	assert_int_equal(state_order_pending(cli, one.id), 1);
-	assert_int_equal(state_each_order(daemon, take_order, daemon), 0);
-	assert_int_equal(state_order_pending(cli, one.id), 0);
-	assert_int_equal(state_order_pending(cli, two.id), 0);
-	assert_int_equal(state_delete_order(cli, one.id), -ENOENT);
-	/* A number is never used again: an old wait cannot mistake a new order for its own. */
-	assert_int_equal(state_put_order(cli, &one, &one.id), 0);
-	assert_true(one.id > two.id);
-	state_close(cli);
-	state_close(daemon);
-}
-
-static void old_orders_are_stale(void **unused)
-{
-	const struct state_order order = {.created_wall_s = WALL_S}, never = {0};
-	const struct state_order end = {.created_wall_s = INT64_MAX};
-
-	(void)unused;
-	assert_false(state_order_stale(&order, WALL_S));
-	assert_false(state_order_stale(&order, WALL_S + STATE_ORDER_FRESH_S));
-	assert_true(state_order_stale(&order, WALL_S + STATE_ORDER_FRESH_S + 1));
-	/* The clock was set back, so its age is not known. */
-	assert_false(state_order_stale(&order, WALL_S - STATE_ORDER_FRESH_S));
-	assert_true(state_order_stale(&order, WALL_S - STATE_ORDER_FRESH_S - 1));
-	assert_true(state_order_stale(&never, WALL_S));
-	assert_true(state_order_stale(&end, -2));
-}
-
 /* Visible together, and not before. */
 static void transaction_is_one(void **unused)
 {
@@ -421,12 +349,11 @@ static void failed_put_fails_the_commit(void **unused)
 	state_close(state);
 }
 
-/* A power cut must not undo a suspension or an order; a window may wait. */
+/* A power cut must not undo a suspension; a window may wait. */
 static void durable_is_synced(void **unused)
 {
 	struct state *state = open_at(&first_boot, STATE_WRITE);
 	struct state_suspension s = suspension_sample();
-	struct state_order order = {.account = uid_account(1)};
 	struct window w = window_sample();
 
 	(void)unused;
@@ -441,7 +368,7 @@ static void durable_is_synced(void **unused)
 	assert_int_equal(state_put_suspension(state, &s), 0);
 	assert_int_equal(syncs, 1);
 	assert_int_equal(state_begin(state), 0);
-	assert_int_equal(state_put_order(state, &order, &order.id), 0);
+	assert_int_equal(state_put_suspension(state, &s), 0);
 	assert_int_equal(syncs, 1);
 	assert_int_equal(state_commit(state), 0);
 	assert_int_equal(syncs, 2);
@@ -456,7 +383,6 @@ int main(void)
 		STATE_TEST(window_empty_deletes),  STATE_TEST(window_moves_with_the_boot),
 		STATE_TEST(count_round_trip),	   STATE_TEST(count_delete),
 		STATE_TEST(suspension_round_trip), STATE_TEST(suspension_moves_with_the_boot),
-		STATE_TEST(orders_queue),	   STATE_TEST(old_orders_are_stale),
 		STATE_TEST(transaction_is_one),	   STATE_TEST(failed_put_fails_the_commit),
 		STATE_TEST(durable_is_synced),
 	};
