@@ -17,7 +17,7 @@ Q := @
 say = @printf '  %-7s %s\n' $(1) $(2);
 endif
 
-LIBS := libbpf libelf capstone zlib sqlite3 jansson libcap-ng libseccomp inih libsystemd libpsl nettle
+LIBS := libbpf libelf capstone zlib sqlite3 jansson libcap-ng libseccomp inih libsystemd libpsl libidn2 nettle
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wformat=2 -Werror
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 $(WARN)

@@ -18,6 +18,10 @@
 /* Text of a reply as reported to the daemon, with a NUL; the rest is not kept. */
 #define SMTPL_TEXT_SIZE 160
 
+/* What an administrator adds to a refusal, a reason or a contact, with a NUL: the text has to stay
+ * one line of SMTP. */
+#define SMTPL_TOLD_SIZE 129
+
 /* A reply longer than this (all lines) makes the session desync: RFC 5321 has no limit, a hostile
  * server no end. */
 #define SMTP_REPLY_MAX_BYTES 65536

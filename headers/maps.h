@@ -34,6 +34,11 @@ struct smtpl_count {
 	__u64 event_ns; /* in the "" entry: how far its share of the ring is used up */
 };
 
+enum smtpl_by_hand {
+	SMTPL_BY_HAND = 1,	/* `smtplimit suspend`, the three figures are as they stood then */
+	SMTPL_BY_HAND_TOLD = 2, /* its reason is told to the sender */
+};
+
 /* What a suspension says, wherever it is kept. Not suspended: until_ns is 0 or in the past. */
 struct smtpl_suspension {
 	__u64 since_ns;
@@ -41,7 +46,7 @@ struct smtpl_suspension {
 	__u32 bad;     /* deferred + failed mails in the window at the verdict */
 	__u32 min;     /* min_failures then in force */
 	__u32 percent; /* cut to a whole number */
-	__u32 by_hand; /* 1: `smtplimit suspend`, the three figures are as they stood then */
+	__u32 by_hand; /* of enum smtpl_by_hand; 0: by the rule */
 };
 
 enum smtpl_role {

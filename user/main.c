@@ -6,8 +6,9 @@
 #include "cmd.h"
 #include "config/config.h"
 #include "base/log.h"
+#include "base/word_distance.h"
 
-#define WANTED "want status, run, suspend, release, history, check, config, hook, unload, or --help"
+#define WANTED "want status, run, suspend, release, history, check, config, hook, unload, or help"
 
 static const struct command {
 	const char *name;
@@ -36,7 +37,8 @@ static void usage(void)
 	for (const struct command *c = commands; c < COMMANDS_END; c++)
 		if (c->what)
 			printf("  %s%s\n        %s\n", c->name, c->usage, c->what);
-	puts("  -c FILE\n        instead of " CONFIG_FILE_DEFAULT "\n  -j\n        JSON\n"
+	puts("  -c FILE\n        instead of " CONFIG_FILE_DEFAULT
+	     "\n  -j\n        JSON\n  -h, -V\n        this text, the version\n"
 	     "An ACCOUNT is a user name, uid:N or domain:NAME; a domain, an address or a uid finds "
 	     "it.\nSee smtplimit(8).");
 }
@@ -88,6 +90,28 @@ static bool is_help(const char *word)
 	return !strcmp(word, "--help") || !strcmp(word, "-h");
 }
 
+static bool is_version(const char *word)
+{
+	return !strcmp(word, "--version") || !strcmp(word, "-V") || !strcmp(word, "version");
+}
+
+static int unknown_command(const char *word)
+{
+	const struct command *best = NULL;
+	size_t least = WORD_NEAR, distance;
+	char problem[128];
+
+	for (const struct command *c = commands; c < COMMANDS_END; c++) {
+		distance = c->what ? word_distance(word, c->name) : SIZE_MAX;
+		if (distance >= least)
+			continue;
+		best = c;
+		least = distance;
+	}
+	snprintf(problem, sizeof(problem), "did you mean %s? %s", best ? best->name : "", WANTED);
+	return usage_error(word, best ? problem : WANTED);
+}
+
 static int run_command(struct cli *cli, int argc, char **argv)
 {
 	const struct command *command = commands;
@@ -95,7 +119,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
 	while (command < COMMANDS_END && strcmp(command->name, argv[0]))
 		command++;
 	if (command == COMMANDS_END)
-		return usage_error(argv[0], WANTED);
+		return unknown_command(argv[0]);
 	if (argc < 2 || !is_help(argv[1]))
 		return command->function(cli, argc, argv);
 	return printf("usage: smtplimit %s%s\n", command->name, command->usage) < 0;
@@ -111,7 +135,7 @@ int main(int argc, char **argv)
 	result = take_options(&cli, &argc, ++argv);
 	if (result == CMD_DONE && argc && (is_help(argv[0]) || !strcmp(argv[0], "help")))
 		usage();
-	else if (result == CMD_DONE && argc && !strcmp(argv[0], "--version"))
+	else if (result == CMD_DONE && argc && is_version(argv[0]))
 		printf("smtplimit %s\n", SMTPLIMIT_VERSION);
 	else if (result == CMD_DONE)
 		result = run_command(&cli, argc ? argc : 1, argc ? argv : status);

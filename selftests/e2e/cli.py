@@ -146,6 +146,11 @@ def test_help(host):
     for word in ("-h", "help"):
         equal(ok(host, word), text, word)
         equal(ok(host, "-j", word), text, f"-j {word}")
+    for word in ("--version", "-V", "version"):
+        true(re.fullmatch(r"smtplimit \d+\.\d+\.\d+\n", ok(host, word)), word)
+    fails(host, 2, "stauts", words=['"stauts"', "did you mean status?"])
+    fails(host, 2, "relaese", words=["did you mean release?"])
+    true("did you mean" not in fails(host, 2, "alice.test", words=["want status, run"]), "far from any")
     for command in (*shown, "answer"):
         text = ok(host, command, "--help")
         true(text.startswith(f"usage: smtplimit {command}"), f"{command} --help: {text}")

@@ -67,7 +67,7 @@ def counted_and_refused(host, uid, send, text_shown=True):
     compare.map_equals(host, host.tally())
     account = scenes.suspend(host, uid, 4)
     arrived = len(scenes.arrivals(host, uid))
-    told = str(send(scenes.fresh("", 1)))
+    told = scenes.timeless(str(send(scenes.fresh("", 1))))
     equal(len(scenes.arrivals(host, uid)), arrived, "connections that reached the server")
     text = scenes.refusal(account, domain="", bad_=5, percent=83).partition("Domain ")[2][1:]
     if text_shown:

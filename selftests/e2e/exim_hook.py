@@ -128,14 +128,14 @@ def test_what_exim_does_not_take_is_put_back():
         equal(without_times(files(server)), without_times(before), "files")
 
 
-def test_what_is_in_use_is_an_error():
+def test_what_is_in_the_way_is_an_error():
     with exim() as (host, server):
-        text = server.tree.read(TRANSPORT)
-        server.tree.write(TRANSPORT, text.replace("driver = smtp\n", "driver = smtp\n  event_action = \n"))
+        acl = f"{ETC}/conf.d/acl/30_exim4-config_check_rcpt"
+        server.tree.write(acl, server.tree.read(acl).replace("\nacl_check_rcpt:\n", "\nacl_other:\n"))
         before = files(server)
         done = hook(host, server, "--install")
         equal(done.returncode, 1, "exit of install")
-        true('transport "remote_smtp"' in done.stderr and "by hand" in done.stderr, done.stderr)
+        true("does not name an ACL" in done.stderr and "by hand" in done.stderr, done.stderr)
         equal(files(server), before, "files")
 
 

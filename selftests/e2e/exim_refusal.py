@@ -23,9 +23,9 @@ from mta import ALICE, BOB, CAROL, DAVE, HOSTNAME, NAMES, USERS  # noqa: E402
 from system import wait_for, within  # noqa: E402
 
 LATER = "r451-later@one.test"
-TEXT = re.compile(r"550 5\.7\.1 Domain (\S+) has exceeded the max defers and failures per hour "
-                  r"\(\d+/\d+ \(\d+%\)\) allowed\. Message discarded\. Sending is possible again at "
-                  r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\.")
+# By hand, from the file: Exim cannot say how long that is.
+TEXT = re.compile(r"550 5\.7\.1 Domain (\S+) is not allowed to send mail at present\. Message discarded\. "
+                  r"Sending is possible again at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)\.")
 
 # Identities of SMTP AUTH: alice in any form, or a domain of hers; and others.
 ALICES = [form.format(domain) for domain in (HOSTNAME, HOSTNAME.split(".", maxsplit=1)[0], HOSTNAME.title() + ".")
@@ -64,7 +64,7 @@ def refusal_of(host, uid):
 
 def bounces(host, uid):
     """The mailbox, as one line, so that a text that was broken into lines is found."""
-    return " ".join(host.exim.mailbox(NAMES[uid]).split())
+    return scenes.timeless(" ".join(host.exim.mailbox(NAMES[uid]).split()))
 
 
 def bounce_says(host, uid, rcpt, text):
@@ -81,7 +81,7 @@ def neighbour_sends(host, uid=BOB):
 def smtp_text(transcript):
     """The one refusal in what swaks or a server said, its lines put together."""
     lines = re.findall(r"^(?:<\*\* )?(550)[- ](.*?)\r?$", transcript, re.MULTILINE)
-    return " ".join(["550"] + [text for _, text in lines])
+    return scenes.timeless(" ".join(["550"] + [text for _, text in lines]))
 
 
 def smtp_refused(sent, text):
@@ -125,7 +125,7 @@ def test_sendmail_is_refused(host):
     true(done.returncode != 0, "sendmail's exit status is 0")
     bounce_says(host, ALICE, rcpt, refusal_of(host, ALICE))
     done = host.exim.sendmail(ALICE, address(ALICE), [rcpt], more=["-oep"])
-    true(done.returncode != 0 and refusal_of(host, ALICE) in " ".join(done.stderr.split()),
+    true(done.returncode != 0 and refusal_of(host, ALICE) in scenes.timeless(" ".join(done.stderr.split())),
          f"-oep says {done.stderr}")
 
 
@@ -143,13 +143,36 @@ def test_smtp_is_refused(host):
     # The person is refused, whatever name he writes, and whoever connects with his password.
     smtp_refused(host.exim.swaks(CAROL, address(ALICE), [rcpt], auth="alice"), text)
     forged = host.exim.swaks(ALICE, address(BOB), [rcpt], auth="alice")
-    smtp_refused(forged, text.replace("alice.test", "bob.test"))
+    smtp_refused(forged, text)
 
 
 def test_bs_is_refused(host):
     lines = f"EHLO x\nMAIL FROM:<{address(ALICE)}>\nRCPT TO:<{scenes.fresh()[0]}>\nQUIT\n"
     done = host.exim.tree.run(["/usr/sbin/sendmail", "-bs"], uid=ALICE, stdin=lines)
     equal(smtp_text(done.stdout), refusal_of(host, ALICE), "what sendmail -bs says")
+
+
+def refused(host):
+    """Of alice, as it is saved and as status has it."""
+    return exim_scenes.told(host)["alice"]["refused"], host.account("alice")["total"]["refused"]
+
+
+def test_each_recipient_is_counted(host):
+    """What is turned away at the door is counted once for each recipient, retries too, and not for local ones."""
+    scenes.looked(host, 2)
+    before, shown = refused(host)
+    swaks = host.exim.swaks(ALICE, address(ALICE), scenes.fresh(count=3), auth="alice")
+    turned = len(re.findall(r"^<\*\* 550 ", swaks.text, re.MULTILINE))
+    equal(turned, 3, f"replies to RCPT:\n{swaks.text}")
+    again = scenes.fresh(count=1)
+    for _ in range(2):
+        host.exim.swaks(ALICE, address(ALICE), again)
+    host.exim.sendmail(ALICE, address(ALICE), scenes.fresh(count=4))
+    host.exim.sendmail(ALICE, address(ALICE), ["carol@carol.test"])
+    host.exim.swaks(ALICE, address(ALICE), ["dave@dave.test"], auth="alice")
+    wait_for(lambda: refused(host) >= (before + 9, shown + 9), 10, f"9 more than {before}, {shown}: {refused(host)}")
+    scenes.looked(host, 2)
+    equal(refused(host), (before + 9, shown + 9), "refused")
 
 
 def test_local_mail_is_not(host):

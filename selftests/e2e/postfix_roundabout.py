@@ -60,11 +60,12 @@ def sends(server, uid, port, good, bad, auth=True, sender=None):
         true(sent.ok, f"not taken in:\n{sent.text}")
 
 
-def charged(server, uid, good, bad):
-    """As much more as that, and nothing to anybody else."""
-    row = _rows.setdefault(NAMES[uid], {"delivered": 0, "failed": 0})
-    row["delivered"] += good
-    row["failed"] += bad
+def charged(server, **more):
+    """alice=(delivered, failed): as much more as that, and nothing to anybody else."""
+    for name, counts in more.items():
+        row = _rows.setdefault(name, {"delivered": 0, "failed": 0})
+        for outcome, count in zip(row, counts):
+            row[outcome] += count
 
     def got():
         return {a["account"]: {name: a["window"][name] for name in ("delivered", "failed")}
@@ -75,14 +76,14 @@ def charged(server, uid, good, bad):
 
 def test_filter_behind_the_queue(server):
     sends(server, ALICE, FILTERED, 3, 2)
-    charged(server, ALICE, 3, 2)
+    charged(server, alice=(3, 2))
     true("uid=30108 from=<bob@bob.test>" in server.log(), "nothing came from the filter")
 
 
 def test_several_recipients_through_the_filter(server):
     rcpts = scenes.fresh(count=3) + scenes.fresh("r550.5.1.1", 2)
     true(server.swaks(ALICE, "bob@bob.test", rcpts, auth="alice", port=FILTERED).ok, "not taken in")
-    charged(server, ALICE, 3, 2)
+    charged(server, alice=(3, 2))
 
 
 def test_message_id_of_a_neighbour(server):
@@ -93,27 +94,25 @@ def test_message_id_of_a_neighbour(server):
     for uid in (ALICE, BOB):
         true(server.swaks(uid, "alice@alice.test", rcpt, auth=NAMES[uid], port=FILTERED, more=header).ok,
              "not taken in")
-    charged(server, ALICE, 0, 1)
-    charged(server, BOB, 0, 1)
+    charged(server, alice=(0, 1), bob=(0, 1))
     rcpt = scenes.fresh()
     true(server.swaks(ALICE, "alice@alice.test", rcpt, auth="alice", port=FILTERED,
                       more=["--header", "Message-Id: <2@alice.test>"]).ok, "not taken in")
     equal(server.sendmail(BOB, "alice@alice.test", rcpt,
                           text="Message-Id: <2@alice.test>\nSubject: x\n\nhello\n").returncode, 0,
           "exit of sendmail")
-    charged(server, ALICE, 1, 0)
-    charged(server, BOB, 1, 0)
+    charged(server, alice=(1, 0), bob=(1, 0))
 
 
 def test_filter_before_the_queue(server):
     sends(server, ALICE, PROXIED, 2, 2)
-    charged(server, ALICE, 2, 2)
+    charged(server, alice=(2, 2))
     # A script of bob's, without SMTP AUTH, that says who it would like to be.
     for rcpt in scenes.fresh("r550.5.1.1", 2):
         sent = server.swaks(BOB, "alice@alice.test", [rcpt], port=PROXIED,
                             more=["--ehlo", "x> sasl_username=<alice"])
         true(sent.ok, f"not taken in:\n{sent.text}")
-    charged(server, BOB, 0, 2)
+    charged(server, bob=(0, 2))
 
 
 def test_services_with_names_of_their_own(server):
@@ -122,7 +121,7 @@ def test_services_with_names_of_their_own(server):
              + scenes.fresh("r550.5.1.1", 1)]
     for rcpt in rcpts:
         true(server.swaks(ALICE, "bob@bob.test", [rcpt], auth="alice", port=NAMED).ok, "not taken in")
-    charged(server, ALICE, 2, 2)
+    charged(server, alice=(2, 2))
     true("enforced-tls-smtp/smtp[" in server.log() and "postfix-submission/smtpd[" in server.log(),
          "the log does not have their names")
 
@@ -131,16 +130,15 @@ def test_tunnel_to_a_smart_host(server):
     """The smart host takes mail and refuses some; then the tunnel's other end is gone, which is nobody's
     failure. What is for a domain of this host is none of it."""
     sends(server, ALICE, TUNNELLED, 2, 0)
-    charged(server, ALICE, 2, 0)
+    charged(server, alice=(2, 0))
     sends(server, ALICE, TUNNELLED, 1, 3)
-    charged(server, ALICE, 1, 3)
+    charged(server, alice=(1, 3))
     true("relay=127.0.0.1[127.0.0.1]:2465" in server.log(), "the tunnel was not used")
-    server.tunnel.kill()
-    server.tunnel.wait()
+    server.tree.terminate(server.tunnel)
     before = server.log().count("Connection refused")
     sends(server, ALICE, TUNNELLED, 2, 0)
     wait_for(lambda: server.log().count("Connection refused") > before, 20, "a deferral")
-    charged(server, ALICE, 0, 0)
+    charged(server, alice=(0, 0))
 
 
 def make(host):

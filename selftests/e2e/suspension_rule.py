@@ -110,6 +110,34 @@ def test_observe_changes_nothing():
         scenes.is_not_suspended(host, ALICE)
         equal(host.status()["mode"], "observe", "mode")
         scenes.is_delivered(scenes.good(host, ALICE, 1))
+
+
+def enforces_from_now_on(host, uid):
+    """Nothing of what was observed counts, and what is sent from here on does."""
+    wait_for(lambda: host.status()["mode"] == "enforce", 10, "the mode")
+    scenes.window_is(host, uid)
+    scenes.is_not_suspended(host, uid)
+    scenes.is_delivered(scenes.good(host, uid, 1))
+    scenes.suspend(host, uid)
+
+
+def test_observe_then_enforce():
+    """By a reload, and by a restart."""
+    for change in ("reload", "restart"):
+        with running({"limit": {"mode": "observe"}}) as host:
+            scenes.bad(host, ALICE, 10)
+            wait_for(lambda: "would suspend" in host.log(), 10, "the log to say `would suspend`")
+            scenes.window_is(host, ALICE, failed=10)
+            host.write_conf({"limit": {"mode": "enforce"}})
+            if change == "reload":
+                host.daemon.send_signal(signal.SIGHUP)
+            else:
+                host.stop()
+                host.start()
+            enforces_from_now_on(host, ALICE)
+
+
+def test_enforce_says_nothing_of_would():
     with running() as host:
         scenes.bad(host, ALICE, 10)
         scenes.is_suspended(host, ALICE)

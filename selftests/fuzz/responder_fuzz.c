@@ -39,16 +39,22 @@ static void check_reply(const char *reply, size_t length)
 	check(line == length);
 }
 
-/* An account's own domain is printable and never empty: the daemon's word. */
-static void take_answer(struct responder_answer *answer, const uint8_t *data, size_t size)
+static void make_printable(char *text, size_t size)
 {
-	size_t i;
+	for (size_t i = 0; i < size; i++)
+		text[i] = '!' + (uint8_t)text[i] % ('~' - '!' + 1);
+}
 
+/* An account's own domain is printable and never empty, and so is what an administrator has added:
+ * the daemon's word. */
+static void read_answer(struct responder_answer *answer, const uint8_t *data, size_t size)
+{
 	memset(answer, 0, sizeof(*answer));
 	memcpy(answer, data, size < sizeof(*answer) ? size : sizeof(*answer));
 	answer->known = 1;
-	for (i = 0; i < sizeof(answer->domain); i++)
-		answer->domain[i] = '!' + (uint8_t)answer->domain[i] % ('~' - '!' + 1);
+	make_printable(answer->domain, sizeof(answer->domain));
+	make_printable(answer->reason, sizeof(answer->reason));
+	make_printable(answer->contact, sizeof(answer->contact));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -62,13 +68,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	figures = size ? data[0] : 0;
 	if (size < 1 + figures)
 		return 0;
-	take_answer(&answer, data + 1, figures);
+	read_answer(&answer, data + 1, figures);
 	check_reply(reply, responder_smtp_greet(&rs, &answer, reply));
 	for (i = 1 + figures; i < size; i++) {
 		was_closing = rs.closing;
 		memset(reply, 'x', sizeof(reply));
 		length = responder_smtp_byte(&rs, data[i], reply);
 		check_reply(reply, length);
+		if (rs.asking)
+			check_reply(reply, responder_smtp_answered(&rs, &answer, reply));
 		check(!(was_closing && length));
 		check(!rs.session.s.desync);
 		check(rs.closing || rs.session.c.pushed == rs.session.s.popped);

@@ -142,6 +142,9 @@ class Place:
 
     def put(self, case):
         clean(self.server)
+        # Not each delivers as the mailbox's user, and none into one of another's.
+        for mailbox in self.tree.path("var/mail").iterdir():
+            mailbox.unlink()
         for number, top in enumerate(ETC[self.server.name]):
             if case.debian and (self.kept / str(number)).exists():
                 shutil.copytree(self.kept / str(number), self.tree.path(top), symlinks=True)

@@ -423,8 +423,9 @@ def hooked(make, domains, options=None, prepare=None, **more):
     prepare(server) is called before its configuration is made. Not without the server's log when
     something goes wrong."""
     with Host(options, **more) as host:
-        Dns(host, domains)
+        dns = Dns(host, domains)
         server = make(host)
+        server.dns = dns
         owners = host.dir / "owners"
         owners.write_text("".join(f"{domain}: {user}\n" for domain, user in DOMAINS.items()), "ascii")
         host.write_conf({"watch": {"relay_users": f"{server.user} mail"},

@@ -2,12 +2,13 @@
 """Who sent what with which outcome, made from Postfix's own log, for tests: an account of its own that
 shares nothing with smtplimit.
 
-    entries(log, owners, relays, loopback) -> {account: [{"sender", "recipient", "outcome"}, ...]}
+    entries(log, owners, relays, loopback) -> {account: [{"sender", "recipient", "outcome", "own"}, ...]}
     waiting(log) -> {queue id, ...}     of the messages that were active and are not removed
 
 owners: {domain: user}. relays: uids that say nothing of the sender. loopback: {queue id: user} of the
 messages that the test brought in over loopback, as Postfix answered "queued as". An entry for each
-time that smtp(8) or error(8) decided about a recipient; None pays for what is nobody's.
+time that smtp(8) or error(8) decided about a recipient; None pays for what is nobody's. own: it was this
+host's fault, so that it is in no window.
 """
 import pwd
 import re
@@ -15,6 +16,8 @@ import re
 LINE = re.compile(r"^\S+ +\d+ [\d:]+ \S+ postfix(?:/[\w-]+)*/([\w-]+)\[\d+\]: (\w+): (.*)$")
 DELIVERY = re.compile(r"to=<([^>]*)>, (?:orig_to=<[^>]*>, )?relay=.*, dsn=[\d.]+, status=(\w+) \((.*)\)$")
 QUEUED = re.compile(r"from=<(.*)>, size=\d+, nrcpt=\d+ \(queue active\)$")
+OWN = re.compile(r"^(delivery temporarily suspended: )?(connect to \S+: (Network is unreachable|No route to host)$|"
+                 r"SASL authentication failed; |mail for \S+ loops back to myself$)")
 OUTCOMES = {"sent": "delivered", "deferred": "deferred", "bounced": "failed"}
 
 
@@ -59,10 +62,11 @@ def entries(log, owners, relays, loopback):
         elif service == "qmgr" and (sender := QUEUED.match(text)):
             message.sender = sender[1]
         elif service in ("smtp", "error") and (delivery := DELIVERY.match(text)):
-            recipient, status, _ = delivery.groups()
+            recipient, status, said = delivery.groups()
             if status in OUTCOMES:
                 found.setdefault(message.account(owners), []).append(
-                    {"sender": message.sender, "recipient": recipient, "outcome": OUTCOMES[status]})
+                    {"sender": message.sender, "recipient": recipient, "outcome": OUTCOMES[status],
+                     "own": bool(OWN.search(said))})
         elif text == "removed":
             del messages[queue_id]
     return found

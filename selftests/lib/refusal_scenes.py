@@ -153,10 +153,25 @@ def is_refused(host, uid, sender=None):
     return rcpts
 
 
+def refused(host, uid):
+    """Attempts that status says were turned away, once all of them are saved."""
+    scenes.looked(host, 2)
+    account = host.account(NAMES[uid])
+    return account["total"]["refused"] if account else 0
+
+
+def counts_refused(host, uid, more, act):
+    """So many more after act(), to the one."""
+    before = refused(host, uid)
+    act()
+    wait_for(lambda: refused(host, uid) >= before + more, 15, f"{more} more than {before} refused")
+    equal(refused(host, uid), before + more, f"refused of {NAMES[uid]}")
+
+
 def smtp_refusal(sent):
     """The line that turned it down."""
     true(not sent.ok, f"taken:\n{sent.text}")
-    return [line.partition("<** ")[2] for line in sent.text.splitlines() if line.startswith("<** ")]
+    return [scenes.timeless(line.partition("<** ")[2]) for line in sent.text.splitlines() if line.startswith("<** ")]
 
 
 def remote_mail(host, sender, to):
@@ -175,7 +190,7 @@ def without_the_daemon(host, prefix=lambda sender: ""):
     refused += is_refused(host, mta.ALICE)
     sent = host.mta.swaks(mta.ALICE, address(mta.ALICE), [fresh()])
     line = smtp_refusal(sent)[0]
-    true(line.startswith(f"550 5.7.1 {prefix(address(mta.ALICE))}Domain alice.test has exceeded "),
+    true(line.startswith(f"550 5.7.1 {prefix(address(mta.ALICE))}Domain alice.test is not allowed to send "),
          f"refusal: {line}")
     sends(host, mta.BOB, limit_s=MESSAGE_S)
     wait_for(lambda: time.time() > end, 60, "the end of dave's suspension")

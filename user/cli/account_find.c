@@ -3,6 +3,7 @@
  * account_find.c - the account that a person means by a name, a uid, a domain or an address.
  */
 #include <errno.h>
+#include <idn2.h>
 #include <stdio.h>
 #include <string.h>
 #include "account_find.h"
@@ -23,15 +24,32 @@ static const char *domain_of(const char *text)
 	return strchr(text, '.') && !strchr(text, ':') ? text : NULL;
 }
 
+/* Panels' files and mail have müller.example as xn--mller-kva.example. False: it is the same. */
+static bool domain_ascii(const char *domain, char ascii[SMTPL_DOMAIN_SIZE])
+{
+	char *found = NULL;
+	bool made;
+
+	made = idn2_to_ascii_8z(domain, &found, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) == IDN2_OK &&
+	       strcmp(found, domain) && !account_domain_key(found, ascii);
+	idn2_free(found);
+	return made;
+}
+
 /* A domain that another account pays for has none of its own. */
 static int find_domain(const char *domain, const struct payer_ops *ops, void *arg,
 		       struct account_id *id)
 {
 	struct account_id found = {.kind = ACCOUNT_DOMAIN};
+	char ascii[SMTPL_DOMAIN_SIZE];
 
 	if (account_domain_key(domain, found.domain))
 		return -EINVAL;
 	payer_of_domain(ops, arg, found.domain, &found);
+	if (found.kind == ACCOUNT_DOMAIN && domain_ascii(found.domain, ascii)) {
+		memcpy(found.domain, ascii, sizeof(ascii));
+		payer_of_domain(ops, arg, ascii, &found);
+	}
 	*id = found;
 	return found.kind == ACCOUNT_DOMAIN ? ACCOUNT_GUESSED : ACCOUNT_FOUND;
 }
@@ -55,7 +73,7 @@ int account_find(const char *text, const struct payer_ops *ops, void *arg, struc
 	const char *domain = domain_of(text);
 
 	if (!r && found.kind == ACCOUNT_DOMAIN)
-		payer_of_domain(ops, arg, found.domain, &found);
+		find_domain(text + strlen("domain:"), ops, arg, &found);
 	if (!r)
 		*id = found;
 	if (!r || (r != -ENOENT && r != -EINVAL))

@@ -3,9 +3,11 @@
  * cmd_check.c - `smtplimit check`: can this host run it. One line a requirement, and one for each
  * mail server that is here: is its hook live.
  */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include "kernel/bpf.h"
 #include "cmd.h"
 #include "config/config_account.h"
@@ -152,6 +154,21 @@ static void check_warnings(const struct config *config, struct check_output *out
 		check_line(out, "configuration", false, false, warning);
 }
 
+/* Who owns a domain is not known without it. */
+static void check_owners(const struct config *config, struct check_output *out)
+{
+	char why[PATH_MAX + 128];
+
+	if ((config->source != CONFIG_SOURCE_FILE && config->source != CONFIG_SOURCE_AUTO) ||
+	    !access(config->owners_file, R_OK) ||
+	    (config->source == CONFIG_SOURCE_AUTO && errno == ENOENT &&
+	     !strcmp(config->owners_file, CONFIG_OWNERS_DEFAULT)))
+		return;
+	snprintf(why, sizeof(why), "[accounts] file: \"%s\": %s; want lines DOMAIN: USER in it",
+		 config->owners_file, strerror(errno));
+	check_line(out, "owners of domains", false, false, why);
+}
+
 static void check_print_json(struct check_output *out)
 {
 	json_t *object = json_pack("{s:b, s:o}", "ok", !out->failed, "requirements", out->list);
@@ -180,6 +197,7 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 	bpf_check(&config, check_line, &out);
 	check_hooks(cli, &config, &out);
 	check_services(&config, &out);
+	check_owners(&config, &out);
 	check_feeds(&config, &out);
 	check_warnings(&config, &out);
 	config_free(&config);

@@ -24,6 +24,7 @@
 struct history {
 	const char *account; /* NULL: all */
 	struct account_id id;
+	char name[ACCOUNT_NAME_SIZE];
 	char why[CONFIG_ERROR_SIZE]; /* the account may be a mistyped name: what to say of it */
 	int64_t now_s;
 	int64_t since_s;
@@ -113,6 +114,8 @@ static int find_account(struct history *h, const struct config *config, struct s
 		state_get_owners(state, saved.owners);
 	r = account_find(h->account, &ops, &saved, &h->id, h->why, sizeof(h->why));
 	owners_free(saved.owners);
+	if (r >= 0)
+		account_name(&h->id, h->name, sizeof(h->name));
 	if (r < 0)
 		log_error("%s", h->why);
 	else if (r == ACCOUNT_FOUND)
@@ -162,8 +165,10 @@ static void print_text(const struct history *h)
 	}
 	if (h->count)
 		printf("%-*s  SUSPENDED\n", width, "ACCOUNT");
+	else if (h->account)
+		printf("no suspension of %s is known\n", h->name);
 	else
-		printf("no suspension is known%s\n", h->account ? " of that account" : "");
+		printf("no suspension is known\n");
 	for (size_t i = 0; i < h->count; i++) {
 		account_name(&h->rows[i].account, name, sizeof(name));
 		printf("%-*s  %s\n", width, name, history_line(&h->rows[i], h->now_s, line));
@@ -177,7 +182,9 @@ static int print_json(const struct history *h)
 
 	for (size_t i = 0; i < h->count && !r; i++)
 		r = json_array_append_new(rows, history_json(&h->rows[i]));
-	root = r ? NULL : json_pack("{s:O}", "history", rows);
+	root = r ? NULL :
+		   json_pack("{s:s?, s:O}", "account", h->account ? h->name : NULL, "history",
+			     rows);
 	if (root) {
 		json_dumpf(root, stdout, JSON_INDENT(1));
 		putchar('\n');

@@ -11,7 +11,7 @@
 #include <string.h>
 #include "kernel/bpf.h"
 #include "cmd.h"
-#include "config/config.h"
+#include "config/config_account.h"
 #include "base/daemon_lock.h"
 #include "base/hooked_files.h"
 #include "base/log.h"
@@ -21,6 +21,8 @@
 #include "state/state_remotes.h"
 #include "status.h"
 #include "status_tls.h"
+
+#define WARNINGS_SHOWN 3
 
 #define USAGE "want smtplimit [-c FILE] [-j] status [ACCOUNT] [--all] [--suspended]"
 
@@ -83,6 +85,11 @@ static int each_relay_count(void *arg, const struct account_id *account, const c
 static int each_feed(void *arg, const struct state_feed *feed)
 {
 	return status_feed(arg, feed);
+}
+
+static int each_fault(void *arg, const struct state_fault *fault)
+{
+	return status_fault(arg, fault);
 }
 
 static int each_remote(void *arg, const struct state_remote *remote)
@@ -189,6 +196,8 @@ static int read_state(struct status *s, struct state *state)
 		r = state_each_feed(state, each_feed, s);
 	if (!r)
 		r = state_each_remote(state, each_remote, s);
+	if (!r)
+		r = state_each_fault(state, each_fault, s);
 	if (!r)
 		r = state_each_window(state, each_window, s);
 	if (!r)
@@ -357,6 +366,18 @@ static int status_show(struct status *s, const struct arguments *a, bool json)
 	return status_is_judged(s) ? CMD_DONE : CMD_NOT_JUDGED;
 }
 
+/* What the files ask for and is not in force. */
+static void config_problems(struct status *s, const struct config *config)
+{
+	const char *warning;
+	size_t i;
+
+	for (i = 0; i < WARNINGS_SHOWN && (warning = config_warning(config, i)); i++)
+		status_problem(s, "%s", warning);
+	if (config_warning(config, i))
+		status_problem(s, "the configuration has more warnings: smtplimit check");
+}
+
 int cmd_status(struct cli *cli, int argc, char **argv)
 {
 	struct arguments arguments = {.view = cli->json ? STATUS_ALL : STATUS_ACTIVE};
@@ -372,6 +393,7 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 		return r;
 	state_clock_read(&now);
 	status_begin(&s, &config, now.boot_ns, now.wall_ns);
+	config_problems(&s, &config);
 	s.view = arguments.view;
 	r = status_show(&s, &arguments, cli->json);
 	status_end(&s);

@@ -6,13 +6,15 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/log.h"
+#include "config/config_value.h"
 #include "order.h"
 
-#define USAGE "want smtplimit suspend ACCOUNT [--for 60m] [--reason TEXT]"
+#define USAGE "want smtplimit suspend ACCOUNT [--for 60m] [--reason TEXT [--tell]]"
 
 struct arguments {
 	const char *account;
 	const char *reason;
+	bool tell;     /* the sender, too */
 	int64_t for_s; /* 0: as long as a verdict's */
 };
 
@@ -43,11 +45,24 @@ static int take_reason(const char *text, struct arguments *a)
 	return CMD_DONE;
 }
 
+/* What is told becomes a part of an SMTP reply. */
+static int check_told(const struct arguments *a)
+{
+	if (!a->tell)
+		return CMD_DONE;
+	if (!a->reason[0])
+		return usage("--tell", "there is nothing to tell without --reason TEXT");
+	if (strlen(a->reason) >= SMTPL_TOLD_SIZE || !config_told_valid(a->reason))
+		return usage(a->reason, "what is told has at most 128 printable ASCII characters");
+	return CMD_DONE;
+}
+
 static int read_arguments(int argc, char **argv, struct arguments *a)
 {
 	static const struct option options[] = {
 		{"for", required_argument, NULL, 'f'},
 		{"reason", required_argument, NULL, 'r'},
+		{"tell", no_argument, NULL, 't'},
 		{0},
 	};
 	int option, r = CMD_DONE;
@@ -58,10 +73,14 @@ static int read_arguments(int argc, char **argv, struct arguments *a)
 			r = take_for(optarg, a);
 		else if (option == 'r')
 			r = take_reason(optarg, a);
+		else if (option == 't')
+			a->tell = true;
 		else
 			r = usage(argv[optind - 1],
 				  option == ':' ? "lacks its value; " USAGE : USAGE);
 	}
+	if (r == CMD_DONE)
+		r = check_told(a);
 	if (r != CMD_DONE)
 		return r;
 	if (argc - optind != 1)
@@ -81,7 +100,8 @@ int cmd_suspend(struct cli *cli, int argc, char **argv)
 	r = order_begin(&order, cli, argv[0], arguments.account);
 	if (r == CMD_DONE) {
 		order.what.suspend = true;
-		order.what.for_s = arguments.for_s ? arguments.for_s : order.rule.suspend_s;
+		order.what.tell = arguments.tell;
+		order.what.for_s = arguments.for_s ? arguments.for_s : order_rule(&order).suspend_s;
 		snprintf(order.what.reason, sizeof(order.what.reason), "%s", arguments.reason);
 		r = order_run(&order);
 	}

@@ -58,8 +58,9 @@ char *history_line(const struct state_history *h, int64_t now_s, char text[HISTO
 		append(text, ", observed");
 	append_end(h, now_s, text);
 	if (h->by_hand)
-		append(text, ": %s",
-		       log_escape(h->reason, sizeof(h->reason), 1, reason, sizeof(reason)));
+		append(text, ": %s%s",
+		       log_escape(h->reason, sizeof(h->reason), 1, reason, sizeof(reason)),
+		       h->by_hand & SMTPL_BY_HAND_TOLD ? " (told to the sender)" : "");
 	else
 		append(text, ": %" PRIu32 "/%" PRIu32 " (%" PRIu32 "%%)", h->bad, h->min,
 		       h->percent);
@@ -85,14 +86,15 @@ json_t *history_json(const struct state_history *h)
 	char name[ACCOUNT_NAME_SIZE];
 
 	account_name(&h->account, name, sizeof(name));
-	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:I, s:I, s:I, s:o}", "account",
-			 name, "domain",
+	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:b, s:b, s:b, s:I, s:I, s:I, s:o}",
+			 "account", name, "domain",
 			 h->domain[0] ? json_text(h->domain, sizeof(h->domain)) : json_null(),
 			 "since", json_time(h->since_wall_s), "until", json_time(h->until_wall_s),
 			 "ended", json_time(h->ended_wall_s), "end", state_history_end_name(h->end),
-			 "by_hand", h->by_hand != 0, "observed", h->observed != 0, "bad",
-			 (json_int_t)h->bad, "min", (json_int_t)h->min, "percent",
-			 (json_int_t)h->percent, "reason", json_text(h->reason, sizeof(h->reason)));
+			 "by_hand", h->by_hand != 0, "told", (h->by_hand & SMTPL_BY_HAND_TOLD) != 0,
+			 "observed", h->observed != 0, "bad", (json_int_t)h->bad, "min",
+			 (json_int_t)h->min, "percent", (json_int_t)h->percent, "reason",
+			 json_text(h->reason, sizeof(h->reason)));
 }
 
 static int since_before(const char *text, int64_t now_s, int64_t *since_s)

@@ -119,15 +119,18 @@ static void note_end(struct note *note, const struct hook_mta *mta,
 }
 
 static int carry_out(const struct hook_mta *mta, const struct hook_context *context,
-		     struct hook_plan *plan)
+		     struct hook_plan *plan, bool install)
 {
 	static struct note note;
 	char error[4096] = "";
-	int err;
+	int err =
+		install && plan->count ? hook_check_before(mta, context, error, sizeof(error)) : 0;
 
-	note_begin(&note, mta, context);
-	err = hook_plan_carry_out(mta, context, plan, error, sizeof(error));
-	note_end(&note, mta, context, !err);
+	if (!err) {
+		note_begin(&note, mta, context);
+		err = hook_plan_carry_out(mta, context, plan, error, sizeof(error));
+		note_end(&note, mta, context, !err);
+	}
 	if (err)
 		log_error("hook %s: nothing is changed: %s", mta->name,
 			  error[0] ? error : strerror(-err));
@@ -146,12 +149,14 @@ int hook_change(const struct hook_mta *mta, const struct hook_context *context, 
 	if (err)
 		log_error("hook %s: nothing is changed: %s", mta->name,
 			  error[0] ? error : strerror(-err));
-	err = err ? err : carry_out(mta, context, &plan);
+	err = err ? err : carry_out(mta, context, &plan, install);
 	if (!err)
 		tell_edits(context, &plan);
 	hook_plan_free(&plan);
 	if (err)
 		return CMD_FAILED;
+	if (install && hook_reach_root(context, error, sizeof(error)))
+		log_warning("%s", error);
 	if (nothing)
 		printf("%s: %s\n", mta->name, install ? "already installed" : "not installed");
 	else

@@ -17,9 +17,13 @@
 #include "base/log.h"
 #include "order.h"
 #include "status.h"
+#include "config/config_account.h"
 #include "config/config_value.h"
 
-#define POLL_MS 20
+#define POLL_MS	    20
+#define SENDER_SIZE (ACCOUNT_NAME_SIZE + 64)
+#define EXEMPT_TEXT                                                                                \
+	"what is in exempt_users is never refused: take it out of the configuration first"
 
 static int fail(const char *what, const char *why)
 {
@@ -56,6 +60,16 @@ static int open_maps(struct order *o)
 	return r;
 }
 
+struct verdict_rule order_rule(const struct order *o)
+{
+	const struct config_account *own = config_account_find(&o->config, &o->what.account);
+	struct verdict_rule rule = o->rule;
+
+	if (own && own->section->until_s > time(NULL))
+		config_section_apply(own->section, &rule);
+	return rule;
+}
+
 static enum smtpl_role role_of(void *arg, uint32_t uid)
 {
 	struct smtpl_uid value = {0};
@@ -75,18 +89,41 @@ static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 	return owners_find(order_owners(arg), domain, uid);
 }
 
-const struct payer_ops order_payer_ops = {.role = role_of, .owner = owner_of};
+static bool is_exempt(void *arg, const char *domain)
+{
+	return config_domains_has(&((const struct order *)arg)->config.exempt_domains, domain);
+}
+
+const struct payer_ops order_payer_ops = {.role = role_of, .owner = owner_of, .exempt = is_exempt};
+
+/* "mail from it was sent by carol, who is suspended", or "". */
+static char *sender_text(struct order *o, bool none, char text[SENDER_SIZE])
+{
+	struct order_sender sender = {0};
+	char name[ACCOUNT_NAME_SIZE];
+
+	text[0] = '\0';
+	if (!none)
+		sender = order_find_sender(o);
+	if (!sender.known)
+		return text;
+	account_name(&sender.account, name, sizeof(name));
+	snprintf(text, SENDER_SIZE, "mail from it was sent by %s%s", name,
+		 sender.suspended ? ", who is suspended" : "");
+	return text;
+}
 
 /* A domain that nobody is known to own is taken only where it is suspended: else a mistyped name
  * would be suspended in somebody's place, or be found not to be suspended. */
 static int find_account(struct order *o, const char *text)
 {
 	struct state_suspension suspension;
-	char why[CONFIG_ERROR_SIZE];
+	char why[CONFIG_ERROR_SIZE], sent[SENDER_SIZE];
 	int r = account_find(text, &order_payer_ops, o, &o->what.account, why, sizeof(why));
 
 	if (r < 0 || (r == ACCOUNT_GUESSED && !order_suspended(o, &suspension))) {
-		log_error("%s", why);
+		sender_text(o, r < 0, sent);
+		log_error("%s%s%s", why, sent[0] ? "; " : "", sent);
 		return CMD_FAILED;
 	}
 	account_name(&o->what.account, o->name, sizeof(o->name));
@@ -129,9 +166,10 @@ static const char *domain_never_refused(struct order *o)
 	struct account_id payer = o->what.account;
 	char name[ACCOUNT_NAME_SIZE];
 
-	payer_of_domain(&order_payer_ops, o, o->what.account.domain, &payer);
+	enum payer_kind kind = payer_of_domain(&order_payer_ops, o, o->what.account.domain, &payer);
+
 	if (payer.kind == ACCOUNT_DOMAIN)
-		return NULL;
+		return kind == PAYER_EXEMPT ? EXEMPT_TEXT : NULL;
 	account_name(&payer, name, sizeof(name));
 	snprintf(o->why, sizeof(o->why), "it belongs to %s: suspend that account", name);
 	return o->why;
@@ -154,7 +192,7 @@ static const char *never_refused(struct order *o)
 	case PAYER_ACCOUNT:
 		return NULL;
 	case PAYER_EXEMPT:
-		return "a user of exempt_users is never refused: take it out of the configuration first";
+		return EXEMPT_TEXT;
 	default:
 		return "a relay user is never refused, its mail belongs to others: suspend the sender's "
 		       "account, or domain:NAME";
@@ -259,8 +297,11 @@ static int run_here_or_there(struct order *o)
 int order_run(struct order *o)
 {
 	const char *why = o->what.suspend ? never_refused(o) : NULL;
+	struct state_suspension before;
 	int r;
 
+	if (order_suspended(o, &before))
+		o->before_ns = before.kernel.until_ns;
 	if (why)
 		return fail(o->name, why);
 	r = run_here_or_there(o);
@@ -296,20 +337,28 @@ static void print_json(const struct order *o, const struct state_suspension *s, 
 	json_decref(root);
 }
 
-static void print_text(const struct order *o, const struct state_suspension *s, bool suspended,
+static void print_text(struct order *o, const struct state_suspension *s, bool suspended,
 		       bool changed)
 {
-	char reason[4 * sizeof(s->reason)], until[STATUS_TIME_SIZE];
+	char reason[4 * sizeof(s->reason)], until[STATUS_TIME_SIZE], before[STATUS_TIME_SIZE],
+		sent[SENDER_SIZE];
 	struct state_clock now;
 
 	state_clock_read(&now);
 	status_time(wall_s(s->kernel.until_ns, &now), until);
 	if (!suspended) {
-		printf(changed ? "%s may send again\n" : "%s is not suspended\n", o->name);
+		sender_text(o, changed, sent);
+		printf("%s %s%s%s\n", o->name, changed ? "may send again" : "is not suspended",
+		       sent[0] ? "; " : "", sent);
 		return;
 	}
-	printf("%s is suspended until %s: %s\n", o->name, until,
-	       log_escape(s->reason, sizeof(s->reason), 1, reason, sizeof(reason)));
+	if (o->before_ns)
+		printf("%s was suspended until %s, now until %s: %s\n", o->name,
+		       status_time(wall_s(o->before_ns, &now), before), until,
+		       log_escape(s->reason, sizeof(s->reason), 1, reason, sizeof(reason)));
+	else
+		printf("%s is suspended until %s: %s\n", o->name, until,
+		       log_escape(s->reason, sizeof(s->reason), 1, reason, sizeof(reason)));
 	if (!o->loaded)
 		printf("smtplimit is not loaded: nothing is refused before: smtplimit run\n");
 	else if (o->what.account.kind == ACCOUNT_DOMAIN)

@@ -29,7 +29,8 @@ struct order {
 	bool elsewhere;		     /* a daemon runs with another run directory: `why` */
 	bool loaded;		     /* maps and hooks: what is in the maps is in force */
 	char why[CONFIG_ERROR_SIZE]; /* it is not carried out, or not saved */
-	bool by_itself;		     /* carried out by the command: no daemon runs */
+	uint64_t before_ns; /* boot time until which it was suspended already; 0: it was not */
+	bool by_itself;	    /* carried out by the command: no daemon runs */
 };
 
 /* The paths, who is meant, the maps and the state. CMD_DONE, or what to exit with, said on
@@ -48,6 +49,8 @@ bool order_saved(struct order *o, struct state_suspension *suspension);
 /* Roles by the maps and the configuration, owners as saved. arg: the order. */
 extern const struct payer_ops order_payer_ops;
 
+/* By which the account is judged: the rule in force, and what its own section sets. */
+struct verdict_rule order_rule(const struct order *o);
 /* Open the state database, or open it otherwise. 0, or -errno, o->state is then NULL. */
 int order_open_state(struct order *o, enum state_open how);
 
@@ -55,6 +58,15 @@ int order_open_state(struct order *o, enum state_open how);
 int order_here(struct order *o);
 /* Who owns what, as it was saved; the order's, NULL: not known. */
 const struct owners *order_owners(struct order *o);
+
+/* order_sender.c - who else has sent from the domain that the order is about, rather one that is
+ * suspended. */
+struct order_sender {
+	bool known;
+	bool suspended;
+	struct account_id account;
+};
+struct order_sender order_find_sender(struct order *o);
 
 /* How it stands now, for people or as JSON. */
 void order_print(struct order *o, bool changed);

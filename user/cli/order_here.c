@@ -11,6 +11,7 @@
 #include "kernel/enforce.h"
 #include "order.h"
 #include "state/state_owners.h"
+#include "refuse/refusal_domain.h"
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 #include "refuse/suspension.h"
@@ -28,7 +29,7 @@ const struct owners *order_owners(struct order *o)
 }
 
 struct figures {
-	const struct order *order;
+	const struct verdict_rule *rule;
 	struct state_suspension *suspension;
 	int64_t now_s;
 };
@@ -39,8 +40,10 @@ static int find_window(void *arg, const struct account_id *account, const char *
 	const struct figures *f = arg;
 	bool found = account_equal(account, &f->suspension->account);
 
-	if (found)
-		suspension_figures(f->suspension, window, &f->order->rule, f->now_s, own_domain);
+	if (found) {
+		suspension_figures(f->suspension, window, f->rule, f->now_s);
+		snprintf(f->suspension->domain, sizeof(f->suspension->domain), "%s", own_domain);
+	}
 	window_clear(window);
 	return found;
 }
@@ -54,7 +57,10 @@ static bool refusal(void *arg, const struct account_id *id, struct responder_ans
 	if (enforce_lookup(o->maps, id, clock_boot_ns(), &s.kernel))
 		return false;
 	suspended_figures(id, &s.kernel, s.domain, clock_wall_of(s.kernel.until_ns) / NS_PER_S,
-			  answer);
+			  clock_wall_ns() / NS_PER_S, answer);
+	if (s.kernel.by_hand & SMTPL_BY_HAND_TOLD)
+		snprintf(answer->reason, sizeof(answer->reason), "%.*s", SMTPL_TOLD_SIZE - 1,
+			 s.reason);
 	return true;
 }
 
@@ -128,14 +134,18 @@ static int forget(void *arg, const struct account_id *id)
 	return saved(o, state_commit(o->state));
 }
 
-static struct suspension_result suspend(const struct order *o, const struct suspension_place *here)
+static struct suspension_result suspend(struct order *o, const struct suspension_place *here)
 {
 	uint64_t now_ns = clock_boot_ns();
-	struct state_suspension s = suspension_by_hand(&o->what, &o->rule, now_ns);
-	struct figures figures = {.order = o, .suspension = &s, .now_s = now_ns / NS_PER_S};
+	const struct verdict_rule rule = order_rule(o);
+	struct state_suspension s = suspension_by_hand(&o->what, &rule, now_ns);
+	struct figures figures = {.rule = &rule, .suspension = &s, .now_s = now_ns / NS_PER_S};
+	char newest[SMTPL_DOMAIN_SIZE];
 
 	if (o->state)
 		state_each_window(o->state, find_window, &figures);
+	memcpy(newest, s.domain, sizeof(newest));
+	refusal_own_domain(order_owners(o), &s.account, newest, s.domain);
 	return suspension_begin(here, &s);
 }
 

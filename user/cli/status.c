@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/clock_text.h"
 #include "status_tls.h"
+#include "config/config_value.h"
 #include "core/verdict.h"
 #include "who/users.h"
 
@@ -156,6 +157,8 @@ struct status_account *status_account(struct status *s, const struct account_id 
 	if (id->kind == ACCOUNT_UID) {
 		a->role = role_find(s, id->uid)->role;
 		a->why = role_find(s, id->uid)->why;
+	} else if (config_domains_has(&s->config->exempt_domains, id->domain)) {
+		a->role = SMTPL_ROLE_EXEMPT;
 	}
 	status_account_rule(s, a);
 	if (account_keep(s, a)) {

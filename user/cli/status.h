@@ -27,6 +27,7 @@
 #include "owners/owners.h"
 #include "state/state.h"
 #include "state/state_feeds.h"
+#include "state/state_faults.h"
 #include "state/state_remotes.h"
 #include "core/verdict.h"
 #include "core/window.h"
@@ -58,7 +59,7 @@ struct status_uncounted {
 
 struct status_account {
 	struct account_id id;
-	enum smtpl_role role;	    /* of a uid */
+	enum smtpl_role role;	    /* a domain is direct or exempt */
 	enum smtpl_service_why why; /* it is a service user */
 	unsigned int carries;	    /* of a direct sender: of how many others' domains it sends */
 	struct verdict_rule rule;   /* by which it is judged */
@@ -117,6 +118,8 @@ struct status {
 	size_t feeds_count;
 	struct state_remote *remotes;
 	size_t remotes_count;
+	struct state_fault faults[OWN_FAULTS];
+	size_t faults_count;
 	struct smtpl_tls_state tls; /* without a prober all 0 */
 	struct smtpl_tls_file *tls_files;
 	size_t tls_files_count;
@@ -206,6 +209,10 @@ bool status_observes(const struct status_account *a);
 void status_feeds_end(struct status *s);
 void status_remotes_end(struct status *s);
 void status_remotes_print(const struct status *s, FILE *out);
+
+/* status_faults.c */
+int status_fault(struct status *s, const struct state_fault *fault);
+void status_faults_print(const struct status *s, FILE *out);
 
 /* status_text.c: all of it, or what is wrong and the picked account, by status_account.c. */
 void status_print_text(const struct status *s, FILE *out);

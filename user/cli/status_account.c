@@ -132,22 +132,54 @@ static void print_suspension(const struct status *s, const struct status_account
 	fprintf(out, ", for %s more\n", length(rest_s > 0 ? rest_s : 0, text));
 	if (a->since_wall_s)
 		fprintf(out, "since:      %s\n", local_time(a->since_wall_s, when));
-	fprintf(out, "reason:     %s\n",
-		log_escape(a->reason, strlen(a->reason), 1, text, sizeof(text)));
+	fprintf(out, "reason:     %s%s\n",
+		log_escape(a->reason, strlen(a->reason), 1, text, sizeof(text)),
+		a->suspension.by_hand & SMTPL_BY_HAND_TOLD ? " (told to the sender)" : "");
 }
 
 /* "  percent = 70        # /etc/smtplimit.d/plan.conf:3" */
+static void print_line(const char *key, const char *value, const char *from, FILE *out)
+{
+	int blanks = SETTING_WIDTH - (int)(strlen(key) + strlen(value));
+
+	fprintf(out, "  %s = %s%*s # %s\n", key, value, blanks > 0 ? blanks : 0, "", from);
+}
+
+static void print_count(const char *key, uint32_t count, FILE *out)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%" PRIu32, count);
+	if (count)
+		print_line(key, text, "[limit]", out);
+}
+
 static void print_value(const struct status_account *a, const char *key, const char *value,
 			FILE *out)
 {
 	unsigned int line = a->section ? config_section_line(a->section, key) : 0;
-	int blanks = SETTING_WIDTH - (int)(strlen(key) + strlen(value));
+	char from[TEXT_SIZE] = "[limit]";
 
-	fprintf(out, "  %s = %s%*s # ", key, value, blanks > 0 ? blanks : 0, "");
 	if (line)
-		fprintf(out, "%s:%u\n", a->section->file, line);
-	else
-		fprintf(out, "[limit]\n");
+		snprintf(from, sizeof(from), "%s:%u", a->section->file, line);
+	print_line(key, value, from, out);
+}
+
+/* Of [limit] alone, where they are not off. */
+static void print_general(const struct status_account *a, FILE *out)
+{
+	const struct verdict_rule *r = &a->rule;
+	char text[32];
+
+	if (r->defer_grace_s) {
+		config_duration_text(r->defer_grace_s, text, sizeof(text));
+		print_line("defer_grace", text, "[limit]", out);
+	}
+	print_count("hard_recipients", r->hard_recipients, out);
+	if (r->hard_recipients)
+		print_count("hard_percent", r->hard_percent, out);
+	print_count("rare_remote", r->rare_remote, out);
+	print_count("lead", r->lead, out);
 }
 
 static void print_rule(const struct status *s, const struct status_account *a, FILE *out)
@@ -155,7 +187,10 @@ static void print_rule(const struct status *s, const struct status_account *a, F
 	const struct config_section *section = a->section;
 	char text[TEXT_SIZE];
 
-	fprintf(out, "rule:\n");
+	fprintf(out, "rule%s:\n",
+		s->config->paths_only ?
+			" (without its own section, for the error in the configuration)" :
+			"");
 	print_value(a, "mode", a->rule.mode == VERDICT_OBSERVE ? "observe" : "enforce", out);
 	snprintf(text, sizeof(text), "%" PRIu32, a->rule.percent);
 	print_value(a, "percent", text, out);
@@ -163,6 +198,7 @@ static void print_rule(const struct status *s, const struct status_account *a, F
 	print_value(a, "min_failures", text, out);
 	config_duration_text(a->rule.suspend_s, text, sizeof(text));
 	print_value(a, "suspend", text, out);
+	print_general(a, out);
 	if (!section)
 		return;
 	if (section->until_s != CONFIG_NO_END)
@@ -211,12 +247,34 @@ static void print_domains(const char *title, const char *const *domains, size_t 
 		fprintf(out, "\n");
 }
 
+/* Users who have sent from a domain that nobody owns: a bounce may name a forged one. */
+static void print_senders(const struct status *s, const struct status_account *a, FILE *out)
+{
+	const char *senders[DOMAINS_SHOWN];
+	size_t count = 0;
+
+	for (size_t i = 0; i < s->accounts_count; i++) {
+		const struct status_account *other = s->accounts[i];
+
+		for (size_t j = 0; other->id.kind == ACCOUNT_UID && j < other->domains_count; j++) {
+			if (strcmp(other->domains[j], a->id.domain) != 0)
+				continue;
+			if (count < DOMAINS_SHOWN)
+				senders[count] = other->name;
+			count++;
+		}
+	}
+	print_domains("sent by:    ", senders, count, out);
+}
+
 static void print_names(const struct status *s, const struct status_account *a, FILE *out)
 {
 	struct owned owned = {.uid = a->id.uid};
 
-	if (a->id.kind != ACCOUNT_UID)
+	if (a->id.kind != ACCOUNT_UID) {
+		print_senders(s, a, out);
 		return;
+	}
 	owners_each(s->owners, add_owned, &owned);
 	print_domains("owns:       ", owned.first, owned.count, out);
 	print_domains("sent from:  ", (const char *const *)a->domains, a->domains_count, out);

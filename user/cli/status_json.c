@@ -57,7 +57,8 @@ static json_t *json_role(const struct status_account *a)
 		[SMTPL_ROLE_LISTS] = "lists",
 	};
 
-	if (a->id.kind == ACCOUNT_DOMAIN || a->role >= sizeof(names) / sizeof(*names))
+	if ((a->id.kind == ACCOUNT_DOMAIN && a->role == SMTPL_ROLE_DIRECT) ||
+	    a->role >= sizeof(names) / sizeof(*names))
 		return json_null();
 	return json_string(names[a->role]);
 }
@@ -123,7 +124,7 @@ static json_t *json_account(const struct status_account *a)
 	bool uid = a->id.kind == ACCOUNT_UID;
 
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:b, s:o}",
 		"account", json_string(a->name), "uid", uid ? json_integer(a->id.uid) : json_null(),
 		"role", json_role(a), "service", json_why(a), "carries", json_count(a->carries),
 		"domains", json_domains(a), "window", json_window(&a->window), "headroom",
@@ -132,7 +133,8 @@ static json_t *json_account(const struct status_account *a)
 		a->suspended, "observed", status_observes(a), "since",
 		json_time(a->suspended ? a->since_wall_s : 0), "until",
 		json_time(a->suspended ? a->until_wall_s : 0), "reason",
-		a->suspended ? json_escaped(a->reason) : json_null(), "rule", json_rule(a));
+		a->suspended ? json_escaped(a->reason) : json_null(), "told",
+		a->suspended && (a->suspension.by_hand & SMTPL_BY_HAND_TOLD), "rule", json_rule(a));
 }
 
 static json_t *json_outcomes(uint64_t delivered, uint64_t deferred, uint64_t failed)
@@ -201,6 +203,23 @@ static json_t *json_remotes(const struct status *s)
 	return remotes;
 }
 
+static json_t *json_faults(const struct status *s)
+{
+	json_t *faults = json_array();
+
+	for (size_t i = 0; faults && i < s->faults_count; i++) {
+		const struct state_fault *f = &s->faults[i];
+
+		json_array_append_new(
+			faults,
+			json_pack("{s:s, s:o, s:o, s:o, s:o}", "fault", own_fault_name(f->fault),
+				  "attempts", json_count((uint64_t)f->attempts), "since",
+				  json_time(f->since_wall_s), "last", json_time(f->last_wall_s),
+				  "text", json_text(f->text)));
+	}
+	return faults;
+}
+
 static json_t *json_accounts(const struct status *s)
 {
 	json_t *accounts = json_array();
@@ -263,15 +282,15 @@ int status_print_json(const struct status *s, FILE *out)
 	int r;
 
 	root = json_pack(
-		"{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"version", SMTPLIMIT_VERSION, "mode", mode_name(s->mode), "window_s",
 		(json_int_t)s->rule.window_s, "percent", (int)s->rule.percent, "min_failures",
 		(int)s->rule.min_failures, "suspend_s", (json_int_t)s->rule.suspend_s, "loaded",
 		s->loaded, "daemon", json_daemon(s), "accounts", json_accounts(s), "nobody",
 		json_outcomes(s->nobodys.delivered, s->nobodys.deferred, s->nobodys.failed),
-		"feeds", json_feeds(s), "remotes", json_remotes(s), "tls", status_tls_json(s),
-		"stats", json_stats(&s->stats), "losses", json_losses(&s->losses), "problems",
-		json_problems(s));
+		"feeds", json_feeds(s), "faults", json_faults(s), "remotes", json_remotes(s), "tls",
+		status_tls_json(s), "stats", json_stats(&s->stats), "losses",
+		json_losses(&s->losses), "problems", json_problems(s));
 	if (!root)
 		return -ENOMEM;
 	r = json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(PERCENT_DIGITS));

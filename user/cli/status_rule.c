@@ -53,7 +53,7 @@ void status_account_rule(const struct status *s, struct status_account *a)
 
 bool status_judges(const struct status_account *a)
 {
-	return a->id.kind == ACCOUNT_DOMAIN || (a->role == SMTPL_ROLE_DIRECT && a->id.uid != 0);
+	return a->role == SMTPL_ROLE_DIRECT && (a->id.kind == ACCOUNT_DOMAIN || a->id.uid != 0);
 }
 
 bool status_observes(const struct status_account *a)

@@ -342,6 +342,7 @@ void status_print_text(const struct status *s, FILE *out)
 	status_services_print(s, out);
 	for (size_t i = 0; i < s->feeds_count; i++)
 		print_feed(s, &s->feeds[i], out);
+	status_faults_print(s, out);
 	status_remotes_print(s, out);
 	status_tls_print(s, out);
 	print_view(s, out);

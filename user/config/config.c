@@ -43,6 +43,8 @@ static void check_whole(struct reading *r)
 			r, line_of(r, "notify", "customer"),
 			"customer = \"command\": want customer_command = and what to run in [notify] "
 			"as well");
+	if (r->c->relays_gone)
+		config_uids_add_default(&r->c->relays, &r->c->exempts);
 	for (size_t i = 0; i < r->c->exempts.count; i++) {
 		id.uid = r->c->exempts.uid[i];
 		if (!config_uids_has(&r->c->relays, id.uid))

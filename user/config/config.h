@@ -16,7 +16,8 @@
 #include "core/reply_rows.h"
 #include "core/verdict.h"
 
-#define CONFIG_FILE_DEFAULT "/etc/smtplimit.conf"
+#define CONFIG_FILE_DEFAULT   "/etc/smtplimit.conf"
+#define CONFIG_OWNERS_DEFAULT "/etc/smtplimit/domains"
 
 /* Room for any error, in one line. */
 #define CONFIG_ERROR_SIZE 1024
@@ -62,6 +63,13 @@ enum config_customer {
 	CONFIG_CUSTOMER_COMMAND,
 };
 
+/* Sender domains, in key form. */
+#define CONFIG_DOMAINS_MAX 64
+struct config_domains {
+	char domain[CONFIG_DOMAINS_MAX][SMTPL_DOMAIN_SIZE];
+	size_t count;
+};
+
 struct config_uids {
 	uint32_t uid[SMTPL_USERS_MAX];
 	size_t count;
@@ -89,12 +97,14 @@ struct config {
 	uint16_t ports[SMTPL_PORTS_MAX]; /* host order, each once */
 	size_t ports_count;
 	struct config_uids relays; /* root is always one of them */
+	bool relays_gone; /* a name of relay_users is: those of the default are relays, too */
 	struct config_uids exempts;
-	struct config_uids directs; /* never taken for service users */
-	bool local;		    /* watch loopback and the host's own addresses too */
-	char cgroup[PATH_MAX];	    /* "auto", or a directory of a cgroup v2 hierarchy */
-	uint32_t ring_bytes;	    /* power of two, at least a page */
-	enum smtpl_tls_mode tls;    /* how TLS sessions are read */
+	struct config_uids directs;	      /* never taken for service users */
+	struct config_domains exempt_domains; /* where nobody owns them */
+	bool local;			      /* watch loopback and the host's own addresses too */
+	char cgroup[PATH_MAX];		      /* "auto", or a directory of a cgroup v2 hierarchy */
+	uint32_t ring_bytes;		      /* power of two, at least a page */
+	enum smtpl_tls_mode tls;	      /* how TLS sessions are read */
 	/* [accounts]: who owns a domain */
 	enum config_source source;
 	char owners_file[PATH_MAX];
@@ -107,6 +117,7 @@ struct config {
 	bool feed_exim;
 	char feed_postfix[PATH_MAX];
 	enum config_relay relay; /* [refuse] */
+	char contact[SMTPL_TOLD_SIZE];
 	/* [notify]: who hears of an event. A text that is "" is not set. */
 	char notify_command[PATH_MAX]; /* run by /bin/sh */
 	char notify_admin[CONFIG_ADDRESS_SIZE];
@@ -147,8 +158,8 @@ void config_free(struct config *c);
  * Errors as config_read(), with nothing printed. */
 int config_print(const char *file, bool json, FILE *out, char *error, size_t error_size);
 
-/* Read a duration: whole numbers with w, d, h, m or s, each unit once, the larger one first, like
- * "60m" or "1h30m". Returns 0, or -1: it is none. */
+/* Read a duration: whole numbers with w, d, h, m or s, each unit once and the larger one first,
+ * like "60m" or "1h30m". Returns 0, or -1: it is none. */
 int config_seconds(const char *text, int64_t *seconds);
 
 /* The same within bounds. Returns 0, or -1 with what would be right in `want`: "want ... from 1s to

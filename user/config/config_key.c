@@ -5,8 +5,8 @@
  */
 #include "config_key.h"
 
-#include <ctype.h>
 #include <string.h>
+#include "base/word_distance.h"
 #include "config_account.h"
 #include "core/remotes.h"
 #include "core/reply_class.h"
@@ -59,6 +59,7 @@ const struct config_key config_keys[ALL_KEYS] = {
 	{ "feed", "exim", &config_type_bool, AT(feed_exim), 0, 0 },
 	{ "feed", "postfix", &config_type_log, AT(feed_postfix), 0, PATH_LENGTH_MAX },
 	{ "refuse", "relay", &config_type_relay, AT(relay), 0, 0 },
+	{ "refuse", "contact", &config_type_told, AT(contact), 0, SMTPL_TOLD_SIZE - 1 },
 	{ "notify", "command", &config_type_command, AT(notify_command), 0, PATH_LENGTH_MAX },
 	{ "notify", "admin", &config_type_address, AT(notify_admin), 1, CONFIG_ADDRESS_SIZE - 1 },
 	{ "notify", "customer", &config_type_customer, AT(notify_customer), 0, 0 },
@@ -108,7 +109,7 @@ void config_defaults(struct config *c)
 	c->ring_bytes = SMTPL_RING_BYTES_DEFAULT;
 	c->tls = SMTPL_TLS_PROCESS;
 	snprintf(c->cgroup, sizeof(c->cgroup), "auto");
-	snprintf(c->owners_file, sizeof(c->owners_file), "/etc/smtplimit/domains");
+	snprintf(c->owners_file, sizeof(c->owners_file), CONFIG_OWNERS_DEFAULT);
 	c->owners_refresh_s = 300;
 	c->feed_exim = true;
 	snprintf(c->feed_postfix, sizeof(c->feed_postfix), "auto");
@@ -125,35 +126,10 @@ const struct config_key *config_key_find(const char *section, const char *name)
 	return NULL;
 }
 
-/* Edits (insert, delete, replace) between two short words, upper and lower case alike. */
-static size_t word_distance(const char *a, const char *b)
-{
-	size_t row[32], length = strlen(b), corner, above;
-
-	if (length >= sizeof(row) / sizeof(row[0]))
-		return SIZE_MAX;
-	for (size_t j = 0; j <= length; j++)
-		row[j] = j;
-	for (size_t i = 1; *a; a++, i++) {
-		corner = row[0];
-		row[0] = i;
-		for (size_t j = 1; j <= length; j++) {
-			above = row[j];
-			row[j] = corner + (tolower((unsigned char)*a) != b[j - 1]);
-			if (above + 1 < row[j])
-				row[j] = above + 1;
-			if (row[j - 1] + 1 < row[j])
-				row[j] = row[j - 1] + 1;
-			corner = above;
-		}
-	}
-	return row[length];
-}
-
 const struct config_key *config_key_nearest(const char *section, const char *name)
 {
 	const struct config_key *best = NULL;
-	size_t least = 3, distance;
+	size_t least = WORD_NEAR, distance;
 
 	for (size_t i = 0; i < ALL_KEYS; i++) {
 		distance = word_distance(name, config_keys[i].name);
@@ -169,7 +145,7 @@ const struct config_key *config_key_nearest(const char *section, const char *nam
 const char *config_section_nearest(const char *section)
 {
 	const char *best = NULL;
-	size_t least = 3, distance;
+	size_t least = WORD_NEAR, distance;
 
 	for (size_t i = 0; i < ALL_KEYS; i++) {
 		distance = word_distance(section, config_keys[i].section);

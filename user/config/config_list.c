@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "config_file.h"
 #include "who/account.h"
 #include "base/log.h"
 
@@ -135,15 +136,30 @@ int config_uids_add(struct config_uids *uids, uint32_t uid)
 	return 0;
 }
 
-void config_uids_default(struct config_uids *uids)
+void config_uids_add_default(struct config_uids *uids, const struct config_uids *others)
 {
 	uint32_t uid;
 
+	for (size_t i = 0; i < sizeof(relay_names) / sizeof(relay_names[0]); i++)
+		if (!account_uid(relay_names[i], &uid) && !config_uids_has(others, uid))
+			config_uids_add(uids, uid);
+}
+
+void config_uids_default(struct config_uids *uids)
+{
+	static const struct config_uids none;
+
 	uids->count = 0;
 	config_uids_add(uids, 0);
-	for (size_t i = 0; i < sizeof(relay_names) / sizeof(relay_names[0]); i++)
-		if (!account_uid(relay_names[i], &uid))
-			config_uids_add(uids, uid);
+	config_uids_add_default(uids, &none);
+}
+
+bool config_domains_has(const struct config_domains *domains, const char *domain)
+{
+	for (size_t i = 0; i < domains->count; i++)
+		if (!strncmp(domains->domain[i], domain, SMTPL_DOMAIN_SIZE))
+			return true;
+	return false;
 }
 
 /* Looks up a user as chown(1) does, the passwd database before a number; or uid:N, as printed. */
@@ -154,11 +170,38 @@ static int user_uid(const char *item, uint32_t *uid)
 	if (!strncmp(item, "uid:", 4))
 		return account_uid_number(item + 4, uid);
 	error = account_uid(item, uid);
-	if (error == -ENOENT && !account_uid_number(item, uid))
-		return 0;
+	if (error == -ENOENT && !item[strspn(item, "0123456789")])
+		return account_uid_number(item, uid);
 	return error;
 }
 
+/* A relay is a process that carries mail of many, and a domain is none. */
+static int add_domain(const struct config_key *key, const char *item, struct config *c, char *why,
+		      size_t why_size)
+{
+	struct config_domains *domains = &c->exempt_domains;
+	char domain[SMTPL_DOMAIN_SIZE];
+
+	if (is_relays(key))
+		return refuse(
+			item,
+			"is a domain, and relays are users: want it in exempt_users, if nobody "
+			"shall pay for its mail",
+			why, why_size);
+	if (account_domain_key(item + strlen("domain:"), domain))
+		return refuse(item, "is no domain: want domain:NAME, like domain:example.com", why,
+			      why_size);
+	if (config_domains_has(domains, domain))
+		return 0;
+	if (domains->count == CONFIG_DOMAINS_MAX) {
+		snprintf(why, why_size, "want at most %d domains", CONFIG_DOMAINS_MAX);
+		return -1;
+	}
+	memcpy(domains->domain[domains->count++], domain, sizeof(domain));
+	return 0;
+}
+
+/* -ENOENT: there is no such user, which may be one who was deleted. */
 static int add_user(const struct config_key *key, const char *item, void *base, char *why,
 		    size_t why_size)
 {
@@ -166,13 +209,15 @@ static int add_user(const struct config_key *key, const char *item, void *base, 
 	uint32_t uid;
 	int error = user_uid(item, &uid);
 
-	if (error && error != -ENOENT && error != -EINVAL) {
+	if (error == -ENOENT)
+		return error;
+	if (error == -EINVAL)
+		return refuse(item, "is no user: want names of users, or uids as numbers", why,
+			      why_size);
+	if (error) {
 		snprintf(problem, sizeof(problem), "cannot be looked up: %s", strerror(-error));
 		return refuse(item, problem, why, why_size);
 	}
-	if (error)
-		return refuse(item, "is no such user: want names of users, or uids as numbers", why,
-			      why_size);
 	if (!uid && !is_relays(key))
 		return refuse(item, "is root, a relay user in any case: want other users", why,
 			      why_size);
@@ -183,24 +228,59 @@ static int add_user(const struct config_key *key, const char *item, void *base, 
 	return 0;
 }
 
+/* Of a relay that is gone by its name alone, or is misspelt, the host's mail must not be judged as
+ * one customer's. */
+static void note_gone(const struct config_key *key, const char *item, struct config *c, char *why,
+		      size_t why_size)
+{
+	size_t used = strlen(why);
+	char quoted[CONFIG_ITEM_SIZE];
+
+	c->relays_gone |= is_relays(key);
+	log_escape(item, strlen(item), 1, quoted, sizeof(quoted));
+	snprintf(why + used, why_size - used, "%s\"%.64s\"",
+		 used ? ", " :
+		 is_relays(key) ?
+			"no such user, passed over, and the default relay users are taken in "
+			"its place: " :
+			"no such user, passed over: ",
+		 quoted);
+}
+
 static int read_users(const struct config_key *key, const char *text, void *base, char *why,
 		      size_t why_size)
 {
-	char item[CONFIG_ITEM_SIZE];
-	int more;
+	char item[CONFIG_ITEM_SIZE], gone[CONFIG_QUOTE_SIZE * 2] = "";
+	int more, r;
 
 	while ((more = config_list_item(&text, item)) <= 0) {
 		if (more < 0)
 			return refuse(item, "... is longer than any user name", why, why_size);
-		if (add_user(key, item, base, why, why_size))
-			return -1;
+		r = strncmp(item, "domain:", 7) ? add_user(key, item, base, why, why_size) :
+						  add_domain(key, item, base, why, why_size);
+		if (r == -ENOENT)
+			note_gone(key, item, base, gone, sizeof(gone));
+		else if (r)
+			return r;
 	}
-	return 0;
+	if (!gone[0])
+		return 0;
+	snprintf(why, why_size, "%s", gone);
+	return 1;
+}
+
+/* The domains of exempt_users. */
+static const struct config_domains *domains_of(const struct config_key *key, const void *base)
+{
+	static const struct config_domains none;
+
+	return is_relays(key) ? &none : &((const struct config *)base)->exempt_domains;
 }
 
 static void write_users(const struct config_key *key, const void *base, FILE *out)
 {
 	const struct config_uids *uids = config_field_const(key, base);
+	const struct config_domains *domains = domains_of(key, base);
 	struct account_id id = {.kind = ACCOUNT_UID};
 	char name[ACCOUNT_NAME_SIZE];
 
@@ -209,17 +289,30 @@ static void write_users(const struct config_key *key, const void *base, FILE *ou
 		account_name(&id, name, sizeof(name));
 		fprintf(out, "%s%s", i ? "," : "", name);
 	}
+	id.kind = ACCOUNT_DOMAIN;
+	for (size_t i = 0; i < domains->count; i++) {
+		memcpy(id.domain, domains->domain[i], sizeof(id.domain));
+		account_name(&id, name, sizeof(name));
+		fprintf(out, "%s%s", i || uids->count ? "," : "", name);
+	}
 }
 
 static json_t *json_users(const struct config_key *key, const void *base)
 {
 	const struct config_uids *uids = config_field_const(key, base);
+	const struct config_domains *domains = domains_of(key, base);
 	struct account_id id = {.kind = ACCOUNT_UID};
 	char name[ACCOUNT_NAME_SIZE];
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < uids->count; i++) {
 		id.uid = uids->uid[i];
+		account_name(&id, name, sizeof(name));
+		json_array_append_new(list, json_string(name));
+	}
+	id.kind = ACCOUNT_DOMAIN;
+	for (size_t i = 0; i < domains->count; i++) {
+		memcpy(id.domain, domains->domain[i], sizeof(id.domain));
 		account_name(&id, name, sizeof(name));
 		json_array_append_new(list, json_string(name));
 	}
@@ -234,6 +327,8 @@ static void clear_users(const struct config_key *key, void *base)
 	uids->count = 0;
 	if (is_relays(key))
 		config_uids_add(uids, 0);
+	else
+		((struct config *)base)->exempt_domains.count = 0;
 }
 
 const struct config_type config_type_users = {

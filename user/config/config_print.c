@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * config_print.c - each effective setting, below a comment with the file and line where it is from:
- * a file that can be read back.
+ * config_print.c - each effective setting, below a comment with the file and line that it came
+ * from: a file that can be read back.
  */
 #include "config_print.h"
 

@@ -249,6 +249,7 @@ static int set_key(void *arg, const char *section, const char *name, const char 
 	const struct config_key *key = config_key_find(section, name);
 	struct reading *r = arg;
 	bool more = r->indented && r->last;
+	int result;
 	void *base = r->section ? (void *)r->section : r->c;
 
 	if (r->error_line)
@@ -265,7 +266,10 @@ static int set_key(void *arg, const char *section, const char *name, const char 
 			key->type->clear(key, base);
 	}
 	r->last = key;
-	if (key->type->read(key, value, base, why, sizeof(why))) {
+	result = key->type->read(key, value, base, why, sizeof(why));
+	if (result > 0)
+		config_warn(r->c, "%s:%u: %s: %s", r->file, r->line, name, why);
+	if (result < 0) {
 		reading_fail(r, r->line, "%s = \"%s\": %s", name,
 			     config_quote(value, strlen(value), quoted), why);
 		return 0;

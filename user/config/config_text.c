@@ -312,3 +312,27 @@ const struct config_type config_type_note = {
 	.write = write_text,
 	.json = json_text,
 };
+
+bool config_told_valid(const char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			return false;
+	return true;
+}
+
+static int read_told(const struct config_key *key, const char *text, void *base, char *why,
+		     size_t why_size)
+{
+	if (config_told_valid(text))
+		return keep_text(key, text, base, why, why_size);
+	snprintf(why, why_size,
+		 "want a text of printable ASCII characters, as mail servers take it");
+	return -1;
+}
+
+const struct config_type config_type_told = {
+	.read = read_told,
+	.write = write_text,
+	.json = json_text,
+};

@@ -14,8 +14,8 @@
 struct config_key;
 
 struct config_type {
-	/* Read `text` into the key's field of the structure at `base`. Returns 0, or -1 with what
-	 * is wrong and what would be right in `why`. */
+	/* Read `text` into the key's field of the structure at `base`. Returns 0; 1 with a warning
+	 * in `why`; or -1 with what is wrong and what would be right in it. */
 	int (*read)(const struct config_key *key, const char *text, void *base, char *why,
 		    size_t why_size);
 	/* Write the field as read() takes it. */
@@ -52,6 +52,7 @@ extern const struct config_type config_type_address;
 extern const struct config_type config_type_url;
 extern const struct config_type config_type_secret;
 extern const struct config_type config_type_note;
+extern const struct config_type config_type_told;
 extern const struct config_type config_type_date;
 extern const struct config_type config_type_ports;
 extern const struct config_type config_type_users;
@@ -65,6 +66,9 @@ int config_word_index(const char *const *words, const char *text);
 /* Reads the digits at the start of *text and moves *text behind them. -1: none, or too large. */
 int config_digits(const char **text, int64_t *number);
 
+/* Can the text be a part of an SMTP reply? */
+bool config_told_valid(const char *text);
+
 /* Longer than any user name that Linux knows (32) and than any line of the file has room for. */
 #define CONFIG_ITEM_SIZE 256
 
@@ -77,7 +81,11 @@ int config_list_item(const char **text, char item[CONFIG_ITEM_SIZE]);
 void config_uids_default(struct config_uids *uids);
 /* addr: network order, IPv4 v4-mapped. */
 bool config_networks_has(const struct config_networks *networks, const uint8_t addr[16]);
+/* Add them to a list of the administrator's own, but for those that are in `others`. */
+void config_uids_add_default(struct config_uids *uids, const struct config_uids *others);
 bool config_uids_has(const struct config_uids *uids, uint32_t uid);
+/* domain: key form. */
+bool config_domains_has(const struct config_domains *domains, const char *domain);
 /* A uid is added once. Returns -1 when the list is full. */
 int config_uids_add(struct config_uids *uids, uint32_t uid);
 

@@ -61,7 +61,7 @@ struct account *accounts_next(const struct accounts *t, const struct account *pr
 
 struct account_id accounts_id(const struct account *a);
 
-/* The sender domain of its newest outcome that had one; "" if there was none. */
+/* The sender domain that was noted last; "" if there was none. */
 const char *accounts_own_domain(const struct account *a);
 /* Without memory the old one stays. */
 void accounts_set_own_domain(struct account *a, const char *domain);

@@ -181,6 +181,8 @@ void delivery_report_bound(struct delivery_report *report)
 	END_OF(report->host) = '\0';
 	END_OF(report->tls) = '\0';
 	END_OF(report->text) = '\0';
+	if (report->fault >= OWN_FAULTS)
+		report->fault = OWN_FAULT_NONE;
 	if (report->age_s < 0 || report->age_s > REPORT_AGE_MAX_S)
 		report->age_s = REPORT_AGE_UNKNOWN;
 }

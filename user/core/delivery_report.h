@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include "headers/limits.h"
 #include "headers/smtp_types.h"
+#include "own_fault.h"
 #include "who/submission.h"
 
 enum feed_mta {
@@ -25,6 +26,7 @@ enum report_kind {
 	REPORT_ALIVE = 3, /* the source is read, up to now; nothing else is set but mta and time */
 	REPORT_LOST = 4,  /* the log is gone, or `count` times something of it was lost */
 	REPORT_BLIND = 5, /* the log is not understood any more, as the line that is `text` */
+	REPORT_HOME = 6, /* what a server of this host had of its mail: a fault, never an outcome */
 };
 
 /* A message's age at its outcome, counted from when the server took it in: what is older is
@@ -45,9 +47,9 @@ struct delivery_report {
 	int64_t age_s;	 /* of the message: 0 to REPORT_AGE_MAX_S, or REPORT_AGE_UNKNOWN */
 	struct submission submission;
 	char rcpt[SMTPL_ADDR_SIZE];
-	char id[64];	 /* the server's name for the message */
-	uint8_t outcome; /* enum smtp_outcome */
-	uint8_t pad;
+	char id[64];	      /* the server's name for the message */
+	uint8_t outcome;      /* enum smtp_outcome */
+	uint8_t fault;	      /* enum own_fault: of this host, by the words of its own server */
 	uint16_t code;	      /* of the reply; 0: none came */
 	uint16_t enhanced[3]; /* RFC 3463; class 0: none */
 	uint16_t port; /* of the host that answered, or that could not be reached; 0: not known */

@@ -31,6 +31,7 @@ struct feeds {
 	struct ledger *ledger;
 	struct feed *first;
 	uint64_t seed;
+	struct asked *asked;
 };
 
 void feed_supersede(struct feeds *fs, struct feed *f, struct ledger_key *key,

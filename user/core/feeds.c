@@ -21,6 +21,11 @@ struct feeds *feeds_new(struct judge *judge, struct ledger *ledger, uint64_t see
 	fs->judge = judge;
 	fs->ledger = ledger;
 	fs->seed = seed;
+	fs->asked = asked_new(seed);
+	if (!fs->asked) {
+		free(fs);
+		return NULL;
+	}
 	return fs;
 }
 
@@ -38,6 +43,7 @@ void feeds_free(struct feeds *fs)
 		recent_clear(&f->reports);
 		free(f);
 	}
+	asked_free(fs->asked);
 	free(fs);
 }
 
@@ -71,11 +77,33 @@ static struct feed *feed_get(struct feeds *fs, uint32_t relay_uid)
 
 /* ---- the wire ---- */
 
+/* Who pays where no report says it: whom the server was told at submission. Where it did not ask,
+ * the sender's domain says it. */
+static struct payer payer_of_wire(const struct feeds *fs, const struct ledger_key *key,
+				  uint64_t sender, uint64_t now_ns)
+{
+	struct payer payer = judge_payer(fs->judge, key->uid, key->domain);
+	enum asked_answer answer = ASKED_UNKNOWN;
+
+	if (sender)
+		answer = asked_find(fs->asked, sender, &payer.id, now_ns);
+	if (answer != ASKED_UNKNOWN) {
+		payer.pays = answer == ASKED_ACCOUNT;
+		payer.why = payer.pays ? PAYER_WHY_ASKED : PAYER_WHY_NOTHING;
+	}
+	return payer;
+}
+
 static int wire_charge(struct feeds *fs, struct feed *f, const struct outcome *o,
 		       const struct recent_entry *entry, uint64_t now_ns)
 {
-	if (judge_take(fs->judge, o, now_ns))
+	struct payer payer = payer_of_wire(fs, entry->key, entry->sender, now_ns);
+	struct outcome known = *o;
+
+	known.payer = &payer;
+	if (judge_take(fs->judge, &known, now_ns))
 		return -ENOMEM;
+	judge_charged_soon(fs->judge, &payer);
 	if (o->outcome != SMTP_UNKNOWN)
 		feed_charged(fs, f, entry);
 	return 0;
@@ -94,6 +122,7 @@ static struct recent_entry entry_of(const struct outcome *o, struct ledger_key *
 	return (struct recent_entry){.mail = named ? o->mail : 0,
 				     .window_mail = o->mail,
 				     .window_rcpt = o->rcpt,
+				     .sender = o->sender,
 				     .remote = o->remote,
 				     .time_ns = o->time_ns,
 				     .came_ns = now_ns,
@@ -261,7 +290,7 @@ static bool charge_waiting(struct feeds *fs, struct feed *f, struct recent *list
 {
 	struct recent_entry *e = recent_oldest(list);
 	struct ledger_key *key = e->key;
-	struct payer payer = judge_payer(fs->judge, key->uid, key->domain);
+	struct payer payer = payer_of_wire(fs, key, e->sender, now_ns);
 	const struct outcome o = {.outcome = e->outcome,
 				  .source = OUTCOME_WIRE,
 				  .class = e->class,
@@ -329,6 +358,21 @@ static struct recent_entry *oldest_aged(const struct recent *r, uint64_t age_ns,
 	return e && e->came_ns + age_ns <= now_ns ? e : NULL;
 }
 
+/* No report of it has come, and none will. False: there is no memory. */
+static bool unexplained(struct feeds *fs, struct feed *f, struct recent_entry *e, uint64_t now_ns)
+{
+	struct account_id id;
+
+	if (e->sender && asked_find(fs->asked, e->sender, &id, now_ns) == ASKED_ACCOUNT) {
+		if (!charge_waiting(fs, f, &f->waiting, now_ns))
+			return false;
+	} else {
+		feed_wait_over(fs, f, &f->waiting, e);
+	}
+	f->known.stats.wire_only++;
+	return true;
+}
+
 static void feed_tick(struct feeds *fs, struct feed *f, uint64_t now_ns)
 {
 	struct recent_entry *e;
@@ -344,16 +388,21 @@ static void feed_tick(struct feeds *fs, struct feed *f, uint64_t now_ns)
 	}
 	if (!f->known.running)
 		charge_all(fs, f, now_ns);
-	while ((e = oldest_aged(&f->waiting, FEEDS_WAIT_NS, now_ns))) {
-		f->known.stats.wire_only++;
-		feed_wait_over(fs, f, &f->waiting, e);
-	}
+	while ((e = oldest_aged(&f->waiting, FEEDS_WAIT_NS, now_ns)))
+		if (!unexplained(fs, f, e, now_ns))
+			break;
 	while ((e = oldest_aged(&f->unmatched, FEEDS_WAIT_NS, now_ns)))
 		feed_wait_over(fs, f, &f->unmatched, e);
 }
 
+void feeds_asked(struct feeds *fs, uint64_t sender, const struct account_id *id, uint64_t now_ns)
+{
+	asked_note(fs->asked, sender, id, now_ns);
+}
+
 void feeds_tick(struct feeds *fs, uint64_t now_ns)
 {
+	asked_expire(fs->asked, now_ns);
 	for (struct feed *f = fs->first; f; f = f->next)
 		feed_tick(fs, f, now_ns);
 }

@@ -19,12 +19,17 @@
  * One report may be of several outcomes on the wire, as in the example: they belong together up to
  * the first that is final.
  *
+ * Some mail is never reported: that of a transport without a hook. It waits for FEEDS_WAIT_NS, and
+ * is then charged to whom the policy server was asked about for its sender (asked.h), else to
+ * nobody: the sender's domain may be forged.
+ *
  * An attempt whose event was lost, or whose MAIL was refused, is unmatched: it has no mail that a
  * report could name. It waits until the server has reported something of a later time.
  */
 #ifndef SMTPL_FEEDS_H
 #define SMTPL_FEEDS_H
 
+#include "asked.h"
 #include "base/clock.h"
 #include "judge.h"
 #include "ledger.h"
@@ -50,6 +55,9 @@ void feeds_begin(struct feeds *fs, uint32_t relay_uid, uint32_t mta, uint64_t no
 void feeds_end(struct feeds *fs, uint32_t relay_uid, enum pipeline_feed_stop why, uint64_t now_ns);
 void feeds_reader_gone(struct feeds *fs, uint32_t mta);
 int feeds_restore(struct feeds *fs, const struct pipeline_feed *feed, uint64_t now_ns);
+
+/* As pipeline_asked(). */
+void feeds_asked(struct feeds *fs, uint64_t sender, const struct account_id *id, uint64_t now_ns);
 
 void feeds_tick(struct feeds *fs, uint64_t now_ns);
 

@@ -272,6 +272,17 @@ static void remote_alarm(struct judge *j, enum pipeline_alarm kind, uint32_t rem
 		     figures.tried);
 }
 
+/* By reports alone: who opens his connections himself could show us anything. */
+static void meet_name(struct judge *j, const struct outcome *o, int64_t now_s)
+{
+	if (o->source != OUTCOME_REPORT)
+		return;
+	if (o->fault == OWN_FAULT_RESOLVER)
+		remotes_unresolved(j->remotes, o->remote, now_s);
+	else if (o->class != REPLY_OWN)
+		remotes_resolved(j->remotes, now_s);
+}
+
 static void meet(struct judge *j, const struct account *a, const struct outcome *o,
 		 const struct verdict_rule *rule, int64_t now_s)
 {
@@ -280,6 +291,7 @@ static void meet(struct judge *j, const struct account *a, const struct outcome 
 	/* A log that is read late says nothing of how a remote feels now. */
 	if ((int64_t)(o->time_ns / NS_PER_S) <= now_s - REMOTES_BACK_S)
 		return;
+	meet_name(j, o, now_s);
 	if (o->outcome == SMTP_DELIVERED)
 		met = REMOTES_DELIVERED;
 	else if (rule->set_aside & 1u << o->class)
@@ -385,6 +397,25 @@ static int take_counted(struct judge *j, struct account *a, const struct outcome
 	return 0;
 }
 
+/* A domain that the sender only wrote is not the account's. One that nobody is known to own is,
+ * until there is a better one. */
+static void note_own_domain(const struct judge *j, struct account *a, const char *domain)
+{
+	const char *now = accounts_own_domain(a);
+	const struct account_id id = accounts_id(a);
+	struct account_id owner, owner_now;
+
+	if (!domain[0] || !strcmp(domain, now) ||
+	    payer_of_domain(&j->ops.payer, j->arg, domain, &owner) == PAYER_NOBODY)
+		return;
+	if (!account_equal(&owner, &id) &&
+	    (owner.kind == ACCOUNT_UID ||
+	     (payer_of_domain(&j->ops.payer, j->arg, now, &owner_now) != PAYER_NOBODY &&
+	      account_equal(&owner_now, &id))))
+		return;
+	accounts_set_own_domain(a, domain);
+}
+
 static int take_charged(struct judge *j, struct account *a, const struct outcome *o,
 			uint64_t now_ns, enum outcome_counted *counted)
 {
@@ -392,7 +423,7 @@ static int take_charged(struct judge *j, struct account *a, const struct outcome
 
 	account_expire(j, a, now_ns);
 	account_set_mode(j, a, rule->mode, o->time_ns);
-	accounts_set_own_domain(a, o->domain);
+	note_own_domain(j, a, o->domain);
 	/* The latter: its event came late, and is of a time before the suspension's end. */
 	if (a->state != ACCOUNT_SUSPENDED && is_after_begin(a, o))
 		return take_counted(j, a, o, rule, now_ns, counted);
@@ -430,7 +461,7 @@ static void note_report(struct judge *j, const struct outcome *o)
 		.deferred = !refused && o->outcome == SMTP_DEFERRED,
 		.failed = !refused && o->outcome == SMTP_FAILED,
 		.unknown = !refused && o->outcome == SMTP_UNKNOWN,
-		.refused = refused,
+		.refused = refused ? o->count : 0,
 	};
 
 	/* Strangers choose the domains of what nobody pays for. */

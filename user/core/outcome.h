@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include "headers/smtp_types.h"
 #include "who/payer.h"
+#include "own_fault.h"
 #include "reply_class.h"
 
 enum outcome_source {
@@ -63,13 +64,15 @@ struct outcome {
 	enum smtp_outcome outcome;
 	enum outcome_source source;
 	enum reply_class class;
-	uint32_t uid; /* that the kernel saw sending */
+	enum own_fault fault; /* by a report */
+	uint32_t uid;	      /* that the kernel saw sending */
 	const struct payer *payer;
 	const char *domain; /* the sender's, key form; "": none */
 	bool null_sender;
 	uint64_t count;	  /* attempts; 1 where `mail` is known */
 	uint64_t mail;	  /* identity of (sender, recipient); 0: each one is a mail of its own */
 	uint64_t rcpt;	  /* identity of the recipient; `mail` where there is none */
+	uint64_t sender;  /* hash of the sender's address; 0: not known */
 	uint32_t remote;  /* identity of who answered (remote.h); 0: not known */
 	bool excused;	  /* the judge's own: its class, or the remote's trouble, is not charged */
 	uint64_t time_ns; /* boot time */

@@ -61,8 +61,16 @@ static void outcome_read(const struct pipeline *p, struct outcome *o)
 				    .text = d->text,
 				    .size = d->text_size};
 
-	if (o->outcome == SMTP_DEFERRED || o->outcome == SMTP_FAILED)
-		o->class = reply_class(&reply, p->replies);
+	if (o->outcome != SMTP_DEFERRED && o->outcome != SMTP_FAILED)
+		return;
+	o->class = reply_class(&reply, p->replies);
+	/* Whether it is this host that finds no names, others' mail has to show. */
+	if (o->fault == OWN_FAULT_RESOLVER)
+		o->class = REPLY_NO_ANSWER;
+	else if (o->fault)
+		o->class = REPLY_OWN;
+	else if (o->class == REPLY_OWN)
+		o->fault = OWN_FAULT_SAID;
 }
 
 /* ---- events ---- */
@@ -138,6 +146,7 @@ static int event_outcome(struct pipeline *p, const struct smtpl_event_outcome *e
 	outcome_read(p, &common);
 	payer = judge_payer(&p->judge, e->head.uid, e->domain);
 	common.payer = &payer;
+	common.sender = decision.sender_hash;
 	taken = take(p, key, &common, &decision, names_mails(e), wanted, now_ns);
 	ledger_take(p->ledger, key, common.outcome, total, taken);
 	stats->attempts += taken;
@@ -197,6 +206,17 @@ int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *repo
 	known.detail = &detail;
 	outcome_read(p, &known);
 	return feeds_report(p->feeds, mta, &known, now_ns);
+}
+
+int pipeline_refusal(struct pipeline *p, const struct outcome *refusal, uint64_t now_ns)
+{
+	return judge_report(&p->judge, refusal, time_seen(p, now_ns));
+}
+
+void pipeline_asked(struct pipeline *p, uint64_t sender, const struct account_id *id,
+		    uint64_t now_ns)
+{
+	feeds_asked(p->feeds, sender, id, time_seen(p, now_ns));
 }
 
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns)

@@ -92,8 +92,16 @@ int pipeline_event(struct pipeline *p, const void *data, size_t size, uint64_t n
  * detail are set. mta: enum feed_mta. 0; -ENOMEM: not taken in, and lost. */
 int pipeline_report(struct pipeline *p, uint32_t mta, const struct outcome *report,
 		    uint64_t now_ns);
+/* The policy server was asked about a message of this sender (sessions_address_hash()), and the
+ * account pays for it; NULL: nobody does. What the wire shows and no report explains is charged by
+ * that. */
+void pipeline_asked(struct pipeline *p, uint64_t sender, const struct account_id *id,
+		    uint64_t now_ns);
 /* The feed of this relay runs, from now on, and a log (mta: Postfix) from where it was left.
  * Changes nothing for one that runs, or that was silent for too long: only a report starts that. */
+/* smtplimit's refusal of `count` recipients at a mail server's door: no report, and no outcome. 0
+ * or -ENOMEM */
+int pipeline_refusal(struct pipeline *p, const struct outcome *refusal, uint64_t now_ns);
 void pipeline_feed_begin(struct pipeline *p, uint32_t relay_uid, uint32_t mta, uint64_t now_ns);
 /* Why a feed does not run. Their numbers are in the state database. */
 enum pipeline_feed_stop {

@@ -24,6 +24,7 @@ struct recent_entry {
 	/* for the window: of mail and recipient, or those of a host (sessions.c), or 0 */
 	uint64_t window_mail;
 	uint64_t window_rcpt;
+	uint64_t sender; /* as in struct outcome */
 	uint32_t remote;
 	struct ledger_key *key; /* what the attempts are of */
 	uint8_t outcome;	/* enum smtp_outcome */

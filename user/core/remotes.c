@@ -38,6 +38,9 @@ struct remotes {
 	uint64_t lost;
 	size_t meetings; /* allocated */
 	struct row *rows;
+	int64_t resolved_s;		    /* when a name was found last; 0: nothing is known */
+	uint32_t unresolved[REMOTES_NAMES]; /* the first that were not, since */
+	uint32_t unresolved_count;
 	struct row anywhere; /* in sets, all of them in use; some are free */
 };
 
@@ -325,6 +328,29 @@ uint32_t remotes_uncounted(const struct remotes *r, uint32_t remote, uint64_t ac
 	return deliveries > REMOTES_RARE_DELIVERIES && remotes_rare(r, remote, now_s) ?
 		       deliveries - REMOTES_RARE_DELIVERIES :
 		       0;
+}
+
+void remotes_unresolved(struct remotes *r, uint32_t remote, int64_t now_s)
+{
+	uint32_t i = 0;
+
+	if (!r->resolved_s)
+		r->resolved_s = now_s;
+	while (i < r->unresolved_count && r->unresolved[i] != remote)
+		i++;
+	if (i == r->unresolved_count && i < REMOTES_NAMES)
+		r->unresolved[r->unresolved_count++] = remote;
+}
+
+void remotes_resolved(struct remotes *r, int64_t now_s)
+{
+	r->resolved_s = now_s;
+	r->unresolved_count = 0;
+}
+
+bool remotes_no_names(const struct remotes *r, int64_t now_s)
+{
+	return r->unresolved_count == REMOTES_NAMES && now_s >= r->resolved_s + REMOTES_NAMES_S;
 }
 
 uint64_t remotes_lost(const struct remotes *r)

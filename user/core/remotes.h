@@ -46,7 +46,7 @@
 #define REMOTES_RARE_HOUR_S	(60 * 60)
 
 /* Bytes of the table itself, of a row and of a meeting. */
-#define REMOTES_SELF_BYTES    56
+#define REMOTES_SELF_BYTES    80
 #define REMOTES_ROW_BYTES     24
 #define REMOTES_MEETING_BYTES 24
 #define REMOTES_BYTES_MIN                                                                          \
@@ -110,6 +110,21 @@ bool remotes_delivery_counts(const struct remotes *r, uint32_t remote, uint64_t 
  * A meeting keeps at most 255 deliveries, so the number is at most 235. */
 uint32_t remotes_uncounted(const struct remotes *r, uint32_t remote, uint64_t account,
 			   int64_t now_s);
+
+/*
+ * Names. One that cannot be looked up is the fault of its own servers, and of who wrote to it; when
+ * no name of REMOTES_NAMES can be, and nothing that mail servers report shows that any other could
+ * be for REMOTES_NAMES_S, it is this host's. So a list of dead domains counts as long as any mail
+ * of anybody gets an answer, be it that a domain does not exist.
+ */
+#define REMOTES_NAMES	3
+#define REMOTES_NAMES_S 120
+
+/* A mail server reports that the remote's name was not found for now. */
+void remotes_unresolved(struct remotes *r, uint32_t remote, int64_t now_s);
+/* It reports something for which a name had to be found. */
+void remotes_resolved(struct remotes *r, int64_t now_s);
+bool remotes_no_names(const struct remotes *r, int64_t now_s);
 
 /* Meetings that were not noted, and heap bytes held without what malloc adds. */
 uint64_t remotes_lost(const struct remotes *r);

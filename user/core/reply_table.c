@@ -58,6 +58,7 @@ const struct reply_row reply_table[] = {
 	{CONTENT,         "5xx",  "*",      "manually blocked senders"},          /* Mimecast */
 	{CONTENT,         "5xx",  "*",      "envelope blocked"},                  /* Mimecast */
 	{OWN,             "none", "*",      "exceeded the max defers and failures"}, /* cPanel, here */
+	{OWN,             "none", "*",      "not allowed to send mail at present"}, /* smtplimit, here */
 	{RATE,            "*",    "*",      "exceeded the max defers and failures"}, /* cPanel, elsewhere */
 	{RATE,            "*",    "*",      "exceeded the max emails per hour"},
 	{RATE,            "*",    "*",      "unusual sending activity"},          /* Zoho */

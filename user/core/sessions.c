@@ -473,6 +473,7 @@ struct session_decision sessions_decide(struct sessions *t, const struct smtpl_e
 	return (struct session_decision){.mails = t->mails,
 					 .known = decide(t, s, x, e),
 					 .sender = x ? x->sender_address : NULL,
+					 .sender_hash = x ? x->sender : 0,
 					 .pid = s ? s->pid : 0,
 					 .port = s ? s->port : 0};
 }

@@ -44,10 +44,11 @@ struct session_mail {
 
 struct session_decision {
 	const struct session_mail *mails;
-	size_t known;	    /* of them, at most e->count; of the rest nothing is known */
-	const char *sender; /* untrusted bytes; NULL: not known */
-	uint32_t pid;	    /* that opened the session; 0: not known */
-	uint16_t port;	    /* likewise */
+	size_t known;	      /* of them, at most e->count; of the rest nothing is known */
+	const char *sender;   /* untrusted bytes; NULL: not known */
+	uint64_t sender_hash; /* of its address; 0: not known */
+	uint32_t pid;	      /* that opened the session; 0: not known */
+	uint16_t port;	      /* likewise */
 };
 
 /* Valid until the next call. */

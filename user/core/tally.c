@@ -86,7 +86,8 @@ static bool excuses(const struct verdict_rule *rule, enum reply_class class,
 	if (class != REPLY_NO_ANSWER)
 		return false;
 	if (!anywhere->asked)
-		anywhere->trouble = is_in_trouble(rule, remotes, REMOTES_ANYWHERE, now_s);
+		anywhere->trouble = is_in_trouble(rule, remotes, REMOTES_ANYWHERE, now_s) ||
+				    remotes_no_names(remotes, now_s);
 	anywhere->asked = true;
 	return anywhere->trouble;
 }

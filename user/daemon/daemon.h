@@ -30,6 +30,7 @@
 #include "refuse/responder.h"
 #include "refuse/suspension.h"
 #include "state/state.h"
+#include "state/state_faults.h"
 #include "state/state_remotes.h"
 #include "who/carried.h"
 #include "who/users.h"
@@ -132,6 +133,12 @@ struct daemon_services {
 	int pipes_error;  /* logged */
 };
 
+/* Of this host, by enum own_fault: what is not in the database yet. */
+struct daemon_faults {
+	struct state_fault fault[OWN_FAULTS];
+	int64_t said_s[OWN_FAULTS];
+};
+
 struct daemon {
 	const char *config_file;
 	struct config config;
@@ -161,13 +168,15 @@ struct daemon {
 	struct daemon_save save;
 	struct daemon_losses losses;
 	struct daemon_alarms alarms;
+	struct daemon_faults faults;
 	struct prune prune; /* as of the last reading of the map */
 	uint64_t prune_ns;
 	/* suspensions in force that are not in the database yet */
 	struct state_suspension *unsaved;
 	size_t unsaved_count;
 	size_t unsaved_room;
-	bool list_stale; /* the file `suspended` is to be written anew */
+	struct daemon_told *told; /* a list */
+	bool list_stale;	  /* the file `suspended` is to be written anew */
 	struct owners_watch owners;
 	struct daemon_services services;
 	/* logged, and nothing was read since; "": none */
@@ -210,6 +219,8 @@ void daemon_snapshot_finish(struct daemon *d);
 /* daemon_hosts.c - who is a relay or exempt, and which addresses are this host's. */
 int daemon_apply_roles(struct daemon *d);
 enum smtpl_role daemon_role(void *arg, uint32_t uid);
+/* Is the domain in exempt_users? */
+bool daemon_exempts(void *arg, const char *domain);
 int daemon_apply_addresses(struct daemon *d);
 /* Loopback, or an address of this host. */
 bool daemon_is_local(void *arg, const uint8_t addr[16]);
@@ -222,6 +233,9 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 		       uint64_t now_ns);
 /* 0 or -errno, logged */
 int daemon_suspend(struct daemon *d, const struct state_suspension *s);
+/* The domain that stands for the account in the text, for as long as it is suspended. */
+void daemon_name_account(struct daemon *d, const struct account_id *id,
+			 char domain[SMTPL_DOMAIN_SIZE]);
 /* [refuse] relay has changed: for the suspensions in force as well. */
 void daemon_apply_relay(struct daemon *d);
 /* Note what ended by itself. */
@@ -260,6 +274,8 @@ enum payer_kind daemon_payer(struct daemon *d, const struct submission *o, struc
 			     enum payer_why *why);
 /* At submission: it comes from outside, unauthenticated. */
 bool daemon_is_inbound(struct daemon *d, const struct submission *o);
+/* Is the domain (key form) this host's own name? */
+bool daemon_own_name(void *arg, const char *domain);
 /* Who on this host had the connection of the submission's client at that time. */
 bool daemon_caller_then(struct daemon *d, const struct submission *o, int64_t wall_ns,
 			uint32_t *uid);
@@ -306,6 +322,19 @@ void daemon_notice_suspended(struct daemon *d, const struct state_suspension *s,
 void daemon_notice_ended(struct daemon *d, const struct account_id *id, bool by_itself,
 			 const char *why);
 
+/* daemon_faults.c - a fault of this host kept a mail back; the text is a server's. save: within a
+ * transaction; saved: it is on the disk. */
+void daemon_fault(struct daemon *d, enum own_fault fault, const char *text, size_t text_size);
+int daemon_faults_save(struct daemon *d);
+void daemon_faults_saved(struct daemon *d);
+
+/* daemon_told.c - the reasons of suspensions by hand that the senders are told. note: of one that
+ * begins, or was in force when the daemon started; forget: of one that ends. told: "" without one.
+ */
+void daemon_told_note(struct daemon *d, const struct state_suspension *s);
+void daemon_told_forget(struct daemon *d, const struct account_id *id);
+void daemon_told(const struct daemon *d, const struct account_id *id, char reason[SMTPL_TOLD_SIZE]);
+
 /* daemon_hooks.c - are the hooks still in the mail servers' files? poll: about once a second. */
 void daemon_hooks_poll(struct daemon *d);
 void daemon_hooks_stop(struct daemon *d);
@@ -322,6 +351,9 @@ void daemon_prune(struct daemon *d);
 /* daemon_responder.c - is the account suspended? Then the figures of the text, and its own domain.
  * arg: the daemon. */
 bool daemon_refusal(void *arg, const struct account_id *id, struct responder_answer *answer);
+/* The same, for a mail of this sender domain. */
+bool daemon_refusal_of_mail(struct daemon *d, const struct account_id *id, const char *domain,
+			    struct responder_answer *answer);
 /* Write for the kernel side that the daemon is alive, and where the responder is. */
 void daemon_heartbeat(struct daemon *d);
 

@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <string.h>
+#include "base/clock.h"
 #include "config/config_value.h"
 #include "daemon.h"
+#include "kernel/enforce.h"
 #include "kernel/host_addresses.h"
 #include "base/log.h"
 
@@ -74,6 +76,25 @@ static int roles_set(struct daemon *d, const uint32_t *uids, size_t count)
 	return err;
 }
 
+bool daemon_exempts(void *arg, const char *domain)
+{
+	return config_domains_has(&((const struct daemon *)arg)->config.exempt_domains, domain);
+}
+
+/* Those that are exempt now may have been suspended before. */
+static void release_exempt_domains(struct daemon *d)
+{
+	const struct config_domains *domains = &d->config.exempt_domains;
+	struct account_id id = {.kind = ACCOUNT_DOMAIN};
+	struct smtpl_suspension suspension;
+
+	for (size_t i = 0; i < domains->count; i++) {
+		memcpy(id.domain, domains->domain[i], sizeof(id.domain));
+		if (!enforce_lookup(d->maps, &id, clock_boot_ns(), &suspension))
+			daemon_lift(d, &id, "exempt now");
+	}
+}
+
 int daemon_apply_roles(struct daemon *d)
 {
 	const uint32_t root = 0;
@@ -90,6 +111,7 @@ int daemon_apply_roles(struct daemon *d)
 		err = role_set(d, d->services.known.service[i].uid);
 	if (!err)
 		err = roles_set(d, &root, 1);
+	release_exempt_domains(d);
 	if (err)
 		log_error("cannot write the roles of users: %s", strerror(-err));
 	return err;

@@ -14,6 +14,7 @@
 #include "daemon.h"
 #include "kernel/enforce.h"
 #include "base/log.h"
+#include "refuse/refusal_domain.h"
 #include "refuse/suspended.h"
 #include "refuse/suspended_list.h"
 #include "refuse/suspension.h"
@@ -79,12 +80,15 @@ static void cut_sessions(struct daemon *d, const struct account_id *id, const ch
 int daemon_suspend(struct daemon *d, const struct state_suspension *s)
 {
 	const struct suspension_place place = here(d, NULL);
-	const struct suspension_result r = suspension_begin(&place, s);
+	bool exempt = s->account.kind == ACCOUNT_DOMAIN && daemon_exempts(d, s->account.domain);
+	struct suspension_result r = {.maps = -EPERM};
 	char name[ACCOUNT_NAME_SIZE];
 
+	if (!exempt)
+		r = suspension_begin(&place, s);
 	account_name(&s->account, name, sizeof(name));
 	if (r.maps == -EPERM)
-		log_warning("%s is not suspended: it is root, a relay or an exempt user", name);
+		log_warning("%s is not suspended: it is root, a relay or exempt", name);
 	else if (r.maps)
 		log_error("%s cannot be suspended: %s", name, strerror(-r.maps));
 	if (r.maps)
@@ -93,8 +97,23 @@ int daemon_suspend(struct daemon *d, const struct state_suspension *s)
 	say_domains(&s->account, r.domains);
 	if (r.saved)
 		log_error("the suspension of %s would not outlive a reboot: no memory", name);
+	daemon_told_note(d, s);
 	suspension_log_begin(s, daemon_login(d, &s->account));
 	return 0;
+}
+
+void daemon_name_account(struct daemon *d, const struct account_id *id,
+			 char domain[SMTPL_DOMAIN_SIZE])
+{
+	struct account *account = accounts_find(pipeline_accounts(d->pipeline), id);
+	const char *newest = account ? accounts_own_domain(account) : "";
+	uint32_t owner;
+
+	if (!daemon_owner(d, newest, &owner) && daemon_own_name(d, newest))
+		newest = "";
+	refusal_own_domain(d->owners.owners, id, newest, domain);
+	if (account)
+		accounts_set_own_domain(account, domain);
 }
 
 void daemon_on_suspend(void *arg, struct account *account, const struct verdict *v, uint64_t now_ns)
@@ -113,7 +132,7 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 
 	if (daemon_services_excuse(d, &s.account))
 		return;
-	snprintf(s.domain, sizeof(s.domain), "%s", accounts_own_domain(account));
+	daemon_name_account(d, &s.account, s.domain);
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
 		 (unsigned long long)v->bad, rule->min_failures, v->percent);
 	if (s.observed) {
@@ -174,6 +193,7 @@ static struct suspension_result judge_release(struct daemon *d, const struct acc
 		log_error("%s cannot be released: %s", name, strerror(-r.maps));
 		return r;
 	}
+	daemon_told_forget(d, id);
 	suspension_log_end(forget ? LOG_EVENT_RELEASED : LOG_EVENT_OVER, id,
 			   account ? accounts_own_domain(account) : "", why);
 	daemon_notice_ended(d, id, forget == NULL, why);

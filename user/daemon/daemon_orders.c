@@ -22,12 +22,14 @@ static int order_suspend(struct daemon *d, const struct suspension_order *order)
 	int err;
 
 	if (account)
-		suspension_figures(&s, &account->window, rule, clock_boot_ns() / NS_PER_S,
-				   accounts_own_domain(account));
+		suspension_figures(&s, &account->window, rule, clock_boot_ns() / NS_PER_S);
+	daemon_name_account(d, &order->account, s.domain);
 	err = daemon_suspend(d, &s);
 	if (err)
 		return err;
 	pipeline_suspend(d->pipeline, &order->account, s.kernel.until_ns);
+	/* It may have become known only now. */
+	daemon_name_account(d, &order->account, s.domain);
 	daemon_notice_suspended(d, &s, DAEMON_SUSPENDED_BY_HAND);
 	return 0;
 }

@@ -70,6 +70,9 @@ void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted 
 
 	(void)now_ns;
 	daemon_services_sent(d, o);
+	if (o->fault && (o->fault != OWN_FAULT_RESOLVER || counted == COUNTED_SET_ASIDE))
+		daemon_fault(d, o->fault, detail ? detail->text : NULL,
+			     detail ? detail->text_size : 0);
 	if (!detail || (o->outcome != SMTP_DEFERRED && o->outcome != SMTP_FAILED) ||
 	    (counted != COUNTED_MAIL && counted != COUNTED_RETRY &&
 	     counted != COUNTED_SAME_RECIPIENT))

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "maillog/maillog_event.h"
 #include "core/sessions.h"
+#include "maillog/maillog_event.h"
 
 /* Key form of an address' domain; "" without one. */
 static void address_domain(const char *address, char key[SMTPL_DOMAIN_SIZE])
@@ -118,6 +119,7 @@ static void take_outcome(struct daemon *d, const struct delivery_report *r)
 		.rcpt = sessions_rcpt_identity(rcpt),
 		.time_ns = r->wall_ns ? clock_boot_of(r->wall_ns) : now,
 		.age_s = report_age(d, r),
+		.fault = r->fault,
 		.detail = &detail,
 	};
 
@@ -130,6 +132,26 @@ static void take_outcome(struct daemon *d, const struct delivery_report *r)
 		payer.id = nobodys(d, &submission, r->relay_uid);
 	if (pipeline_report(d->pipeline, r->mta, &report, now))
 		d->losses.total.reports_lost++;
+}
+
+/* Mail to this host is nobody's outcome, whichever of its addresses takes it. The reader of
+ * Postfix's log has looked at loopback already: a tunnel to another host may begin there. */
+static bool is_at_home(struct daemon *d, const struct delivery_report *r)
+{
+	static const uint8_t none[16];
+
+	if (r->kind == REPORT_HOME || d->config.local || !memcmp(r->dest, none, sizeof(none)))
+		return r->kind == REPORT_HOME;
+	return daemon_is_local(d, r->dest) &&
+	       (r->mta == FEED_EXIM || !maillog_is_loopback(r->dest));
+}
+
+/* What a server here answered is its business; that it did not answer is a fault. */
+static void take_at_home(struct daemon *d, const struct delivery_report *r)
+{
+	if (r->outcome == SMTP_DEFERRED && !r->code)
+		daemon_fault(d, r->fault == OWN_FAULT_SETUP ? OWN_FAULT_SETUP : OWN_FAULT_SERVER,
+			     r->text, sizeof(r->text));
 }
 
 /* Of Postfix's log: nobody knows how much. */
@@ -173,6 +195,12 @@ void daemon_on_record(void *arg, const struct delivery_report *r)
 		return;
 	switch (r->kind) {
 	case REPORT_OUTCOME:
+	case REPORT_HOME:
+		if (is_at_home(d, r))
+			take_at_home(d, r);
+		else
+			take_outcome(d, r);
+		break;
 	case REPORT_REFUSED:
 		take_outcome(d, r);
 		break;

@@ -9,6 +9,7 @@
 #include "daemon.h"
 #include "kernel/enforce.h"
 #include "base/log.h"
+#include "refuse/refusal_domain.h"
 #include "refuse/suspended_list.h"
 
 bool daemon_refusal(void *arg, const struct account_id *id, struct responder_answer *answer)
@@ -20,7 +21,29 @@ bool daemon_refusal(void *arg, const struct account_id *id, struct responder_ans
 	if (enforce_lookup(d->maps, id, clock_boot_ns(), &suspension))
 		return false;
 	suspended_figures(id, &suspension, account ? accounts_own_domain(account) : "",
-			  clock_wall_of(suspension.until_ns) / NS_PER_S, answer);
+			  clock_wall_of(suspension.until_ns) / NS_PER_S, clock_wall_ns() / NS_PER_S,
+			  answer);
+	if (suspension.by_hand & SMTPL_BY_HAND_TOLD)
+		daemon_told(d, id, answer->reason);
+	memcpy(answer->contact, d->config.contact, sizeof(answer->contact));
+	return true;
+}
+
+bool daemon_refusal_of_mail(struct daemon *d, const struct account_id *id, const char *domain,
+			    struct responder_answer *answer)
+{
+	const struct account *account = accounts_find(pipeline_accounts(d->pipeline), id);
+	char key[SMTPL_DOMAIN_SIZE];
+	uint32_t owner;
+
+	if (!daemon_refusal(d, id, answer))
+		return false;
+	/* Mail without a sender's domain has this host's name, which says nothing of the sender. */
+	answer->names_sender =
+		!account_domain_key(domain, key) &&
+		(daemon_owner(d, key, &owner) || !daemon_own_name(d, key)) &&
+		refusal_names_sender(d->owners.owners, id,
+				     account ? accounts_own_domain(account) : "", key);
 	return true;
 }
 
@@ -29,6 +52,7 @@ static void who_is_it(void *arg, const struct responder_question *question,
 {
 	struct smtpl_endpoint key = {.port = question->port};
 	struct account_id id = {.kind = ACCOUNT_UID};
+	char domain[sizeof(question->domain)] = "";
 	struct smtpl_caller who;
 	struct daemon *d = arg;
 
@@ -36,7 +60,8 @@ static void who_is_it(void *arg, const struct responder_question *question,
 	if (bpf_maps_get_redirect(d->maps, &key, &who))
 		return;
 	id.uid = who.uid;
-	daemon_refusal(d, &id, answer);
+	memcpy(domain, question->domain, sizeof(domain) - 1);
+	daemon_refusal_of_mail(d, &id, domain, answer);
 }
 
 void daemon_heartbeat(struct daemon *d)

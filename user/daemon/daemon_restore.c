@@ -186,7 +186,7 @@ static int remember_ended(void *arg, const struct state_suspension *s)
 	return pipeline_suspend(d->pipeline, &s->account, until < now ? until : now);
 }
 
-/* The text of the refusal names the account's own domain. */
+/* The text of the refusal names the account's own domain, and the reason. */
 static int remember_name(void *arg, const struct state_suspension *s)
 {
 	struct daemon *d = arg;
@@ -194,6 +194,7 @@ static int remember_name(void *arg, const struct state_suspension *s)
 
 	if (account && s->domain[0])
 		accounts_set_own_domain(account, s->domain);
+	daemon_told_note(d, s);
 	return 0;
 }
 

@@ -154,6 +154,8 @@ static int save_all(struct daemon *d)
 	if (!err)
 		err = daemon_alarms_save(d);
 	if (!err)
+		err = daemon_faults_save(d);
+	if (!err)
 		return state_commit(d->state);
 	state_rollback(d->state);
 	return err;
@@ -190,6 +192,7 @@ int daemon_save(struct daemon *d)
 	d->unsaved_count = 0;
 	d->maillog.unsaved = false;
 	d->alarms.count = 0;
+	daemon_faults_saved(d);
 	if (d->save.failed)
 		log_notice("saving works again");
 	d->save.failed = d->save.failed_before = false;

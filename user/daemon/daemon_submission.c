@@ -15,7 +15,11 @@
  * */
 #define CALLER_LATER_NS 1500000000ull
 
-const struct payer_ops daemon_payer_ops = {.role = daemon_role, .owner = daemon_owner};
+const struct payer_ops daemon_payer_ops = {
+	.role = daemon_role,
+	.owner = daemon_owner,
+	.exempt = daemon_exempts,
+};
 
 static bool submission_user(void *arg, const char *name, uint32_t *uid)
 {
@@ -24,7 +28,7 @@ static bool submission_user(void *arg, const char *name, uint32_t *uid)
 	return users_find(&d->users, USERS_FILE, name, clock_boot_ns(), uid);
 }
 
-static bool submission_own_name(void *arg, const char *domain)
+bool daemon_own_name(void *arg, const char *domain)
 {
 	char host[HOST_NAME_MAX + 1] = "";
 
@@ -83,7 +87,7 @@ static struct submission_ops submission_ops(const struct daemon *d)
 	return (struct submission_ops){
 		.payer = daemon_payer_ops,
 		.user = submission_user,
-		.own_name = submission_own_name,
+		.own_name = daemon_own_name,
 		.local = daemon_is_local,
 		.trusted = submission_trusted,
 		.caller = submission_caller,

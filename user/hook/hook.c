@@ -10,6 +10,11 @@
 
 #define MARK_SIZE 256
 
+/* What is put, behind the sign of a comment, before each physical line that is replaced: before one
+ * that ends in a newline, and before a last line that does not. */
+#define KEPT	  "was: "
+#define KEPT_TORN "was> "
+
 size_t hook_line_end(const struct hook_text *text, size_t at)
 {
 	const char *end = memchr(text->text + at, '\n', text->size - at);
@@ -136,6 +141,105 @@ size_t hook_block_remove_all(struct hook_text *text, const char *comment)
 		count++;
 	}
 	return count;
+}
+
+/* The lines of a block: the replaced ones as comments, then the new ones; malloc'ed. */
+static char *kept_and_new(const struct hook_text *text, const char *comment, size_t begin,
+			  size_t end, const char *lines)
+{
+	char *block = NULL;
+	size_t size;
+	FILE *out = open_memstream(&block, &size);
+
+	if (!out)
+		return NULL;
+	while (begin < end) {
+		size_t next = hook_line_end(text, begin);
+		bool torn = text->text[next - 1] != '\n';
+
+		fprintf(out, "%s%s%.*s%s", comment, torn ? KEPT_TORN : KEPT, (int)(next - begin),
+			text->text + begin, torn ? "\n" : "");
+		begin = next;
+	}
+	fputs(lines, out);
+	return fclose(out) ? NULL : block;
+}
+
+int hook_block_replace(struct hook_text *text, const char *name, const char *mta,
+		       const char *comment, size_t begin, size_t end, const char *lines)
+{
+	char *block = kept_and_new(text, comment, begin, end, lines);
+	int err;
+
+	if (!block)
+		return -ENOMEM;
+	err = hook_text_splice(text, begin, end, "", 0);
+	err = err ? err : hook_block_put(text, name, mta, comment, block, begin);
+	free(block);
+	return err;
+}
+
+/* What the block whose first line is at `begin` has replaced; malloc'ed. */
+static char *kept_of(const struct hook_text *text, const char *comment, size_t begin, size_t *size)
+{
+	size_t mark = strlen(comment) + strlen(KEPT);
+	char *kept = NULL;
+	FILE *out = open_memstream(&kept, size);
+	size_t at, end;
+
+	if (!out)
+		return NULL;
+	for (at = hook_line_end(text, begin); at < text->size; at = end) {
+		const char *line = text->text + at;
+
+		end = hook_line_end(text, at);
+		if (end - at < mark || strncmp(line, comment, strlen(comment)))
+			break;
+		line += strlen(comment);
+		if (!strncmp(line, KEPT, strlen(KEPT)))
+			fwrite(line + strlen(KEPT), 1, end - at - mark, out);
+		else if (!strncmp(line, KEPT_TORN, strlen(KEPT_TORN)))
+			fwrite(line + strlen(KEPT_TORN), 1, end - at - mark - 1, out);
+		else
+			break;
+	}
+	return fclose(out) ? NULL : kept;
+}
+
+static bool find_last_block(const struct hook_text *text, const char *comment,
+			    struct hook_block *block)
+{
+	bool found = false;
+
+	for (block->end = 0; hook_block_find(text, NULL, comment, block->end, block);)
+		found = true;
+	return found;
+}
+
+/* The last block is first: what it replaced may have had no newline at its end. */
+int hook_restore(struct hook_text *text, const char *comment)
+{
+	struct hook_block block;
+	int err = 0;
+
+	while (!err && text->text && find_last_block(text, comment, &block)) {
+		size_t size, begin = block.begin;
+		char *kept = kept_of(text, comment, begin, &size);
+
+		if (!kept)
+			return -ENOMEM;
+		/* A block with kept lines was written with a newline, which an editor took away. */
+		if (size && text->text[block.end - 1] != '\n') {
+			err = hook_text_splice(text, block.end, block.end, "\n", 1);
+			block.end++;
+		}
+		if (!err)
+			hook_block_cut(text, block);
+		if (!err && size)
+			err = hook_text_splice(text, begin, begin, kept, size);
+		free(kept);
+	}
+	return err;
 }
 
 bool hook_block_present(const struct hook_text *text, const char *name, const char *comment)

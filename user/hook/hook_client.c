@@ -41,8 +41,8 @@ int hook_client_command(const struct hook_context *context, const char *protocol
 	return -ENAMETOOLONG;
 }
 
-int hook_client_check(const struct hook_mta *mta, const struct hook_context *context, char *line,
-		      size_t line_size)
+int hook_client_check(const struct hook_mta *mta, const struct hook_context *context,
+		      const char *user, char *line, size_t line_size)
 {
 	struct hook_plan plan = {0};
 	char error[512] = "";
@@ -60,6 +60,9 @@ int hook_client_check(const struct hook_mta *mta, const struct hook_context *con
 			 "smtplimit hook %s --install",
 			 mta->name, plan.edit[0].path, mta->name);
 		err = -ESRCH;
+	} else if (hook_reach(context, user, "policy", context->binary, error, sizeof(error))) {
+		snprintf(line, line_size, "%s: cannot ask: %s", mta->name, error);
+		err = -EACCES;
 	} else {
 		snprintf(line, line_size, "%s: installed", mta->name);
 	}

@@ -14,8 +14,9 @@
 int hook_client_command(const struct hook_context *context, const char *protocol,
 			char command[HOOK_COMMAND_SIZE], char *error, size_t error_size);
 
-/* As hook_mta.check: write "NAME: installed", or the file that an installation would change. */
-int hook_client_check(const struct hook_mta *mta, const struct hook_context *context, char *line,
-		      size_t line_size);
+/* As hook_mta.check: write "NAME: installed", or the file that an installation would change, or
+ * what keeps the user, as whom the server runs the command, from asking. */
+int hook_client_check(const struct hook_mta *mta, const struct hook_context *context,
+		      const char *user, char *line, size_t line_size);
 
 #endif

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The directories of conf.d in the order in which they are read, and our file in each. It is read
  * behind the file that begins the section, and before all other routers. */
@@ -73,17 +74,64 @@ static int find_in(const struct hook_context *context, const char *directory,
 	return below(context, layout, "exim4.conf.template") ? 0 : -ENOENT;
 }
 
-int exim_layout_find(const struct hook_context *context, struct exim_layout *layout)
+/* A configuration of whatever name and place. */
+static int take_file(const struct hook_context *context, const char *path,
+		     struct exim_layout *layout)
+{
+	const char *slash = strrchr(path, '/');
+
+	layout->kind = EXIM_LAYOUT_FILE;
+	snprintf(layout->path, sizeof(layout->path), "%s", path);
+	snprintf(layout->directory, sizeof(layout->directory), "%.*s", (int)(slash - path), path);
+	return hook_exists(context, path) ? 0 : -ENOENT;
+}
+
+int exim_layout_find(const struct hook_context *context, struct exim_layout *layout, char *error,
+		     size_t error_size)
 {
 	static const char *const places[] = {"/etc/exim4", "/etc", "/etc/exim", "/usr/exim",
 					     "/usr/local/etc/exim"};
+	char path[PATH_MAX];
+	int err = -ENOENT;
 
+	snprintf(error, error_size, "no configuration of Exim was found: want --dir DIR");
 	if (context->directory)
 		return find_in(context, context->directory, layout);
+	err = exim_ask_file(context, path);
+	if (err == -EINVAL) {
+		snprintf(error, error_size, "its configuration is broken as it is: %s", path);
+		return err;
+	}
+	if (!err)
+		return strcmp(path, EXIM_BUILT) ? take_file(context, path, layout) :
+						  find_in(context, places[0], layout);
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
 		if (find_in(context, places[i], layout) == 0)
 			return 0;
 	return -ENOENT;
+}
+
+/* Where packages and panels keep files of their own, which they replace at will. */
+static bool is_of_others(const char *path)
+{
+	static const char *const theirs[] = {"/usr/", "/opt/", "/var/cpanel/"};
+	static const char *const not_theirs[] = {"/usr/exim/", "/usr/local/etc/"};
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(theirs) / sizeof(*theirs); i++)
+		found |= !strncmp(path, theirs[i], strlen(theirs[i]));
+	for (size_t i = 0; i < sizeof(not_theirs) / sizeof(*not_theirs); i++)
+		found &= strncmp(path, not_theirs[i], strlen(not_theirs[i])) != 0;
+	return found;
+}
+
+/* What others than root may write, a customer perhaps, is not written by root either. */
+static bool is_foreign(const struct hook_context *context, const char *path)
+{
+	struct stat st;
+
+	return is_of_others(path) || hook_stat(context, path, &st) || !S_ISREG(st.st_mode) ||
+	       st.st_uid != geteuid() || (st.st_mode & S_IWOTH);
 }
 
 void exim_conf_free(struct exim_conf *conf)
@@ -104,15 +152,15 @@ struct exim_part *exim_conf_own(struct exim_conf *conf, enum exim_section sectio
 	return NULL;
 }
 
-/* A file of ours may be missing. */
-static int add_part(const struct hook_context *context, struct exim_conf *conf, const char *path,
-		    bool own, char *error, size_t error_size)
+int exim_conf_add(const struct hook_context *context, struct exim_conf *conf, const char *path,
+		  bool own, char *error, size_t error_size)
 {
 	struct exim_part *part = &conf->part[conf->parts];
 	int err = -E2BIG;
 
 	if (conf->parts < EXIM_PARTS_MAX) {
 		*part = (struct exim_part){.path = strdup(path), .own = own};
+		part->foreign = !own && is_foreign(context, path);
 		conf->parts++;
 		err = part->path ? hook_read(context, path, &part->old) : -ENOMEM;
 	}
@@ -120,10 +168,9 @@ static int add_part(const struct hook_context *context, struct exim_conf *conf, 
 		return 0;
 	if (!err && !own)
 		err = hook_text_copy(&part->bare, &part->old);
+	err = err ? err : hook_restore(&part->bare, EXIM_COMMENT);
 	if (err)
 		snprintf(error, error_size, "%s: cannot be read: %s", path, strerror(-err));
-	else
-		hook_block_remove_all(&part->bare, EXIM_COMMENT);
 	return err;
 }
 
@@ -147,7 +194,7 @@ static int add_entry(const struct hook_context *context, struct exim_conf *conf,
 		return -ENAMETOOLONG;
 	if (!hook_exists(context, path))
 		path[length - 4] = '\0';
-	return add_part(context, conf, path, false, error, error_size);
+	return exim_conf_add(context, conf, path, false, error, error_size);
 }
 
 static int add_directory(const struct hook_context *context, struct exim_conf *conf,
@@ -187,7 +234,7 @@ static int add_conf_d(const struct hook_context *context, const struct exim_layo
 			continue;
 		snprintf(path, sizeof(path), "%s/%s/%s", layout->path, conf_d[i].name,
 			 conf_d[i].own);
-		err = add_part(context, conf, path, true, error, error_size);
+		err = exim_conf_add(context, conf, path, true, error, error_size);
 		if (!err)
 			conf->part[conf->parts - 1].section = conf_d[i].section;
 	}
@@ -207,12 +254,12 @@ int exim_conf_read(const struct hook_context *context, const struct exim_layout 
 	if (layout->kind == EXIM_LAYOUT_SPLIT)
 		err = add_conf_d(context, layout, made, error, error_size);
 	else
-		err = add_part(context, made, layout->path, false, error, error_size);
+		err = exim_conf_add(context, made, layout->path, false, error, error_size);
+	err = err ? err : exim_conf_parse(context, made, error, error_size);
 	if (err) {
 		exim_conf_free(made);
 		return err;
 	}
-	exim_conf_parse(made);
 	*conf = made;
 	return 0;
 }

@@ -5,14 +5,21 @@
 #include "hook_exim.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define LINE_SIZE 4096
+#define LINE_SIZE	  EXIM_LINE_SIZE
+#define INCLUDE_DEPTH_MAX 10
 
 struct reader {
+	const struct hook_context *context;
 	struct exim_conf *conf;
+	char *error;
+	size_t error_size;
+	int err; /* of a file that is included and cannot be read */
+	int depth;
 	enum exim_section section;
 	struct exim_transport *transport;
 	struct exim_place here; /* the beginning of the logical line */
@@ -137,8 +144,33 @@ static bool is_option(const char *line, size_t length, const char *name)
 	return strlen(name) == length && memcmp(line, name, length) == 0;
 }
 
-static void read_main(struct exim_conf *conf, const char *line)
+/* An option event_action, of the main section or a transport. */
+static void note_event(struct reader *r, const char *whole, const char *value)
 {
+	struct exim_conf *conf = r->conf;
+	struct exim_event *event = &conf->event[conf->events];
+
+	if (r->transport)
+		r->transport->events = true;
+	else
+		conf->event_action = true;
+	if (strstr(value, "smtplimit_event"))
+		return;
+	conf->too_big |= conf->events == EXIM_EVENTS_MAX || strlen(whole) == LINE_SIZE - 1;
+	if (conf->too_big)
+		return;
+	event->transport =
+		r->transport ? (size_t)(r->transport - conf->transport) : EXIM_EVENT_OF_MAIN;
+	event->at = r->here;
+	event->end = r->next.at;
+	snprintf(event->line, sizeof(event->line), "%s", whole);
+	conf->events++;
+}
+
+static void read_main(struct reader *r, const char *line)
+{
+	struct exim_conf *conf = r->conf;
+	const char *whole = line;
 	const char *value;
 	size_t length;
 
@@ -154,7 +186,7 @@ static void read_main(struct exim_conf *conf, const char *line)
 	else if (is_option(line, length, "acl_not_smtp"))
 		note_value(conf, &conf->acl_not_smtp, value);
 	else if (is_option(line, length, "event_action"))
-		note_value(conf, &conf->event_action, value);
+		note_event(r, whole, value);
 }
 
 /* The length of a name that stands alone on its line, with a colon: an ACL, a router, a transport.
@@ -192,7 +224,7 @@ static void read_transport(struct reader *r, const char *line)
 	struct exim_conf *conf = r->conf;
 	struct exim_transport *t = r->transport;
 	size_t length = label(line);
-	const char *value;
+	const char *whole = line, *value;
 
 	if (length) {
 		conf->too_big |= conf->transports == EXIM_TRANSPORTS_MAX;
@@ -210,10 +242,8 @@ static void read_transport(struct reader *r, const char *line)
 		t->smtp = true;
 	else if (is_option(line, length, "protocol"))
 		t->lmtp = strcasecmp(value, "lmtp") == 0;
-	else if (is_option(line, length, "event_action")) {
-		t->events = true;
-		t->events_ours = strstr(value, "smtplimit_event") != NULL;
-	}
+	else if (is_option(line, length, "event_action"))
+		note_event(r, whole, value);
 }
 
 static void enter_section(struct reader *r, const char *name)
@@ -230,13 +260,67 @@ static void enter_section(struct reader *r, const char *name)
 	r->transport = NULL;
 }
 
+/* Put in the values of macros, as Exim does in each line: of those known so far, the last value of
+ * each. What does not fit is left out. */
+static void expand_macros(const struct exim_conf *conf, char text[LINE_SIZE])
+{
+	for (size_t i = conf->macros; i-- > 0;) {
+		const struct exim_named *macro = &conf->macro[i];
+		size_t length = strlen(macro->name), value = strlen(macro->value);
+		char *at = strstr(text, macro->name);
+
+		if (!at || strlen(text) - length + value >= LINE_SIZE)
+			continue;
+		memmove(at + value, at + length, strlen(at + length) + 1);
+		memcpy(at, macro->value, value);
+	}
+}
+
+static struct exim_part *part_of(struct exim_conf *conf, const char *path)
+{
+	for (size_t i = 0; i < conf->parts; i++)
+		if (!strcmp(conf->part[i].path, path))
+			return &conf->part[i];
+	return NULL;
+}
+
+static void read_line(struct reader *r, const char *line);
+
+/* A file is read at its first place: what a second branch includes once more is the same. One that
+ * does not exist is Exim's to complain of. */
+static void read_include(struct reader *r, const char *line)
+{
+	const char *from = line + strcspn(line, " \t");
+	struct exim_place here = r->here, next = r->next;
+	struct exim_conf *conf = r->conf;
+	char path[LINE_SIZE], inner[LINE_SIZE];
+
+	copy_value(path, sizeof(path), from + strspn(from, " \t"));
+	expand_macros(conf, path);
+	if (path[0] != '/' || part_of(conf, path) || !hook_exists(r->context, path) ||
+	    r->depth == INCLUDE_DEPTH_MAX)
+		return;
+	r->err = exim_conf_add(r->context, conf, path, false, r->error, r->error_size);
+	if (r->err)
+		return;
+	conf->part[conf->parts - 1].included = true;
+	r->next = (struct exim_place){conf->parts - 1, 0, true};
+	r->depth++;
+	while (!r->err && next_line(r, inner))
+		read_line(r, inner);
+	r->depth--;
+	r->here = here;
+	r->next = next;
+}
+
 static void read_line(struct reader *r, const char *line)
 {
 	const char *name = line, *value;
 	size_t length;
 
 	if (line[0] == '.') {
-		r->conf->includes |= r->section != EXIM_MAIN && strncmp(line, ".include", 8) == 0;
+		if (strncmp(line, ".include", 8) == 0)
+			read_include(r, line);
 		return;
 	}
 	if (strncmp(line, "begin", 5) == 0 && isspace((unsigned char)line[5])) {
@@ -247,25 +331,30 @@ static void read_line(struct reader *r, const char *line)
 	if (length && isupper((unsigned char)name[0]) && name[length])
 		note_macro(r->conf, name, length, value);
 	else if (r->section == EXIM_MAIN)
-		read_main(r->conf, line);
+		read_main(r, line);
 	else if (r->section == EXIM_ACL)
 		read_acl(r, line);
 	else if (r->section == EXIM_TRANSPORTS)
 		read_transport(r, line);
 }
 
-void exim_conf_parse(struct exim_conf *conf)
+int exim_conf_parse(const struct hook_context *context, struct exim_conf *conf, char *error,
+		    size_t error_size)
 {
-	struct reader r = {.conf = conf};
+	struct reader r = {
+		.context = context, .conf = conf, .error = error, .error_size = error_size};
 	char line[LINE_SIZE];
 
-	for (size_t i = 0; i < conf->parts; i++) {
-		if (conf->part[i].own || !conf->part[i].bare.text)
+	for (size_t i = 0; i < conf->parts && !r.err; i++) {
+		const struct exim_part *part = &conf->part[i];
+
+		if (part->own || part->included || !part->bare.text)
 			continue;
 		r.next = (struct exim_place){i, 0, true};
-		while (next_line(&r, line))
+		while (!r.err && next_line(&r, line))
 			read_line(&r, line);
 	}
+	return r.err;
 }
 
 static bool note_acls(const struct exim_conf *conf, const char *name, bool wanted[])

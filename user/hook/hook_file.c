@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * hook_file.c - read and replace the files of a plan below a root that may stand for /, and run
- * the server's programs there.
+ * hook_file.c - read and replace the files of a plan below a root that may stand for /.
  */
 #include "hook.h"
 
@@ -9,16 +8,13 @@
 #include <fcntl.h>
 #include <linux/limits.h>
 #include <linux/openat2.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#define FILE_MAX	(16u << 20)
-#define RUN_SECONDS_MAX 60
+#define FILE_MAX (16u << 20)
 
 /* Links in the path, also absolute ones, are followed as the server in that root follows them. */
 static int open_below(const struct hook_context *context, const char *path, int flags)
@@ -39,13 +35,21 @@ static int open_below(const struct hook_context *context, const char *path, int 
 	return fd < 0 ? err : fd;
 }
 
-bool hook_exists(const struct hook_context *context, const char *path)
+int hook_stat(const struct hook_context *context, const char *path, struct stat *st)
 {
 	int fd = open_below(context, path, O_PATH);
+	int err = fd < 0 ? fd : fstat(fd, st) ? -errno : 0;
 
 	if (fd >= 0)
 		close(fd);
-	return fd >= 0;
+	return err;
+}
+
+bool hook_exists(const struct hook_context *context, const char *path)
+{
+	struct stat st;
+
+	return hook_stat(context, path, &st) == 0;
 }
 
 static int read_whole(int fd, struct hook_text *text)
@@ -246,6 +250,26 @@ static void put_back(const struct hook_context *context, struct hook_plan *plan,
 	}
 }
 
+/* -EINVAL: with its words. A server whose program cannot be run is not known to refuse anything. */
+static int check_syntax(const struct hook_mta *mta, const struct hook_context *context,
+			const char *what, char *error, size_t error_size)
+{
+	char words[4096] = "";
+	int err = mta->syntax ? mta->syntax(context, words, sizeof(words)) : 0;
+
+	if (err)
+		snprintf(error, error_size, "%s: %s",
+			 err == -EINVAL ? what : "its configuration cannot be checked", words);
+	return err;
+}
+
+int hook_check_before(const struct hook_mta *mta, const struct hook_context *context, char *error,
+		      size_t error_size)
+{
+	return check_syntax(mta, context, "its configuration is broken as it is", error,
+			    error_size);
+}
+
 int hook_plan_carry_out(const struct hook_mta *mta, const struct hook_context *context,
 			struct hook_plan *plan, char *error, size_t error_size)
 {
@@ -254,8 +278,9 @@ int hook_plan_carry_out(const struct hook_mta *mta, const struct hook_context *c
 
 	for (i = 0; i < plan->count && !err; i++)
 		err = carry_out(context, &plan->edit[i], error, error_size);
-	if (!err && plan->count && mta->syntax)
-		err = mta->syntax(context, error, error_size);
+	if (!err && plan->count)
+		err = check_syntax(mta, context, "it does not take the changed configuration",
+				   error, error_size);
 	if (err)
 		put_back(context, plan, error, error_size);
 	for (i = 0; i < plan->count; i++) {
@@ -282,75 +307,4 @@ void hook_find_binary(struct hook_context *context, char binary[PATH_MAX])
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
 		if (hook_exists(context, places[i]))
 			context->binary = places[i];
-}
-
-static void run_child(const struct hook_context *context, const char *const *argv, int out)
-{
-	int null = open("/dev/null", O_RDONLY);
-
-	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
-		_exit(126);
-	if (context->root[0] && chroot(context->root))
-		_exit(126);
-	if (chdir("/"))
-		_exit(126);
-	clearenv();
-	setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin", 1);
-	setenv("LC_ALL", "C", 1);
-	alarm(RUN_SECONDS_MAX);
-	execvp(argv[0], (char *const *)argv);
-	_exit(127);
-}
-
-/* Output that does not fit is read and dropped. */
-static void read_output(int fd, char *output, size_t output_size)
-{
-	size_t length = 0;
-	char rest[4096];
-	ssize_t n;
-
-	while ((n = read(fd, rest, sizeof(rest))) > 0 || (n < 0 && errno == EINTR)) {
-		size_t room = output_size - 1 - length;
-		size_t take = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
-
-		memcpy(output + length, rest, take);
-		length += take;
-	}
-	output[length] = '\0';
-}
-
-int hook_run(const struct hook_context *context, const char *const *argv, char *output,
-	     size_t output_size)
-{
-	int fd[2], status;
-	pid_t pid;
-
-	output[0] = '\0';
-	if (pipe2(fd, O_CLOEXEC))
-		return -errno;
-	pid = fork();
-	if (pid == 0)
-		run_child(context, argv, fd[1]);
-	close(fd[1]);
-	if (pid > 0)
-		read_output(fd[0], output, output_size);
-	close(fd[0]);
-	if (pid < 0)
-		return -EAGAIN;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	if (!WIFEXITED(status))
-		return -EINTR;
-	return WEXITSTATUS(status) == 127 ? -ENOENT : WEXITSTATUS(status);
-}
-
-int hook_run_check(const struct hook_context *context, const char *const *argv, char *output,
-		   size_t output_size)
-{
-	int status = hook_run(context, argv, output, output_size);
-
-	if (status < 0)
-		snprintf(output, output_size, "%s", strerror(-status));
-	return status > 0 ? -EINVAL : status;
 }

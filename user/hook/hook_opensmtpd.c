@@ -7,15 +7,19 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include "hook_client.h"
 #include "smtpd_conf.h"
 
-#define MTA	  "opensmtpd"
-#define BLOCK	  "filter"
-#define COMMENT	  "#"
-#define FILES_MAX (SMTPD_CONF_INCLUDES_MAX + 1)
+#define MTA	"opensmtpd"
+#define BLOCK	"filter"
+#define COMMENT "#"
+/* As whom smtpd runs filters: Debian's, and everybody else's. */
+#define USER	    "opensmtpd"
+#define USER_OF_BSD "_smtpd"
+#define FILES_MAX   (SMTPD_CONF_INCLUDES_MAX + 1)
 
 /* smtpd.conf itself, and the files that it includes. */
 struct conf {
@@ -209,7 +213,6 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 	if (r)
 		return r;
 	r = hook_run_check(context, argv, said, sizeof(said));
-	said[strcspn(said, "\n")] = '\0';
 	if (r)
 		snprintf(error, error_size, "smtpd -n -f %s: %s", path, said);
 	return r;
@@ -217,7 +220,8 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	return hook_client_check(&hook_opensmtpd, context, line, line_size);
+	return hook_client_check(&hook_opensmtpd, context, getpwnam(USER) ? USER : USER_OF_BSD,
+				 line, line_size);
 }
 
 const struct hook_mta hook_opensmtpd = {

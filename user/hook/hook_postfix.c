@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "hook_client.h"
-#include "base/log.h"
 
 #define OUTPUT_SIZE 4096
 
@@ -86,25 +85,18 @@ static int print(const struct hook_context *context, FILE *out)
 	return 0;
 }
 
-static int run(const struct hook_context *context, const char *const *argv, char *error,
-	       size_t error_size)
-{
-	char said[OUTPUT_SIZE];
-	int err = hook_run_check(context, argv, said, sizeof(said));
-
-	if (err)
-		log_escape(said, strlen(said), 1, error, error_size);
-	return err;
-}
-
 static int check_version(const struct hook_context *context, char *error, size_t error_size)
 {
 	const char *directory = postfix_directory(context);
 	const char *const argv[] = {"postconf", "-c", directory, "-h", "mail_version", NULL};
 	char version[OUTPUT_SIZE] = "";
-	int status = hook_run(context, argv, version, sizeof(version));
+	int err = hook_ask(context, argv, version, sizeof(version));
 
-	if (status || version[0] < '0' || version[0] > '9')
+	if (err) {
+		snprintf(error, error_size, "%s", version);
+		return err;
+	}
+	if (version[0] < '0' || version[0] > '9')
 		return say(error, error_size, -EINVAL, "postconf does not tell the version");
 	if (version[1] == '.' && version[0] < '3')
 		return say(error, error_size, -EINVAL, "too old: want 3.0 or later");
@@ -119,14 +111,21 @@ static int syntax(const struct hook_context *context, char *error, size_t error_
 	const char *const check_argv[] = {"postfix", "-c", directory, "check", NULL};
 	int err = check_version(context, error, error_size);
 
-	err = err ? err : run(context, settings_argv, error, error_size);
-	err = err ? err : run(context, services_argv, error, error_size);
-	return err ? err : run(context, check_argv, error, error_size);
+	err = err ? err : hook_run_check(context, settings_argv, error, error_size);
+	err = err ? err : hook_run_check(context, services_argv, error, error_size);
+	return err ? err : hook_run_check(context, check_argv, error, error_size);
 }
 
 static int check(const struct hook_context *context, char *line, size_t line_size)
 {
-	return hook_client_check(&hook_postfix, context, line, line_size);
+	char why[512];
+	int result = hook_client_check(&hook_postfix, context, POSTFIX_USER, line, line_size);
+
+	if (result != 1 && postfix_check_chroot(context, why, sizeof(why)) == -ENOTDIR) {
+		snprintf(line, line_size, "postfix: cannot ask: %s", why);
+		result = -ENOTDIR;
+	}
+	return result;
 }
 
 const struct hook_mta hook_postfix = {

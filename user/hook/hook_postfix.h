@@ -20,6 +20,13 @@
 /* Postfix puts in its name, which pickup(8) writes into the Received: line, too. */
 #define POSTFIX_PICKUP_MAP POSTFIX_MAP "pickup/$myhostname"
 #define POSTFIX_CLEANUP	   "smtplimit-cleanup"
+/* What pickup's entry gets. By the comma, which Postfix steps over, ours are known. */
+#define POSTFIX_PICKUP_CLEANUP	"-o cleanup_service_name=" POSTFIX_CLEANUP
+#define POSTFIX_PICKUP_OVERRIDE "-o receive_override_options=,"
+
+/* Who asks. spawn(8) refuses root and Postfix's own user; the policy server lets only relay users
+ * in. */
+#define POSTFIX_USER "mail"
 
 /* A setting of main.cf. */
 struct postfix_setting {
@@ -40,6 +47,10 @@ struct postfix_file {
 struct postfix_files {
 	struct postfix_file main, master;
 };
+
+/* Does a service that is chrooted ask, by hand, at a socket of the run directory, which it cannot
+ * reach? 0; -ENOTDIR with `why`; another -errno. */
+int postfix_check_chroot(const struct hook_context *context, char *why, size_t size);
 
 const char *postfix_directory(const struct hook_context *context);
 /* Read them, and take our parts out of `text`. 0 or -errno with one line in `error`. */

@@ -14,8 +14,6 @@
 #include "postfix_cf.h"
 
 #define DIRECTORY "/etc/postfix"
-/* spawn(8) refuses root and Postfix's own user. The policy server lets only relay users in. */
-#define USER "mail"
 
 const struct postfix_setting postfix_settings[] = {
 	{"smtpd_data_restrictions",
@@ -65,13 +63,31 @@ static int read_file(const struct hook_context *context, const char *name,
 	if (!err && memchr(file->old.text, '\0', file->old.size))
 		return say(error, error_size, -EINVAL, file->path, "holds a NUL byte");
 	err = err ? err : hook_text_copy(&file->text, &file->old);
-	err = err ? err : postfix_restore(&file->text);
+	err = err ? err : hook_restore(&file->text, "#");
 	return say_errno(error, error_size, err, file);
 }
 
-/* When postconf(1) changes a service it writes the entry anew, and our option is no longer in its
- * block. If the option stayed, Postfix would take no mail from sendmail(1), because the service
- * that it names is gone. */
+/* The option of ours that begins so; its value has no blanks. */
+static int remove_option(struct hook_text *master, struct postfix_line *line, const char *begin)
+{
+	const char *from = master->text + line->begin;
+	const char *at = memmem(from, line->end - line->begin, begin, strlen(begin));
+	size_t before = master->size;
+	char *option;
+	int err;
+
+	if (!at)
+		return 0;
+	option = strndup(at, 3 + strcspn(at + 3, " \t\r\n")); /* behind "-o " */
+	err = option ? postfix_option_remove(master, line, option) : -ENOMEM;
+	line->end -= before - master->size;
+	free(option);
+	return err;
+}
+
+/* When postconf(1) changes a service it writes the entry anew, and our options are no longer in
+ * their block. If they stayed, Postfix would take no mail from sendmail(1), because the service
+ * that they name is gone. */
 static int restore_pickup(struct hook_text *master)
 {
 	struct postfix_service service;
@@ -82,8 +98,9 @@ static int restore_pickup(struct hook_text *master)
 		return there < 0 ? there : 0;
 	there = postfix_master_find(master, "pickup", &service);
 	if (there == 1)
-		there = postfix_option_remove(master, &service.line,
-					      "-o cleanup_service_name=" POSTFIX_CLEANUP);
+		there = remove_option(master, &service.line, POSTFIX_PICKUP_CLEANUP);
+	if (!there && service.joined)
+		there = remove_option(master, &service.line, POSTFIX_PICKUP_OVERRIDE);
 	postfix_service_free(&service);
 	return there;
 }
@@ -198,75 +215,150 @@ static int edit_main(struct hook_text *text)
 	return err;
 }
 
-/* The value of a parameter about headers without our part; malloc'ed. */
-static int checks_of(const struct hook_text *text, const char *name, char **value)
+/* The value that a parameter has in a service; malloc'ed, NULL: it is not set. 0 or -ENOMEM. */
+static int value_in(const struct hook_text *main, const struct postfix_service *service,
+		    const char *name, char **value)
 {
-	int there = postfix_main_find(text, name, NULL, value);
+	int there = postfix_service_option(service, name, value);
 
-	if (there < 0)
-		return there;
-	if (there && strcmp(*value, "$header_checks"))
-		return 0;
-	free(*value);
-	there = postfix_main_find(text, "header_checks", NULL, value);
 	if (!there)
-		*value = strdup("");
-	return *value ? 0 : -ENOMEM;
+		there = postfix_main_find(main, name, NULL, value);
+	return there < 0 ? there : 0;
+}
+
+/* Put another text in place of each `what`; *text is malloc'ed. */
+static int substitute(char **text, const char *what, const char *with)
+{
+	char *made = NULL;
+	size_t size;
+	FILE *out = open_memstream(&made, &size);
+	const char *at = *text, *found;
+
+	if (!out)
+		return -ENOMEM;
+	for (; (found = strstr(at, what)); at = found + strlen(what))
+		fprintf(out, "%.*s%s", (int)(found - at), at, with);
+	fputs(at, out);
+	if (fclose(out)) {
+		free(made);
+		return -ENOMEM;
+	}
+	free(*text);
+	*text = made;
+	return 0;
+}
+
+/* The value of a parameter about headers without our part; malloc'ed. header_checks is the default
+ * of the others, and would have our part in it. */
+static int checks_of(const struct hook_text *main, const struct postfix_service *model,
+		     const char *name, char **value)
+{
+	static const char *const references[] = {"${header_checks}", "$(header_checks)",
+						 "$header_checks"};
+	char *headers = NULL;
+	int err = value_in(main, model, name, value);
+
+	err = err ? err : value_in(main, model, "header_checks", &headers);
+	if (!err && !*value)
+		*value = strdup(headers && strcmp(name, "header_checks") ? headers : "");
+	if (!err && !*value)
+		err = -ENOMEM;
+	for (size_t i = 0; i < sizeof(references) / sizeof(*references) && !err; i++)
+		err = substitute(value, references[i], headers ? headers : "");
+	free(headers);
+	return err;
+}
+
+static int write_checks(const struct hook_text *main, const struct postfix_service *model,
+			const char *name, const char *ours, FILE *out)
+{
+	char *value;
+	int err = checks_of(main, model, name, &value);
+
+	if (!err)
+		fprintf(out, "\n  -o { %s = %s%s%s }", name, ours, *ours && *value ? ", " : "",
+			value);
+	free(value);
+	return err;
 }
 
 /* Our cleanup(8) is the one that pickup(8) uses, with one more table for the headers of the message
- * itself. The table is not asked for headers of its parts, which may be another message's. */
+ * itself. The table is not asked for headers of its parts, which may be another message's.
+ * unchecked: pickup had no headers and bodies checked, and so ours is the only table. */
 static int write_cleanup(const struct postfix_files *files, const struct postfix_service *model,
-			 FILE *out)
+			 bool unchecked, FILE *out)
 {
-	static const char *const names[] = {"header_checks", "mime_header_checks",
-					    "nested_header_checks"};
+	const struct hook_text *main = &files->main.text;
+	int err = 0;
 
 	fprintf(out, POSTFIX_CLEANUP);
 	for (int i = POSTFIX_TYPE; i < POSTFIX_FIELDS; i++)
 		fprintf(out, " %s", model->field[i]);
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		char *value;
-		int err = checks_of(&files->main.text, names[i], &value);
-
-		if (err)
-			return err;
-		fprintf(out, "\n  -o { %s = %s%s%s }", names[i], i ? "" : POSTFIX_PICKUP_MAP,
-			!i && *value ? ", " : "", value);
-		free(value);
+	if (unchecked) {
+		fprintf(out, "\n  -o { header_checks = " POSTFIX_PICKUP_MAP " }\n"
+			     "  -o { mime_header_checks = }\n  -o { nested_header_checks = }\n"
+			     "  -o { body_checks = }");
+	} else {
+		err = write_checks(main, model, "header_checks", POSTFIX_PICKUP_MAP, out);
+		err = err ? err : write_checks(main, model, "mime_header_checks", "", out);
+		err = err ? err : write_checks(main, model, "nested_header_checks", "", out);
 	}
 	fputc('\n', out);
-	return 0;
+	return err;
 }
 
-/* The value of the last -o cleanup_service_name in pickup's entry, which counts; malloc'ed. */
-static char *cleanup_name(const struct postfix_service *pickup)
+/* A list without one of its words; malloc'ed. */
+static char *list_without(const char *list, const char *word)
 {
-	static const char option[] = "cleanup_service_name=";
-	const char *name = "cleanup";
-	const char *at = pickup->field[POSTFIX_COMMAND];
+	char *made = NULL;
+	size_t size, length;
+	FILE *out = open_memstream(&made, &size);
 
-	while ((at = strstr(at, option))) {
-		at += strlen(option);
-		name = at;
+	if (!out)
+		return NULL;
+	for (; *list; list += length) {
+		list += strspn(list, ", \t");
+		length = strcspn(list, ", \t");
+		if (length && (length != strlen(word) || memcmp(list, word, length)))
+			fprintf(out, "%s%.*s", ftell(out) ? "," : "", (int)length, list);
 	}
-	return strndup(name, strcspn(name, " }"));
+	return fclose(out) ? NULL : made;
 }
 
-/* Some configurations have pickup(8) not check headers. */
-static bool checks_headers(const struct hook_text *text, const struct postfix_service *pickup)
-{
-	static const char none[] = "no_header_body_checks";
-	const char *own = strstr(pickup->field[POSTFIX_COMMAND], "receive_override_options=");
-	char *value;
-	bool checks = true;
+/* What pickup hands mail to, and how. */
+struct pickup {
+	struct postfix_service service; /* joined NULL: sendmail(1) is not in use here */
+	char *cleanup;			/* the service's name */
+	char *override; /* receive_override_options with headers checked; NULL: as they are */
+};
 
-	if (own)
-		return !strstr(own, none);
-	if (postfix_main_find(text, "receive_override_options", NULL, &value) == 1)
-		checks = !strstr(value, none);
-	free(value);
-	return checks;
+static void pickup_free(struct pickup *pickup)
+{
+	postfix_service_free(&pickup->service);
+	free(pickup->cleanup);
+	free(pickup->override);
+}
+
+/* Some configurations have pickup(8) not check headers, as content filters are set up: then it is
+ * to have them checked, by a cleanup(8) without the other tables. */
+static int pickup_read(const struct postfix_files *files, struct pickup *pickup)
+{
+	static const char unchecked[] = "no_header_body_checks";
+	const struct hook_text *main = &files->main.text;
+	char *options = NULL;
+	int there = postfix_master_find(&files->master.text, "pickup", &pickup->service), err;
+
+	if (there <= 0)
+		return there;
+	err = value_in(main, &pickup->service, "cleanup_service_name", &pickup->cleanup);
+	if (!err && !pickup->cleanup && !(pickup->cleanup = strdup("cleanup")))
+		err = -ENOMEM;
+	err = err ? err : value_in(main, &pickup->service, "receive_override_options", &options);
+	if (!err && options && strstr(options, unchecked) &&
+	    !(pickup->override = list_without(options, unchecked)))
+		err = -ENOMEM;
+	free(options);
+	return err;
 }
 
 int postfix_write_spawns(const struct hook_context *context, FILE *out, char *error,
@@ -281,54 +373,61 @@ int postfix_write_spawns(const struct hook_context *context, FILE *out, char *er
 
 		if (err)
 			return err;
-		fprintf(out, "%s unix - n n - 0 spawn user=%s\n  argv=%s\n", services[i][0], USER,
-			command);
+		fprintf(out, "%s unix - n n - 0 spawn user=%s\n  argv=%s\n", services[i][0],
+			POSTFIX_USER, command);
 	}
 	return 0;
 }
 
 /* The lines of the block of services. */
 static int write_services(const struct hook_context *context, const struct postfix_files *files,
-			  const char *cleanup, FILE *out, char *error, size_t error_size)
+			  const struct pickup *pickup, FILE *out, char *error, size_t error_size)
 {
 	const struct postfix_file *master = &files->master;
 	struct postfix_service model;
-	int err = postfix_master_find(&master->text, cleanup, &model);
+	int err = postfix_write_spawns(context, out, error, error_size);
 
+	if (err || !pickup->service.joined)
+		return err;
+	err = postfix_master_find(&master->text, pickup->cleanup, &model);
 	if (err == 0) {
 		snprintf(error, error_size, "%s: has no service \"%s\", which pickup hands mail to",
-			 master->path, cleanup);
+			 master->path, pickup->cleanup);
 		return -EINVAL;
 	}
-	if (err < 0)
-		return say_errno(error, error_size, err, master);
-	err = 0;
-	if (strstr(model.field[POSTFIX_COMMAND], "header_checks"))
-		err = say(error, error_size, -EINVAL, master->path,
-			  "the service cleanup has header_checks of its own: want them in main.cf");
-	err = err ? err : postfix_write_spawns(context, out, error, error_size);
-	err = err ? err : write_cleanup(files, &model, out);
+	if (err == 1)
+		err = write_cleanup(files, &model, pickup->override, out);
 	postfix_service_free(&model);
-	return err;
+	return say_errno(error, error_size, err, master);
 }
 
 static int put_services(const struct hook_context *context, struct postfix_files *files,
-			const struct postfix_service *pickup, char *error, size_t error_size)
+			const struct pickup *pickup, char *error, size_t error_size)
 {
 	struct hook_text *text = &files->master.text;
-	char *cleanup = cleanup_name(pickup), *lines = NULL;
+	char *lines = NULL;
 	size_t size;
-	FILE *out = cleanup ? open_memstream(&lines, &size) : NULL;
-	int err = -ENOMEM;
+	FILE *out = open_memstream(&lines, &size);
+	int err = out ? write_services(context, files, pickup, out, error, error_size) : -ENOMEM;
 
-	if (out) {
-		err = write_services(context, files, cleanup, out, error, error_size);
-		if (fclose(out))
-			err = -ENOMEM;
-	}
+	if (out && fclose(out))
+		err = -ENOMEM;
 	if (!err)
 		err = hook_block_put(text, "services", "postfix", "#", lines, text->size);
-	free(cleanup);
+	free(lines);
+	return err;
+}
+
+static int put_pickup(struct hook_text *text, const struct pickup *pickup)
+{
+	char *lines = NULL;
+	int err;
+
+	if (asprintf(&lines, "%s%s%s  " POSTFIX_PICKUP_CLEANUP "\n",
+		     pickup->override ? "  " POSTFIX_PICKUP_OVERRIDE : "",
+		     pickup->override ? pickup->override : "", pickup->override ? "\n" : "") < 0)
+		return -ENOMEM;
+	err = hook_block_put(text, "pickup", "postfix", "#", lines, pickup->service.line.end);
 	free(lines);
 	return err;
 }
@@ -337,28 +436,17 @@ static int edit_master(const struct hook_context *context, struct postfix_files 
 		       size_t error_size)
 {
 	struct postfix_file *master = &files->master;
-	struct postfix_service pickup;
-	int err = postfix_master_find(&master->text, "pickup", &pickup);
+	struct pickup pickup = {0};
+	int err = say_errno(error, error_size, pickup_read(files, &pickup), master);
 
-	if (err < 0)
-		return say_errno(error, error_size, err, master);
-	if (err == 0)
-		return say(error, error_size, -EINVAL, master->path, "has no service \"pickup\"");
-	err = 0;
-	if (strstr(pickup.field[POSTFIX_COMMAND], POSTFIX_CLEANUP)) {
-		postfix_service_free(&pickup); /* put in by hand */
-		return 0;
+	/* By hand it is the whole of this file. */
+	if (!err && !(pickup.cleanup && !strcmp(pickup.cleanup, POSTFIX_CLEANUP))) {
+		err = put_services(context, files, &pickup, error, error_size);
+		if (!err && pickup.service.joined)
+			err = say_errno(error, error_size, put_pickup(&master->text, &pickup),
+					master);
 	}
-	if (!checks_headers(&files->main.text, &pickup))
-		err = say(error, error_size, -EINVAL, master->path,
-			  "pickup has receive_override_options = no_header_body_checks: headers "
-			  "must be checked for mail of sendmail(1) to be refused");
-	err = err ? err : put_services(context, files, &pickup, error, error_size);
-	if (!err)
-		err = hook_block_put(&master->text, "pickup", "postfix", "#",
-				     "  -o cleanup_service_name=" POSTFIX_CLEANUP "\n",
-				     pickup.line.end);
-	postfix_service_free(&pickup);
+	pickup_free(&pickup);
 	return err;
 }
 
@@ -366,10 +454,11 @@ static int check_user(const struct hook_context *context, char *error, size_t er
 {
 	uint32_t uid;
 
-	if (account_uid(USER, &uid) || config_uids_has(&context->config->relays, uid))
+	if (account_uid(POSTFIX_USER, &uid) || config_uids_has(&context->config->relays, uid))
 		return 0;
 	snprintf(error, error_size,
-		 "[watch] relay_users lacks \"" USER "\", as whom Postfix will ask: want it there");
+		 "[watch] relay_users lacks \"" POSTFIX_USER
+		 "\", as whom Postfix will ask: want it there");
 	return -EINVAL;
 }
 

@@ -50,7 +50,8 @@ int hook_exim_apply(const struct hook_context *context, char *error, size_t erro
 	struct exim_layout layout;
 	char said[SAID_SIZE];
 
-	if (!exim_layout_find(context, &layout) && layout.kind != EXIM_LAYOUT_FILE) {
+	if (!exim_layout_find(context, &layout, said, sizeof(said)) &&
+	    layout.kind != EXIM_LAYOUT_FILE) {
 		const char *const argv[] = {"update-exim4.conf", "-d", layout.directory, NULL};
 
 		if (hook_run_check(context, argv, said, sizeof(said)))

@@ -9,11 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What is put before each physical line that is replaced: before one that ends in a newline, and
- * before a last line that does not. */
-#define KEPT	  "#was: "
-#define KEPT_TORN "#was> "
-
 /* The first byte of a line that is not blank; '\n' if there is none. */
 static char first_of(const struct hook_text *text, size_t at)
 {
@@ -154,7 +149,7 @@ int postfix_master_next(const struct hook_text *text, size_t *at, struct postfix
 		service->joined = postfix_line_joined(text, &service->line);
 		if (!service->joined)
 			return -ENOMEM;
-		if (cut_fields(service) && is_local(service))
+		if (cut_fields(service))
 			return 1;
 		postfix_service_free(service);
 	}
@@ -168,7 +163,7 @@ int postfix_master_find(const struct hook_text *text, const char *name,
 	int there;
 
 	while ((there = postfix_master_next(text, &at, service)) == 1) {
-		if (!strcmp(service->field[POSTFIX_NAME], name))
+		if (is_local(service) && !strcmp(service->field[POSTFIX_NAME], name))
 			return 1;
 		postfix_service_free(service);
 	}
@@ -179,6 +174,83 @@ void postfix_service_free(struct postfix_service *service)
 {
 	free(service->joined);
 	*service = (struct postfix_service){0};
+}
+
+/* The next word of a command, which may hold blanks in braces. *length 0: there is none. */
+static const char *next_word(const char *at, size_t *length)
+{
+	const char *word = at + strspn(at, " "), *end;
+	int depth = 0;
+
+	for (end = word; *end && (depth > 0 || *end != ' '); end++)
+		depth += (*end == '{') - (*end == '}');
+	*length = (size_t)(end - word);
+	return word;
+}
+
+static void trim(const char **text, size_t *length)
+{
+	while (*length && **text == ' ') {
+		++*text;
+		--*length;
+	}
+	while (*length && (*text)[*length - 1] == ' ')
+		--*length;
+}
+
+/* Is it "name=value" or "{ name = value }"? Then *word and *length become the value's. */
+static bool is_option(const char **word, size_t *length, const char *name)
+{
+	const char *equals;
+	size_t name_length;
+
+	if (*length > 1 && **word == '{' && (*word)[*length - 1] == '}') {
+		++*word;
+		*length -= 2;
+	}
+	trim(word, length);
+	equals = memchr(*word, '=', *length);
+	if (!equals)
+		return false;
+	name_length = (size_t)(equals - *word);
+	while (name_length && (*word)[name_length - 1] == ' ')
+		name_length--;
+	if (name_length != strlen(name) || memcmp(*word, name, name_length))
+		return false;
+	*length -= (size_t)(equals + 1 - *word);
+	*word = equals + 1;
+	trim(word, length);
+	return true;
+}
+
+int postfix_service_option(const struct postfix_service *service, const char *name, char **value)
+{
+	const char *word = service->field[POSTFIX_COMMAND];
+	size_t length;
+
+	*value = NULL;
+	for (word = next_word(word, &length); length; word = next_word(word + length, &length)) {
+		const char *option;
+		size_t option_length;
+
+		if (length < 2 || strncmp(word, "-o", 2))
+			continue;
+		if (length == 2) {
+			word = next_word(word + length, &length);
+		} else {
+			word += 2;
+			length -= 2;
+		}
+		option = word;
+		option_length = length;
+		if (!is_option(&option, &option_length, name))
+			continue;
+		free(*value);
+		*value = strndup(option, option_length);
+		if (!*value)
+			return -ENOMEM;
+	}
+	return *value != NULL;
 }
 
 int postfix_option_remove(struct hook_text *text, const struct postfix_line *line,
@@ -199,63 +271,10 @@ int postfix_option_remove(struct hook_text *text, const struct postfix_line *lin
 	return hook_text_splice(text, begin, end, "", 0);
 }
 
-/* The lines of a block: the replaced ones as comments, then the new ones; malloc'ed. */
-static char *block_lines(const struct hook_text *text, const struct postfix_line *line,
-			 const char *lines)
-{
-	char *block = NULL;
-	size_t size;
-	FILE *out = open_memstream(&block, &size);
-
-	if (!out)
-		return NULL;
-	for (size_t at = line->begin; at < line->end;) {
-		size_t end = hook_line_end(text, at);
-		bool torn = text->text[end - 1] != '\n';
-
-		fprintf(out, "%s%.*s%s", torn ? KEPT_TORN : KEPT, (int)(end - at), text->text + at,
-			torn ? "\n" : "");
-		at = end;
-	}
-	fputs(lines, out);
-	return fclose(out) ? NULL : block;
-}
-
 int postfix_replace(struct hook_text *text, const struct postfix_line *line, const char *name,
 		    const char *lines)
 {
-	char *block = block_lines(text, line, lines);
-	int err;
-
-	if (!block)
-		return -ENOMEM;
-	err = hook_text_splice(text, line->begin, line->end, "", 0);
-	err = err ? err : hook_block_put(text, name, "postfix", "#", block, line->begin);
-	free(block);
-	return err;
-}
-
-/* What the block whose first line is at `begin` has replaced; malloc'ed. */
-static char *kept_of(const struct hook_text *text, size_t begin, size_t *size)
-{
-	char *kept = NULL;
-	FILE *out = open_memstream(&kept, size);
-	size_t at, end;
-
-	if (!out)
-		return NULL;
-	for (at = hook_line_end(text, begin); at < text->size; at = end) {
-		const char *line = text->text + at;
-
-		end = hook_line_end(text, at);
-		if (!strncmp(line, KEPT, strlen(KEPT)))
-			fwrite(line + strlen(KEPT), 1, end - at - strlen(KEPT), out);
-		else if (!strncmp(line, KEPT_TORN, strlen(KEPT_TORN)))
-			fwrite(line + strlen(KEPT_TORN), 1, end - at - strlen(KEPT_TORN) - 1, out);
-		else
-			break;
-	}
-	return fclose(out) ? NULL : kept;
+	return hook_block_replace(text, name, "postfix", "#", line->begin, line->end, lines);
 }
 
 int postfix_main_set(struct hook_text *text, const char *name, const char *value)
@@ -273,40 +292,5 @@ int postfix_main_set(struct hook_text *text, const char *name, const char *value
 		return -ENOMEM;
 	err = hook_text_splice(text, line.begin, line.end, bytes, (size_t)err);
 	free(bytes);
-	return err;
-}
-
-static bool find_last_block(const struct hook_text *text, struct hook_block *block)
-{
-	bool found = false;
-
-	for (block->end = 0; hook_block_find(text, NULL, "#", block->end, block);)
-		found = true;
-	return found;
-}
-
-/* The last block is first: what it replaced may have had no newline at its end. */
-int postfix_restore(struct hook_text *text)
-{
-	struct hook_block block;
-	int err = 0;
-
-	while (!err && find_last_block(text, &block)) {
-		size_t size, begin = block.begin;
-		char *kept = kept_of(text, begin, &size);
-
-		if (!kept)
-			return -ENOMEM;
-		/* A block with kept lines was written with a newline, which an editor took away. */
-		if (size && text->text[block.end - 1] != '\n') {
-			err = hook_text_splice(text, block.end, block.end, "\n", 1);
-			block.end++;
-		}
-		if (!err)
-			hook_block_cut(text, block);
-		if (!err && size)
-			err = hook_text_splice(text, begin, begin, kept, size);
-		free(kept);
-	}
 	return err;
 }

@@ -45,12 +45,15 @@ struct postfix_service {
 	struct postfix_line line;
 };
 
-/* Find the first service of local sockets at or behind *at, and set *at to its end; or one by its
- * name. 1; 0: there is none; -ENOMEM. */
+/* The first service at or behind *at, and *at behind it. 1; 0: there is none; -ENOMEM. */
 int postfix_master_next(const struct hook_text *text, size_t *at, struct postfix_service *service);
+/* Find a service of local sockets. 1; 0: there is none; -ENOMEM. */
 int postfix_master_find(const struct hook_text *text, const char *name,
 			struct postfix_service *service);
 void postfix_service_free(struct postfix_service *service);
+/* Find the last `-o name=value` of a service, also as `-o { name = value }`, which counts. 1:
+ * *value is malloc'ed; 0: there is none, *value is NULL; -ENOMEM. */
+int postfix_service_option(const struct postfix_service *service, const char *name, char **value);
 
 /* Take an option, as `-o name=value`, out of a logical line if it is there, and with it the
  * physical line if nothing else is on that. 0 or -ENOMEM. */
@@ -61,7 +64,5 @@ int postfix_option_remove(struct hook_text *text, const struct postfix_line *lin
  * comments. 0 or -ENOMEM. */
 int postfix_replace(struct hook_text *text, const struct postfix_line *line, const char *name,
 		    const char *lines);
-/* Take out all blocks, and put back what they replaced. 0 or -ENOMEM. */
-int postfix_restore(struct hook_text *text);
 
 #endif

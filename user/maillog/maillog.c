@@ -306,6 +306,17 @@ static void rejected(const struct step *s)
 		report(s, m, MAILLOG_REFUSED);
 }
 
+/* The answer was about its sender's domain, whoever the client was. */
+static void turned(const struct step *s)
+{
+	const struct maillog_message m = {.begun = true,
+					  .sender = strndup(s->e->sender.at, s->e->sender.size)};
+
+	if (strnlen(m.sender ? m.sender : "", SMTPL_ADDR_SIZE) < SMTPL_ADDR_SIZE)
+		report(s, &m, MAILLOG_REFUSED);
+	free(m.sender);
+}
+
 static void removed(const struct step *s, struct maillog_message *m)
 {
 	maillog_passes_removed(s->p->passes, m);
@@ -337,6 +348,8 @@ static void take(const struct step *s)
 		return recipient(s);
 	case MAILLOG_REJECTED:
 		return rejected(s);
+	case MAILLOG_TURNED:
+		return turned(s);
 	case MAILLOG_NOTICE:
 		return notice(s);
 	case MAILLOG_REMOVED:

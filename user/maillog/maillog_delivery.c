@@ -170,11 +170,34 @@ static bool is_at_home(const uint8_t addr[16])
 
 bool maillog_is_refusal(struct maillog_span text)
 {
-	static const char words[] = " has exceeded the max defers and failures per hour (";
-
 	maillog_skip(&text, "5.7.1 ");
-	return maillog_skip(&text, "Domain ") && take_word(&text).size > 0 &&
-	       maillog_skip(&text, words) && maillog_last(text, ")) allowed.");
+	if (!maillog_skip(&text, "Domain ") || take_word(&text).size == 0)
+		return false;
+	return maillog_skip(&text, " is not allowed to send mail at present.") ||
+	       (maillog_skip(&text, " has exceeded the max defers and failures per hour (") &&
+		maillog_last(text, ")) allowed."));
+}
+
+/* What Postfix says itself, without a host's reply. */
+static enum own_fault fault_of(const struct reading *r)
+{
+	struct maillog_span text = r->text;
+
+	if (maillog_is(r->status, "sent"))
+		return OWN_FAULT_NONE;
+	maillog_skip(&text, "delivery temporarily suspended: ");
+	return own_fault_of_words(text.at, text.size);
+}
+
+/* A server of this host, or a filter, that did not answer: what it answered is its business. */
+static enum maillog_fate at_home(struct maillog_span text, enum maillog_fate fate)
+{
+	maillog_skip(&text, "delivery temporarily suspended: ");
+	return fate == MAILLOG_DEFERRED && (maillog_skip(&text, "connect to ") ||
+					    maillog_skip(&text, "lost connection with ") ||
+					    maillog_skip(&text, "conversation with ")) ?
+		       MAILLOG_AT_HOME :
+		       MAILLOG_NO_OUTCOME;
 }
 
 /* Postfix decided without asking a host: the domain cannot be delivered to, or its hosts failed a
@@ -187,12 +210,12 @@ static enum maillog_fate without_relay(const struct reading *r, enum maillog_fat
 	if (maillog_is_refusal(text))
 		return MAILLOG_REFUSED;
 	if (take_named_peer(&text, &peer))
-		return is_at_home(peer.addr) ? MAILLOG_NO_OUTCOME : fate;
-	if (maillog_skip(&text, "User unknown in ") ||
-	    maillog_skip(&text, "mail transport unavailable") ||
-	    maillog_skip(&text, "unknown mail transport error"))
-		return MAILLOG_NO_OUTCOME;
-	return fate;
+		return is_at_home(peer.addr) ? at_home(r->text, fate) : fate;
+	/* Whose mail the transport would have taken, is not told. */
+	if (maillog_is(text, "mail transport unavailable") ||
+	    maillog_is(text, "unknown mail transport error"))
+		return MAILLOG_AT_HOME;
+	return maillog_skip(&text, "User unknown in ") ? MAILLOG_NO_OUTCOME : fate;
 }
 
 /* Of a line about a delivery to another host, or one that was to be. */
@@ -237,6 +260,8 @@ static enum maillog_fate fate_of(const struct maillog_agent *agent, const struct
 		return fate;
 	if (maillog_is(program, "cleanup"))
 		return maillog_is_refusal(r->text) ? MAILLOG_REFUSED : MAILLOG_NO_OUTCOME;
+	if (maillog_is(program, "lmtp"))
+		return at_home(r->text, fate);
 	if (!is_away(program) && !maillog_is(program, "qmgr"))
 		return MAILLOG_NO_OUTCOME;
 	if (r->none)
@@ -245,7 +270,7 @@ static enum maillog_fate fate_of(const struct maillog_agent *agent, const struct
 		return MAILLOG_NO_OUTCOME;
 	if (is_at_home(r->relay.addr) &&
 	    !(maillog_ways_leaves(agent->ways, r->relay.addr, r->relay.port) && is_answer(r)))
-		return MAILLOG_NO_OUTCOME;
+		return at_home(r->text, fate);
 	return fate;
 }
 
@@ -270,8 +295,10 @@ static void take_host(const struct maillog_peer *peer, struct maillog_event *e)
  * at a place of its own, whatever the rest of the text is. */
 static void take_text(const struct reading *r, struct maillog_event *e)
 {
+	static const char no_code[] = "a reply without a code";
 	struct maillog_span text = r->text;
 	struct maillog_peer peer;
+	bool said = false;
 
 	e->text = r->text;
 	if (r->peer)
@@ -282,10 +309,14 @@ static void take_text(const struct reading *r, struct maillog_event *e)
 		if (!maillog_skip(&text, " said: ") &&
 		    !maillog_skip(&text, " refused to talk to me: "))
 			return;
+		said = true;
 	} else if (!r->peer) {
 		return;
 	}
 	e->replied = delivery_report_is_code(text.at, text.size);
+	/* Words without a code must not be taken for Postfix's own. */
+	if (!e->replied && said)
+		e->text = (struct maillog_span){no_code, sizeof(no_code) - 1};
 	if (!e->replied)
 		return;
 	cut_command(&text);
@@ -297,6 +328,7 @@ static void take_details(const struct reading *r, struct maillog_event *e)
 {
 	e->age_s = r->age_s;
 	memcpy(e->enhanced, r->enhanced, sizeof(e->enhanced));
+	e->fault = fault_of(r);
 	take_text(r, e);
 }
 

@@ -99,6 +99,39 @@ static void client(struct maillog_span s, enum maillog_kind kind, struct maillog
 }
 
 /*
+ * What trivial-rewrite(8) was told of the sender, at the recipient:
+ *	reject: RCPT from h[192.0.2.1]: 550 5.7.1 <R>: Recipient address rejected: Domain ...;
+ *		from=<S> to=<R> proto=ESMTP helo=<H>
+ * A client that makes all of this up in R is refused all the same, if it is counted for another.
+ */
+static void turned(struct maillog_span s, struct maillog_event *e)
+{
+	static const char rejected[] = ">: Recipient address rejected: ", from[] = "; from=<";
+	struct maillog_span text, sender;
+	struct maillog_peer peer;
+	const char *at;
+
+	if (!maillog_skip(&s, "reject: RCPT from ") || !maillog_take_peer(&s, &peer) ||
+	    !maillog_skip(&s, ": 550 5.7.1 <"))
+		return;
+	at = memmem(s.at, s.size, rejected, sizeof(rejected) - 1);
+	if (!at)
+		return;
+	e->rcpt = s;
+	split(&e->rcpt, at, rejected, &text);
+	at = memmem(text.at, text.size, from, sizeof(from) - 1);
+	if (!at)
+		return;
+	split(&text, at, from, &sender);
+	at = memmem(sender.at, sender.size, "> to=<", 6);
+	if (!at || !maillog_is_refusal(text))
+		return;
+	e->sender = (struct maillog_span){sender.at, (size_t)(at - sender.at)};
+	e->text = text;
+	e->kind = MAILLOG_TURNED;
+}
+
+/*
  * With smtpd_proxy_filter smtpd(8) makes no queue file. It logs "NOQUEUE: client=...", and at the end
  *	proxy-accept: END-OF-MESSAGE: 250 2.0.0 Ok: queued as 9F5D65B; from=<S> to=<R> proto=ESMTP
  *		helo=<H> sasl_username=<alice>
@@ -111,8 +144,11 @@ static void proxied(struct maillog_span s, struct maillog_event *e)
 	struct maillog_span id;
 	const char *at;
 
-	if (maillog_skip(&s, "NOQUEUE: ") && s.size > 0)
-		client(s, MAILLOG_SESSION, e);
+	if (maillog_skip(&s, "NOQUEUE: ") && s.size > 0) {
+		turned(s, e);
+		if (e->kind == MAILLOG_NOTHING)
+			client(s, MAILLOG_SESSION, e);
+	}
 	if (!maillog_skip(&s, "proxy-accept: END-OF-MESSAGE"))
 		return;
 	at = memmem(s.at, s.size, "; from=<", 8);
@@ -244,6 +280,8 @@ static void of_message(const struct maillog_agent *agent, struct maillog_span te
 
 	if (maillog_is(program, "pickup"))
 		pickup(text, e);
+	else if (maillog_is(program, "smtpd") && text.size > 7 && !memcmp(text.at, "reject:", 7))
+		turned(text, e);
 	else if (maillog_is(program, "smtpd") || maillog_is(program, "qmqpd"))
 		client(text, MAILLOG_CLIENT, e);
 	else if (maillog_is(program, "cleanup"))

@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "core/own_fault.h"
 #include "maillog_line.h"
 #include "maillog_ways.h"
 
@@ -36,6 +37,7 @@ enum maillog_kind {
 	MAILLOG_SENDER,	   /* sender, each time that it becomes active */
 	MAILLOG_RECIPIENT, /* what became of it for one recipient */
 	MAILLOG_REJECTED,  /* smtplimit's own refusal, for all its recipients */
+	MAILLOG_TURNED,	   /* the same of smtpd(8), for one recipient: sender, rcpt */
 	MAILLOG_NOTICE,	   /* `other` is a bounce made for it */
 	MAILLOG_REMOVED,
 };
@@ -43,6 +45,7 @@ enum maillog_kind {
 /* What is known of one recipient, from the best to the worst for the sender. */
 enum maillog_fate {
 	MAILLOG_NO_OUTCOME = 0, /* local delivery, probe, filter */
+	MAILLOG_AT_HOME,	/* a fault of this host in it */
 	MAILLOG_REFUSED,	/* smtplimit's own */
 	MAILLOG_DELIVERED,
 	MAILLOG_DEFERRED,
@@ -77,6 +80,7 @@ struct maillog_event {
 	struct maillog_span host; /* that answered, or did not: its name; empty: none */
 	uint8_t dest[16];
 	uint32_t host_port;
+	enum own_fault fault; /* of this host, by Postfix's own words */
 	uint16_t enhanced[3]; /* Postfix's own, or that of the reply */
 	bool replied;	      /* the text is a reply, from its code on */
 	struct maillog_span text;

@@ -87,12 +87,15 @@ void maillog_record_fill(struct delivery_report *r, const struct maillog_message
 			 const struct maillog_event *e, enum maillog_fate fate)
 {
 	static const uint8_t outcomes[] = {
+		[MAILLOG_AT_HOME] = SMTP_DEFERRED,
 		[MAILLOG_DELIVERED] = SMTP_DELIVERED,
 		[MAILLOG_DEFERRED] = SMTP_DEFERRED,
 		[MAILLOG_FAILED] = SMTP_FAILED,
 	};
 
-	r->kind = fate == MAILLOG_REFUSED ? REPORT_REFUSED : REPORT_OUTCOME;
+	r->kind = fate == MAILLOG_REFUSED ? REPORT_REFUSED :
+		  fate == MAILLOG_AT_HOME ? REPORT_HOME :
+					    REPORT_OUTCOME;
 	r->mta = FEED_POSTFIX;
 	r->count = 1;
 	r->age_s = e->age_s < 0 ? REPORT_AGE_UNKNOWN : delivery_report_age(e->age_s);
@@ -101,6 +104,7 @@ void maillog_record_fill(struct delivery_report *r, const struct maillog_message
 	copy(r->rcpt, sizeof(r->rcpt), e->rcpt);
 	copy(r->id, sizeof(r->id), e->id);
 	r->outcome = outcomes[fate];
+	r->fault = fate == MAILLOG_AT_HOME && !e->fault ? OWN_FAULT_SERVER : e->fault;
 	r->port = (uint16_t)e->host_port;
 	memcpy(r->dest, e->dest, sizeof(r->dest));
 	delivery_report_host(r, e->host.at, e->host.size);

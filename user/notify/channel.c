@@ -103,3 +103,15 @@ void channel_serve(int fd, void (*work)(const struct channel_job *job, const cha
 			return;
 	}
 }
+
+/* Of what was said only a line is told. */
+void channel_run(const struct program *program, struct channel_result *result)
+{
+	char out[CHANNEL_SAID_SIZE], err[CHANNEL_SAID_SIZE];
+	struct program_result run = {.out = {.text = out, .room = sizeof(out)},
+				     .err = {.text = err, .room = sizeof(err)}};
+
+	result->err = program_run(program, &run);
+	snprintf(result->how, sizeof(result->how), "%s", run.how);
+	program_said(&run, result->said, sizeof(result->said));
+}

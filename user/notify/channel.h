@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include "base/program.h"
 
 #define CHANNEL_BYTES	  (96 * 1024)
 #define CHANNEL_SAID_SIZE 512
@@ -74,6 +75,9 @@ int channel_result_take(int fd, struct channel_result *result);
 void channel_serve(int fd, void (*work)(const struct channel_job *job, const char *first,
 					const char *second, const char *body,
 					struct channel_result *result));
+
+/* Run a program to its end; `result` says how that went. */
+void channel_run(const struct program *program, struct channel_result *result);
 
 /* Each process's main function, for child_start(). */
 int channel_command_main(void *arg, int fd, pid_t parent);

@@ -9,7 +9,6 @@
 #include "base/child.h"
 #include "base/sandbox.h"
 #include "channel.h"
-#include "program.h"
 
 #define TIME_MS	       30000
 #define OUTPUT_BYTES   (64 * 1024)
@@ -36,7 +35,7 @@ static void work(const struct channel_job *job, const char *first, const char *s
 		 const char *body, struct channel_result *result)
 {
 	bool asks = job->head.work == CHANNEL_ADDRESS;
-	char command[8192], how[PROGRAM_SAID_SIZE], said[PROGRAM_SAID_SIZE];
+	char command[8192];
 	/* The account is an argument of its own, so that the shell reads it as one word. */
 	const char *const run[] = {"/bin/sh", "-c", first, NULL};
 	const char *const ask[] = {"/bin/sh", "-c", command, "smtplimit", second, NULL};
@@ -52,9 +51,7 @@ static void work(const struct channel_job *job, const char *first, const char *s
 	if (job->head.work != CHANNEL_RUN && !asks)
 		return;
 	snprintf(command, sizeof(command), "%s \"$@\"", first);
-	result->err = program_run(&program, how, said);
-	snprintf(result->how, sizeof(result->how), "%s", how);
-	snprintf(result->said, sizeof(result->said), "%s", said);
+	channel_run(&program, result);
 }
 
 int channel_command_main(void *arg, int fd, pid_t parent)

@@ -15,7 +15,6 @@
 #include "base/mail_address.h"
 #include "base/sandbox.h"
 #include "channel.h"
-#include "program.h"
 
 #define SENDMAIL     "/usr/sbin/sendmail"
 #define TIME_MS	     60000
@@ -47,14 +46,11 @@ static void work(const struct channel_job *job, const char *first, const char *s
 		.time_ms = TIME_MS,
 		.output_bytes = OUTPUT_BYTES,
 	};
-	char how[PROGRAM_SAID_SIZE], said[PROGRAM_SAID_SIZE];
 
 	(void)second;
 	if (job->head.work != CHANNEL_SEND || !mail_address_is(first, true))
 		return;
-	result->err = program_run(&program, how, said);
-	snprintf(result->how, sizeof(result->how), "%s", how);
-	snprintf(result->said, sizeof(result->said), "%s", said);
+	channel_run(&program, result);
 }
 
 /* Nothing of the daemon's stays but the log: 0 to 2 are open, so that no descriptor of a pipe is

@@ -21,6 +21,7 @@ struct event {
 	const char *text;
 	const char *host; /* its name */
 	uint64_t port;
+	int error; /* $event_defer_errno */
 	bool has_relay;
 	bool has_host; /* its address */
 };
@@ -85,6 +86,15 @@ static void take_port(struct event *e, const char *value)
 		e->port = 0;
 }
 
+static void take_error(struct event *e, const char *value)
+{
+	bool own = *value == '-';
+	uint64_t number;
+
+	if (!policy_word_number(value + own, UINT16_MAX, &number))
+		e->error = own ? -(int)number : (int)number;
+}
+
 /* Exim calls "TLS1.3" what all others call "TLSv1.3". */
 static void take_tls(struct delivery_report *r, const char *value)
 {
@@ -123,6 +133,8 @@ static int take_word(struct delivery_report *r, struct event *e, const char *key
 		e->has_host = policy_word_ip(r->dest, value);
 	else if (strcmp(key, "hostport") == 0)
 		take_port(e, value);
+	else if (strcmp(key, "errno") == 0)
+		take_error(e, value);
 	else if (strcmp(key, "hostname64") == 0)
 		return take_base64(&e->host, value);
 	else if (strcmp(key, "tls") == 0)
@@ -167,6 +179,13 @@ static void finish_host(struct delivery_report *r, const struct event *e)
 	delivery_report_host(r, e->host, strlen(e->host));
 }
 
+/* Only Exim's own number says so: the text may be a remote's. */
+static void finish_fault(struct delivery_report *r, const struct event *e)
+{
+	if (r->outcome == SMTP_DEFERRED && (!r->code || e->error == -42))
+		r->fault = own_fault_of_exim(e->error);
+}
+
 static void finish_age(struct delivery_report *r)
 {
 	int64_t submitted_ns = exim_event_submitted_ns(r->id);
@@ -199,6 +218,7 @@ int exim_event_parse(char *line, size_t length, uint32_t peer, struct delivery_r
 	finish_host(&r, &e);
 	finish_age(&r);
 	exim_event_reply(&r, e.text);
+	finish_fault(&r, &e);
 	*record = r;
 	return 0;
 }

@@ -206,6 +206,7 @@ enum opensmtpd_step opensmtpd_line(struct opensmtpd *filter, char *line,
 	if (!s || !f.rest || strcmp(event, "mail-from"))
 		return OPENSMTPD_PROCEED;
 	policy_word_sender(s->submission.sender, last_field(&f));
+	s->submission.rcpts = 1; /* the message, whose recipients are not known yet */
 	return OPENSMTPD_ASK;
 }
 

@@ -54,6 +54,7 @@ static bool ask_for_all(struct policy_client *a, struct submission submission, c
 {
 	size_t refused = 0, i;
 
+	submission.rcpts = 0;
 	for (i = 0; i < count; i++) {
 		submission.known |= SUBMISSION_HAS_UID;
 		submission.uid = uids[i];
@@ -62,6 +63,7 @@ static bool ask_for_all(struct policy_client *a, struct submission submission, c
 	if (refused == 0 || refused == count)
 		return refused > 0;
 	submission.known &= ~(uint32_t)SUBMISSION_HAS_UID;
+	submission.rcpts = 1;
 	return policy_client_ask(a, &submission, text);
 }
 

@@ -18,8 +18,8 @@
 
 static bool find(const struct config *config, const char *name, char text[POLICY_CLIENT_TEXT_SIZE])
 {
-	return *name &&
-	       suspended_find(config->run, name, time(NULL), text, POLICY_CLIENT_TEXT_SIZE) == 0;
+	return *name && suspended_find(config->run, name, time(NULL), config->contact, text,
+				       POLICY_CLIENT_TEXT_SIZE) == 0;
 }
 
 static bool find_uid(const struct config *config, uint32_t uid, char text[POLICY_CLIENT_TEXT_SIZE])

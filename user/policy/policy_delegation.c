@@ -42,6 +42,23 @@ static void take_end(struct submission *o, const char *name, const char *value)
 	}
 }
 
+/* Of smtpd(8)'s states, DATA and END-OF-MESSAGE are those that know how many recipients there are;
+ * before, one is refused, or the message with one at least. */
+static void take_state(struct policy_delegation *p, const char *state)
+{
+	p->no_sender = state_has_no_mail(state);
+	if (!p->submission.rcpts)
+		p->submission.rcpts = 1;
+}
+
+static void take_recipients(struct submission *o, const char *count)
+{
+	uint64_t number;
+
+	if (policy_word_number(count, SMTPL_RCPTS_PER_MESSAGE, &number) == 0 && number > 0)
+		o->rcpts = (uint32_t)number;
+}
+
 static enum policy_step take(struct policy_delegation *p, const char *name, const char *value)
 {
 	if (strcmp(name, "request") == 0) {
@@ -49,7 +66,9 @@ static enum policy_step take(struct policy_delegation *p, const char *name, cons
 		return p->is_policy ? POLICY_MORE : POLICY_MALFORMED;
 	}
 	if (strcmp(name, "protocol_state") == 0)
-		p->no_sender = state_has_no_mail(value);
+		take_state(p, value);
+	else if (strcmp(name, "recipient_count") == 0)
+		take_recipients(&p->submission, value);
 	else if (strcmp(name, "sasl_username") == 0)
 		policy_word_address(p->submission.auth, value);
 	else if (strcmp(name, "sender") == 0)

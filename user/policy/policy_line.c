@@ -22,10 +22,11 @@ static int refuse_word(const char *key, const char *value, char *why, size_t why
 	log_escape(key, strlen(key), 0, key_shown, sizeof(key_shown));
 	log_escape(value ? value : "", value ? strlen(value) : 0, 0, value_shown,
 		   sizeof(value_shown));
-	snprintf(why, why_size,
-		 "\"%s%s%s\": want uid=N, addr=IP, port=N, to=IP, toport=N, auth=X, sender=X (or "
-		 "auth64=, sender64=BASE64), nosender=1, account=uid:N or account=domain:X",
-		 key_shown, value ? "=" : "", value_shown);
+	snprintf(
+		why, why_size,
+		"\"%s%s%s\": want uid=N, addr=IP, port=N, to=IP, toport=N, auth=X, sender=X (or "
+		"auth64=, sender64=BASE64), nosender=1, rcpts=N, account=uid:N or account=domain:X",
+		key_shown, value ? "=" : "", value_shown);
 	return -EINVAL;
 }
 
@@ -108,6 +109,8 @@ size_t policy_line_ask(const struct submission *o, char *line, size_t size)
 		    inet_ntop(AF_INET6, o->server, addr, sizeof(addr)), o->server_port);
 	if (o->known & SUBMISSION_NO_SENDER)
 		add(&w, " nosender=1");
+	if (o->rcpts)
+		add(&w, " rcpts=%" PRIu32, o->rcpts);
 	if (o->auth[0])
 		add_base64(&w, "auth64", o->auth);
 	add_base64(&w, "sender64", o->sender);

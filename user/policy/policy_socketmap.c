@@ -75,6 +75,7 @@ static bool ask_pickup(char *key, struct submission *o)
 static bool ask_users(char *key, struct submission *o)
 {
 	policy_word_address(o->auth, key);
+	o->rcpts = 1;
 	o->known = SUBMISSION_NO_SENDER;
 	return key[0] != '\0';
 }

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 #include "policy_line.h"
+#include "refuse/refusal_text.h"
 
 const char *const policy_socket_names[] = {
 	[POLICY_EXIM] = "exim",
@@ -236,8 +237,8 @@ enum policy_step policy_talk_answer(struct policy_talk *t, const struct policy_a
 	if (!answer && t->socket != POLICY_SOCKETMAP)
 		return POLICY_CLOSE;
 	if (charged && answer->refusal.known) {
-		responder_text(&answer->refusal, sender_domain(t->submission.sender, domain), text,
-			       sizeof(text));
+		refusal_text(&answer->refusal, sender_domain(t->submission.sender, domain), text,
+			     sizeof(text));
 		refusal = text;
 	}
 	if (t->socket == POLICY_EXIM)

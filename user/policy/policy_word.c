@@ -185,6 +185,16 @@ static int take_to_port(struct submission *o, const char *value)
 	return take_number(&o->server_port, value);
 }
 
+static int take_rcpts(struct submission *o, const char *value)
+{
+	uint64_t number;
+
+	if (policy_word_number(value, SMTPL_RCPTS_PER_MESSAGE, &number))
+		return -EINVAL;
+	o->rcpts = (uint32_t)number;
+	return 0;
+}
+
 static int take_auth(struct submission *o, const char *value)
 {
 	policy_word_address(o->auth, value);
@@ -223,6 +233,7 @@ int policy_word_submission(struct submission *o, const char *key, char *value)
 		{"sender", false, take_sender},
 		{"sender64", true, take_sender},
 		{"nosender", false, take_no_sender},
+		{"rcpts", false, take_rcpts},
 	};
 	size_t i;
 

@@ -64,6 +64,7 @@ int sendmail_key_parse(const char *key, struct submission *o)
 		return -EINVAL;
 	*port++ = *auth++ = *sender++ = '\0';
 	memset(o, 0, sizeof(*o));
+	o->rcpts = 1; /* MAIL: its recipients are not known yet */
 	take_client(o, line, port);
 	decode_xtext(auth);
 	policy_word_address(o->auth, auth);

@@ -20,6 +20,7 @@
 struct suspension_order {
 	struct account_id account;
 	bool suspend;	/* else release */
+	bool tell;	/* the sender hears the reason */
 	uint64_t for_s; /* suspend */
 	char reason[ORDER_REASON_SIZE];
 };

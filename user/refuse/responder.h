@@ -15,12 +15,13 @@
 #include <sys/types.h>
 #include "headers/limits.h"
 
-/* Child -> parent: who is this client? Address v4-mapped for IPv4, network order; port host
- * order. */
+/* Child -> parent: who is this client? Address v4-mapped for IPv4, network order; port host order.
+ * domain: of the sender that it has named, or "". */
 struct responder_question {
 	uint32_t id;
 	uint32_t port;
 	uint8_t addr[16];
+	char domain[SMTPL_ADDR_SIZE];
 };
 
 /* Parent -> child. */
@@ -30,9 +31,14 @@ struct responder_answer {
 	uint32_t bad;
 	uint32_t min;
 	uint32_t percent;
+	uint32_t by_hand;      /* not by the rule: there are no figures */
+	uint32_t names_sender; /* the text may name the domain of the question */
 	uint32_t pad;
 	int64_t until_wall_s;		/* end of the suspension, Unix time */
+	int64_t now_wall_s;		/* 0: the text does not say how long that is */
 	char domain[SMTPL_DOMAIN_SIZE]; /* the account's own, printable, NUL padded; never "" */
+	char reason[SMTPL_TOLD_SIZE];	/* why, for the sender; "": he is not told */
+	char contact[SMTPL_TOLD_SIZE];	/* whom to ask, or "" */
 };
 
 /* What the daemon has to keep to start a responder later, besides SANDBOX_CHILD_CAPS. */
@@ -57,11 +63,5 @@ int responder_start(struct responder *r);
 int responder_serve(struct responder *r, responder_lookup lookup, void *arg);
 /* End the child and wait for it. A second call, or one on a zeroed struct, does nothing. */
 void responder_stop(struct responder *r);
-
-/* The text of a refusal, without the code's line end: "550 5.7.1 Domain D has exceeded the max
- * defers and failures per hour (7/5 (58%)) allowed. Message discarded. Sending is possible again
- * at 2026-11-21T14:05:00Z."  Returns its length. */
-size_t responder_text(const struct responder_answer *a, const char *sender_domain, char *text,
-		      size_t text_size);
 
 #endif

@@ -133,6 +133,38 @@ static bool client_has_room(const struct client *c)
 	return sizeof(c->out) - c->out_length >= RESPONDER_REPLY_SIZE;
 }
 
+/* False: the parent has enough to do for now. */
+static bool client_ask(struct server *s, struct client *c)
+{
+	if (s->in_flight >= QUESTIONS_IN_FLIGHT ||
+	    send(s->sockets->parent, &c->question, sizeof(c->question),
+		 MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(c->question))
+		return false;
+	s->in_flight++;
+	client_turn(s, c, CLIENT_ASKING);
+	return true;
+}
+
+/* The place is found in the id again; the rest differs from those of earlier questions. */
+static void client_question(struct server *s, struct client *c)
+{
+	c->question.id = s->questions++ * s->bounds->clients + place_of(s, c);
+	s->waiting += c->state != CLIENT_NEW;
+	c->state = CLIENT_NEW;
+	client_alive(s, c);
+	client_ask(s, c);
+}
+
+/* A sender was named: whether the text may name his domain is the parent's to say. */
+static void client_ask_again(struct server *s, struct client *c)
+{
+	if (c->state == CLIENT_TALKING) {
+		memcpy(c->question.domain, c->smtp.domain, sizeof(c->question.domain));
+		client_question(s, c);
+	}
+	client_watch(s, c);
+}
+
 /*
  * Go as far as input, room for replies and the peer's window allow. A close() with unread input
  * would be a reset, which may overtake the refusal: after the last reply only our half is shut.
@@ -140,14 +172,18 @@ static bool client_has_room(const struct client *c)
 static void client_advance(struct server *s, struct client *c)
 {
 	do {
-		while (c->in_used < c->in_length && client_has_room(c))
+		while (c->in_used < c->in_length && client_has_room(c) && !c->smtp.asking)
 			c->out_length += responder_smtp_byte(&c->smtp, c->in[c->in_used++],
 							     c->out + c->out_length);
 		if (!client_flush(c)) {
 			client_drop(s, c);
 			return;
 		}
-	} while (c->in_used < c->in_length && client_has_room(c));
+	} while (c->in_used < c->in_length && client_has_room(c) && !c->smtp.asking);
+	if (c->smtp.asking && !c->smtp.closing) {
+		client_ask_again(s, c);
+		return;
+	}
 	if (c->state == CLIENT_TALKING && c->out_length == 0) {
 		if (c->smtp.closing) {
 			shutdown(c->fd, SHUT_WR);
@@ -221,18 +257,6 @@ static void client_ready(void *arg, uint32_t place, uint32_t events)
 		client_advance(s, c);
 }
 
-/* False: the parent has enough to do for now. */
-static bool client_ask(struct server *s, struct client *c)
-{
-	if (s->in_flight >= QUESTIONS_IN_FLIGHT ||
-	    send(s->sockets->parent, &c->question, sizeof(c->question),
-		 MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(c->question))
-		return false;
-	s->in_flight++;
-	client_turn(s, c, CLIENT_ASKING);
-	return true;
-}
-
 static void ask_waiting(struct server *s)
 {
 	unsigned int i;
@@ -284,20 +308,15 @@ static void client_begin(void *arg, size_t listener, int fd, const struct sockad
 
 	(void)listener;
 	memset(c, 0, offsetof(struct client, in));
-	/* The place is found in the id again; the rest differs from those of earlier clients. */
-	c->question.id = s->questions++ * s->bounds->clients + place;
 	question_from(&c->question, peer);
 	if (serve_loop_watch(&s->loop, place, fd, 0, false)) {
 		close(fd);
 		return;
 	}
-	c->state = CLIENT_NEW;
 	c->fd = fd;
 	c->born_ms = s->loop.now_ms;
-	client_alive(s, c);
 	s->open++;
-	s->waiting++;
-	client_ask(s, c);
+	client_question(s, c);
 }
 
 static bool take_answer(void *arg, uint32_t events)
@@ -316,7 +335,9 @@ static bool take_answer(void *arg, uint32_t events)
 	c = &s->clients[answer.id % s->bounds->clients];
 	if (got == sizeof(answer) && c->state == CLIENT_ASKING && c->question.id == answer.id) {
 		client_turn(s, c, CLIENT_TALKING);
-		c->out_length = responder_smtp_greet(&c->smtp, &answer, c->out);
+		c->out_length += c->smtp.asking ? responder_smtp_answered(&c->smtp, &answer,
+									  c->out + c->out_length) :
+						  responder_smtp_greet(&c->smtp, &answer, c->out);
 		client_advance(s, c);
 	}
 	ask_waiting(s);
@@ -332,7 +353,7 @@ static bool client_is_late(const struct server *s, const struct client *c)
 	switch (c->state) {
 	case CLIENT_NEW:
 	case CLIENT_ASKING:
-		return age_ms >= b->ask_ms;
+		return still_ms >= b->ask_ms;
 	case CLIENT_TALKING:
 		return still_ms >= b->idle_ms || age_ms >= b->life_ms;
 	case CLIENT_LEAVING:

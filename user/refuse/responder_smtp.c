@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * responder_smtp.c - the replies of the responder, and the text of a refusal. Whatever would send,
- * or would lead to it (MAIL, RCPT, DATA, BDAT, STARTTLS, AUTH), gets the refusal.
+ * responder_smtp.c - the replies of the responder. Whatever would send, or would lead to it (MAIL,
+ * RCPT, DATA, BDAT, STARTTLS, AUTH), gets the refusal.
  */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include "headers/smtp.h"
+#include "refusal_text.h"
 #include "responder_smtp.h"
-
-/* The fixed words of the text and its figures take less than 200 of the 510 octets of a line. A
- * name of RFC 1035 has at most 253; of a longer one the end is shown, where the registered name
- * stands. */
-#define DOMAIN_SHOWN_MAX 253
-
-#define LAST_SECOND 253402300799 /* 9999-12-31T23:59:59Z: what the date's format can hold */
 
 /*
  * STARTTLS and CRAM-MD5 are offered although both are refused: a client that insists on either
@@ -28,39 +21,6 @@ static const char ehlo_reply[] = "250-smtplimit\r\n"
 				 "250-STARTTLS\r\n"
 				 "250-AUTH CRAM-MD5\r\n"
 				 "250 ENHANCEDSTATUSCODES\r\n";
-
-static bool printable(const char *text)
-{
-	if (*text == '\0')
-		return false;
-	for (; *text; text++)
-		if (*text <= ' ' || *text > '~')
-			return false;
-	return true;
-}
-
-size_t responder_text(const struct responder_answer *a, const char *sender_domain, char *text,
-		      size_t text_size)
-{
-	const char *domain = sender_domain && printable(sender_domain) ? sender_domain : a->domain;
-	size_t length = strlen(domain);
-	time_t until = a->until_wall_s;
-	char when[sizeof("9999-12-31T23:59:59Z")];
-	struct tm tm;
-
-	if (until < 0)
-		until = 0;
-	if (until > LAST_SECOND)
-		until = LAST_SECOND;
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&until, &tm));
-	if (length > DOMAIN_SHOWN_MAX)
-		domain += length - DOMAIN_SHOWN_MAX;
-	snprintf(text, text_size,
-		 "550 5.7.1 Domain %s has exceeded the max defers and failures per hour "
-		 "(%u/%u (%u%%)) allowed. Message discarded. Sending is possible again at %s.",
-		 domain, a->bad, a->min, a->percent, when);
-	return strlen(text);
-}
 
 /*
  * Remember whose mail it is. The key form of a long domain is cut and hashed, which means nothing
@@ -97,7 +57,7 @@ static size_t refuse(const struct responder_smtp *rs, char reply[RESPONDER_REPLY
 {
 	size_t length;
 
-	length = responder_text(&rs->answer, rs->domain, reply, RESPONDER_REPLY_SIZE - 2);
+	length = refusal_text(&rs->answer, rs->domain, reply, RESPONDER_REPLY_SIZE - 2);
 	memcpy(reply + length, "\r\n", 3);
 	return length + 2;
 }
@@ -163,14 +123,24 @@ static void note_line(struct responder_smtp *rs, uint8_t byte)
 	}
 }
 
+/* False: nobody that is suspended was found. */
+static bool take_answer(struct responder_smtp *rs, const struct responder_answer *answer)
+{
+	if (!answer || !answer->known)
+		return false;
+	rs->answer = *answer;
+	rs->answer.domain[sizeof(rs->answer.domain) - 1] = '\0';
+	rs->answer.reason[sizeof(rs->answer.reason) - 1] = '\0';
+	rs->answer.contact[sizeof(rs->answer.contact) - 1] = '\0';
+	return true;
+}
+
 size_t responder_smtp_greet(struct responder_smtp *rs, const struct responder_answer *answer,
 			    char reply[RESPONDER_REPLY_SIZE])
 {
 	memset(rs, 0, sizeof(*rs));
-	if (!answer || !answer->known)
+	if (!take_answer(rs, answer))
 		return responder_smtp_stop(rs, reply);
-	rs->answer = *answer;
-	rs->answer.domain[sizeof(rs->answer.domain) - 1] = '\0';
 	return parse_reply(rs, reply, say("220 smtplimit ESMTP\r\n", reply));
 }
 
@@ -183,17 +153,28 @@ size_t responder_smtp_byte(struct responder_smtp *rs, uint8_t byte,
 	size_t length = 0;
 
 	reply[0] = '\0';
-	if (rs->closing)
+	if (rs->closing || rs->asking)
 		return 0;
 	event = smtp_client_byte(&rs->session, byte);
 	if (event == SMTP_CLIENT_OPAQUE || c->desync || rs->session.s.desync)
 		return responder_smtp_stop(rs, reply);
 	if (event == SMTP_CLIENT_MAIL)
 		note_sender(rs);
-	if (c->pushed != pushed)
+	rs->asking = event == SMTP_CLIENT_MAIL && c->pushed != pushed && rs->domain[0] &&
+		     strcmp(rs->domain, rs->answer.domain);
+	if (c->pushed != pushed && !rs->asking)
 		length = answer_command(rs, c->fifo[pushed % SMTP_FIFO_DEPTH], reply);
 	note_line(rs, byte);
 	return parse_reply(rs, reply, length);
+}
+
+size_t responder_smtp_answered(struct responder_smtp *rs, const struct responder_answer *answer,
+			       char reply[RESPONDER_REPLY_SIZE])
+{
+	rs->asking = false;
+	if (!take_answer(rs, answer))
+		return responder_smtp_stop(rs, reply);
+	return parse_reply(rs, reply, refuse(rs, reply));
 }
 
 size_t responder_smtp_stop(struct responder_smtp *rs, char reply[RESPONDER_REPLY_SIZE])

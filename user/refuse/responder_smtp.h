@@ -29,6 +29,7 @@ struct responder_smtp {
 	uint8_t line_length;	      /* of line[]; counts no further */
 	uint8_t errors;
 	bool closing; /* the last reply ends the session: send it and close */
+	bool asking;  /* who is `domain`? The next call must be responder_smtp_answered() */
 };
 
 /* Each of these writes whole lines that end with CRLF, and a NUL, to `reply`; returns the
@@ -41,6 +42,9 @@ size_t responder_smtp_greet(struct responder_smtp *rs, const struct responder_an
  * closing. */
 size_t responder_smtp_byte(struct responder_smtp *rs, uint8_t byte,
 			   char reply[RESPONDER_REPLY_SIZE]);
+/* What was found for the sender's domain: answers the MAIL command. NULL or unknown: closes. */
+size_t responder_smtp_answered(struct responder_smtp *rs, const struct responder_answer *answer,
+			       char reply[RESPONDER_REPLY_SIZE]);
 /* End the session from this side, because a bound of the server was reached. */
 size_t responder_smtp_stop(struct responder_smtp *rs, char reply[RESPONDER_REPLY_SIZE]);
 

@@ -3,6 +3,7 @@
  * suspended.c - the file `suspended`, written by the daemon, read for mail servers when the daemon
  * does not answer.
  */
+#include "refusal_text.h"
 #include "suspended.h"
 
 #include <errno.h>
@@ -19,7 +20,6 @@
 #define NEW_FILE    ".suspended"
 #define LINE_SIZE   1024
 #define MODE	    0644
-#define AGAIN_AT    "again at "
 #define TIME_FORMAT "%Y-%m-%dT%H:%M:%SZ."
 #define TIME_SIZE   sizeof("2026-11-21T14:05:00Z.")
 
@@ -158,7 +158,7 @@ int suspended_commit(struct suspended_writer *w)
 	return err;
 }
 
-/* The time at the very end of a text, in the one form that responder_text() writes. */
+/* The time at the very end of a text, in the one form that refusal_text() writes. */
 static bool read_end(const char *text, int64_t *end_s)
 {
 	size_t length = strlen(text);
@@ -167,8 +167,8 @@ static bool read_end(const char *text, int64_t *end_s)
 	const char *rest;
 	struct tm tm = {0};
 
-	if (length < strlen(AGAIN_AT) + TIME_SIZE - 1 ||
-	    strncmp(from - strlen(AGAIN_AT), AGAIN_AT, strlen(AGAIN_AT)))
+	if (length < strlen(REFUSAL_AGAIN_AT) + TIME_SIZE - 1 ||
+	    strncmp(from - strlen(REFUSAL_AGAIN_AT), REFUSAL_AGAIN_AT, strlen(REFUSAL_AGAIN_AT)))
 		return false;
 	rest = strptime(from, TIME_FORMAT, &tm);
 	if (!rest || *rest)
@@ -180,27 +180,27 @@ static bool read_end(const char *text, int64_t *end_s)
 }
 
 /* Is it a line of this name, in force? Then the text. */
-static const char *line_text(char *line, const char *name, int64_t now_wall_s)
+static const char *line_text(char *line, const char *name, int64_t now_wall_s, int64_t *end_s)
 {
 	size_t length = strlen(name);
-	int64_t end_s;
 	char *text;
 
 	if (strncasecmp(line, name, length) || strncmp(line + length, ": ", 2))
 		return NULL;
 	text = line + length + 2;
 	text[strcspn(text, "\n")] = '\0';
-	if (!is_text(text) || !read_end(text, &end_s) || end_s <= now_wall_s)
+	if (!is_text(text) || !read_end(text, end_s) || *end_s <= now_wall_s)
 		return NULL;
 	return text;
 }
 
-int suspended_find(const char *run, const char *name, int64_t now_wall_s, char *text,
-		   size_t text_size)
+int suspended_find(const char *run, const char *name, int64_t now_wall_s, const char *contact,
+		   char *text, size_t text_size)
 {
 	char path[PATH_MAX], line[LINE_SIZE];
 	const char *found = NULL;
 	bool begins = true;
+	int64_t end_s = 0;
 	FILE *f;
 
 	if (!is_name(name))
@@ -214,11 +214,14 @@ int suspended_find(const char *run, const char *name, int64_t now_wall_s, char *
 		bool whole = strchr(line, '\n') != NULL;
 
 		if (begins && whole)
-			found = line_text(line, name, now_wall_s);
+			found = line_text(line, name, now_wall_s, &end_s);
 		begins = whole;
 	}
 	fclose(f);
 	if (!found)
 		return -ENOENT;
-	return snprintf(text, text_size, "%s", found) < (int)text_size ? 0 : -ENOBUFS;
+	if (snprintf(text, text_size, "%s", found) >= (int)text_size)
+		return -ENOBUFS;
+	refusal_text_complete(text, text_size, end_s, now_wall_s, contact);
+	return 0;
 }

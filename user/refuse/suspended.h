@@ -29,8 +29,9 @@ int suspended_add(struct suspended_writer *writer, const char *name, const char 
 int suspended_commit(struct suspended_writer *writer);
 void suspended_abandon(struct suspended_writer *writer);
 
-/* The text for a name whose time is not over. 0; -ENOENT: none; another -errno: no file. */
-int suspended_find(const char *run, const char *name, int64_t now_wall_s, char *text,
-		   size_t text_size);
+/* The text for a name whose time is not over, with how long that is and the contact (or ""). 0;
+ * -ENOENT: none; another -errno: no file. */
+int suspended_find(const char *run, const char *name, int64_t now_wall_s, const char *contact,
+		   char *text, size_t text_size);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include "who/account.h"
 #include "base/log.h"
+#include "refusal_text.h"
 #include "suspended.h"
 #include "suspended_list.h"
 
@@ -31,7 +32,11 @@ static int list_name(struct listing *l, const struct account_id *id, const char 
 
 	if (!l->list->refusal(l->list->arg, id, &refusal))
 		return 0;
-	responder_text(&refusal, domain, text, sizeof(text));
+	/* Whoever reads it says how long that is, and whom to ask. */
+	refusal.now_wall_s = 0;
+	refusal.contact[0] = '\0';
+	refusal.names_sender = 1;
+	refusal_text(&refusal, domain, text, sizeof(text));
 	err = suspended_add(l->writer, name, text);
 	return err == -EINVAL ? 0 : err;
 }
@@ -129,7 +134,7 @@ int suspended_list_write(const struct suspended_list *list)
 }
 
 void suspended_figures(const struct account_id *id, const struct smtpl_suspension *suspension,
-		       const char *own_domain, int64_t until_wall_s,
+		       const char *own_domain, int64_t until_wall_s, int64_t now_wall_s,
 		       struct responder_answer *answer)
 {
 	char name[ACCOUNT_NAME_SIZE];
@@ -141,5 +146,7 @@ void suspended_figures(const struct account_id *id, const struct smtpl_suspensio
 	answer->bad = suspension->bad;
 	answer->min = suspension->min;
 	answer->percent = suspension->percent;
+	answer->by_hand = suspension->by_hand != 0;
 	answer->until_wall_s = until_wall_s;
+	answer->now_wall_s = now_wall_s;
 }

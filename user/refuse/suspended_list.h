@@ -30,7 +30,7 @@ int suspended_list_write(const struct suspended_list *list);
 
 /* What a refusal says. own_domain: the account's; "": none, its name stands for it. */
 void suspended_figures(const struct account_id *id, const struct smtpl_suspension *suspension,
-		       const char *own_domain, int64_t until_wall_s,
+		       const char *own_domain, int64_t until_wall_s, int64_t now_wall_s,
 		       struct responder_answer *answer);
 
 #endif

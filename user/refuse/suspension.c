@@ -58,7 +58,7 @@ struct state_suspension suspension_by_hand(const struct suspension_order *order,
 		.kernel = {.since_ns = now_ns,
 			   .until_ns = now_ns + order->for_s * NS_PER_S,
 			   .min = rule->min_failures,
-			   .by_hand = 1},
+			   .by_hand = SMTPL_BY_HAND | (order->tell ? SMTPL_BY_HAND_TOLD : 0)},
 	};
 
 	snprintf(s.reason, sizeof(s.reason), "%s", order->reason[0] ? order->reason : "by hand");
@@ -66,7 +66,7 @@ struct state_suspension suspension_by_hand(const struct suspension_order *order,
 }
 
 void suspension_figures(struct state_suspension *s, struct window *window,
-			const struct verdict_rule *rule, int64_t now_s, const char *own_domain)
+			const struct verdict_rule *rule, int64_t now_s)
 {
 	struct tally_room *room = tally_room_new();
 	struct tally tally = {0};
@@ -79,5 +79,4 @@ void suspension_figures(struct state_suspension *s, struct window *window,
 	v = verdict_decide(&tally, rule);
 	s->kernel.bad = v.bad;
 	s->kernel.percent = v.percent;
-	snprintf(s->domain, sizeof(s->domain), "%s", own_domain);
 }

@@ -51,10 +51,10 @@ int suspension_domains(const struct suspension_place *place, const struct accoun
 		       const struct smtpl_suspension *suspension);
 
 /* The suspension that an order asks for, from now_ns (boot time) on; then, where the account has
- * a window, its figures as they stand, and its own domain for the text. */
+ * a window, its figures as they stand. */
 struct state_suspension suspension_by_hand(const struct suspension_order *order,
 					   const struct verdict_rule *rule, uint64_t now_ns);
 void suspension_figures(struct state_suspension *s, struct window *window,
-			const struct verdict_rule *rule, int64_t now_s, const char *own_domain);
+			const struct verdict_rule *rule, int64_t now_s);
 
 #endif

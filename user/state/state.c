@@ -68,6 +68,8 @@ static const char later_sql[] =
 			   "CREATE TABLE IF NOT EXISTS remotes (kind INTEGER, remote TEXT, accounts INTEGER,"
 			   " tried INTEGER, text TEXT, first_s INTEGER, last_s INTEGER,"
 			   " PRIMARY KEY (kind, remote)) WITHOUT ROWID;"
+			   "CREATE TABLE IF NOT EXISTS faults (fault TEXT PRIMARY KEY, attempts INTEGER,"
+			   " text TEXT, first_s INTEGER, last_s INTEGER) WITHOUT ROWID;"
 			   "CREATE INDEX IF NOT EXISTS history_account ON history (kind, uid, domain);"
 			   "CREATE INDEX IF NOT EXISTS history_since ON history (since_s);";
 #undef COLUMN_OF

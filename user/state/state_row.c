@@ -20,6 +20,7 @@
 	    " reason"
 #define OF_ACCOUNT "(" KEY ") = (?1, ?2, ?3)"
 
+#define FAULT  "fault, attempts, text, first_s, last_s"
 #define REMOTE "kind, remote, accounts, tried, text, first_s, last_s"
 
 #define NAME_OF(name, text) ", " #name
@@ -127,6 +128,15 @@ static const char *const statement_sql[] = {
 		" (SELECT kind, remote FROM remotes ORDER BY last_s DESC LIMIT -1 OFFSET ?3)",
 	[STATE_SQL_EACH_REMOTE] = "SELECT " REMOTE " FROM remotes WHERE last_s BETWEEN ?1 AND ?2"
 				  " ORDER BY last_s DESC, kind DESC, remote",
+	[STATE_SQL_PUT_FAULT] =
+		"INSERT INTO faults (" FAULT ") VALUES (?1, ?2, ?3, ?4, ?4)"
+		" ON CONFLICT DO UPDATE SET attempts = CASE WHEN excluded.last_s - last_s"
+		" BETWEEN 0 AND ?5 THEN attempts ELSE 0 END + excluded.attempts,"
+		" first_s = CASE WHEN excluded.last_s - last_s"
+		" BETWEEN 0 AND ?5 THEN first_s ELSE excluded.first_s END,"
+		" text = excluded.text, last_s = excluded.last_s",
+	[STATE_SQL_EACH_FAULT] = "SELECT " FAULT " FROM faults WHERE last_s BETWEEN ?1 AND ?2"
+				 " ORDER BY last_s DESC, fault",
 };
 _Static_assert(sizeof(statement_sql) / sizeof(*statement_sql) == STATE_STATEMENTS,
 	       "a statement without its SQL");

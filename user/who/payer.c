@@ -50,7 +50,7 @@ enum payer_kind payer_of_domain(const struct payer_ops *ops, void *arg, const ch
 	if (kind != PAYER_NOBODY)
 		return kind;
 	*id = itself;
-	return PAYER_ACCOUNT;
+	return ops->exempt && ops->exempt(arg, itself.domain) ? PAYER_EXEMPT : PAYER_ACCOUNT;
 }
 
 enum payer_why payer_why_of_sender(const struct account_id *id)

@@ -51,6 +51,8 @@ struct payer_ops {
 	/* The uid that owns a domain (key form); false: nobody known. NULL: no domain has an owner.
 	 */
 	bool (*owner)(void *arg, const char *domain, uint32_t *uid);
+	/* Is a domain without an owner (key form) exempt? NULL: none is. */
+	bool (*exempt)(void *arg, const char *domain);
 };
 
 /* What a user is; root is a relay. */
@@ -62,8 +64,8 @@ enum payer_kind payer_of_user(const struct payer_ops *ops, void *arg, uint32_t u
 			      struct account_id *id);
 
 /* Who pays for mail of a sender domain (key form, at most SMTPL_DOMAIN_SIZE bytes) whose sender is
- * not known. PAYER_ACCOUNT; PAYER_EXEMPT, *id being the owner all the same; or PAYER_NOBODY, *id
- * untouched: the domain is "". */
+ * not known. PAYER_ACCOUNT; PAYER_EXEMPT, *id being the owner, or the domain, all the same; or
+ * PAYER_NOBODY, *id untouched: the domain is "". */
 enum payer_kind payer_of_domain(const struct payer_ops *ops, void *arg, const char *domain,
 				struct account_id *id);
 

@@ -51,6 +51,8 @@ struct submission {
 	uint8_t client[16];   /* v4-mapped for IPv4, network order */
 	uint8_t server[16];   /* the other end of that connection, likewise */
 	uint32_t server_port; /* 0: that end is not known */
+	/* At the door: how many recipients a refusal turns away; 0: it is told in another way. */
+	uint32_t rcpts;
 	struct account_id account;
 	char auth[SMTPL_ADDR_SIZE];	   /* "": none */
 	char sender[SMTPL_ADDR_SIZE];	   /* "": the null sender; without brackets */

@@ -48,7 +48,8 @@ static enum smtpl_role role_of(void *unused, uint32_t uid)
 static bool owner_of(void *unused, const char *domain, uint32_t *uid)
 {
 	(void)unused;
-	if (!strcmp(domain, "shop.example") || !strcmp(domain, "dotted.example"))
+	if (!strcmp(domain, "shop.example") || !strcmp(domain, "xn--mller-kva.example") ||
+	    !strcmp(domain, "dotted.example"))
 		*uid = 1000;
 	else if (!strcmp(domain, "relay.example"))
 		*uid = 8;
@@ -125,6 +126,23 @@ static void domain_finds_its_owner(void **unused)
 	expect_error("broken.example", -EIO, "passwd database");
 }
 
+/* By the form that DNS has. */
+static void international_domain(void **unused)
+{
+	(void)unused;
+	expect_uid("m\xc3\xbcller.example", 1000);
+	expect_uid("info@M\xc3\x9cLLER.example.", 1000);
+	expect_uid("domain:m\xc3\xbcller.example", 1000);
+	expect_uid("xn--mller-kva.example", 1000);
+	expect_domain("b\xc3\xbc"
+		      "cher.example",
+		      ACCOUNT_GUESSED, "xn--bcher-kva.example");
+	expect_domain("domain:b\xc3\xbc"
+		      "cher.example",
+		      ACCOUNT_FOUND, "xn--bcher-kva.example");
+	expect_domain("domain:\xff.example", ACCOUNT_FOUND, "\xff.example");
+}
+
 static void address_finds_its_owner(void **unused)
 {
 	(void)unused;
@@ -182,6 +200,7 @@ int main(void)
 		cmocka_unit_test(as_it_is_written),
 		cmocka_unit_test(uid_without_a_word),
 		cmocka_unit_test(domain_finds_its_owner),
+		cmocka_unit_test(international_domain),
 		cmocka_unit_test(address_finds_its_owner),
 		cmocka_unit_test(domain_without_an_owner),
 		cmocka_unit_test(what_is_no_account),

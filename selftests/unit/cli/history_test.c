@@ -101,22 +101,23 @@ static void test_json(void **state)
 	struct state_history h = sample();
 
 	(void)state;
-	expect_json(&h,
-		    "{\"account\": \"uid:4000001\", \"bad\": 7, \"by_hand\": false, "
-		    "\"domain\": \"example.com\", \"end\": \"over\", "
-		    "\"ended\": \"2026-12-01T15:05:00Z\", \"min\": 5, \"observed\": false, "
-		    "\"percent\": 58, \"reason\": \"deferred and failed mails 7/5 (58%)\", "
-		    "\"since\": \"2026-12-01T14:05:00Z\", \"until\": \"2026-12-01T15:05:00Z\"}");
+	expect_json(&h, "{\"account\": \"uid:4000001\", \"bad\": 7, \"by_hand\": false, "
+			"\"domain\": \"example.com\", \"end\": \"over\", "
+			"\"ended\": \"2026-12-01T15:05:00Z\", \"min\": 5, \"observed\": false, "
+			"\"percent\": 58, \"reason\": \"deferred and failed mails 7/5 (58%)\", "
+			"\"since\": \"2026-12-01T14:05:00Z\", \"told\": false, "
+			"\"until\": \"2026-12-01T15:05:00Z\"}");
 	h.domain[0] = '\0';
 	h.ended_wall_s = 0;
 	h.end = STATE_HISTORY_RUNNING;
-	h.by_hand = h.observed = 1;
+	h.by_hand = SMTPL_BY_HAND | SMTPL_BY_HAND_TOLD;
+	h.observed = 1;
 	strcpy(h.reason, "a\xff");
-	expect_json(&h,
-		    "{\"account\": \"uid:4000001\", \"bad\": 7, \"by_hand\": true, "
-		    "\"domain\": null, \"end\": \"running\", \"ended\": null, \"min\": 5, "
-		    "\"observed\": true, \"percent\": 58, \"reason\": \"a\\\\xff\", "
-		    "\"since\": \"2026-12-01T14:05:00Z\", \"until\": \"2026-12-01T15:05:00Z\"}");
+	expect_json(&h, "{\"account\": \"uid:4000001\", \"bad\": 7, \"by_hand\": true, "
+			"\"domain\": null, \"end\": \"running\", \"ended\": null, \"min\": 5, "
+			"\"observed\": true, \"percent\": 58, \"reason\": \"a\\\\xff\", "
+			"\"since\": \"2026-12-01T14:05:00Z\", \"told\": true, "
+			"\"until\": \"2026-12-01T15:05:00Z\"}");
 }
 
 static void test_since(void **state)

@@ -12,7 +12,7 @@
 #define WITH_HEADROOM(headroom)                                                                    \
 	"\"window\": {\"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"percent\": null},"       \
 	" \"headroom\": " headroom ", \"suspended\": false, \"since\": null, \"until\": null,"     \
-	" \"reason\": null"
+	" \"reason\": null, \"told\": false"
 #define NOT_SUSPENDED	WITH_HEADROOM("5")
 #define NEVER_SUSPENDED WITH_HEADROOM("null")
 

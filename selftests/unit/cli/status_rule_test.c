@@ -39,7 +39,7 @@ static void rule_in_force_is_shown(void **unused)
 	expect_json(
 		root,
 		"{\"mode\": \"observe\", \"window_s\": 120, \"percent\": 60,"
-		" \"min_failures\": 9, \"suspend_s\": 7200, \"loaded\": true, \"problems\": [], \"feeds\": [],"
+		" \"min_failures\": 9, \"suspend_s\": 7200, \"loaded\": true, \"problems\": [], \"faults\": [], \"feeds\": [],"
 		" \"remotes\": [],"
 		" \"accounts\": [],"
 		" \"daemon\": {\"running\": false, \"pid\": null, \"started\": null,"

@@ -45,7 +45,7 @@ static void whole_object(void **unused)
 		root,
 		"{\"mode\": \"enforce\","
 		" \"window_s\": 3600, \"percent\": 50, \"min_failures\": 5, \"suspend_s\": 1800,"
-		" \"loaded\": true, \"problems\": [\"row 5\"], \"feeds\": [],"
+		" \"loaded\": true, \"problems\": [\"row 5\"], \"faults\": [], \"feeds\": [],"
 		" \"remotes\": [], \"daemon\": {\"running\": true,"
 		" \"pid\": 77, \"started\": \"2026-11-21T13:55:00Z\","
 		" \"heartbeat\": \"2026-11-21T14:05:00Z\"}, \"accounts\": [{"
@@ -55,7 +55,8 @@ static void whole_object(void **unused)
 		" {\"connections\": 10, \"delivered\": 15, \"deferred\": 3, \"failed\": 4,"
 		" \"unknown\": 2, \"opaque\": 1, \"refused\": 2}, \"bypass\": 0, \"suspended\": true,"
 		" \"since\": \"2026-11-21T14:04:00Z\", \"until\": \"2026-11-21T14:34:00Z\","
-		" \"reason\": \"deferred and failed mails 7/5 (58%)\"}]}");
+		" \"reason\": \"deferred and failed mails 7/5 (58%)\","
+		" \"told\": false}]}");
 	json_decref(root);
 }
 
@@ -65,7 +66,8 @@ static void whole_object(void **unused)
 #define NO_WINDOW                                                                                  \
 	"\"window\": {\"delivered\": 0, \"deferred\": 0, \"failed\": 0, \"percent\": null}"
 #define NOT_SUSPENDED                                                                              \
-	"\"bypass\": 0, \"suspended\": false, \"since\": null, \"until\": null, \"reason\": null"
+	"\"bypass\": 0, \"suspended\": false, \"since\": null, \"until\": null, \"reason\": null," \
+	" \"told\": false"
 
 static void relay_mail_is_its_domains(void **unused)
 {
@@ -136,7 +138,7 @@ static const char saved_domain[] =
 	" [\"x.example\"], " NO_WINDOW ", \"headroom\": 0, " NO_TOTAL
 	", \"bypass\": 0, \"suspended\": true,"
 	" \"since\": \"2026-11-21T13:48:20Z\", \"until\": \"2026-11-21T14:06:00Z\","
-	" \"reason\": \"phish\"}]";
+	" \"reason\": \"phish\", \"told\": false}]";
 
 /* The map has who, the row has why and, over a reboot, since when. */
 static void saved_rows_tell_why(void **unused)

@@ -152,12 +152,29 @@ static void test_customer(void **state)
 			 CONFIG_CUSTOMER_PANEL);
 }
 
+/* A contact is a part of an SMTP reply: one line of ASCII. */
+static void test_contact(void **state)
+{
+	static const char ascii[] =
+		"want a text of printable ASCII characters, as mail servers take it";
+	char text[256];
+
+	(void)state;
+	snprintf(text, sizeof(text), "[refuse]\ncontact = %0128d", 0);
+	assert_int_equal(strlen(read_good(text).contact), 128);
+	assert_string_equal(read_good("[refuse]\ncontact =").contact, "");
+	expect_error("[refuse]\ncontact = a\x1b[2J\n",
+		     "t.conf:2: contact = \"a\\x1b[2J\": want a text of printable ASCII "
+		     "characters, as mail servers take it");
+	snprintf(text, sizeof(text), "t.conf:2: contact = \"\xc3\xa4\": %s", ascii);
+	expect_error("[refuse]\ncontact = \xc3\xa4\n", text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_addresses),
-		cmocka_unit_test(test_webhook),
-		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_contact),	 cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_webhook),	 cmocka_unit_test(test_secret),
 		cmocka_unit_test(test_customer),
 	};
 

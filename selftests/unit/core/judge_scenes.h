@@ -59,22 +59,34 @@ struct said {
 	uint16_t code;
 	uint16_t enhanced[3];
 	const char *text;
+	enum own_fault fault; /* by a report */
 };
 
-static const struct said thanks = {SMTP_DELIVERED, REPLY_NONE, 250, {2, 0, 0}, "Ok, queued"};
-static const struct said mailbox_full = {
-	SMTP_DEFERRED, REPLY_FULL, 452, {4, 2, 2}, "The mailbox is full"};
-static const struct said no_answer = {SMTP_DEFERRED, REPLY_NO_ANSWER, 0, {0}, ""};
-static const struct said greylisted = {
-	SMTP_DEFERRED, REPLY_GREYLIST, 451, {4, 7, 1}, "Greylisting in action"};
-static const struct said slow_down = {
-	SMTP_DEFERRED, REPLY_RATE, 421, {4, 7, 0}, "Rate limit exceeded"};
-static const struct said no_such_user = {
-	SMTP_FAILED, REPLY_RECIPIENT, 550, {5, 1, 1}, "No such user here"};
+static const struct said thanks = {SMTP_DELIVERED, REPLY_NONE,	 250,
+				   {2, 0, 0},	   "Ok, queued", OWN_FAULT_NONE};
+static const struct said mailbox_full = {SMTP_DEFERRED,		REPLY_FULL,    452, {4, 2, 2},
+					 "The mailbox is full", OWN_FAULT_NONE};
+static const struct said no_answer = {SMTP_DEFERRED, REPLY_NO_ANSWER, 0, {0}, "", OWN_FAULT_NONE};
+static const struct said no_name = {SMTP_DEFERRED,
+				    REPLY_NO_ANSWER,
+				    0,
+				    {4, 4, 3},
+				    "Host or domain name not found. Name service error for "
+				    "name=x.example type=MX: Host not found, try again",
+				    OWN_FAULT_RESOLVER};
+static const struct said login_expired = {
+	SMTP_DEFERRED, REPLY_OWN, 0, {4, 7, 8}, "SASL authentication failed; no", OWN_FAULT_LOGIN};
+static const struct said greylisted = {SMTP_DEFERRED, REPLY_GREYLIST,	       451,
+				       {4, 7, 1},     "Greylisting in action", OWN_FAULT_NONE};
+static const struct said slow_down = {SMTP_DEFERRED,	     REPLY_RATE,    421, {4, 7, 0},
+				      "Rate limit exceeded", OWN_FAULT_NONE};
+static const struct said no_such_user = {SMTP_FAILED, REPLY_RECIPIENT,	   550,
+					 {5, 1, 1},   "No such user here", OWN_FAULT_NONE};
 static const struct said block_list = {
-	SMTP_FAILED, REPLY_LISTED, 550, {5, 7, 1}, "Your network is on our block list"};
+	SMTP_FAILED,   REPLY_LISTED, 550, {5, 7, 1}, "Your network is on our block list",
+	OWN_FAULT_NONE};
 static const struct said is_spam = {
-	SMTP_FAILED, REPLY_CONTENT, 550, {5, 7, 1}, "This message looks like spam"};
+	SMTP_FAILED, REPLY_CONTENT, 550, {5, 7, 1}, "This message looks like spam", OWN_FAULT_NONE};
 
 /* A mail, from when it was first tried. */
 struct letter {
@@ -281,6 +293,7 @@ static inline void report_letter(struct host *h, const struct letter *l, const s
 				  .rcpt = sessions_rcpt_identity(l->rcpt),
 				  .time_ns = h->now * NS_PER_S,
 				  .age_s = h->now - l->sent,
+				  .fault = said->fault,
 				  .detail = &detail};
 
 	snprintf(host, sizeof(host), "mx.r%d.example", l->remote);

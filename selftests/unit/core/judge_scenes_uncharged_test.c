@@ -3,6 +3,7 @@
  * judge_scenes_uncharged_test.c - failures that are charged to nobody: however many they are and
  * whether or not their mail is known, they stop no account, and they excuse no other failure.
  */
+#include "core/remotes.h"
 #include "judge_scenes.h"
 
 /* The receiver's greeting, before anything is known of a mail. */
@@ -73,7 +74,8 @@ static void test_large_list_of_dead_addresses(void **state)
 static void test_prepared_at_an_own_server(void **state)
 {
 	const struct said own_words = {
-		SMTP_DEFERRED, REPLY_LISTED, 450, {4, 7, 1}, "Your network is on our block list"};
+		SMTP_DEFERRED, REPLY_LISTED, 450, {4, 7, 1}, "Your network is on our block list",
+		OWN_FAULT_NONE};
 	struct letter spam[20];
 	struct host *h = *state;
 
@@ -158,6 +160,58 @@ static void test_other_network_of_a_large_receiver(void **state)
 	assert_mails(h, 0, 20, 0, 0);
 }
 
+/* A host of two accounts: too few for the breaker. */
+static void test_no_name_is_found(void **state)
+{
+	struct host *h = *state;
+
+	write_new(h, 0, 1, &thanks);
+	write_new(h, 1, 2, &thanks);
+	advance(h, REMOTES_NAMES_S - 10);
+	for (int i = 0; i < 4; i++)
+		write_new(h, i % 2, 10 + i, &no_name);
+	advance(h, 10);
+	write_many(h, 0, 40, &no_name);
+	write_many(h, 1, 4, &no_name);
+	assert_free(h, 0);
+	assert_free(h, 1);
+	assert_int_equal(h->counted[COUNTED_SET_ASIDE], 44);
+	/* It is over: nothing of it is charged later, and what comes now is. */
+	write_new(h, 1, 2, &thanks);
+	advance(h, 60);
+	write_many(h, 0, 4, &no_such_user);
+	assert_free(h, 0);
+	write_many(h, 0, 2, &no_such_user);
+	assert_int_equal(h->accounts[0].suspended, 1);
+}
+
+/* Domains whose own servers are dead, while the mail of others, or a reply of any kind, shows that
+ * names are found. */
+static void test_list_of_dead_domains(void **state)
+{
+	struct host *h = *state;
+
+	for (int i = 0; i < 20 && !h->accounts[0].suspended; i++) {
+		advance(h, 30);
+		write_new(h, 0, 10 + i, &no_name);
+		if (i % 3 == 2)
+			write_new(h, 1, 500 + i, i % 2 ? &thanks : &no_such_user);
+	}
+	assert_int_equal(h->accounts[0].suspended, 1);
+	assert_free(h, 1);
+}
+
+static void test_login_of_the_host(void **state)
+{
+	struct host *h = *state;
+
+	write_many(h, 0, 40, &login_expired);
+	assert_free(h, 0);
+	assert_int_equal(h->counted[COUNTED_SET_ASIDE], 40);
+	write_many(h, 0, 5, &no_such_user);
+	assert_suspended(h, 0, 5, 100);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -172,6 +226,12 @@ int main(void)
 		{"test_own_server_takes_what_others_defer", test_own_server_takes_what_others_defer,
 		 host_setup, host_teardown, &host_wire},
 		SCENE(test_other_network_of_a_large_receiver),
+		{"test_no_name_is_found", test_no_name_is_found, host_setup, host_teardown,
+		 &host_reports},
+		{"test_list_of_dead_domains", test_list_of_dead_domains, host_setup, host_teardown,
+		 &host_reports},
+		{"test_login_of_the_host", test_login_of_the_host, host_setup, host_teardown,
+		 &host_reports},
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -426,6 +426,39 @@ static void test_no_memory(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* Three names in two minutes without any answer, and not one less. */
+static void test_no_names(void **state)
+{
+	struct remotes *r = *state;
+
+	assert_false(remotes_no_names(r, T));
+	remotes_resolved(r, T);
+	for (int i = 0; i < 5; i++)
+		remotes_unresolved(r, GMAIL + i % 2, T + 10 + i);
+	assert_false(remotes_no_names(r, T + 10000));
+	remotes_unresolved(r, OUTLOOK, T + 20);
+	assert_false(remotes_no_names(r, T + REMOTES_NAMES_S - 1));
+	assert_true(remotes_no_names(r, T + REMOTES_NAMES_S));
+	/* Any answer ends it, and it begins anew. */
+	remotes_resolved(r, T + 200);
+	assert_false(remotes_no_names(r, T + 10000));
+	for (int i = 0; i < REMOTES_NAMES; i++)
+		remotes_unresolved(r, GMAIL + i, T + 210);
+	assert_false(remotes_no_names(r, T + 200 + REMOTES_NAMES_S - 1));
+	assert_true(remotes_no_names(r, T + 200 + REMOTES_NAMES_S));
+}
+
+/* Of the time before the first report nothing is known: it counts as an answer. */
+static void test_no_names_at_the_start(void **state)
+{
+	struct remotes *r = *state;
+
+	for (int i = 0; i < REMOTES_NAMES; i++)
+		remotes_unresolved(r, GMAIL + i, T);
+	assert_false(remotes_no_names(r, T + REMOTES_NAMES_S - 1));
+	assert_true(remotes_no_names(r, T + REMOTES_NAMES_S));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +468,8 @@ int main(void)
 		TEST(test_exactly_30_minutes),
 		TEST(test_exactly_24_hours),
 		TEST(test_time_goes_back),
+		TEST(test_no_names),
+		TEST(test_no_names_at_the_start),
 		cmocka_unit_test(test_any_meetings),
 		cmocka_unit_test(test_any_deliveries),
 		cmocka_unit_test(test_more_accounts_than_places),

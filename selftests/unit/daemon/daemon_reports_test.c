@@ -25,12 +25,27 @@
 static int64_t bob_has_it_since_s;
 static struct submission asked;
 static unsigned int told;
+static enum own_fault fault; /* the last; OWN_FAULT_NONE: none since the last report */
 static bool told_past;
 
 enum smtpl_role daemon_role(void *arg, uint32_t uid)
 {
 	(void)arg;
 	return uid == RELAY ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
+}
+
+bool daemon_is_local(void *arg, const uint8_t addr[16])
+{
+	(void)arg;
+	return addr[12] == 198;
+}
+
+void daemon_fault(struct daemon *d, enum own_fault said, const char *text, size_t text_size)
+{
+	(void)d;
+	(void)text;
+	assert_int_equal(text_size, SMTPL_TEXT_SIZE);
+	fault = said;
 }
 
 /* The map has the last one alone. */
@@ -98,13 +113,55 @@ static struct delivery_report record(const char *id)
 	return r;
 }
 
+static struct daemon the_daemon = {.config.rule.window_s = HOUR};
+
 static void tell(const struct delivery_report *r)
 {
-	static struct daemon the_daemon = {.config.rule.window_s = HOUR};
-
 	told = 0;
 	daemon_on_record(&the_daemon, r);
 	assert_int_equal(told, 1);
+}
+
+/* It is no outcome: whose fault it is. */
+static enum own_fault tell_at_home(const struct delivery_report *r)
+{
+	told = 0;
+	fault = OWN_FAULT_NONE;
+	daemon_on_record(&the_daemon, r);
+	assert_int_equal(told, 0);
+	return fault;
+}
+
+/* Mail to this host is nobody's outcome, at whichever address; that its server does not answer is a
+ * fault, what it answers is its business. */
+static void mail_to_this_host(void **unused)
+{
+	static const uint8_t ours[16] = {[10] = 0xff, 0xff, 198, 51, 100, 1};
+	struct delivery_report r = record("");
+
+	(void)unused;
+	memcpy(r.dest, ours, sizeof(ours));
+	r.outcome = SMTP_DEFERRED;
+	assert_int_equal(tell_at_home(&r), OWN_FAULT_SERVER);
+	r.code = 452;
+	assert_int_equal(tell_at_home(&r), OWN_FAULT_NONE);
+	r.outcome = SMTP_FAILED;
+	r.code = 550;
+	assert_int_equal(tell_at_home(&r), OWN_FAULT_NONE);
+	r.outcome = SMTP_DELIVERED;
+	assert_int_equal(tell_at_home(&r), OWN_FAULT_NONE);
+	/* Where the host's own addresses are watched, it is mail like any other. */
+	the_daemon.config.local = true;
+	tell(&r);
+	the_daemon.config.local = false;
+	r.dest[12] = 203;
+	tell(&r);
+	r = record("");
+	r.kind = REPORT_HOME;
+	r.outcome = SMTP_DEFERRED;
+	assert_int_equal(tell_at_home(&r), OWN_FAULT_SERVER);
+	r.fault = OWN_FAULT_SETUP;
+	assert_int_equal(tell_at_home(&r), OWN_FAULT_SETUP);
 }
 
 static void who_had_the_port(void **unused)
@@ -167,10 +224,9 @@ static void older_than_the_window(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_had_the_port),
-		cmocka_unit_test(not_who_has_it_now),
-		cmocka_unit_test(others_as_they_are),
-		cmocka_unit_test(older_than_the_window),
+		cmocka_unit_test(who_had_the_port),   cmocka_unit_test(not_who_has_it_now),
+		cmocka_unit_test(others_as_they_are), cmocka_unit_test(older_than_the_window),
+		cmocka_unit_test(mail_to_this_host),
 	};
 
 	fake_boot_ns = 9 * HOUR * NS_PER_S;

@@ -62,6 +62,13 @@ bool daemon_owner(void *arg, const char *domain, uint32_t *uid)
 	return false;
 }
 
+bool daemon_exempts(void *arg, const char *domain)
+{
+	(void)arg;
+	(void)domain;
+	return false;
+}
+
 bool daemon_is_local(void *arg, const uint8_t addr[16])
 {
 	(void)arg;

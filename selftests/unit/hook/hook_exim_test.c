@@ -181,36 +181,107 @@ static void test_branches(void **state)
 }
 
 /* Warnings go to a file meanwhile. */
-static void install_and_note(const char *path)
+static void install_and_note(const char *path, int files)
 {
 	int kept = dup(STDERR_FILENO), fd = open(path_of(path), O_RDWR | O_CREAT | O_TRUNC, 0600);
 
 	assert_true(kept >= 0 && fd >= 0);
 	assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
-	assert_int_equal(change_exim(true), 1);
+	assert_int_equal(change_exim(true), files);
 	assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
 	close(kept);
 	close(fd);
 }
 
-/* Panels keep parts of a section in files of their own. */
+/* Panels keep parts of a section in files of their own; a macro may name them. */
 static void test_includes(void **state)
 {
-	char *main_only = replaced(whole, "ACL_RCPT =", ".include /etc/macros\nACL_RCPT =");
-	char *text = replaced(whole, "begin transports\n",
-			      "begin transports\n.include_if_exists /etc/exim.transports\n");
-	struct hook_text said;
+	static const char pre[] = "smart:\n  driver = smtp\n  hosts = a\n";
+	char *some = replaced(whole, "ACL_RCPT =", "DIR = /etc\n.include DIR/macros\nACL_RCPT =");
+	char *text = replaced(some, "begin transports\n",
+			      "begin transports\n.include_if_exists DIR/exim.transports.pre.conf\n"
+			      ".include_if_exists /etc/none\n");
+	struct hook_text got;
 
 	(void)state;
-	write_file("/etc/exim/exim.conf", main_only, 0644);
-	install_and_note("/said");
-	assert_file("/said", "");
 	write_file("/etc/exim/exim.conf", text, 0644);
-	install_and_note("/said");
-	assert_int_equal(hook_read(&context, "/said", &said), 0);
-	assert_non_null(strstr(said.text, "/etc/exim/exim.conf includes files"));
-	hook_text_free(&said);
-	free(main_only);
+	write_file("/etc/macros", "acl_not_smtp = other\n", 0644);
+	write_file("/etc/exim.transports.pre.conf", pre, 0644);
+	install_and_note("/said", 2);
+	assert_file("/said", "");
+	assert_file("/etc/exim.transports.pre.conf",
+		    "smart:\n" MARK("transport-smart") "  event_action = ${acl{smtplimit_event}}\n"
+						       "# END smtplimit transport-smart\n"
+						       "  driver = smtp\n  hosts = a\n");
+	assert_int_equal(hook_read(&context, "/etc/exim/exim.conf", &got), 0);
+	assert_non_null(strstr(got.text, "remote:\n" MARK("transport-remote")));
+	assert_non_null(strstr(got.text, "other:\n" MARK("not-smtp-other")));
+	hook_text_free(&got);
+	assert_int_equal(change_exim(true), 0);
+	assert_int_equal(change_exim(false), 2);
+	assert_file("/etc/exim/exim.conf", text);
+	assert_file("/etc/exim.transports.pre.conf", pre);
+	free(some);
+	free(text);
+}
+
+/* Of packages and panels, and what a customer could write: they are named, not changed. */
+static void test_files_that_are_not_to_be_changed(void **state)
+{
+	static const char pre[] = "smart:\n  driver = smtp\n";
+	static const char *const paths[] = {"/usr/local/panel/transports", "/etc/transports"};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		char *include, *text;
+		struct hook_text said;
+
+		assert_true(asprintf(&include, "begin transports\n.include %s\n", paths[i]) > 0);
+		text = replaced(whole, "begin transports\n", include);
+		write_file("/etc/exim/exim.conf", text, 0644);
+		write_file(paths[i], pre, i ? 0666 : 0644);
+		install_and_note("/said", 1);
+		assert_int_equal(hook_read(&context, "/said", &said), 0);
+		assert_non_null(strstr(said.text, "transport \"smart\" in "));
+		assert_non_null(strstr(said.text, paths[i]));
+		hook_text_free(&said);
+		assert_file(paths[i], pre);
+		assert_int_equal(change_exim(false), 1);
+		assert_file("/etc/exim/exim.conf", text);
+		free(include);
+		free(text);
+	}
+	write_file("/etc/transports",
+		   "smart:\n  driver = smtp\n  event_action = ${acl{smtplimit_event}}\n", 0666);
+	install_and_note("/said", 1);
+	assert_file("/said", "");
+}
+
+/* It is called behind ours. */
+static void test_events_that_are_there(void **state)
+{
+	static const char old[] =
+		"remote:\n  event_action = \"${run{x \\\n    y}}\"\n  driver = smtp\n";
+	char *some = replaced(whole, "remote:\n  driver = smtp\n", old);
+	char *text = replaced(some, "ACL_RCPT =", "event_action = ${run{z}}\nACL_RCPT =");
+	struct hook_text got;
+
+	(void)state;
+	write_file("/etc/exim/exim.conf", text, 0644);
+	assert_int_equal(change_exim(true), 1);
+	assert_int_equal(hook_read(&context, "/etc/exim/exim.conf", &got), 0);
+	assert_non_null(strstr(
+		got.text,
+		MARK("transport-remote") "#was:   event_action = \"${run{x \\\n#was:     y}}\"\n"
+					 "  event_action = \"${acl{smtplimit_event}}${run{x y}}\"\n"));
+	assert_non_null(strstr(got.text,
+			       MARK("main") "#was: event_action = ${run{z}}\n"
+					    "event_action = ${acl{smtplimit_event}}${run{z}}\n"));
+	hook_text_free(&got);
+	assert_int_equal(change_exim(true), 0);
+	assert_int_equal(change_exim(false), 1);
+	assert_file("/etc/exim/exim.conf", text);
+	free(some);
 	free(text);
 }
 
@@ -242,13 +313,10 @@ static void test_not_as_expected(void **state)
 		{"local_domains", "locals", "no domainlist local_domains"},
 		{"  driver = smtp\n", "", "driver = smtp"},
 		{"  my_rcpt\n", "  ${if eq{1}{1}{a}{b}}\n", "require acl = smtplimit_rcpt"},
-		{"  driver = smtp\n", "  driver = smtp\n  event_action = x\n",
-		 "event_action of the transport \"remote\" is in use"},
 		{"acl_smtp_rcpt = ACL_RCPT\n",
 		 ".ifdef X\nacl_smtp_rcpt = ACL_RCPT\n.else\n"
 		 "acl_smtp_rcpt = ${if eq{1}{1}{my_rcpt}{b}}\n.endif\n",
 		 "require acl = smtplimit_rcpt"},
-		{"ACL_RCPT =", "event_action = ${run{x}}\nACL_RCPT =", "main section is in use"},
 		{"ACL_RCPT =", "acl_not_smtp = /etc/acl\nACL_RCPT =",
 		 "require acl = smtplimit_not_smtp"},
 	};
@@ -343,11 +411,18 @@ static void test_is_not_there(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_one_file),	     TEST(test_parts_of_the_plain_file),
-		TEST(test_edited_meanwhile), TEST(test_branches),
-		TEST(test_includes),	     TEST(test_too_many_transports),
-		TEST(test_not_as_expected),  TEST(test_done_by_hand),
-		TEST(test_debian_split),     TEST(test_is_not_there),
+		TEST(test_one_file),
+		TEST(test_parts_of_the_plain_file),
+		TEST(test_edited_meanwhile),
+		TEST(test_branches),
+		TEST(test_includes),
+		TEST(test_files_that_are_not_to_be_changed),
+		TEST(test_events_that_are_there),
+		TEST(test_too_many_transports),
+		TEST(test_not_as_expected),
+		TEST(test_done_by_hand),
+		TEST(test_debian_split),
+		TEST(test_is_not_there),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -271,6 +271,71 @@ static void test_header_checks_are_kept(void **state)
 	     "smtplimit hook postfix --install", -ESRCH);
 }
 
+#define MASTER_OF(options) "pickup unix n - y 60 1 pickup" options "\ncleanup unix n - y - 0 cleanup\n"
+/* As with content filters: pickup gets headers checked, by our table alone. */
+#define UNCHECKED(pickup_options, others, pickup_block)                                            \
+	"pickup unix n - y 60 1 pickup" pickup_options "\n"                                        \
+	BEGIN("pickup") pickup_block "  -o cleanup_service_name=smtplimit-cleanup\n" END("pickup") \
+	"cleanup unix n - y - 0 cleanup\n"                                                         \
+	BEGIN("services") SPAWNS "smtplimit-cleanup unix n - y - 0 cleanup\n"                      \
+	"  -o { header_checks = socketmap:unix:private/smtplimit-map:pickup/$myhostname }\n"       \
+	"  -o { mime_header_checks = }\n  -o { nested_header_checks = }\n" others                  \
+	END("services")
+
+static void test_pickup_whose_headers_are_not_checked(void **state)
+{
+	static const char amavis[] = " -o content_filter="
+				     " -o receive_override_options=no_header_body_checks";
+	static const char braces[] = " -o { receive_override_options = no_address_mappings, no_header_body_checks }";
+	char old[512];
+
+	(void)state;
+	snprintf(old, sizeof(old), MASTER_OF("%s"), amavis);
+	becomes("header_checks = regexp:/etc/h\n", "header_checks = regexp:/etc/h\n" SETTINGS, old,
+		UNCHECKED(" -o content_filter= -o receive_override_options=no_header_body_checks",
+			  "  -o { body_checks = }\n", "  -o receive_override_options=,\n"));
+	snprintf(old, sizeof(old), MASTER_OF("%s"), braces);
+	becomes("", SETTINGS, old,
+		UNCHECKED(" -o { receive_override_options = no_address_mappings, no_header_body_checks }",
+			  "  -o { body_checks = }\n",
+			  "  -o receive_override_options=,no_address_mappings\n"));
+	becomes("receive_override_options = no_header_body_checks\n",
+		"receive_override_options = no_header_body_checks\n" SETTINGS,
+		MASTER_OF(""), UNCHECKED("", "  -o { body_checks = }\n", "  -o receive_override_options=,\n"));
+}
+
+/* As with content filters, too: the options of the service count, not main.cf. */
+static void test_cleanup_with_checks_of_its_own(void **state)
+{
+	static const char master[] =
+		"pickup unix n - y 60 1 pickup\n -o { cleanup_service_name = pre }\n"
+		"cleanup unix n - y - 0 cleanup\n"
+		"pre unix n - y - 0 cleanup -o header_checks= -o { mime_header_checks = "
+		"regexp:/x, $header_checks }\n";
+
+	(void)state;
+	put("main.cf", "header_checks = regexp:/etc/h\n");
+	put("master.cf", master);
+	assert_int_equal(carry_out(hook_postfix.install), 2);
+	assert_non_null(strstr(get("master.cf"),
+			       "\n  -o { header_checks = "
+			       "socketmap:unix:private/smtplimit-map:pickup/$myhostname }\n"
+			       "  -o { mime_header_checks = regexp:/x,  }\n"
+			       "  -o { nested_header_checks =  }\n"));
+	assert_int_equal(carry_out(hook_postfix.install), 0);
+	assert_int_equal(carry_out(hook_postfix.remove), 2);
+	assert_string_equal(get("master.cf"), master);
+}
+
+/* It takes nothing from sendmail(1). */
+static void test_without_pickup(void **state)
+{
+	(void)state;
+	becomes("", SETTINGS, "#pickup unix n - y 60 1 pickup\ncleanup unix n - y - 0 cleanup\n",
+		"#pickup unix n - y 60 1 pickup\ncleanup unix n - y - 0 cleanup\n"
+		BEGIN("services") SPAWNS END("services"));
+}
+
 static void test_put_in_by_hand(void **state)
 {
 	(void)state;
@@ -316,6 +381,15 @@ static void test_pickup_written_anew(void **state)
 	put("master.cf", anew);
 	assert_int_equal(carry_out(hook_postfix.remove), 1);
 	assert_string_equal(get("master.cf"), without);
+	put("master.cf", BEGIN("pickup") END("pickup")
+	    "pickup unix n - y 60 1 pickup\n"
+	    "    -o receive_override_options=no_header_body_checks\n"
+	    "    -o receive_override_options=,no_address_mappings\n"
+	    "    -o cleanup_service_name=smtplimit-cleanup\n");
+	assert_int_equal(carry_out(hook_postfix.remove), 1);
+	assert_string_equal(get("master.cf"),
+			    "pickup unix n - y 60 1 pickup\n"
+			    "    -o receive_override_options=no_header_body_checks\n");
 }
 
 /* postconf -e changes a setting where it stands: in our block. */
@@ -350,18 +424,8 @@ static void test_edits_in_our_block_stay(void **state)
 static void test_what_cannot_be_done(void **state)
 {
 	(void)state;
-	refuses("", "cleanup unix n - y - 0 cleanup\n",
-		"/etc/postfix/master.cf: has no service \"pickup\"");
 	refuses("", "pickup unix n - y 60 1 pickup\n",
 		"/etc/postfix/master.cf: has no service \"cleanup\", which pickup hands mail to");
-	refuses("receive_override_options = no_header_body_checks\n", MASTER,
-		"/etc/postfix/master.cf: pickup has receive_override_options = "
-		"no_header_body_checks: headers must be checked for mail of sendmail(1) to be "
-		"refused");
-	refuses("", "pickup unix n - y 60 1 pickup\ncleanup unix n - y - 0 cleanup\n"
-		    " -o header_checks=regexp:/x\n",
-		"/etc/postfix/master.cf: the service cleanup has header_checks of its own: want "
-		"them in main.cf");
 	context.config_file = "/etc/my file";
 	refuses("", MASTER, "\"/etc/my file\" cannot stand in a mail server's configuration: "
 			    "want a whole path of letters, digits and /._+-");
@@ -385,7 +449,7 @@ static void test_a_block_without_its_end(void **state)
 	strncat(bytes, END("x"), 63);
 	bytes[strlen(bytes) - 1] = '\0';
 	text = (struct hook_text){bytes, strlen(bytes)};
-	assert_int_equal(postfix_restore(&text), 0);
+	assert_int_equal(hook_restore(&text, "#"), 0);
 	assert_string_equal(text.text, "a = b\nk = v\n");
 	assert_int_equal(text.size, strlen("a = b\nk = v\n"));
 	assert_int_equal(hook_text_splice(&text, text.size + 1, text.size + 1, "", 0), -EINVAL);
@@ -419,6 +483,9 @@ int main(void)
 		cmocka_unit_test(test_settings_that_are_there),
 		cmocka_unit_test(test_a_last_line_without_its_end),
 		cmocka_unit_test(test_header_checks_are_kept),
+		cmocka_unit_test(test_pickup_whose_headers_are_not_checked),
+		cmocka_unit_test(test_cleanup_with_checks_of_its_own),
+		cmocka_unit_test(test_without_pickup),
 		cmocka_unit_test(test_put_in_by_hand),
 		cmocka_unit_test(test_pickup_written_anew),
 		cmocka_unit_test(test_edits_in_our_block_stay),

@@ -149,7 +149,8 @@ static void test_plan_is_put_back(void **state)
 	add(&plan, "/etc/gone", "gone", NULL);
 	syntax_answer = -EINVAL;
 	assert_int_equal(carry_out(&plan, error, sizeof(error)), -EINVAL);
-	assert_string_equal(error, "line 3: no such thing");
+	assert_string_equal(error,
+			    "it does not take the changed configuration: line 3: no such thing");
 	assert_file("/etc/a", "old");
 	assert_file("/etc/b", NULL);
 	assert_file("/etc/gone", "gone");
@@ -197,8 +198,10 @@ static void test_changed_before_put_back(void **state)
 	syntax_answer = -EINVAL;
 	assert_int_equal(hook_plan_carry_out(&slow, &context, &plan, error, sizeof(error)),
 			 -EINVAL);
-	assert_string_equal(error, "line 3: no such thing; /etc/a could not be put back: "
-				   "changed meanwhile");
+	assert_string_equal(
+		error,
+		"it does not take the changed configuration: line 3: no such thing; /etc/a could not be put back: "
+		"changed meanwhile");
 	assert_file("/etc/a", "edited");
 	assert_file("/etc/b", "old");
 	hook_plan_free(&plan);
@@ -224,15 +227,24 @@ static void test_links_are_followed_below_the_root(void **state)
 
 static void test_run(void **state)
 {
-	static const char *const echo[] = {"sh", "-c", "echo out; echo err >&2; exit 3", NULL};
+	static const char *const warns[] = {"sh", "-c", "echo warning >&2; echo out", NULL};
+	static const char *const fails[] = {
+		"sh", "-c", "echo out; echo x: warning: a >&2; echo x: fatal: b >&2; exit 3", NULL};
 	static const char *const missing[] = {"no-such-program", NULL};
 	struct hook_context here = {.root = ""};
-	char output[6];
+	char said[64];
 
 	(void)state;
-	assert_int_equal(hook_run(&here, echo, output, sizeof(output)), 3);
-	assert_string_equal(output, "out\ne");
-	assert_int_equal(hook_run(&here, missing, output, sizeof(output)), -ENOENT);
+	assert_int_equal(hook_ask(&here, warns, said, sizeof(said)), 0);
+	assert_string_equal(said, "out\n");
+	assert_int_equal(hook_ask(&here, warns, said, 3), 0);
+	assert_string_equal(said, "ou");
+	assert_int_equal(hook_ask(&here, fails, said, sizeof(said)), -EINVAL);
+	assert_string_equal(said, "x: fatal: b");
+	assert_int_equal(hook_run_check(&here, fails, said, sizeof(said)), -EINVAL);
+	assert_string_equal(said, "x: fatal: b");
+	assert_int_equal(hook_run_check(&here, warns, said, sizeof(said)), 0);
+	assert_int_equal(hook_run_check(&here, missing, said, sizeof(said)), -ENOENT);
 }
 
 int main(void)

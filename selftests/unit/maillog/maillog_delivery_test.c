@@ -79,7 +79,22 @@ static void test_what_is_no_outcome(void **state)
 		 TO NONE("4.4.1", "deferred",
 			 "connect to host.test[private/nolmtp]: No "
 			 "such file or directory"),
+		 REPORT_HOME, SMTP_DEFERRED},
+		{"postfix/lmtp",
+		 TO "relay=host.test[private/lmtp]" TAIL ", dsn=4.2.2, status=deferred (host "
+		    "host.test[private/lmtp] said: 452 4.2.2 over quota (in reply to end of DATA))",
 		 0, 0},
+		{"postfix/lmtp",
+		 TO "relay=host.test[private/lmtp]" TAIL ", dsn=5.1.1, status=bounced (host "
+		    "host.test[private/lmtp] said: 550 5.1.1 unknown user (in reply to RCPT TO))",
+		 0, 0},
+		{"postfix/smtp",
+		 TO "relay=127.0.0.1[127.0.0.1]:10024" TAIL ", dsn=4.3.1, status=deferred (host "
+		    "127.0.0.1[127.0.0.1] said: 452 4.3.1 Insufficient system storage (in reply to "
+		    "MAIL FROM command))",
+		 0, 0},
+		{"postfix/virtual",
+		 TO "relay=virtual" TAIL ", dsn=4.2.2, status=deferred (maildir over quota)", 0, 0},
 		{"postfix/local",
 		 TO "relay=local" TAIL ", dsn=2.0.0, status=sent (delivered to "
 		    "command: /bin/true)",
@@ -101,15 +116,16 @@ static void test_what_is_no_outcome(void **state)
 		 TO NONE("4.4.1", "deferred",
 			 "connect to 127.0.0.1[127.0.0.1]:10099: "
 			 "Connection refused"),
-		 0, 0},
+		 REPORT_HOME, SMTP_DEFERRED},
 		{"postfix/error",
 		 TO NONE("4.4.1", "deferred",
 			 "delivery temporarily suspended: connect "
 			 "to 127.0.0.1[127.0.0.1]:10099: Connection refused"),
-		 0, 0},
+		 REPORT_HOME, SMTP_DEFERRED},
 		{"postfix/error",
 		 TO NONE("5.1.1", "bounced", "User unknown in virtual alias table"), 0, 0},
-		{"postfix/error", TO NONE("4.3.0", "deferred", "mail transport unavailable"), 0, 0},
+		{"postfix/error", TO NONE("4.3.0", "deferred", "mail transport unavailable"),
+		 REPORT_HOME, SMTP_DEFERRED},
 		{"postfix/cleanup", TO NONE("5.7.1", "bounced", "looks like spam"), 0, 0},
 		{"postfix/qmgr",
 		 "9F5D65B: from=<alice@one.test>, status=expired, returned to sender", 0, 0},
@@ -126,6 +142,61 @@ static void test_what_is_no_outcome(void **state)
 
 	(void)state;
 	TAKES(lines);
+}
+
+/* Faults of this host by Postfix's own words, and a remote's that look like them. */
+static void test_own_faults(void **state)
+{
+	static const struct {
+		const char *text;
+		enum own_fault fault;
+		enum smtp_outcome outcome;
+		uint16_t code;
+	} lines[] = {
+		{"relay=relay.test[192.0.2.9]:587" TAIL
+		 ", dsn=4.7.8, status=deferred (SASL authentication failed; server "
+		 "relay.test[192.0.2.9] said: 535 5.7.8 Error: authentication failed)",
+		 OWN_FAULT_LOGIN, SMTP_DEFERRED, 0},
+		{NONE("4.7.8", "deferred",
+		      "delivery temporarily suspended: SASL authentication failed; server "
+		      "relay.test[192.0.2.9] said: 535 5.7.8 no"),
+		 OWN_FAULT_LOGIN, SMTP_DEFERRED, 0},
+		{NONE("4.4.1", "deferred", "connect to mx.test[192.0.2.1]:25: No route to host"),
+		 OWN_FAULT_NETWORK, SMTP_DEFERRED, 0},
+		{NONE("4.4.1", "deferred", "connect to mx.test[192.0.2.1]:25: Connection refused"),
+		 OWN_FAULT_NONE, SMTP_DEFERRED, 0},
+		{NONE("5.4.6", "bounced", "mail for x.test loops back to myself"), OWN_FAULT_SETUP,
+		 SMTP_FAILED, 0},
+		{MX
+		 ", dsn=4.3.1, status=deferred (host mx[203.0.113.1] said: 452 4.3.1 Insufficient "
+		 "system storage (in reply to MAIL FROM command))",
+		 OWN_FAULT_NONE, SMTP_DEFERRED, 452},
+		{MX ", dsn=4.7.0, status=deferred (host mx[203.0.113.1] said: 450 SASL "
+		    "authentication failed; server x said: 535 no (in reply to RCPT TO command))",
+		 OWN_FAULT_NONE, SMTP_DEFERRED, 450},
+		{MX ", dsn=4.0.0, status=deferred (host mx[203.0.113.1] said: Permission denied "
+		    "(in reply to RCPT TO command))",
+		 OWN_FAULT_NONE, SMTP_DEFERRED, 0},
+	};
+
+	(void)state;
+	submit("9F5D65B", "alice@one.test");
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		char line[512];
+
+		snprintf(line, sizeof(line), "%s%s", TO, lines[i].text);
+		current.count = 0;
+		says("postfix/smtp", line);
+		assert_int_equal(current.count, 1);
+		assert_int_equal(current.records[0].kind, REPORT_OUTCOME);
+		assert_int_equal(current.records[0].outcome, lines[i].outcome);
+		assert_int_equal(current.records[0].code, lines[i].code);
+		if (current.records[0].fault != lines[i].fault)
+			fail_msg("%s: %s", line, own_fault_name(current.records[0].fault));
+	}
+	/* What a remote writes without a code is not left to be taken for our own words. */
+	assert_string_equal(current.records[0].text, "a reply without a code");
+	current.count = 0;
 }
 
 static void test_other_forms(void **state)
@@ -228,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_what_never_got_to_a_host),
 		TEST(test_what_is_no_outcome),
+		TEST(test_own_faults),
 		TEST(test_other_forms),
 		TEST(test_addresses_that_speak),
 		TEST(test_a_quoted_address_is_whole),

@@ -430,6 +430,34 @@ static void test_blind(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+#define TURNED(rcpt, text)                                                                         \
+	"reject: RCPT from localhost[127.0.0.1]: 550 5.7.1 <" rcpt                                 \
+	">: Recipient address rejected: " text "; from=<a@susp.test> to=<" rcpt                    \
+	"> proto=ESMTP helo=<client.test>"
+
+/* At the recipient; once for each, and not for what others turn away. */
+static void test_turned_away_by_smtpd(void **state)
+{
+	const struct delivery_report *r;
+
+	(void)state;
+	says("postfix/smtpd", "NOQUEUE: " TURNED("b@far.test", REFUSAL));
+	r = reported(REPORT_REFUSED, SMTP_OUTCOME_NONE);
+	assert_string_equal(r->submission.sender, "a@susp.test");
+	assert_string_equal(r->rcpt, "b@far.test");
+	assert_int_equal(r->submission.known, 0);
+	says("postfix/smtpd",
+	     "9F5D65B: " TURNED("c@far.test", "Domain susp.test is not allowed to send mail at "
+					      "present. Message discarded."));
+	assert_string_equal(reported(REPORT_REFUSED, SMTP_OUTCOME_NONE)->rcpt, "c@far.test");
+	says("postfix/smtpd", "NOQUEUE: " TURNED("b@far.test", "Domain susp.test has gone"));
+	says("postfix/smtpd", "NOQUEUE: " TURNED("b@far.test", "Access denied"));
+	says("postfix/smtpd", "NOQUEUE: reject: DATA from x[192.0.2.1]: 550 5.7.1 <DATA>: Data "
+			      "command rejected: " REFUSAL "; from=<a@susp.test> proto=ESMTP");
+	says("postfix/smtpd", "NOQUEUE: reject: RCPT from x[192.0.2.1]: 550 5.7.1 <");
+	assert_int_equal(current.count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -444,6 +472,7 @@ int main(void)
 		TEST(test_content_filter),
 		TEST(test_instances),
 		TEST(test_refused_by_cleanup),
+		TEST(test_turned_away_by_smtpd),
 		TEST(test_removed_and_reused),
 		TEST(test_the_oldest_makes_room),
 		TEST(test_history_is_not_told),

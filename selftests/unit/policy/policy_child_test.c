@@ -44,7 +44,7 @@ static void test_exim_malformed(void **state)
 	(void)state;
 	hears(fd,
 	      "error \"uid=x\": want uid=N, addr=IP, port=N, to=IP, toport=N, auth=X, sender=X (or "
-	      "auth64=, sender64=BASE64), nosender=1, account=uid:N or account=domain:X\n");
+	      "auth64=, sender64=BASE64), nosender=1, rcpts=N, account=uid:N or account=domain:X\n");
 	hears_the_end(fd);
 	memset(line, 'x', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';

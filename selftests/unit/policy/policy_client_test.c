@@ -31,6 +31,17 @@
 	"550 5.7.1 Domain over.test has exceeded the max defers and failures per hour (7/5 "       \
 	"(58%)) allowed. Message discarded. Sending is possible again at 2001-11-21T14:05:00Z."
 
+/* How long that is depends on the day of the test: taken out where it is said. */
+static void without_length(char *text)
+{
+	char *from, *to;
+
+	while ((from = strstr(text, " (in ")) && (to = strstr(from, " days)"))) {
+		to += strlen(" days)");
+		memmove(from, to, strlen(to) + 1);
+	}
+}
+
 static struct config config;
 static struct policy_client answer = {.config = &config};
 static char text[POLICY_CLIENT_TEXT_SIZE];
@@ -174,6 +185,7 @@ static void test_file_where_the_answer_is_none(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(replies) / sizeof(*replies); i++) {
 		assert_true(ask(replies[i], &from_uid));
+		without_length(text);
 		assert_string_equal(text, TEXT("a.test"));
 		assert_false(ask(replies[i], &from_free));
 	}
@@ -189,6 +201,7 @@ static void test_no_daemon(void **state)
 	snprintf(path, sizeof(path), "%s/exim", config.run);
 	assert_int_equal(unlink(path), 0);
 	assert_true(policy_client_ask(&answer, &from_uid, text));
+	without_length(text);
 	assert_string_equal(text, TEXT("a.test"));
 	assert_false(policy_client_ask(&answer, &from_free, text));
 	assert_int_equal(answer.quiet_until_ms, 0);
@@ -203,6 +216,7 @@ static void test_deaf_daemon(void **state)
 	assert_true(ask(NULL, &from_uid));
 	took = now_ms() - begin;
 	assert_in_range(took, POLICY_CLIENT_WAIT_MS - 10, POLICY_CLIENT_WAIT_MS + 400);
+	without_length(text);
 	assert_string_equal(text, TEXT("a.test"));
 	begin = now_ms();
 	assert_true(policy_client_ask(&answer, &from_uid, text));

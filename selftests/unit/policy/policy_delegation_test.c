@@ -135,6 +135,28 @@ static void test_too_much(void **state)
 	assert_int_equal(policy_delegation_skip(&p, 1), POLICY_MALFORMED);
 }
 
+/* What a refusal turns away: Postfix counts recipients at DATA and later alone. */
+static void test_recipients(void **state)
+{
+	struct policy_delegation p;
+
+	(void)state;
+	assert_int_equal(request(&p, REQUEST "protocol_state=RCPT\nrecipient_count=0\n\n"),
+			 POLICY_ASK);
+	assert_int_equal(p.submission.rcpts, 1);
+	assert_int_equal(request(&p, REQUEST "protocol_state=MAIL\n\n"), POLICY_ASK);
+	assert_int_equal(p.submission.rcpts, 1);
+	assert_int_equal(request(&p, REQUEST "protocol_state=DATA\nrecipient_count=7\n\n"),
+			 POLICY_ASK);
+	assert_int_equal(p.submission.rcpts, 7);
+	assert_int_equal(request(&p, REQUEST "recipient_count=3\nprotocol_state=DATA\n\n"),
+			 POLICY_ASK);
+	assert_int_equal(p.submission.rcpts, 3);
+	assert_int_equal(request(&p, REQUEST "protocol_state=DATA\nrecipient_count=99999\n\n"),
+			 POLICY_ASK);
+	assert_int_equal(p.submission.rcpts, 1);
+}
+
 static void test_answers(void **state)
 {
 	char answer[POLICY_DELEGATION_ANSWER_SIZE];
@@ -152,6 +174,7 @@ int main(void)
 		cmocka_unit_test(test_submission),     cmocka_unit_test(test_states),
 		cmocka_unit_test(test_unknown_values), cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_too_much),       cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_recipients),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -165,6 +165,7 @@ static inline struct policy_answer refused(void)
 						   .bad = 7,
 						   .min = 5,
 						   .percent = 58,
+						   .names_sender = 1,
 						   .until_wall_s = 1795269900,
 						   .domain = "own.example"};
 	return answer;

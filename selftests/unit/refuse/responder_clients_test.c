@@ -60,7 +60,7 @@ static void assert_told(const char *program, const char *domain, const char *com
 	snprintf(text, sizeof(text), "command -v %s >/dev/null", program);
 	if (system(text) != 0)
 		skip();
-	responder_text(&known, domain, text, sizeof(text));
+	refusal_text(&known, domain, text, sizeof(text));
 	assert_non_null(strstr(text, domain));
 	r = start();
 	output = run_client(&r, command);

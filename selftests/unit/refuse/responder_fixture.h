@@ -18,6 +18,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <cmocka.h>
+#include "refuse/refusal_text.h"
 #include "refuse/responder.h"
 
 #define GREETING "220 smtplimit ESMTP\r\n"
@@ -36,6 +37,7 @@ static const struct responder_answer known = {
 	.bad = 7,
 	.min = 5,
 	.percent = 58,
+	.names_sender = 1,
 	.until_wall_s = 1795269900,
 	.domain = "own.example",
 };

@@ -134,12 +134,41 @@ static void test_asks_who_it_is(void **state)
 	answer.known = 1;
 	answer.id = q.id;
 	send(loop.parent, &answer, sizeof(answer), 0);
+	/* Asked again once a sender is named, with the domain. */
+	q = loop_question(&loop);
+	assert_string_equal(q.domain, "example.com");
+	assert_memory_equal(q.addr, mapped, sizeof(mapped));
+	send(loop.parent, &answer, sizeof(answer), 0); /* to the first question: no answer */
+	answer.id = q.id;
+	send(loop.parent, &answer, sizeof(answer), 0);
 	client_hears(fd, GREETING REFUSED);
 	/* A second answer changes nothing. */
 	answer.known = 0;
 	send(loop.parent, &answer, sizeof(answer), 0);
 	client_says(fd, "QUIT\r\n");
 	client_hears(fd, BYE);
+	client_hears_the_end(fd);
+	loop_end(&loop);
+}
+
+/* Who may send again by the time that a sender is named is told to try again; the account's own
+ * domain needs no question; one that it does not own is not named. */
+static void test_second_question(void **state)
+{
+	struct loop loop = loop_start(&roomy);
+	struct responder_answer forged = known;
+	int fd = client_of(&loop);
+
+	(void)state;
+	client_says(fd, "MAIL FROM:<a@own.example>\r\n");
+	client_hears(fd, REFUSED_OWN);
+	forged.names_sender = 0;
+	client_says(fd, MAIL);
+	loop_answer(&loop, forged);
+	client_hears(fd, REFUSED_OWN);
+	client_says(fd, MAIL "NOOP\r\n");
+	loop_answer(&loop, (struct responder_answer){.known = 0});
+	client_hears(fd, UNAVAILABLE);
 	client_hears_the_end(fd);
 	loop_end(&loop);
 }
@@ -239,6 +268,7 @@ static void test_half_closed_client(void **state)
 	client_says(fd, "HELO h\r\n" MAIL "RCPT TO:<b@example.net>\r\nNOOP\r\n");
 	shutdown(fd, SHUT_WR);
 	loop_answer(&loop, known);
+	loop_answer(&loop, known);
 	client_hears(fd, GREETING "250 smtplimit\r\n" REFUSED REFUSED "250 2.0.0 OK\r\n");
 	client_hears_the_end(fd);
 	loop_end(&loop);
@@ -256,6 +286,7 @@ static void test_last_reply_is_not_lost(void **state)
 	client_says(fd, MAIL "QUIT\r\n");
 	client_says(fd, body);
 	shutdown(fd, SHUT_WR);
+	loop_answer(&loop, known);
 	client_hears(fd, REFUSED BYE);
 	client_hears_the_end(fd);
 	loop_end(&loop);
@@ -307,6 +338,7 @@ static void test_client_that_does_not_read(void **state)
 	/* Meanwhile another one is served. */
 	other = client_of(&loop);
 	client_says(other, MAIL);
+	loop_answer(&loop, known);
 	client_hears(other, REFUSED);
 	close(other);
 	for (i = 0; i < COMMANDS; i++)
@@ -328,6 +360,7 @@ static void test_places_are_taken_from_the_idle(void **state)
 		idle[i] = client_of(&loop);
 	fd = client_of(&loop);
 	client_says(fd, MAIL);
+	loop_answer(&loop, known);
 	client_hears(fd, REFUSED);
 	/* The longest idle had to go, told so; the others are still there. */
 	for (i = 0; i < 13; i++) {
@@ -370,6 +403,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_asks_who_it_is),
+		cmocka_unit_test(test_second_question),
 		cmocka_unit_test(test_unknown_client),
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_idle_client),

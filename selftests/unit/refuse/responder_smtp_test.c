@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "refuse/refusal_text.h"
 #include "refuse/responder_smtp.h"
 
 #define GREETING "220 smtplimit ESMTP\r\n"
@@ -33,6 +34,7 @@ static const struct responder_answer answer = {
 	.bad = 7,
 	.min = 5,
 	.percent = 58,
+	.names_sender = 1,
 	.until_wall_s = 1795269900,
 	.domain = "own.example",
 };
@@ -53,6 +55,8 @@ static const char *dialogue(const char *bytes, size_t size, bool *closing)
 
 		assert_true(got < RESPONDER_REPLY_SIZE);
 		length += got;
+		if (rs.asking)
+			length += responder_smtp_answered(&rs, &answer, said + length);
 		assert_true(length < sizeof(said) - RESPONDER_REPLY_SIZE);
 	}
 	said[length] = '\0';
@@ -231,18 +235,18 @@ static void test_text(void **state)
 	char small[20];
 
 	(void)state;
-	assert_int_equal(responder_text(&a, "example.com", text, sizeof(text)),
+	assert_int_equal(refusal_text(&a, "example.com", text, sizeof(text)),
 			 strlen(REFUSAL("example.com")));
 	assert_string_equal(text, REFUSAL("example.com"));
-	responder_text(&a, NULL, text, sizeof(text));
+	refusal_text(&a, NULL, text, sizeof(text));
 	assert_string_equal(text, REFUSAL("own.example"));
-	responder_text(&a, "", text, sizeof(text));
+	refusal_text(&a, "", text, sizeof(text));
 	assert_string_equal(text, REFUSAL("own.example"));
-	responder_text(&a, "two words", text, sizeof(text));
+	refusal_text(&a, "two words", text, sizeof(text));
 	assert_string_equal(text, REFUSAL("own.example"));
-	responder_text(&a, "line\nfeed", text, sizeof(text));
+	refusal_text(&a, "line\nfeed", text, sizeof(text));
 	assert_string_equal(text, REFUSAL("own.example"));
-	assert_int_equal(responder_text(&a, "example.com", small, sizeof(small)), 19);
+	assert_int_equal(refusal_text(&a, "example.com", small, sizeof(small)), 19);
 	assert_string_equal(small, "550 5.7.1 Domain ex");
 }
 
@@ -252,6 +256,7 @@ static void test_text_at_its_longest(void **state)
 		.bad = UINT32_MAX,
 		.min = UINT32_MAX,
 		.percent = UINT32_MAX,
+		.names_sender = 1,
 		.until_wall_s = INT64_MAX,
 	};
 	char domain[600];
@@ -260,11 +265,11 @@ static void test_text_at_its_longest(void **state)
 	(void)state;
 	memset(domain, 'd', sizeof(domain));
 	memcpy(domain + sizeof(domain) - 12, "example.com", 12);
-	assert_true(responder_text(&a, domain, text, sizeof(text)) <= 510);
+	assert_true(refusal_text(&a, domain, text, sizeof(text)) <= 510);
 	assert_non_null(strstr(text, "dexample.com has exceeded"));
 	assert_non_null(strstr(text, " at 9999-12-31T23:59:59Z."));
 	a.until_wall_s = INT64_MIN;
-	responder_text(&a, domain, text, sizeof(text));
+	refusal_text(&a, domain, text, sizeof(text));
 	assert_non_null(strstr(text, " at 1970-01-01T00:00:00Z."));
 }
 

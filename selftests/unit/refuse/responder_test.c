@@ -355,6 +355,8 @@ static void test_many_idle_clients(void **state)
 	await(r.fd, POLLIN);
 	responder_serve(&r, lookup_known, &asked);
 	client_says(fd, MAIL);
+	await(r.fd, POLLIN);
+	responder_serve(&r, lookup_known, &asked);
 	client_hears(fd, GREETING REFUSED);
 	close(fd);
 	for (i = 0; i < IDLE; i++)

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <cmocka.h>
 #include "refuse/responder.h"
+#include "refuse/refusal_text.h"
 #include "refuse/suspended.h"
 
 #define END_S 1795269900 /* 2026-11-21T14:05:00Z */
@@ -81,7 +82,7 @@ static void write_two(const char *second)
 
 static int find(const char *name, int64_t now_s, char *text)
 {
-	return suspended_find(run, name, now_s, text, SUSPENDED_TEXT_SIZE);
+	return suspended_find(run, name, now_s, "", text, SUSPENDED_TEXT_SIZE);
 }
 
 static void assert_none(const char *name, int64_t now_s)
@@ -92,12 +93,17 @@ static void assert_none(const char *name, int64_t now_s)
 	assert_string_equal(text, "untouched");
 }
 
+/* The file says the same at any time; how long it lasts is said when it is read. */
 static void assert_refused(const char *name, int64_t now_s)
 {
-	char text[SUSPENDED_TEXT_SIZE];
+	char text[SUSPENDED_TEXT_SIZE], expected[SUSPENDED_TEXT_SIZE] = TEXT("a.example");
 
+	strcpy(expected + strlen(expected) - 1, now_s ? " (in 1 minute)." : " (in 20779 days).");
 	assert_int_equal(find(name, now_s, text), 0);
-	assert_string_equal(text, TEXT("a.example"));
+	assert_string_equal(text, expected);
+	assert_int_equal(suspended_find(run, name, now_s, "Ask us.", text, sizeof(text)), 0);
+	strcat(expected, " Ask us.");
+	assert_string_equal(text, expected);
 }
 
 static void test_write_and_find(void **state)
@@ -244,7 +250,7 @@ static void test_no_room(void **state)
 
 	(void)state;
 	write_two("1001");
-	assert_int_equal(suspended_find(run, "alice", 0, small, sizeof(small)), -ENOBUFS);
+	assert_int_equal(suspended_find(run, "alice", 0, "", small, sizeof(small)), -ENOBUFS);
 }
 
 static void test_no_directory(void **state)
@@ -254,18 +260,19 @@ static void test_no_directory(void **state)
 	(void)state;
 	assert_int_equal(suspended_begin("/nonexistent", &w), 0);
 	assert_int_equal(suspended_commit(w), -ENOENT);
-	assert_int_equal(suspended_find("/proc/version", "x", 0, NULL, 0), -ENOTDIR);
+	assert_int_equal(suspended_find("/proc/version", "x", 0, "", NULL, 0), -ENOTDIR);
 }
 
 /* The text is the one that the responder says. */
 static void test_text_of_the_responder(void **state)
 {
-	const struct responder_answer a = {1, 1, 7, 5, 58, 0, END_S, "a.example"};
+	const struct responder_answer a = {
+		.bad = 7, .min = 5, .percent = 58, .until_wall_s = END_S, .domain = "a.example"};
 	char text[600];
 	struct suspended_writer *w;
 
 	(void)state;
-	responder_text(&a, NULL, text, sizeof(text));
+	refusal_text(&a, NULL, text, sizeof(text));
 	assert_string_equal(text, TEXT("a.example"));
 	assert_int_equal(suspended_begin(run, &w), 0);
 	assert_int_equal(suspended_add(w, "alice", text), 0);

@@ -29,7 +29,7 @@ static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 	return sscanf(domain, "u%u.example", uid) == 1 || sscanf(domain, "n%u.example", uid) == 1;
 }
 
-static const struct payer_ops ops = {role_of, owner_of};
+static const struct payer_ops ops = {.role = role_of, .owner = owner_of};
 
 static bool add(struct carried *c, uint32_t uid, const char *domain, uint64_t now_ns)
 {

@@ -48,6 +48,13 @@ static bool owner_of(void *arg, const char *domain, uint32_t *uid)
 }
 
 static const struct payer_ops ops = {.role = role_of, .owner = owner_of};
+static bool is_exempt(void *arg, const char *domain)
+{
+	(void)arg;
+	return !strcmp(domain, "a.example") || !strcmp(domain, "lists.example");
+}
+
+static const struct payer_ops exempting = {.role = role_of, .owner = owner_of, .exempt = is_exempt};
 static const struct payer_ops ownerless = {.role = role_of};
 static const struct account_id untouched = {.kind = ACCOUNT_UID, .uid = 4242};
 
@@ -111,6 +118,10 @@ static void test_domain(void **state)
 	expect_domain(&ops, "root.example", PAYER_ACCOUNT, domain("root.example"));
 	expect_domain(&ops, "o.example", PAYER_ACCOUNT, domain("o.example"));
 	expect_domain(&ops, "", PAYER_NOBODY, untouched);
+	/* An owner pays all the same. */
+	expect_domain(&exempting, "a.example", PAYER_ACCOUNT, user(ALICE));
+	expect_domain(&exempting, "lists.example", PAYER_EXEMPT, domain("lists.example"));
+	expect_domain(&exempting, "o.example", PAYER_ACCOUNT, domain("o.example"));
 	expect_domain(&ownerless, "a.example", PAYER_ACCOUNT, domain("a.example"));
 }
 

@@ -2,7 +2,8 @@
 /*
  * submission_pass_test.c - who pays for a message that was handed in again.
  *
- * The host of these tests: alice (1001), bob (1002), who owns b.example, a filter (89), a relay.
+ * The host of these tests: alice (1001), bob (1002), who owns b.example, and a filter (89), which is
+ * a relay.
  */
 #include <setjmp.h>
 #include <stdarg.h>

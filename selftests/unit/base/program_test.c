@@ -16,9 +16,22 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
-#include "notify/program.h"
+#include "base/program.h"
 
-static char how[PROGRAM_SAID_SIZE], said[PROGRAM_SAID_SIZE];
+#define SAID_SIZE 256
+
+static char how[PROGRAM_HOW_SIZE], said[SAID_SIZE], out[SAID_SIZE], err[SAID_SIZE];
+
+static int run_program(const struct program *p)
+{
+	struct program_result result = {.out = {.text = out, .room = sizeof(out)},
+					.err = {.text = err, .room = sizeof(err)}};
+	int answer = program_run(p, &result);
+
+	strcpy(how, result.how);
+	program_said(&result, said, sizeof(said));
+	return answer;
+}
 
 static int run_with(const char *script, const char *input, size_t input_size, int time_ms)
 {
@@ -33,7 +46,7 @@ static int run_with(const char *script, const char *input, size_t input_size, in
 		.output_bytes = 65536,
 	};
 
-	return program_run(&p, how, said);
+	return run_program(&p);
 }
 
 static int run(const char *script)
@@ -78,7 +91,7 @@ static void test_failures(void **state)
 	assert_string_equal(said, "no way");
 	assert_int_equal(run("kill -KILL $$"), -ECHILD);
 	assert_string_equal(how, "was ended by signal 9");
-	assert_int_equal(program_run(&none, how, said), -ECHILD);
+	assert_int_equal(run_program(&none), -ECHILD);
 	assert_string_equal(how, "failed with status 127");
 }
 
@@ -121,7 +134,39 @@ static void test_a_long_line_is_cut(void **state)
 {
 	(void)state;
 	assert_int_equal(run("head -c 1000 /dev/zero | tr '\\0' y"), 0);
-	assert_int_equal(strlen(said), PROGRAM_SAID_SIZE - 1);
+	assert_int_equal(strlen(said), SAID_SIZE - 1);
+}
+
+/* Warnings come before the answer, and after a failure the complaint is what counts. */
+static void test_standard_error_is_kept_apart(void **state)
+{
+	(void)state;
+	assert_int_equal(run("echo warning >&2; echo answer; echo more"), 0);
+	assert_string_equal(said, "answer");
+	assert_string_equal(out, "answer\nmore\n");
+	assert_string_equal(err, "warning\n");
+	assert_int_equal(run("echo working; echo complaint >&2; exit 1"), -ECHILD);
+	assert_string_equal(said, "complaint");
+}
+
+static void test_standard_error_is_a_terminal_where_that_is_wanted(void **state)
+{
+	static const char *const argv[] = {
+		"sh", "-c", "test -t 2 || exit 3; test -t 1 && exit 4; echo a >&2; echo b >&2",
+		NULL};
+	static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+	struct program p = {.argv = argv,
+			    .env = env,
+			    .time_ms = 20000,
+			    .output_bytes = 65536,
+			    .terminal = true};
+
+	(void)state;
+	assert_int_equal(run_program(&p), 0);
+	assert_string_equal(err, "a\nb\n");
+	p.terminal = false;
+	assert_int_equal(run_program(&p), -ECHILD);
+	assert_string_equal(how, "failed with status 3");
 }
 
 int main(void)
@@ -134,6 +179,8 @@ int main(void)
 		cmocka_unit_test(test_one_that_floods_is_ended),
 		cmocka_unit_test(test_one_that_leaves_a_child_is_not_waited_for),
 		cmocka_unit_test(test_a_long_line_is_cut),
+		cmocka_unit_test(test_standard_error_is_kept_apart),
+		cmocka_unit_test(test_standard_error_is_a_terminal_where_that_is_wanted),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
