@@ -81,7 +81,7 @@ static enum smtpl_role role_of(void *arg, uint32_t uid)
 		return SMTPL_ROLE_RELAY;
 	if (value.role == SMTPL_ROLE_EXEMPT || config_uids_has(&o->config.exempts, uid))
 		return SMTPL_ROLE_EXEMPT;
-	return SMTPL_ROLE_DIRECT;
+	return value.role;
 }
 
 static bool owner_of(void *arg, const char *domain, uint32_t *uid)
@@ -185,6 +185,9 @@ static const char *never_refused(struct order *o)
 		return domain_never_refused(o);
 	if (account->uid == 0)
 		return "root is never refused";
+	if (role_of(o, account->uid) >= SMTPL_ROLE_SERVICE)
+		return "a service user is never refused, its mail belongs to others: add it to "
+		       "direct_users first if it is a customer";
 	switch (payer_of_user(&order_payer_ops, o, account->uid, &payer)) {
 	case PAYER_ACCOUNT:
 		return NULL;
