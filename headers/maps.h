@@ -53,12 +53,24 @@ enum smtpl_role {
 	SMTPL_ROLE_DIRECT = 0, /* also every uid without an entry */
 	SMTPL_ROLE_RELAY = 1,  /* a mail server: judged per sender domain, never refused */
 	SMTPL_ROLE_EXEMPT = 2, /* counted, never judged, never refused */
+	/* Service users, who carry mail of many owners, and are never refused. What names no
+	 * submitter is nobody's; a list manager's is its sender domain's. */
+	SMTPL_ROLE_SERVICE = 3,
+	SMTPL_ROLE_LISTS = 4,
+};
+
+/* How it is known that a user is a service user. */
+enum smtpl_service_why {
+	SMTPL_SERVICE_NONE = 0,	   /* it is none */
+	SMTPL_SERVICE_NAME = 1,	   /* the name of a known service */
+	SMTPL_SERVICE_PIPE = 2,	   /* Postfix hands mail to a filter that runs as it */
+	SMTPL_SERVICE_CARRIES = 3, /* it sends under several owners' domains */
 };
 
 /* smtpl_uids: uid -> this. Written by the daemon, read by BPF and the CLI. */
 struct smtpl_uid {
 	__u32 role; /* enum smtpl_role */
-	__u32 pad;
+	__u32 why;  /* enum smtpl_service_why */
 	struct smtpl_suspension suspension;
 };
 

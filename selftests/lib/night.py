@@ -163,9 +163,9 @@ class Night:
         return found
 
     def accounts(self, part):
-        """{account: {outcome: count}} of those in status that have any."""
+        """{account: {outcome: count}} of those in status that have any. A service has what is nobody's."""
         rows = {a["account"]: {o: a[part][o] for o in ("delivered", "deferred", "failed")}
-                for a in self.host.status()["accounts"]}
+                for a in self.host.status()["accounts"] if a["account"] not in SERVICES}
         return {name: row for name, row in rows.items() if any(row.values())}
 
     def suspended(self):

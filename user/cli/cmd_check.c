@@ -12,6 +12,9 @@
 #include "cmd.h"
 #include "config/config_account.h"
 #include "hook/hook.h"
+#include "hook/postfix_pipes.h"
+#include "kernel/bpf_maps.h"
+#include "owners/services.h"
 #include "base/log.h"
 #include "status.h"
 
@@ -58,6 +61,63 @@ static void check_hooks(const struct cli *cli, const struct config *config,
 		snprintf(name, sizeof(name), "hook of %s", hook_mtas[i]->name);
 		check_line(out, name, result == 0, false, why ? why + 2 : line);
 	}
+}
+
+struct check_services {
+	const struct config *config;
+	const struct owners *owners;
+	struct services services;
+};
+
+static void check_pipe(void *arg, const char *user)
+{
+	struct check_services *c = arg;
+	uint32_t uid;
+
+	if (!account_uid(user, &uid))
+		services_add(&c->services, c->config, c->owners, uid, SMTPL_SERVICE_PIPE);
+}
+
+static int check_carrier(void *arg, const uint32_t *uid, const struct smtpl_uid *value)
+{
+	struct check_services *c = arg;
+
+	if (value->why == SMTPL_SERVICE_CARRIES)
+		services_add(&c->services, c->config, c->owners, *uid, value->why);
+	return 0;
+}
+
+/* With those that a daemon has found by what they carry. Owners that only a command knows are not
+ * asked for. */
+static void check_services(const struct config *config, struct check_output *out)
+{
+	const struct hook_context context = {.config = config, .root = ""};
+	char why[1024], name[ACCOUNT_NAME_SIZE], line[ACCOUNT_NAME_SIZE + 32];
+	static struct check_services c; /* too large for the stack */
+	struct owners *owners = NULL;
+	struct bpf_maps *maps;
+
+	owners_read(config, "", 0, &owners, why, sizeof(why));
+	c.config = config;
+	c.owners = owners;
+	services_read(&c.services, config, owners, SERVICES_PASSWD, SERVICES_LOGIN_DEFS);
+	postfix_pipes_each(&context, check_pipe, &c);
+	if (!bpf_maps_open(config->bpffs, &maps)) {
+		bpf_maps_each_uid(maps, check_carrier, &c);
+		bpf_maps_close(maps);
+	}
+	for (size_t i = 0; i < c.services.count; i++) {
+		const struct service *s = &c.services.service[i];
+		const struct account_id id = {.kind = ACCOUNT_UID, .uid = s->uid};
+
+		account_name(&id, name, sizeof(name));
+		snprintf(line, sizeof(line), "service user %s", name);
+		snprintf(why, sizeof(why),
+			 "%s; it is never suspended, unless it is in direct_users",
+			 service_why(s->why));
+		check_line(out, line, true, false, why);
+	}
+	owners_free(owners);
 }
 
 static int check_feed(void *arg, const struct state_feed *feed)
@@ -136,6 +196,7 @@ int cmd_check(struct cli *cli, int argc, char **argv)
 		out.list = json_array();
 	bpf_check(&config, check_line, &out);
 	check_hooks(cli, &config, &out);
+	check_services(&config, &out);
 	check_owners(&config, &out);
 	check_feeds(&config, &out);
 	check_warnings(&config, &out);

@@ -16,6 +16,7 @@
 #include "kernel/enforce.h"
 #include "base/log.h"
 #include "order.h"
+#include "refuse/suspension.h"
 #include "status.h"
 #include "config/config_account.h"
 #include "config/config_value.h"
@@ -81,7 +82,7 @@ static enum smtpl_role role_of(void *arg, uint32_t uid)
 		return SMTPL_ROLE_RELAY;
 	if (value.role == SMTPL_ROLE_EXEMPT || config_uids_has(&o->config.exempts, uid))
 		return SMTPL_ROLE_EXEMPT;
-	return SMTPL_ROLE_DIRECT;
+	return value.role;
 }
 
 static bool owner_of(void *arg, const char *domain, uint32_t *uid)
@@ -185,6 +186,9 @@ static const char *never_refused(struct order *o)
 		return domain_never_refused(o);
 	if (account->uid == 0)
 		return "root is never refused";
+	if (role_of(o, account->uid) >= SMTPL_ROLE_SERVICE)
+		return "a service user is never refused, its mail belongs to others: add it to "
+		       "direct_users first if it is a customer";
 	switch (payer_of_user(&order_payer_ops, o, account->uid, &payer)) {
 	case PAYER_ACCOUNT:
 		return NULL;
@@ -211,6 +215,8 @@ bool order_saved(struct order *o, struct state_suspension *suspension)
 	return o->state && state_each_suspension(o->state, find_suspension, suspension) > 0;
 }
 
+/* Where the maps are in force they decide: a row may be one that could not be deleted, or may not
+ * be there yet, and the reason with it. */
 bool order_suspended(struct order *o, struct state_suspension *suspension)
 {
 	struct state_clock now;
@@ -221,7 +227,7 @@ bool order_suspended(struct order *o, struct state_suspension *suspension)
 	saved = order_saved(o, suspension);
 	if (o->maps && !enforce_lookup(o->maps, &o->what.account, now.boot_ns, &suspension->kernel))
 		return true;
-	return saved && suspension->kernel.until_ns > (uint64_t)now.boot_ns;
+	return !o->loaded && saved && suspension->kernel.until_ns > (uint64_t)now.boot_ns;
 }
 
 /* The daemon may be at it in this moment, so that not even an order taken back means that nothing
@@ -369,6 +375,8 @@ void order_print(struct order *o, bool changed)
 	struct state_suspension s;
 	bool suspended = order_suspended(o, &s);
 
+	if (suspended && o->what.suspend)
+		suspension_reason(&o->what, s.reason);
 	if (o->cli->json)
 		print_json(o, &s, suspended, changed);
 	else

@@ -101,12 +101,19 @@ static struct account_id uid_id(uint32_t uid)
 	return (struct account_id){.kind = ACCOUNT_UID, .uid = uid};
 }
 
-enum smtpl_role status_role(const struct status *s, uint32_t uid)
+static const struct status_role *role_find(const struct status *s, uint32_t uid)
 {
+	static const struct status_role direct = {.role = SMTPL_ROLE_DIRECT};
+
 	for (size_t i = 0; i < s->roles_count; i++)
 		if (s->roles[i].uid == uid)
-			return s->roles[i].role;
-	return SMTPL_ROLE_DIRECT;
+			return &s->roles[i];
+	return &direct;
+}
+
+enum smtpl_role status_role(const struct status *s, uint32_t uid)
+{
+	return role_find(s, uid)->role;
 }
 
 /* The array takes a new account. */
@@ -147,10 +154,12 @@ struct status_account *status_account(struct status *s, const struct account_id 
 	if (!a)
 		return NULL;
 	a->id = *id;
-	if (id->kind == ACCOUNT_UID)
-		a->role = status_role(s, id->uid);
-	else if (config_domains_has(&s->config->exempt_domains, id->domain))
+	if (id->kind == ACCOUNT_UID) {
+		a->role = role_find(s, id->uid)->role;
+		a->why = role_find(s, id->uid)->why;
+	} else if (config_domains_has(&s->config->exempt_domains, id->domain)) {
 		a->role = SMTPL_ROLE_EXEMPT;
+	}
 	status_account_rule(s, a);
 	if (account_keep(s, a)) {
 		account_free(a);
@@ -190,14 +199,15 @@ static int suspend(struct status *s, const struct account_id *id, const struct s
 	return 0;
 }
 
-static int add_role(struct status *s, uint32_t uid, enum smtpl_role role)
+static int add_role(struct status *s, uint32_t uid, const struct smtpl_uid *value)
 {
 	struct status_role *grown = reallocarray(s->roles, s->roles_count + 1, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
 	s->roles = grown;
-	grown[s->roles_count++] = (struct status_role){.uid = uid, .role = role};
+	grown[s->roles_count++] =
+		(struct status_role){.uid = uid, .role = value->role, .why = value->why};
 	return 0;
 }
 
@@ -206,7 +216,7 @@ int status_uid(struct status *s, uint32_t uid, const struct smtpl_uid *value)
 	struct account_id id = uid_id(uid);
 
 	if (value->role != SMTPL_ROLE_DIRECT)
-		return add_role(s, uid, value->role);
+		return add_role(s, uid, value);
 	return suspend(s, &id, &value->suspension);
 }
 
@@ -429,6 +439,8 @@ int status_finish(struct status *s)
 	for (size_t i = 0; i < s->accounts_count; i++)
 		if (finish_account(s->accounts[i]))
 			return -ENOMEM;
+	for (size_t i = 0; i < s->accounts_count; i++)
+		status_service_finish(s, s->accounts[i]);
 	if (s->accounts_count)
 		qsort(s->accounts, s->accounts_count, sizeof(*s->accounts), nearest_first);
 	losses_finish(s);

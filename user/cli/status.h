@@ -59,8 +59,10 @@ struct status_uncounted {
 
 struct status_account {
 	struct account_id id;
-	enum smtpl_role role;		      /* a domain is direct or exempt */
-	struct verdict_rule rule;	      /* by which it is judged */
+	enum smtpl_role role;	    /* a domain is direct or exempt */
+	enum smtpl_service_why why; /* it is a service user */
+	unsigned int carries;	    /* of a direct sender: of how many others' domains it sends */
+	struct verdict_rule rule;   /* by which it is judged */
 	const struct config_section *section; /* of the configuration, in force; NULL: none */
 	struct tally window;
 	struct status_uncounted uncounted;
@@ -84,6 +86,7 @@ struct status_account {
 struct status_role {
 	uint32_t uid;
 	enum smtpl_role role;
+	enum smtpl_service_why why;
 };
 
 struct status {
@@ -101,6 +104,7 @@ struct status {
 	struct smtpl_stats stats;
 	struct smtpl_losses losses;
 	uint64_t relay_sessions;
+	struct relay_count nobodys;	     /* what no account was charged with */
 	char *problems[STATUS_PROBLEMS_MAX]; /* what could not be read, a line each */
 	size_t problems_count;
 	struct status_account **accounts; /* finish: those suspended first, then the worst */
@@ -186,6 +190,11 @@ struct status_account *status_account(struct status *s, const struct account_id 
 struct status_account *status_known(const struct status *s, const struct account_id *id);
 int status_add_domain(struct status_account *a, const char *domain, size_t size);
 enum smtpl_role status_role(const struct status *s, uint32_t uid);
+/* status_services.c: at the end, of how many others an account has sent, and what is nobody's. */
+void status_service_finish(struct status *s, struct status_account *a);
+/* Is it a service user? */
+bool status_serves(const struct status_account *a);
+void status_services_print(const struct status *s, FILE *out);
 struct account_id status_payer(struct status *s, uint32_t uid, const char *domain);
 /* The same of a relay's mail from a domain: its owner, or the domain. */
 struct account_id status_domain_payer(struct status *s, const char *domain);

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "status.h"
+#include "who/service.h"
 
 #define TEXT_SIZE     1024
 #define DOMAINS_SHOWN 10
@@ -109,6 +110,8 @@ static void print_headroom(const struct status_account *a, FILE *out)
 		fprintf(out, "never suspended: %s\n",
 			a->role == SMTPL_ROLE_EXEMPT ?
 				"it is in exempt_users" :
+			status_serves(a) ?
+				service_why(a->why) :
 				"it is root or a relay user, whose mail belongs to others");
 	else if (a->headroom == UINT64_MAX)
 		fprintf(out, "no failure suspends it beside these deliveries\n");

@@ -52,15 +52,31 @@ static json_t *json_domains(const struct status_account *a)
 static json_t *json_role(const struct status_account *a)
 {
 	static const char *const names[] = {
-		[SMTPL_ROLE_DIRECT] = "direct",
-		[SMTPL_ROLE_RELAY] = "relay",
-		[SMTPL_ROLE_EXEMPT] = "exempt",
+		[SMTPL_ROLE_DIRECT] = "direct", [SMTPL_ROLE_RELAY] = "relay",
+		[SMTPL_ROLE_EXEMPT] = "exempt", [SMTPL_ROLE_SERVICE] = "service",
+		[SMTPL_ROLE_LISTS] = "lists",
 	};
 
 	if ((a->id.kind == ACCOUNT_DOMAIN && a->role == SMTPL_ROLE_DIRECT) ||
 	    a->role >= sizeof(names) / sizeof(*names))
 		return json_null();
 	return json_string(names[a->role]);
+}
+
+/* How it is known to be a service user. */
+static json_t *json_why(const struct status_account *a)
+{
+	switch (a->why) {
+	case SMTPL_SERVICE_NAME:
+		return json_string("name");
+	case SMTPL_SERVICE_PIPE:
+		return json_string("pipe");
+	case SMTPL_SERVICE_CARRIES:
+		return json_string("carries");
+	case SMTPL_SERVICE_NONE:
+		break;
+	}
+	return json_null();
 }
 
 static json_t *json_count(uint64_t count)
@@ -108,12 +124,13 @@ static json_t *json_account(const struct status_account *a)
 	bool uid = a->id.kind == ACCOUNT_UID;
 
 	return json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:b, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:b, s:o}",
 		"account", json_string(a->name), "uid", uid ? json_integer(a->id.uid) : json_null(),
-		"role", json_role(a), "domains", json_domains(a), "window", json_window(&a->window),
-		"headroom", a->headroom == UINT64_MAX ? json_null() : json_count(a->headroom),
-		"total", json_total(&a->total), "bypass", json_count(a->reported.bypass),
-		"suspended", a->suspended, "observed", status_observes(a), "since",
+		"role", json_role(a), "service", json_why(a), "carries", json_count(a->carries),
+		"domains", json_domains(a), "window", json_window(&a->window), "headroom",
+		a->headroom == UINT64_MAX ? json_null() : json_count(a->headroom), "total",
+		json_total(&a->total), "bypass", json_count(a->reported.bypass), "suspended",
+		a->suspended, "observed", status_observes(a), "since",
 		json_time(a->suspended ? a->since_wall_s : 0), "until",
 		json_time(a->suspended ? a->until_wall_s : 0), "reason",
 		a->suspended ? json_escaped(a->reason) : json_null(), "told",
@@ -265,12 +282,13 @@ int status_print_json(const struct status *s, FILE *out)
 	int r;
 
 	root = json_pack(
-		"{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:s, s:s, s:I, s:i, s:i, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"version", SMTPLIMIT_VERSION, "mode", mode_name(s->mode), "window_s",
 		(json_int_t)s->rule.window_s, "percent", (int)s->rule.percent, "min_failures",
 		(int)s->rule.min_failures, "suspend_s", (json_int_t)s->rule.suspend_s, "loaded",
-		s->loaded, "daemon", json_daemon(s), "accounts", json_accounts(s), "feeds",
-		json_feeds(s), "faults", json_faults(s), "remotes", json_remotes(s), "tls",
+		s->loaded, "daemon", json_daemon(s), "accounts", json_accounts(s), "nobody",
+		json_outcomes(s->nobodys.delivered, s->nobodys.deferred, s->nobodys.failed),
+		"feeds", json_feeds(s), "faults", json_faults(s), "remotes", json_remotes(s), "tls",
 		status_tls_json(s), "stats", json_stats(&s->stats), "losses",
 		json_losses(&s->losses), "problems", json_problems(s));
 	if (!root)

@@ -107,11 +107,11 @@ static void total_cell(const struct status_account *a, char *cell)
 
 static void make_row(const struct status_account *a, struct row *row)
 {
-	static const char *const roles[] = {"", " (relay)", " (exempt)"};
+	static const char *const roles[] = {"", " (relay)", " (exempt)", " (service)", " (lists)"};
 	int tenths = verdict_permille(a->window.bad, a->window.delivered);
 
 	snprintf(row->cell[COLUMN_ACCOUNT], CELL_SIZE, "%s%s", a->name,
-		 a->role <= SMTPL_ROLE_EXEMPT ? roles[a->role] : "");
+		 a->role <= SMTPL_ROLE_LISTS ? roles[a->role] : "");
 	domains_cell(a, row->cell[COLUMN_DOMAINS]);
 	number_cell(row->cell[COLUMN_DELIVERED], a->window.delivered);
 	number_cell(row->cell[COLUMN_DEFERRED], a->window.deferred);
@@ -339,6 +339,7 @@ void status_print_text(const struct status *s, FILE *out)
 			"relay users: %" PRIu64 " sessions, counted for the owners of their sender "
 			"domains\n",
 			s->relay_sessions);
+	status_services_print(s, out);
 	for (size_t i = 0; i < s->feeds_count; i++)
 		print_feed(s, &s->feeds[i], out);
 	status_faults_print(s, out);

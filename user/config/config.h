@@ -75,6 +75,19 @@ struct config_uids {
 	size_t count;
 };
 
+/* Hosts: an address has 128 bits, IPv4's are v4-mapped. Network order, the rest is 0. */
+#define CONFIG_NETWORKS_MAX 64
+
+struct config_network {
+	uint8_t addr[16];
+	unsigned int bits;
+};
+
+struct config_networks {
+	struct config_network network[CONFIG_NETWORKS_MAX];
+	size_t count;
+};
+
 struct config {
 	/* DIR/NAME.d beside DIR/NAME.conf: files of accounts, templates of notices */
 	char directory[CONFIG_DIRECTORY_SIZE];
@@ -86,6 +99,7 @@ struct config {
 	struct config_uids relays; /* root is always one of them */
 	bool relays_gone; /* a name of relay_users is: those of the default are relays, too */
 	struct config_uids exempts;
+	struct config_uids directs;	      /* never taken for service users */
 	struct config_domains exempt_domains; /* where nobody owns them */
 	bool local;			      /* watch loopback and the host's own addresses too */
 	char cgroup[PATH_MAX];		      /* "auto", or a directory of a cgroup v2 hierarchy */
@@ -97,6 +111,7 @@ struct config {
 	char owners_command[PATH_MAX]; /* run by /bin/sh; "": none */
 	int64_t owners_refresh_s;      /* how often the command is run */
 	bool count_forwards;
+	struct config_networks trusted; /* hosts whose senders are believed */
 	/* [feed]: mail servers' reports. postfix: "auto", "off", "journal" or the path of the
 	 * log. */
 	bool feed_exim;

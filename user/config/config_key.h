@@ -27,7 +27,7 @@ static inline const void *config_field_const(const struct config_key *key, const
 }
 
 /* Behind them come the CONFIG_ACCOUNT_KEYS of [account NAME]. */
-#define CONFIG_KEYS 43
+#define CONFIG_KEYS 45
 extern const struct config_key config_keys[];
 
 /* The place of a key of [account NAME] among these. */

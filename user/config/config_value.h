@@ -56,6 +56,7 @@ extern const struct config_type config_type_told;
 extern const struct config_type config_type_date;
 extern const struct config_type config_type_ports;
 extern const struct config_type config_type_users;
+extern const struct config_type config_type_networks;
 
 /* Lists words: "enforce or observe"; `more`: what else is right, "": nothing. */
 void config_words_list(const char *const *words, const char *more, char *list, size_t list_size);
@@ -78,6 +79,8 @@ int config_list_item(const char **text, char item[CONFIG_ITEM_SIZE]);
 
 /* The default relay users: the mail servers that the host has. */
 void config_uids_default(struct config_uids *uids);
+/* addr: network order, IPv4 v4-mapped. */
+bool config_networks_has(const struct config_networks *networks, const uint8_t addr[16]);
 /* Add them to a list of the administrator's own, but for those that are in `others`. */
 void config_uids_add_default(struct config_uids *uids, const struct config_uids *others);
 bool config_uids_has(const struct config_uids *uids, uint32_t uid);

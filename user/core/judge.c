@@ -464,14 +464,15 @@ static void note_report(struct judge *j, const struct outcome *o)
 		.refused = refused ? o->count : 0,
 	};
 
-	relay_counts_add(j->relay_counts, &o->payer->id, o->domain, &one);
+	/* Strangers choose the domains of what nobody pays for. */
+	relay_counts_add(j->relay_counts, &o->payer->id, o->payer->pays ? o->domain : "", &one);
 }
 
 int judge_report(struct judge *j, const struct outcome *o, uint64_t now_ns)
 {
 	if (judge_take(j, o, now_ns))
 		return -ENOMEM;
-	if (!o->payer->pays)
+	if (!o->payer->pays && !o->payer->id.kind)
 		return 0;
 	note_report(j, o);
 	if (o->source != OUTCOME_REFUSAL)

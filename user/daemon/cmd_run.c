@@ -208,9 +208,10 @@ static int drop_privileges(void)
 static int start(struct daemon *d)
 {
 	int (*const steps[])(struct daemon *) = {
-		daemon_loop_start, daemon_orders_start, start_pipeline,		start_kernel,
-		daemon_tls_start,  start_destroyer,	daemon_state_open,	daemon_owners_start,
-		daemon_restore,	   daemon_apply_roles,	daemon_apply_addresses,
+		daemon_loop_start,     daemon_orders_start, start_pipeline,
+		start_kernel,	       daemon_tls_start,    start_destroyer,
+		daemon_state_open,     daemon_owners_start, daemon_restore,
+		daemon_services_start, daemon_apply_roles,  daemon_apply_addresses,
 	};
 	int err = 0;
 
@@ -242,6 +243,7 @@ static void finish(struct daemon *d)
 	daemon_children_stop(d);
 	daemon_notify_stop(d);
 	daemon_owners_stop(d);
+	daemon_services_stop(d);
 	daemon_hooks_stop(d);
 	daemon_tls_stop(d);
 	if (d->pipeline && d->state && d->bpf && d->meta.schema) {

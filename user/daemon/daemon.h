@@ -19,6 +19,7 @@
 #include "kernel/sock_destroyer.h"
 #include "policy/policy_server.h"
 #include "owners/owners_watch.h"
+#include "owners/services.h"
 #include "core/pipeline.h"
 #include "maillog/maillog_reader.h"
 #include "notify/contacts.h"
@@ -31,6 +32,7 @@
 #include "state/state.h"
 #include "state/state_faults.h"
 #include "state/state_remotes.h"
+#include "who/carried.h"
 #include "who/users.h"
 #include "daemon_children.h"
 
@@ -124,6 +126,13 @@ struct daemon_alarms {
 	size_t count;
 };
 
+struct daemon_services {
+	struct services known;
+	struct carried carried;
+	uint64_t look_ns; /* when to look for them again */
+	int pipes_error;  /* logged */
+};
+
 /* Of this host, by enum own_fault: what is not in the database yet. */
 struct daemon_faults {
 	struct state_fault fault[OWN_FAULTS];
@@ -169,6 +178,7 @@ struct daemon {
 	struct daemon_told *told; /* a list */
 	bool list_stale;	  /* the file `suspended` is to be written anew */
 	struct owners_watch owners;
+	struct daemon_services services;
 	/* logged, and nothing was read since; "": none */
 	char owners_error[OWNERS_WATCH_ERROR_SIZE];
 	bool owners_unsaved;
@@ -247,6 +257,16 @@ void daemon_owners_reload(struct daemon *d, const struct config *before);
 void daemon_owners_stop(struct daemon *d);
 /* arg: the daemon. domain: key form. */
 bool daemon_owner(void *arg, const char *domain, uint32_t *uid);
+
+/* daemon_services.c - who are service users. start: when owners and saved state are known; 0 or
+ * -errno. look: now, and write their roles; poll: once a minute, or when one was found. sent: an
+ * outcome of mail. excuse: somebody is to be suspended; true: it is a service user instead. */
+int daemon_services_start(struct daemon *d);
+int daemon_services_look(struct daemon *d);
+void daemon_services_poll(struct daemon *d);
+void daemon_services_sent(struct daemon *d, const struct outcome *o);
+bool daemon_services_excuse(struct daemon *d, const struct account_id *id);
+void daemon_services_stop(struct daemon *d);
 
 /* daemon_submission.c - who pays for a mail, and for a message of a relay. arg: the daemon. */
 extern const struct payer_ops daemon_payer_ops;

@@ -13,15 +13,23 @@
 #include "base/log.h"
 
 struct uid_list {
-	uint32_t uid[2 * SMTPL_USERS_MAX + 1]; /* relays, exempts and root */
+	/* relays, exempts, service users and root */
+	uint32_t uid[2 * SMTPL_USERS_MAX + SERVICES_MAX + 1];
 	size_t count;
 };
 
-static enum smtpl_role role_wanted(const struct config *c, uint32_t uid)
+static struct service role_wanted(const struct daemon *d, uint32_t uid)
 {
-	if (config_uids_has(&c->exempts, uid))
-		return SMTPL_ROLE_EXEMPT;
-	return config_uids_has(&c->relays, uid) || uid == 0 ? SMTPL_ROLE_RELAY : SMTPL_ROLE_DIRECT;
+	const struct service *service = services_find(&d->services.known, uid);
+	struct service wanted = {.uid = uid, .role = SMTPL_ROLE_DIRECT};
+
+	if (config_uids_has(&d->config.exempts, uid))
+		wanted.role = SMTPL_ROLE_EXEMPT;
+	else if (config_uids_has(&d->config.relays, uid) || uid == 0)
+		wanted.role = SMTPL_ROLE_RELAY;
+	else if (service)
+		wanted = *service;
+	return wanted;
 }
 
 struct stale {
@@ -33,8 +41,7 @@ static int collect_stale(void *arg, const uint32_t *uid, const struct smtpl_uid 
 {
 	struct stale *s = arg;
 
-	if (value->role != SMTPL_ROLE_DIRECT &&
-	    value->role != role_wanted(&s->daemon->config, *uid) &&
+	if (value->role != SMTPL_ROLE_DIRECT && value->role != role_wanted(s->daemon, *uid).role &&
 	    s->list.count < sizeof(s->list.uid) / sizeof(s->list.uid[0]))
 		s->list.uid[s->list.count++] = *uid;
 	return 0;
@@ -43,14 +50,16 @@ static int collect_stale(void *arg, const uint32_t *uid, const struct smtpl_uid 
 static int role_set(struct daemon *d, uint32_t uid)
 {
 	const struct account_id id = {.kind = ACCOUNT_UID, .uid = uid};
+	const struct service wanted = role_wanted(d, uid);
 	struct smtpl_uid value = {};
 	int err = bpf_maps_get_uid(d->maps, uid, &value);
 
 	if (err && err != -ENOENT)
 		return err;
-	value.role = role_wanted(&d->config, uid);
+	value.role = wanted.role;
+	value.why = wanted.why;
 	if (value.role != SMTPL_ROLE_DIRECT && value.suspension.until_ns) {
-		daemon_lift(d, &id, "a relay or exempt user now");
+		daemon_lift(d, &id, "a relay, service or exempt user now");
 		memset(&value.suspension, 0, sizeof(value.suspension));
 	}
 	if (value.role == SMTPL_ROLE_DIRECT && !value.suspension.until_ns)
@@ -98,6 +107,8 @@ int daemon_apply_roles(struct daemon *d)
 		err = roles_set(d, d->config.relays.uid, d->config.relays.count);
 	if (!err)
 		err = roles_set(d, d->config.exempts.uid, d->config.exempts.count);
+	for (size_t i = 0; i < d->services.known.count && !err; i++)
+		err = role_set(d, d->services.known.service[i].uid);
 	if (!err)
 		err = roles_set(d, &root, 1);
 	release_exempt_domains(d);

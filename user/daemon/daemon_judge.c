@@ -130,6 +130,8 @@ void daemon_on_suspend(void *arg, struct account *account, const struct verdict 
 		.observed = rule->mode == VERDICT_OBSERVE,
 	};
 
+	if (daemon_services_excuse(d, &s.account))
+		return;
 	daemon_name_account(d, &s.account, s.domain);
 	snprintf(s.reason, sizeof(s.reason), "deferred and failed mails %llu/%u (%u%%)",
 		 (unsigned long long)v->bad, rule->min_failures, v->percent);

@@ -81,6 +81,7 @@ static void reload(struct daemon *d)
 	bpf_set_watch(d->bpf, &d->config);
 	if (d->tls)
 		bpf_tls_set_watch(d->tls, &d->config);
+	daemon_services_look(d);
 	daemon_apply_roles(d);
 	daemon_apply_relay(d);
 	daemon_heartbeat(d);
@@ -105,6 +106,7 @@ static void on_second(struct daemon *d)
 {
 	daemon_heartbeat(d);
 	daemon_owners_poll(d);
+	daemon_services_poll(d);
 	daemon_children_tend(d);
 	daemon_losses_show(d);
 	daemon_hooks_poll(d);

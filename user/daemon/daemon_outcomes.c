@@ -69,6 +69,7 @@ void daemon_on_outcome(void *arg, const struct outcome *o, enum outcome_counted 
 	struct daemon *d = arg;
 
 	(void)now_ns;
+	daemon_services_sent(d, o);
 	if (o->fault && (o->fault != OWN_FAULT_RESOLVER || counted == COUNTED_SET_ASIDE))
 		daemon_fault(d, o->fault, detail ? detail->text : NULL,
 			     detail ? detail->text_size : 0);

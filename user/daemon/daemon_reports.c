@@ -73,6 +73,19 @@ static struct outcome_detail report_detail(const struct delivery_report *r)
 	};
 }
 
+/* Whom it is counted for where nobody pays: the service user that handed it in, or the server. */
+static struct account_id nobodys(struct daemon *d, const struct submission *o, uint32_t relay_uid)
+{
+	struct account_id id = {.kind = ACCOUNT_UID, .uid = relay_uid};
+
+	if ((o->known & SUBMISSION_HAS_UID) && daemon_role(d, o->uid) >= SMTPL_ROLE_SERVICE)
+		id.uid = o->uid;
+	else if ((o->known & SUBMISSION_HAS_CALLER) &&
+		 daemon_role(d, o->caller) >= SMTPL_ROLE_SERVICE)
+		id.uid = o->caller;
+	return id;
+}
+
 /* Given to a server on loopback, for a domain that a user of this host owns: a mail store, no
  * tunnel to another host. */
 static bool is_kept_here(struct daemon *d, const struct delivery_report *r)
@@ -93,6 +106,7 @@ static void take_outcome(struct daemon *d, const struct delivery_report *r)
 	struct outcome_detail detail = report_detail(r);
 	char domain[SMTPL_DOMAIN_SIZE];
 	struct payer payer = {.relay = true};
+	enum payer_kind kind;
 	struct outcome report = {
 		.outcome = r->outcome,
 		.source = r->kind == REPORT_REFUSED ? OUTCOME_REFUSAL : OUTCOME_REPORT,
@@ -111,7 +125,10 @@ static void take_outcome(struct daemon *d, const struct delivery_report *r)
 	if (is_kept_here(d, r))
 		return;
 	address_domain(r->submission.sender, domain);
-	payer.pays = daemon_payer(d, &submission, &payer.id, &payer.why) == PAYER_ACCOUNT;
+	kind = daemon_payer(d, &submission, &payer.id, &payer.why);
+	payer.pays = kind == PAYER_ACCOUNT;
+	if (kind == PAYER_NOBODY)
+		payer.id = nobodys(d, &submission, r->relay_uid);
 	if (pipeline_report(d->pipeline, r->mta, &report, now))
 		d->losses.total.reports_lost++;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/clock.h"
+#include "config/config_value.h"
 #include "daemon.h"
 
 /* How far a log's clock may lie behind the kernel's: syslog's traditional form has whole seconds.
@@ -33,6 +34,13 @@ bool daemon_own_name(void *arg, const char *domain)
 
 	(void)arg;
 	return gethostname(host, sizeof(host) - 1) == 0 && submission_is_host(domain, host);
+}
+
+static bool submission_trusted(void *arg, const uint8_t addr[16])
+{
+	const struct daemon *d = arg;
+
+	return config_networks_has(&d->config.trusted, addr);
 }
 
 /* Without the server's end: whoever spoke last from the client's, to whichever server. */
@@ -81,6 +89,7 @@ static struct submission_ops submission_ops(const struct daemon *d)
 		.user = submission_user,
 		.own_name = daemon_own_name,
 		.local = daemon_is_local,
+		.trusted = submission_trusted,
 		.caller = submission_caller,
 		.count_forwards = d->config.count_forwards,
 	};

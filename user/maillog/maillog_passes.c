@@ -135,7 +135,8 @@ void maillog_passes_removed(struct maillog_passes *p, const struct maillog_messa
 	struct maillog_message *pass;
 	char id[ID_SIZE];
 
-	if (!p->used || !m->sender)
+	/* A second pass has the name and the share of the first, which is still in the queue. */
+	if (!p->used || !m->sender || m->known & SUBMISSION_AGAIN)
 		return;
 	make_id(p, m, nobody, id);
 	pass = maillog_table_find(share_of(p, m), nameless, (struct maillog_span){id, ID_SIZE - 1});

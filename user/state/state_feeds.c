@@ -149,6 +149,35 @@ int state_each_relay_count(struct state *state,
 	return r;
 }
 
+int state_each_sent(struct state *state, int64_t since_wall_ns,
+		    int (*each)(void *arg, uint32_t uid, const char *domain), void *arg)
+{
+	char domain[SMTPL_DOMAIN_SIZE];
+	struct state_row row;
+	uint32_t uid;
+	int r;
+
+	if (!state_has_table(state, "told"))
+		return 0;
+	r = state_row(state, STATE_SQL_EACH_SENT, &row);
+	if (r)
+		return r;
+	state_row_int(&row, since_wall_ns);
+	state_row_int(&row, ACCOUNT_UID);
+	state_row_int(&row, since_wall_ns);
+	while ((r = state_row_next(&row)) > 0) {
+		if (!state_get_u32(&row, &uid) || !state_get_text(&row, domain, sizeof(domain))) {
+			state->skipped++;
+			continue;
+		}
+		r = each(arg, uid, domain);
+		if (r)
+			break;
+	}
+	state_row_end(&row);
+	return r;
+}
+
 static bool get_superseded(struct state_row *row, uint32_t *uid, char domain[SMTPL_DOMAIN_SIZE],
 			   struct smtpl_totals *superseded)
 {

@@ -36,6 +36,9 @@ int state_each_relay_count(struct state *state,
 			   int (*each)(void *arg, const struct account_id *account,
 				       const char *domain, const struct relay_count *counts),
 			   void *arg);
+/* The sender domains of each uid's mail that were counted or told of since then. */
+int state_each_sent(struct state *state, int64_t since_wall_ns,
+		    int (*each)(void *arg, uint32_t uid, const char *domain), void *arg);
 int state_each_superseded(struct state *state,
 			  int (*each)(void *arg, uint32_t uid, const char *domain,
 				      const struct smtpl_totals *superseded),

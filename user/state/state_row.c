@@ -83,6 +83,9 @@ static const char *const statement_sql[] = {
 	[STATE_SQL_EACH_RELAY_COUNT] =
 		"SELECT " KEY ", sender_domain, delivered, deferred, failed, unknown,"
 		" refused, bypass FROM told",
+	[STATE_SQL_EACH_SENT] = "SELECT uid, domain FROM counts WHERE domain <> '' AND wall_ns >= ?"
+				" UNION SELECT uid, sender_domain FROM told"
+				" WHERE kind = ? AND sender_domain <> '' AND wall_ns >= ?",
 	[STATE_SQL_PUT_SUPERSEDED] =
 		"INSERT OR REPLACE INTO aside (uid, domain, delivered, deferred,"
 		" failed, unknown) VALUES (?, ?, ?, ?, ?, ?)",

@@ -19,12 +19,17 @@ const char *payer_why_name(enum payer_why why)
 	return names[why];
 }
 
+enum smtpl_role payer_role(const struct payer_ops *ops, void *arg, uint32_t uid)
+{
+	return uid == 0 ? SMTPL_ROLE_RELAY : ops->role(arg, uid);
+}
+
 enum payer_kind payer_of_user(const struct payer_ops *ops, void *arg, uint32_t uid,
 			      struct account_id *id)
 {
-	enum smtpl_role role = uid == 0 ? SMTPL_ROLE_RELAY : ops->role(arg, uid);
+	enum smtpl_role role = payer_role(ops, arg, uid);
 
-	if (role == SMTPL_ROLE_RELAY)
+	if (role != SMTPL_ROLE_DIRECT && role != SMTPL_ROLE_EXEMPT)
 		return PAYER_NOBODY;
 	*id = (struct account_id){.kind = ACCOUNT_UID, .uid = uid};
 	return role == SMTPL_ROLE_EXEMPT ? PAYER_EXEMPT : PAYER_ACCOUNT;
@@ -59,7 +64,7 @@ struct payer payer_of_mail(const struct payer_ops *ops, void *arg, uint32_t uid,
 	enum payer_kind kind = payer_of_user(ops, arg, uid, &payer.id);
 
 	payer.relay = kind == PAYER_NOBODY;
-	if (payer.relay)
+	if (payer.relay && payer_role(ops, arg, uid) != SMTPL_ROLE_SERVICE)
 		kind = payer_of_domain(ops, arg, domain, &payer.id);
 	payer.pays = kind == PAYER_ACCOUNT;
 	payer.why = kind == PAYER_NOBODY ? PAYER_WHY_NOTHING :

@@ -7,7 +7,9 @@
  * A direct sender pays for all its mail, an exempt user for none. A relay's uid, and root's, say
  * nothing of whose mail it is: then the sender domain's owner pays, nobody where the owner is
  * exempt, and the domain itself where it has no owner or belongs to root or a relay. Owners may
- * have been read before their user became a relay, so this is asked with each mail.
+ * have been read before their user became a relay, so this is asked with each mail. The uid of a
+ * service user (a content filter, a tunnel) says nothing either, and the sender domain, which its
+ * clients choose, no more; but a list manager writes that itself.
  */
 #ifndef SMTPL_PAYER_H
 #define SMTPL_PAYER_H
@@ -53,8 +55,11 @@ struct payer_ops {
 	bool (*exempt)(void *arg, const char *domain);
 };
 
+/* What a user is; root is a relay. */
+enum smtpl_role payer_role(const struct payer_ops *ops, void *arg, uint32_t uid);
+
 /* Who pays for what a user sends. PAYER_ACCOUNT; PAYER_EXEMPT, *id being the user all the same; or
- * PAYER_NOBODY, *id untouched: a relay or root. */
+ * PAYER_NOBODY, *id untouched: a relay, a service user or root. */
 enum payer_kind payer_of_user(const struct payer_ops *ops, void *arg, uint32_t uid,
 			      struct account_id *id);
 
@@ -71,7 +76,7 @@ enum payer_why payer_why_of_sender(const struct account_id *id);
 struct payer {
 	struct account_id id; /* pays; where nobody does, whose mail it is: at worst the relay's */
 	bool pays;
-	bool relay; /* it goes through a mail server */
+	bool relay; /* it goes through a mail server, or a service user */
 	enum payer_why why;
 };
 

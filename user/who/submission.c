@@ -98,16 +98,23 @@ static bool take_auth(const struct asked *a, struct account_id *id)
 	return a->ops->user(a->arg, auth, &uid) && take_uid(a, uid, id);
 }
 
-static bool take_client(const struct asked *a, struct account_id *id)
+/* The uid behind a connection from this host. */
+static bool find_client(const struct asked *a, uint32_t *uid)
 {
 	const struct submission *o = a->o;
-	uint32_t uid = o->caller;
 
+	*uid = o->caller;
 	if (o->known & SUBMISSION_HAS_CALLER)
-		return take_uid(a, uid, id);
+		return true;
 	return (o->known & SUBMISSION_HAS_CLIENT) && o->client_port &&
-	       a->ops->local(a->arg, o->client) && a->ops->caller(a->arg, o, &uid) &&
-	       take_uid(a, uid, id);
+	       a->ops->local(a->arg, o->client) && a->ops->caller(a->arg, o, uid);
+}
+
+static bool take_client(const struct asked *a, struct account_id *id)
+{
+	uint32_t uid;
+
+	return find_client(a, &uid) && take_uid(a, uid, id);
 }
 
 /* Who handed the message in, an exempt user included. */
@@ -128,10 +135,36 @@ static enum payer_why take_submitter(const struct asked *a, struct account_id *i
 	return take_client(a, id) ? PAYER_WHY_CLIENT : PAYER_WHY_NOTHING;
 }
 
+/* Do customers choose the sender of what this user hands in, though it is not theirs? */
+static bool is_service(const struct asked *a, uint32_t uid)
+{
+	return payer_role(&a->ops->payer, a->arg, uid) == SMTPL_ROLE_SERVICE;
+}
+
+static bool is_trusted(const struct asked *a)
+{
+	return (a->o->known & SUBMISSION_HAS_CLIENT) && a->ops->trusted &&
+	       a->ops->trusted(a->arg, a->o->client);
+}
+
+/* What a trusted host brought in may have come through a filter. */
+static bool is_forgeable(const struct asked *a)
+{
+	uint32_t uid;
+
+	if (is_trusted(a))
+		return false;
+	return submission_is_inbound(a->o, a->ops, a->arg) ||
+	       ((a->o->known & SUBMISSION_HAS_UID) && is_service(a, a->o->uid)) ||
+	       (find_client(a, &uid) && is_service(a, uid));
+}
+
 static enum payer_why take_sender(const struct asked *a, struct account_id *id)
 {
 	const char *at = strrchr(a->o->sender, '@');
 
+	if (is_forgeable(a))
+		return PAYER_WHY_NOTHING;
 	return at && take_domain(a, at + 1, id) ? payer_why_of_sender(id) : PAYER_WHY_NOTHING;
 }
 
@@ -207,7 +240,7 @@ bool submission_is_inbound(const struct submission *o, const struct submission_o
 	/* A server names its own uid with what it took in over the network. */
 	if ((o->known & SUBMISSION_HAS_UID) && take_uid(&a, o->uid, &id))
 		return false;
-	return !ops->local(arg, o->client);
+	return !ops->local(arg, o->client) && !is_trusted(&a);
 }
 
 bool submission_is_host(const char *domain, const char *host)

@@ -14,9 +14,12 @@
  * has handed in again by sendmail(1) has what is known of its first pass; but its own uid is asked
  * before all that, as it tells a customer who makes his message look like another one.
  *
- * Mail that is only passed on (a forward) is nobody's, unless forwards count, then the forwarder's;
- * but what somebody sends to a list of his own is his. What a uid or a domain comes to says
- * payer.h.
+ * The sender, which everybody can forge, is not asked of what another host brought in without AUTH,
+ * unless that host is trusted, nor of what a service user handed in, unless that is a list manager,
+ * which writes its lists' own domain there.
+ *
+ * Mail that is only passed on (a forward) is nobody's, or the forwarder's where forwards count; but
+ * what somebody sends to a list of his own is his. What a uid or a domain comes to is payer.h's.
  */
 #ifndef SMTPL_SUBMISSION_H
 #define SMTPL_SUBMISSION_H
@@ -67,6 +70,8 @@ struct submission_ops {
 	bool (*own_name)(void *arg, const char *domain);
 	/* Is it loopback or an address of this host? */
 	bool (*local)(void *arg, const uint8_t addr[16]);
+	/* Is it another host of ours, whose senders may be believed? NULL: none is. */
+	bool (*trusted)(void *arg, const uint8_t addr[16]);
 	/* Who on this host opened the connection from `client` to `server`; false: not known. */
 	bool (*caller)(void *arg, const struct submission *o, uint32_t *uid);
 	bool count_forwards; /* null senders and forwards pay, too */
@@ -76,7 +81,8 @@ struct submission_ops {
 enum payer_kind submission_payer(const struct submission *o, const struct submission_ops *ops,
 				 void *arg, struct account_id *id, enum payer_why *why);
 
-/* At submission: does the message come from outside, unauthenticated? Then nobody is refused. */
+/* Does the message come from outside, unauthenticated, and not from a trusted host? Then nobody is
+ * refused, and nobody pays. */
 bool submission_is_inbound(const struct submission *o, const struct submission_ops *ops, void *arg);
 
 /* Where the domain begins in an identity of SMTP AUTH; NULL: it is a user of this host. */

@@ -127,7 +127,7 @@ static inline json_t *status_json_whole(void)
 	return json;
 }
 
-/* Without each account's rule, which status_account_test.c has. */
+/* Without what status_account_test.c and status_services_test.c have of each account. */
 static inline json_t *status_json(void)
 {
 	json_t *root = status_json_whole(), *account;
@@ -137,7 +137,10 @@ static inline json_t *status_json(void)
 	{
 		assert_int_equal(json_object_del(account, "rule"), 0);
 		assert_int_equal(json_object_del(account, "observed"), 0);
+		assert_int_equal(json_object_del(account, "service"), 0);
+		assert_int_equal(json_object_del(account, "carries"), 0);
 	}
+	assert_int_equal(json_object_del(root, "nobody"), 0);
 	return root;
 }
 

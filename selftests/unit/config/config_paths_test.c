@@ -67,7 +67,7 @@ static void test_error_elsewhere(void **state)
 	expect_paths(
 		"[paths]\nstate = /s\n[watch]\nport = 25\nstate = /wrong\n[paths]\nrun = /r\n",
 		"t.conf:4: unknown key \"port\" in [watch]: did you mean \"ports\"? [watch] has "
-		"ports, relay_users, exempt_users, local, cgroup, ring, tls");
+		"ports, relay_users, exempt_users, direct_users, local, cgroup, ring, tls");
 	/* Nothing outside is continued by what is in it, or the other way round. */
 	expect_paths(PATHS "[watch]\nlocal = maybe\n  /x\n",
 		     "t.conf:5: local = \"maybe\": want yes or no");

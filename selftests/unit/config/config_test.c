@@ -221,7 +221,7 @@ static void test_unknown_names(void **state)
 		"[paths] has state, run, bpffs");
 	expect_error("[watch]\nx\x1b]0;y = 25",
 		     "t.conf:2: unknown key \"x\\x1b]0;y\" in [watch]: want one of ports, "
-		     "relay_users, exempt_users, local, cgroup, ring, tls");
+		     "relay_users, exempt_users, direct_users, local, cgroup, ring, tls");
 	expect_error("[limits]\n", "t.conf:1: unknown section \"limits\": did you mean [limit]?");
 	expect_error(
 		"[limit]\n[x\xe2\x80\xae]\n",
@@ -426,11 +426,11 @@ static void test_print_json(void **state)
 		    "'rare_remote': [0], 'lead': [0], 'warn': [80], 'replies': ['']}");
 	expect_json("", "watch",
 		    "{'ports': [[25, 465, 587]], 'relay_users': [['root', 'mail', 'postfix']],"
-		    " 'exempt_users': [[]], 'local': [false], 'cgroup': ['auto'],"
-		    " 'ring': [4194304], 'tls': ['process']}");
+		    " 'exempt_users': [[]], 'direct_users': [[]], 'local': [false],"
+		    " 'cgroup': ['auto'], 'ring': [4194304], 'tls': ['process']}");
 	expect_json("", "accounts",
 		    "{'source': ['auto'], 'file': ['/etc/smtplimit/domains'], 'command': [''],"
-		    " 'refresh': [300], 'count_forwards': [false]}");
+		    " 'refresh': [300], 'count_forwards': [false], 'trusted_hosts': [[]]}");
 	expect_json("", "feed", "{'exim': [true], 'postfix': ['auto']}");
 	expect_json("", "refuse", "{'relay': ['hook'], 'contact': ['']}");
 	expect_json("[notify]\nadmin = a@example.com\n", "notify",

@@ -12,6 +12,8 @@
 #define ALICE	1001
 #define EXEMPT	1003
 #define POSTFIX 89
+#define SPAMD	90
+#define LIST	38
 
 static enum smtpl_role role_of(void *arg, uint32_t uid)
 {
@@ -19,6 +21,8 @@ static enum smtpl_role role_of(void *arg, uint32_t uid)
 	assert_int_not_equal(uid, 0); /* root is nobody's choice */
 	return uid == EXEMPT  ? SMTPL_ROLE_EXEMPT :
 	       uid == POSTFIX ? SMTPL_ROLE_RELAY :
+	       uid == SPAMD   ? SMTPL_ROLE_SERVICE :
+	       uid == LIST    ? SMTPL_ROLE_LISTS :
 				SMTPL_ROLE_DIRECT;
 }
 
@@ -101,6 +105,8 @@ static void test_user(void **state)
 	expect_user(EXEMPT, PAYER_EXEMPT, user(EXEMPT));
 	expect_user(POSTFIX, PAYER_NOBODY, untouched);
 	expect_user(0, PAYER_NOBODY, untouched);
+	expect_user(SPAMD, PAYER_NOBODY, untouched);
+	expect_user(LIST, PAYER_NOBODY, untouched);
 }
 
 static void test_domain(void **state)
@@ -147,6 +153,12 @@ static void test_mail(void **state)
 		    (struct payer){domain("relay.example"), true, true, PAYER_WHY_DOMAIN});
 	expect_mail(0, "o.example",
 		    (struct payer){domain("o.example"), true, true, PAYER_WHY_DOMAIN});
+	/* Whose mail a tunnel has, nobody knows; a list's is its domain's. */
+	expect_mail(SPAMD, "a.example",
+		    (struct payer){user(SPAMD), false, true, PAYER_WHY_NOTHING});
+	expect_mail(SPAMD, "o.example",
+		    (struct payer){user(SPAMD), false, true, PAYER_WHY_NOTHING});
+	expect_mail(LIST, "a.example", (struct payer){user(ALICE), true, true, PAYER_WHY_OWNER});
 	/* The null sender names nobody. */
 	expect_mail(POSTFIX, "", (struct payer){user(POSTFIX), false, true, PAYER_WHY_NOTHING});
 	expect_mail(0, "", (struct payer){user(0), false, true, PAYER_WHY_NOTHING});
