@@ -66,8 +66,7 @@ static int print(const struct hook_context *context, FILE *out)
 
 	fprintf(out,
 		"# %s/main.cf. Where a setting is there already, put these before its value,\n"
-		"# separated by a comma; likewise where a service of master.cf has smtpd_data_restrictions\n"
-		"# of its own:\n",
+		"# separated by a comma:\n",
 		directory);
 	for (size_t i = 0; postfix_settings[i].name; i++)
 		fprintf(out, "%s = %s\n", postfix_settings[i].name, postfix_settings[i].value);

@@ -64,8 +64,6 @@ void postfix_files_free(struct postfix_files *files);
 /* The same, and put our parts into `text`. */
 int postfix_files_edit(const struct hook_context *context, struct postfix_files *files, char *error,
 		       size_t error_size);
-/* Put our question before the restrictions that single services have. 0 or -ENOMEM. */
-int postfix_services_edit(struct hook_text *master);
 /* Write the two services that ask. 0 or -errno with `error`. */
 int postfix_write_spawns(const struct hook_context *context, FILE *out, char *error,
 			 size_t error_size);

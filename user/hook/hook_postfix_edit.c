@@ -474,9 +474,6 @@ int postfix_files_edit(const struct hook_context *context, struct postfix_files 
 		return err;
 	/* master.cf comes first: it needs values of main.cf as they are without our part. */
 	err = edit_master(context, files, error, error_size);
-	err = err ? err :
-		    say_errno(error, error_size, postfix_services_edit(&files->master.text),
-			      &files->master);
 	err = err ? err : say_errno(error, error_size, edit_main(&files->main.text), &files->main);
 	if (err)
 		postfix_files_free(files);
