@@ -4,6 +4,7 @@ has locked it, or its disk is full or read-only."""
 # SECONDS: 90
 import contextlib
 import itertools
+import re
 import signal
 import sys
 import time
@@ -214,6 +215,8 @@ def ordered(host, command, uid):
     done = host.cli(command, compare.account_name(uid))
     equal((done.returncode, len(done.stderr.splitlines())), (0, 1), f"{command}: {done}")
     true("it holds, but is not saved" in done.stderr, f"{command}: {done.stderr}")
+    true(re.fullmatch(r"\S+ is suspended until \S+: by hand\n" if command == "suspend" else
+                      r"\S+ may send again\n", done.stdout), f"{command}: {done.stdout}")
     holds(host, command, uid)
 
 

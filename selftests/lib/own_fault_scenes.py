@@ -44,7 +44,7 @@ server.serve_forever()
 
 FULL = {"greeting": "220 back end", "LHLO": "250 back end", "DATA": "354 go", ".": "452 4.2.2 Mailbox is over quota",
         "QUIT": "221 bye"}
-NO_LOGIN = {"greeting": "220 smart host", "EHLO": "250-smart host\r\n250 AUTH PLAIN LOGIN",
+NO_LOGIN = {"greeting": "220 smart host", "EHLO": "250-smart host\r\n250 AUTH PLAIN LOGIN XTEST",
             "AUTH": "535 5.7.8 Error: authentication failed", "QUIT": "221 bye"}
 
 

@@ -16,6 +16,7 @@
 #include "kernel/enforce.h"
 #include "base/log.h"
 #include "order.h"
+#include "refuse/suspension.h"
 #include "status.h"
 #include "config/config_account.h"
 #include "config/config_value.h"
@@ -214,6 +215,8 @@ bool order_saved(struct order *o, struct state_suspension *suspension)
 	return o->state && state_each_suspension(o->state, find_suspension, suspension) > 0;
 }
 
+/* Where the maps are in force they decide: a row may be one that could not be deleted, or may not
+ * be there yet, and the reason with it. */
 bool order_suspended(struct order *o, struct state_suspension *suspension)
 {
 	struct state_clock now;
@@ -224,7 +227,7 @@ bool order_suspended(struct order *o, struct state_suspension *suspension)
 	saved = order_saved(o, suspension);
 	if (o->maps && !enforce_lookup(o->maps, &o->what.account, now.boot_ns, &suspension->kernel))
 		return true;
-	return saved && suspension->kernel.until_ns > (uint64_t)now.boot_ns;
+	return !o->loaded && saved && suspension->kernel.until_ns > (uint64_t)now.boot_ns;
 }
 
 /* The daemon may be at it in this moment, so that not even an order taken back means that nothing
@@ -372,6 +375,8 @@ void order_print(struct order *o, bool changed)
 	struct state_suspension s;
 	bool suspended = order_suspended(o, &s);
 
+	if (suspended && o->what.suspend)
+		suspension_reason(&o->what, s.reason);
 	if (o->cli->json)
 		print_json(o, &s, suspended, changed);
 	else

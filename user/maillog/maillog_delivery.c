@@ -435,7 +435,7 @@ void maillog_delivery(const struct maillog_agent *agent, struct maillog_span s,
 	e->away = is_away(agent->program);
 	quoted = behind_quotes(s);
 	at = s.at;
-	e->unread = size < UNCUT_SIZE || !agent->cut;
+	e->unread = size < UNCUT_SIZE;
 	while (next_reading(s, &at, &r)) {
 		e->unread &= !take_status(r.status, &fate);
 		fate = fate_of(agent, &r);

@@ -50,6 +50,11 @@ struct suspension_result suspension_end(const struct suspension_place *place,
 	return carry_out(place, id, NULL);
 }
 
+void suspension_reason(const struct suspension_order *order, char reason[ORDER_REASON_SIZE])
+{
+	snprintf(reason, ORDER_REASON_SIZE, "%s", order->reason[0] ? order->reason : "by hand");
+}
+
 struct state_suspension suspension_by_hand(const struct suspension_order *order,
 					   const struct verdict_rule *rule, uint64_t now_ns)
 {
@@ -61,7 +66,7 @@ struct state_suspension suspension_by_hand(const struct suspension_order *order,
 			   .by_hand = SMTPL_BY_HAND | (order->tell ? SMTPL_BY_HAND_TOLD : 0)},
 	};
 
-	snprintf(s.reason, sizeof(s.reason), "%s", order->reason[0] ? order->reason : "by hand");
+	suspension_reason(order, s.reason);
 	return s;
 }
 

@@ -54,6 +54,7 @@ int suspension_domains(const struct suspension_place *place, const struct accoun
  * a window, its figures as they stand. */
 struct state_suspension suspension_by_hand(const struct suspension_order *order,
 					   const struct verdict_rule *rule, uint64_t now_ns);
+void suspension_reason(const struct suspension_order *order, char reason[ORDER_REASON_SIZE]);
 void suspension_figures(struct state_suspension *s, struct window *window,
 			const struct verdict_rule *rule, int64_t now_s);
 
