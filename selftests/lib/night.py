@@ -4,8 +4,8 @@ mailboxes whose sieve scripts redirect, and a smart host behind a tunnel (night_
 are bad. What each account has to have, and what has to arrive, is what this scene knows by itself: each
 recipient belongs to one payer, and the remote hosts say what became of it.
 
-e2e/night_postfix.py and e2e/night_exim.py make a server that uses the parts, and run the tests of this file
-(TESTS) in their order. Each test function takes the Night.
+e2e/night_postfix.py makes a server that uses the parts, and runs the tests of this file (TESTS) in their
+order. Each test function takes the Night.
 """
 import contextlib
 import re

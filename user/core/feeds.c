@@ -85,7 +85,9 @@ static struct payer payer_of_wire(const struct feeds *fs, const struct ledger_ke
 	struct payer payer = judge_payer(fs->judge, key->uid, key->domain);
 	enum asked_answer answer = ASKED_UNKNOWN;
 
-	if (sender)
+	/* A mail server asks. What a tunnel carries is a server's mail, which that reports. */
+	if (sender &&
+	    payer_role(&fs->judge->ops.payer, fs->judge->arg, key->uid) == SMTPL_ROLE_RELAY)
 		answer = asked_find(fs->asked, sender, &payer.id, now_ns);
 	if (answer != ASKED_UNKNOWN) {
 		payer.pays = answer == ASKED_ACCOUNT;

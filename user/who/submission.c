@@ -147,6 +147,15 @@ static bool is_trusted(const struct asked *a)
 	       a->ops->trusted(a->arg, a->o->client);
 }
 
+/* The caller of sendmail(1), in the first pass of mail that went through a filter. */
+static bool find_caller(const struct asked *a, uint32_t *uid)
+{
+	bool again = a->o->known & SUBMISSION_AGAIN;
+
+	*uid = again ? a->o->first_uid : a->o->uid;
+	return a->o->known & (again ? SUBMISSION_HAS_FIRST_UID : SUBMISSION_HAS_UID);
+}
+
 /* What a trusted host brought in may have come through a filter. */
 static bool is_forgeable(const struct asked *a)
 {
@@ -155,7 +164,7 @@ static bool is_forgeable(const struct asked *a)
 	if (is_trusted(a))
 		return false;
 	return submission_is_inbound(a->o, a->ops, a->arg) ||
-	       ((a->o->known & SUBMISSION_HAS_UID) && is_service(a, a->o->uid)) ||
+	       (find_caller(a, &uid) && is_service(a, uid)) ||
 	       (find_client(a, &uid) && is_service(a, uid));
 }
 

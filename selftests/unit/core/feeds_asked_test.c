@@ -48,11 +48,29 @@ static void test_who_was_asked_about_pays_without_a_feed(void **state)
 	assert_null(account_of(f));
 }
 
+/* The server has asked, and reports what it gave to the tunnel; the tunnel's own wire is the same
+ * mail once more. */
+static void test_what_a_tunnel_carries(void **state)
+{
+	static const struct account_id alice = {.kind = ACCOUNT_UID, .uid = ALICE};
+	struct fixture *f = *state;
+
+	pipeline_asked(f->p, SENDER, &alice, f->now * NS_PER_S);
+	f->uid = TUNNEL;
+	wire(f, 1, SMTP_DELIVERED);
+	wire(f, 2, SMTP_FAILED);
+	report(f, 1, SMTP_DELIVERED);
+	report(f, 2, SMTP_FAILED);
+	seconds(f, 2 * 600);
+	assert_alice(f, 1, 0, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FEED_TEST(test_what_is_never_reported),
 		FEED_TEST(test_who_was_asked_about_pays_without_a_feed),
+		FEED_TEST(test_what_a_tunnel_carries),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -21,6 +21,7 @@
 #define BOB    1002
 #define RELAY  100
 #define EXEMPT 200
+#define TUNNEL 300
 
 struct fixture {
 	struct pipeline *p;
@@ -40,6 +41,7 @@ static inline enum smtpl_role fixture_role(void *arg, uint32_t uid)
 {
 	(void)arg;
 	return uid == RELAY  ? SMTPL_ROLE_RELAY :
+	       uid == TUNNEL ? SMTPL_ROLE_SERVICE :
 	       uid == EXEMPT ? SMTPL_ROLE_EXEMPT :
 			       SMTPL_ROLE_DIRECT;
 }

@@ -41,6 +41,7 @@
 #define REDIRECTED SUBMISSION_REDIRECTED
 #define INTERNAL   SUBMISSION_INTERNAL
 #define NO_SENDER  SUBMISSION_NO_SENDER
+#define AGAIN	   (SUBMISSION_HAS_UID | SUBMISSION_AGAIN)
 
 static enum smtpl_role role_of(void *arg, uint32_t uid)
 {

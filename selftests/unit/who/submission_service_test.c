@@ -40,10 +40,30 @@ static void test_service(void **state)
 	CHECK(rows);
 }
 
+/* Handed in again by the filter's sendmail(1): who brought it in the first time is asked. */
+static void test_through_a_filter(void **state)
+{
+	static const struct row rows[] = {
+		{"a list's", AGAIN, NULL, NULL, SPAMD, BY_LIST, SENT, NULL, ALWAYS("uid:1002")},
+		{"a user's", AGAIN, NULL, NULL, SPAMD, BY_ALICE, SENT, NULL, ALWAYS("uid:1001")},
+		{"a mail server's", AGAIN, NULL, NULL, SPAMD, BY_POSTFIX, SENT, NULL,
+		 ALWAYS("uid:1002")},
+		{"another filter's", AGAIN, NULL, NULL, SPAMD, BY_SPAMD, SENT, NULL,
+		 ALWAYS("nobody")},
+		{"an outsider's", AGAIN, NULL, NULL, SPAMD, OUTSIDE, SENT, NULL,
+		 INBOUND("nobody", NULL)},
+		{"by no filter", AGAIN, NULL, NULL, ALICE, BY_LIST, SENT, NULL, ALWAYS("uid:1001")},
+	};
+
+	(void)state;
+	CHECK(rows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_service),
+		cmocka_unit_test(test_through_a_filter),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
