@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Each set-up of a Postfix in configs/ that has a filter or a second instance is hooked, charges and
-refuses each way of submission, and is what it was afterwards, to the byte."""
+"""Each set-up in configs/ of a Postfix with a filter or a second instance is hooked, charges and
+refuses each way of submission, and is afterwards as before, to the byte."""
 # SECONDS: 90
 import sys
 from pathlib import Path

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A real Exim is asked which files it reads and what is in force: included transports get the hook, or are
-named where they are not to be changed, beside leftovers of another Exim and other event_actions."""
+"""A real Exim is asked which files it reads and what is in force: included transports get the hook,
+or are named where they are not to be changed. Beside that there are leftovers of another Exim, and
+other event_actions."""
 # SECONDS: 40
 import contextlib
 import sys

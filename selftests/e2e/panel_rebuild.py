@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""A panel writes a real Exim's configuration anew: the daemon says at once that the hook is gone, and
-what smtplimit-hook.path starts puts it back, so that a suspended account is refused again."""
+"""A panel writes a real Exim's configuration anew: the daemon says at once that the hook is gone,
+and what smtplimit-hook.path starts puts it back. A suspended account is then refused again."""
 # SECONDS: 100
 import contextlib
 import re

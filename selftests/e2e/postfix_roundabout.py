@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Mail that goes a roundabout way through Postfix is charged to who handed it in: through a filter that
-pipe(8) runs as a user of its own, through one before the queue, by services with a name of their own
-in the log, and through a tunnel to a smart host. The tally is what the test has sent."""
+"""Mail that goes a roundabout way through Postfix is charged to who handed it in. The ways: a filter
+that pipe(8) runs as a user of its own, one before the queue, services with a name of their own in
+the log, and a tunnel to a smart host. The tally is what the test has sent."""
 # SECONDS: 40
 import sys
 from pathlib import Path

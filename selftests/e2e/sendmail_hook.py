@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""`smtplimit hook sendmail` has real Sendmail check its files on a host whose name has no domain, for
-which Sendmail waits a minute each time; a file that is broken before stays as it is."""
+"""`smtplimit hook sendmail` has real Sendmail check its files on a host whose name has no domain.
+Sendmail waits a minute for that each time. A file that is broken before stays as it is."""
 # SECONDS: 20
 import contextlib
 import subprocess

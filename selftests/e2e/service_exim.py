@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Through real Exim a list manager's mail is charged to the owner of the list, whose suspension stops
-no other list; a user who redirects everybody's mail is no account; an outsider who writes a
+no other list. A user who redirects everybody's mail is no account; an outsider who writes a
 customer's sender suspends nobody, and a web host of ours does."""
 # SECONDS: 50
 import signal

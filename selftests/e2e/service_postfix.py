@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Real Postfix with a content filter that hands mail in again by sendmail(1) as a user of its own:
-whatever a bad customer sends through it, others' mail flows, and mail from outside reaches its
-mailbox. An outsider who writes a customer's sender suspends nobody, a web host of ours does."""
+"""Whatever a bad customer sends through real Postfix and its content filter, others' mail flows, and
+mail from outside reaches its mailbox. The filter hands in again by sendmail(1) as a user of its
+own. An outsider who writes a customer's sender suspends nobody, a web host of ours does."""
 # SECONDS: 60
 import signal
 import sys

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A user of the system that sends under several owners' domains is found to be a service user, and
-named, before it would be suspended; a customer who forges neighbours' domains is named and
+named, before it would be suspended. A customer who forges neighbours' domains is named and
 suspended all the same."""
 import sys
 from pathlib import Path

@@ -48,6 +48,7 @@ def running(options=None, prepare=None, tell_s=None, **more):
         host.start()
         if prepare:
             prepare(server)
+        server.configure()  # as Debian's package has done before a hook is installed
         installed(host, server)
         if tell_s:
             text = server.tree.read(TELLING)

@@ -97,7 +97,7 @@ suspend() {
 }
 REFUSAL='^550 5\.7\.1 Domain alice\.test has exceeded the max defers and failures per hour '
 REFUSAL=$REFUSAL'\(6/5 \(50%\)\) allowed\. Message discarded\. Sending is possible again at '
-REFUSAL=$REFUSAL'[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z\.$'
+REFUSAL=$REFUSAL'[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z \(in (60|59) minutes\)\.$'
 
 release() {
 	smtplimit release alice
