@@ -72,7 +72,7 @@ def hooked(server):
 
 
 def problems(server):
-    return [p for p in server.host.status()["problems"] if "hook" in p]
+    return [p for p in server.host.status()["problems"] if "the hook" in p]
 
 
 def count(server, words):
