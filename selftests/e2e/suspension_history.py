@@ -37,7 +37,7 @@ os.execvp(sys.argv[1], sys.argv[1:])
 SHORT = {"limit": {"suspend": "10s"}}
 BY_RULE = {"by_hand": False, "bad": 5, "min": 5, "percent": 100, "domain": "one.test",
            "reason": "deferred and failed mails 5/5 (100%)"}
-OVER = {"end": "over", "observed": False, **BY_RULE}
+OVER = {"end": "over", "told": False, "observed": False, **BY_RULE}
 
 
 def history(host, *arguments):
@@ -87,7 +87,7 @@ def test_released_and_replaced_by_hand():
         order(host, "suspend", name(ALICE), "--for", "12h", "--reason", "stolen password")
         order(host, "suspend", name(ALICE), "--for", "2h")
         order(host, "release", name(ALICE))
-        by_hand = {"observed": False, "by_hand": True, "bad": 0, "min": 5, "percent": 0, "domain": "one.test"}
+        by_hand = {"observed": False, "told": False, "by_hand": True, "bad": 0, "min": 5, "percent": 0, "domain": "one.test"}
         times = rows_are(host, ALICE, {**by_hand, "end": "released", "reason": "by hand"},
                          {**by_hand, "end": "replaced", "reason": "stolen password"},
                          {**OVER, "end": "released"})
@@ -143,7 +143,7 @@ def test_command_without_a_daemon():
     with running() as host:
         host.stop()
         order(host, "suspend", name(GAMES), "--for", "2h", "--reason", "phish")
-        by_hand = {"observed": False, "by_hand": True, "bad": 0, "min": 5, "percent": 0, "domain": None,
+        by_hand = {"observed": False, "told": False, "by_hand": True, "bad": 0, "min": 5, "percent": 0, "domain": None,
                    "reason": "phish"}
         rows_are(host, GAMES, {**by_hand, "end": "running"})
         host.start()
