@@ -31,7 +31,7 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/", "LC_ALL": "
 
 # Names that the packages' scripts would have made, where the machine has none of that name: uid and gid.
 SERVER_USERS = {"Debian-exim": 30101, "opensmtpd": 30102, "opensmtpq": 30103, "smmta": 30104,
-                "smmsp": 30105, "postfix": 30106, "spamd": 30108, "stunnel4": 30109}
+                "smmsp": 30105, "postfix": 30106, "spamd": 30108}
 SERVER_GROUPS = {"postdrop": 30107}
 # Whom services run as that hand in or send what is others' (night_parts.py), with numbers as on real hosts.
 SERVICE_USERS = {"list": 38, "debian-spamd": 781, "stunnel4": 782, "dovecot": 783, "dovenull": 784,
