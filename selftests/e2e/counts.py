@@ -157,4 +157,5 @@ def test_nothing_was_lost(host):
 if __name__ == "__main__":
     ktap.main(ktap.tests(globals()),
               scenes.running({"limit": {"mode": "observe", **compare.tally.ALONE},
-                              "watch": {"ports": f"25,465,587,{PORT_UNHEARD}", "ring": "32m"}}))
+                              "watch": {"ports": f"25,465,587,{PORT_UNHEARD}", "ring": "32m",
+                                        "direct_users": "www-data"}}))
