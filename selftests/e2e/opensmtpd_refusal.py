@@ -59,7 +59,8 @@ def test_broken_configuration_stays(host):
     tree.write("etc/broken/smtpd.conf", text)
     done = hook(host, host.mta, "--dir", "/etc/broken", "--install")
     equal(done.returncode, 1, "exit")
-    true("nothing is changed: smtpd -n" in done.stderr and "syntax error" in done.stderr, done.stderr)
+    true("nothing is changed: its configuration is broken as it is: smtpd -n" in done.stderr
+         and "syntax error" in done.stderr, done.stderr)
     equal(tree.read("etc/broken/smtpd.conf"), text, "the file")
 
 
