@@ -205,6 +205,17 @@ static enum payer_why take_forwarder(const struct asked *a, enum payer_why submi
 	return PAYER_WHY_FORWARDER;
 }
 
+/* By the server. A second pass has inherited that of the first, whose Message-ID a customer's own
+ * uid may have taken: that one sends a mail of its own. */
+static bool is_passed_on(const struct asked *a)
+{
+	struct account_id id;
+
+	if (!(a->o->known & SUBMISSION_INTERNAL))
+		return a->o->known & SUBMISSION_REDIRECTED;
+	return !(a->o->known & SUBMISSION_AGAIN) || !take_uid(a, a->o->uid, &id);
+}
+
 static bool is_null(const struct submission *o)
 {
 	return !o->sender[0] && !(o->known & SUBMISSION_NO_SENDER);
@@ -220,7 +231,7 @@ enum payer_kind submission_payer(const struct submission *o, const struct submis
 	if (is_null(o) && !ops->count_forwards)
 		return PAYER_NULL_SENDER;
 	known = take_submitter(&a, &payer);
-	if (o->known & (SUBMISSION_REDIRECTED | SUBMISSION_INTERNAL)) {
+	if (is_passed_on(&a)) {
 		known = take_forwarder(&a, known, &payer);
 		if (!known && !ops->count_forwards)
 			return PAYER_FORWARD;
@@ -252,6 +263,19 @@ bool submission_is_inbound(const struct submission *o, const struct submission_o
 	return !ops->local(arg, o->client) && !is_trusted(&a);
 }
 
+/* localhost, alone or with the domain of the host: Debian's Postfix takes mail for both. */
+static bool is_localhost(const char *domain, const char *host)
+{
+	static const char name[] = "localhost";
+	const char *dot = strchr(host, '.');
+
+	if (strncasecmp(domain, name, sizeof(name) - 1))
+		return false;
+	domain += sizeof(name) - 1;
+	return !*domain || (dot && !strcasecmp(domain, dot)) ||
+	       (*domain == '.' && !strcasecmp(domain + 1, host));
+}
+
 bool submission_is_host(const char *domain, const char *host)
 {
 	size_t domain_length = strlen(domain), host_length = strlen(host);
@@ -259,6 +283,8 @@ bool submission_is_host(const char *domain, const char *host)
 	const char *longer = domain_length > host_length ? domain : host;
 	const char *shorter = domain_length > host_length ? host : domain;
 
+	if (is_localhost(domain, host))
+		return true;
 	if (length == 0 || strncasecmp(domain, host, length))
 		return false;
 	/* A whole name is not the first part of another: whoever has that one could name our users.

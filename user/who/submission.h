@@ -88,7 +88,8 @@ bool submission_is_inbound(const struct submission *o, const struct submission_o
 /* Where the domain begins in an identity of SMTP AUTH; NULL: it is a user of this host. */
 const char *submission_identity_domain(const char *auth);
 
-/* Is a domain (key form) the name of this host, which may be set with its domain or without? */
+/* Is a domain (key form) the name of this host, which may be set with its domain or without, or its
+ * localhost? */
 bool submission_is_host(const char *domain, const char *host);
 
 #endif

@@ -74,10 +74,32 @@ static void test_second_pass(void **state)
 	}
 }
 
+/* The first pass was a copy that the server forwarded: it stays nobody's behind a filter. Not what
+ * a customer hands in under its Message-ID. */
+static void test_of_a_forward(void **state)
+{
+	struct submission o = {.known = SUBMISSION_HAS_UID | SUBMISSION_AGAIN | SUBMISSION_INTERNAL,
+			       .uid = FILTER,
+			       .sender = "x@b.example",
+			       .forwarder = "b.example"};
+	struct account_id id;
+	enum payer_why why;
+
+	(void)state;
+	assert_int_equal(submission_payer(&o, &plain, NULL, &id, &why), PAYER_FORWARD);
+	o.uid = ALICE;
+	assert_int_equal(submission_payer(&o, &plain, NULL, &id, &why), PAYER_ACCOUNT);
+	assert_int_equal(id.uid, ALICE);
+	o.known |= SUBMISSION_REDIRECTED;
+	assert_int_equal(submission_payer(&o, &plain, NULL, &id, &why), PAYER_ACCOUNT);
+	assert_int_equal(id.uid, ALICE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_second_pass),
+		cmocka_unit_test(test_of_a_forward),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -282,6 +282,13 @@ static void test_host(void **state)
 	assert_false(submission_is_host("web1", "web10.host.example"));
 	assert_false(submission_is_host("host.example", "web1.host.example"));
 	assert_false(submission_is_host("web1", ""));
+	/* Each user of this host has a mailbox there, and a .forward. */
+	assert_true(submission_is_host("localhost", "web1.host.example"));
+	assert_true(submission_is_host("LOCALHOST", ""));
+	assert_true(submission_is_host("localhost.host.example", "web1.host.example"));
+	assert_true(submission_is_host("localhost.web1.host.example", "web1.host.example"));
+	assert_false(submission_is_host("localhost.b.example", "web1.host.example"));
+	assert_false(submission_is_host("localhosts", "web1.host.example"));
 }
 
 int main(void)
