@@ -31,6 +31,7 @@ struct asked {
 	uint64_t seed;
 	struct table senders, accounts;
 	struct sender_queue queue;
+	uint64_t lost_ns; /* when one was forgotten before its time, or found no room; 0: never */
 };
 
 struct asked *asked_new(uint64_t seed)
@@ -149,10 +150,14 @@ void asked_note(struct asked *a, uint64_t sender, const struct account_id *id, u
 		TAILQ_INSERT_TAIL(&s->account->senders, s, of_account);
 	} else {
 		account = account_get(a, id);
-		if (!account)
+		if (!account) {
+			a->lost_ns = now_ns;
 			return;
-		if (account->count == ASKED_PER_ACCOUNT_MAX)
+		}
+		if (account->count == ASKED_PER_ACCOUNT_MAX) {
 			forget(a, TAILQ_FIRST(&account->senders));
+			a->lost_ns = now_ns;
+		}
 		if (s) {
 			s->mixed_ns = now_ns;
 			leave(a, s);
@@ -166,8 +171,10 @@ void asked_note(struct asked *a, uint64_t sender, const struct account_id *id, u
 			free(account);
 		}
 	}
-	if (!s)
+	if (!s) {
+		a->lost_ns = now_ns;
 		return;
+	}
 	s->asked_ns = now_ns;
 	TAILQ_REMOVE(&a->queue, s, of_all);
 	TAILQ_INSERT_TAIL(&a->queue, s, of_all);
@@ -179,7 +186,8 @@ enum asked_answer asked_find(const struct asked *a, uint64_t sender, struct acco
 	const struct sender *s = sender_find(a, sender);
 
 	if (!s || s->asked_ns + ASKED_KEEP_NS <= now_ns)
-		return ASKED_UNKNOWN;
+		return a->lost_ns && a->lost_ns + ASKED_KEEP_NS > now_ns ? ASKED_NOBODY :
+									   ASKED_UNKNOWN;
 	if (!s->account->id.kind || (s->mixed_ns && s->mixed_ns + ASKED_KEEP_NS > now_ns))
 		return ASKED_NOBODY;
 	*id = s->account->id;

@@ -34,7 +34,8 @@ struct asked *asked_new(uint64_t seed);
 void asked_free(struct asked *a);
 
 /* The server was told that this account pays, NULL: that nobody does. Without memory, or at the
- * bound, it is not remembered. */
+ * bound, it is not remembered; then what is not known is nobody's for ASKED_KEEP_NS, since it may
+ * be what was forgotten, and the sender's domain another's. */
 void asked_note(struct asked *a, uint64_t sender, const struct account_id *id, uint64_t now_ns);
 /* *id is set with ASKED_ACCOUNT. */
 enum asked_answer asked_find(const struct asked *a, uint64_t sender, struct account_id *id,
