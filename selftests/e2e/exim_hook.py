@@ -6,6 +6,7 @@ and takes the plain file that the lines come from."""
 import base64
 import contextlib
 import re
+import shutil
 import socket
 import sys
 import threading
@@ -203,6 +204,22 @@ class Feed:
 
 def decoded(text):
     return base64.b64decode(text, validate=True).decode()
+
+
+def test_a_server_that_is_gone_is_not_looked_for():
+    """Uninstalled with the hook in its files: removing the hook then ends that somebody looks for it."""
+    with exim() as (host, server):
+        exim_scenes.installed(host, server)
+        note = host.dir / "state" / "hooks"
+        true("exim\t" in note.read_text("utf-8"), "the hook is not noted")
+        for name in ("exim", "exim4"):
+            server.tree.path(f"usr/sbin/{name}").unlink(missing_ok=True)
+        shutil.rmtree(server.tree.path(ETC))
+        done = server.hook("--remove")
+        equal((done.returncode, done.stdout, done.stderr),
+              (0, "exim: it is not on this host any more: its hook is not looked for\n", ""), "hook --remove")
+        true("exim\t" not in note.read_text("utf-8"), "the hook is noted still")
+        equal(server.hook("--remove").returncode, 1, "exit of removing what is not there")
 
 
 def test_what_an_event_line_holds():

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include "hooked_files.h"
 
@@ -109,6 +110,18 @@ static FILE *open_file(const char *path)
 	return in;
 }
 
+/* The clock may have been set back since. */
+static bool is_unfinished(FILE *in)
+{
+	struct stat st;
+	time_t age_s;
+
+	if (fstat(fileno(in), &st))
+		return false;
+	age_s = time(NULL) - st.st_mtime;
+	return age_s < -HOOKED_WORK_S || age_s >= HOOKED_WORK_S;
+}
+
 int hooked_files_read(const char *state, struct hooked_files *files)
 {
 	char path[PATH_MAX], *line = NULL;
@@ -127,6 +140,10 @@ int hooked_files_read(const char *state, struct hooked_files *files)
 		err = err ? err : r;
 	}
 	free(line);
+	if (is_unfinished(in))
+		for (size_t i = 0; i < files->count; i++)
+			if (!files->file[i].lines)
+				files->file[i].lines = UINT_MAX;
 	fclose(in);
 	return err;
 }

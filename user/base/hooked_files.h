@@ -21,12 +21,15 @@
  */
 #define HOOKED_MISSING "hook-missing"
 
+/* So long `hook` may be at work: it asks a server's tools up to five times, 150 s each. */
+#define HOOKED_WORK_S 900
+
 struct hooked_file {
 	char *mta; /* malloc'ed, as all of them */
 	char *root;
 	char *dir;
 	char *path;
-	unsigned int lines; /* 0: `hook` is at work on it */
+	unsigned int lines; /* 0: `hook` is at work on it; UINT_MAX: it did not come to an end */
 };
 
 struct hooked_files {
@@ -34,7 +37,8 @@ struct hooked_files {
 	size_t count;
 };
 
-/* *files is overwritten, not freed. 0, also where nothing was noted; -EBADMSG: it is damaged, what
+/* *files is overwritten, not freed. What `hook` began HOOKED_WORK_S ago has no end: such a file
+ * lacks lines. 0, also where nothing was noted; -EBADMSG: it is damaged, what
  * could be read is there; other -errno. */
 int hooked_files_read(const char *state, struct hooked_files *files);
 /* Atomically; makes the state directory. 0 or -errno. */

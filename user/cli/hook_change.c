@@ -137,6 +137,30 @@ static int carry_out(const struct hook_mta *mta, const struct hook_context *cont
 	return err;
 }
 
+/* The server is gone, and its files with the hook: nobody shall miss that. True: it was noted. */
+static bool forget(const struct hook_mta *mta, const struct hook_context *context)
+{
+	static struct hooked_files files;
+	const char *state = context->config->state;
+	size_t before;
+	char line[1024];
+	int err;
+
+	if (mta->check(context, line, sizeof(line)) != 1)
+		return false;
+	err = hooked_files_read(state, &files);
+	before = files.count;
+	hooked_files_drop(&files, mta->name, context->root,
+			  context->directory ? context->directory : "");
+	if (!err && files.count < before)
+		err = hooked_files_write(state, &files);
+	if (err)
+		say_unnoted(mta, err);
+	before -= files.count;
+	hooked_files_free(&files);
+	return !err && before;
+}
+
 int hook_change(const struct hook_mta *mta, const struct hook_context *context, bool install)
 {
 	int (*plan_it)(const struct hook_context *, struct hook_plan *, char *, size_t) =
@@ -146,6 +170,12 @@ int hook_change(const struct hook_mta *mta, const struct hook_context *context, 
 	int err = plan_it(context, &plan, error, sizeof(error));
 	bool nothing = !plan.count;
 
+	if (err && !install && forget(mta, context)) {
+		hook_plan_free(&plan);
+		printf("%s: it is not on this host any more: its hook is not looked for\n",
+		       mta->name);
+		return CMD_DONE;
+	}
 	if (err)
 		log_error("hook %s: nothing is changed: %s", mta->name,
 			  error[0] ? error : strerror(-err));

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/log.h"
@@ -74,6 +75,15 @@ static void read_note(struct daemon *d)
 	hooked_files_free(&h->files);
 	h->files = files;
 	memcpy(h->seen, seen, sizeof(seen));
+}
+
+/* The note says that `hook` is at work, and that is too long ago: it is read once more. */
+static bool is_overdue(const struct daemon_hooks *h)
+{
+	for (size_t i = 0; i < h->files.count; i++)
+		if (!h->files.file[i].lines)
+			return time(NULL) >= h->note.changed.tv_sec + HOOKED_WORK_S;
+	return false;
 }
 
 static void look(struct daemon_hooks *h, size_t i)
@@ -170,7 +180,7 @@ void daemon_hooks_poll(struct daemon *d)
 
 	snprintf(path, sizeof(path), "%s/" HOOKED_FILES, d->config.state);
 	now = stamp_of(path);
-	if (!same_stamp(&now, &h->note)) {
+	if (!same_stamp(&now, &h->note) || is_overdue(h)) {
 		h->note = now;
 		read_note(d);
 	}

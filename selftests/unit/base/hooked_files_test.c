@@ -3,6 +3,8 @@
  * hooked_files_test.c - the note of where hooks are, and whether a file still has its lines.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include "base/hooked_files.h"
@@ -105,6 +108,35 @@ static void what_is_written_is_read(void **state)
 	hooked_files_free(&again);
 }
 
+static void set_age(int age_s)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = time(NULL) - age_s}};
+	char note[128];
+
+	snprintf(note, sizeof(note), "%s/" HOOKED_FILES, directory);
+	assert_int_equal(utimensat(AT_FDCWD, note, times, 0), 0);
+}
+
+/* Killed in the middle, `hook` leaves files of 0 lines, of which nothing is missed. */
+static void what_was_begun_long_ago_lacks_lines(void **state)
+{
+	struct hooked_files again;
+
+	(void)state;
+	hooked_files_add(&files, "exim", "", "", "/etc/exim.conf", 0);
+	hooked_files_add(&files, "postfix", "", "", "/etc/postfix/main.cf", 2);
+	assert_int_equal(hooked_files_write(directory, &files), 0);
+	set_age(HOOKED_WORK_S - 60);
+	assert_int_equal(hooked_files_read(directory, &again), 0);
+	assert_int_equal(again.file[0].lines, 0);
+	hooked_files_free(&again);
+	set_age(HOOKED_WORK_S);
+	assert_int_equal(hooked_files_read(directory, &again), 0);
+	assert_int_equal(again.file[0].lines, UINT_MAX);
+	assert_int_equal(again.file[1].lines, 2);
+	hooked_files_free(&again);
+}
+
 static void one_hook_is_dropped_and_no_other(void **state)
 {
 	(void)state;
@@ -172,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(nothing_is_noted_at_first, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_written_is_read, begin, end),
+		cmocka_unit_test_setup_teardown(what_was_begun_long_ago_lacks_lines, begin, end),
 		cmocka_unit_test_setup_teardown(one_hook_is_dropped_and_no_other, begin, end),
 		cmocka_unit_test_setup_teardown(names_that_no_line_can_hold_are_refused, begin,
 						end),
