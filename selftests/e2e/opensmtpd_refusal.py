@@ -98,15 +98,7 @@ def test_who_calls_is_refused(host):
 
 
 def test_each_refusal_is_counted(host):
-    """A message that is turned away at MAIL is one attempt, and a further try a further one."""
-    def act():
-        for _ in range(2):
-            host.mta.sendmail(ALICE, address(ALICE), [fresh()])
-        for _ in range(3):
-            host.mta.swaks(ALICE, address(ALICE), [fresh(), fresh()])
-        host.mta.sendmail(BOB, address(BOB), [fresh()])
-    scenes.counts_refused(host, ALICE, 5, act)
-    equal(scenes.refused(host, BOB), 0, "refused of bob")
+    scenes.each_refusal_at_mail_is_counted(host)
 
 
 def test_neighbours_mail_flows(host):

@@ -168,6 +168,18 @@ def counts_refused(host, uid, more, act):
     equal(refused(host, uid), before + more, f"refused of {NAMES[uid]}")
 
 
+def each_refusal_at_mail_is_counted(host):
+    """A message that is turned away at MAIL is one attempt, and a further try a further one."""
+    def act():
+        for _ in range(2):
+            host.mta.sendmail(mta.ALICE, address(mta.ALICE), [fresh()])
+        for _ in range(3):
+            host.mta.swaks(mta.ALICE, address(mta.ALICE), [fresh(), fresh()])
+        host.mta.sendmail(mta.BOB, address(mta.BOB), [fresh()])
+    counts_refused(host, mta.ALICE, 5, act)
+    equal(refused(host, mta.BOB), 0, "refused of bob")
+
+
 def smtp_refusal(sent):
     """The line that turned it down."""
     true(not sent.ok, f"taken:\n{sent.text}")
